@@ -1,0 +1,46 @@
+//! The `linmem` program: arguments, files, colours, progress and exit codes. One file per
+//! subcommand; what they do is in the library.
+
+mod files;
+mod inspect;
+mod instrument;
+mod output;
+mod report;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What WebAssembly memory is really doing: leaks, misuse, failed allocations and growth of any
+/// .wasm, unmodified, with source lines.
+#[derive(Parser)]
+#[command(name = "linmem", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Args),
+    Report(report::Args),
+    Inspect(inspect::Args),
+    Instrument(instrument::Args),
+}
+
+/// Exit code when linmem could not do its job, as for wrong arguments.
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(args) => run::main(args),
+        Command::Report(args) => report::main(args),
+        Command::Inspect(args) => inspect::main(args),
+        Command::Instrument(args) => instrument::main(args),
+    };
+    result.unwrap_or_else(|error| {
+        anstream::eprintln!("linmem: {error:#}");
+        ExitCode::from(FAILED)
+    })
+}

@@ -1,0 +1,112 @@
+//! Where reports go and how they look: text on stderr or in a file, JSON in a file.
+
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{ArgAction, ValueEnum};
+use linmem::Report;
+use linmem::report::{EndReport, json, text};
+
+/// The options that every command with a report has.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Report")]
+pub struct Output {
+    /// Write the report to this file instead of stderr
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Also write the report as JSON to this file (`-` is stdout)
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Write no report as text; the exit code tells
+    #[arg(long, short, action = ArgAction::SetTrue)]
+    quiet: bool,
+
+    /// When to use colours; NO_COLOR is heeded
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+
+    /// Call stacks to list in each category of hot sites
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub top: usize,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Color {
+    /// On a terminal
+    Auto,
+    Always,
+    Never,
+}
+
+impl Output {
+    /// Writes the report wherever the user wants it.
+    pub fn write(&self, report: &Report) -> Result<()> {
+        if let Some(path) = &self.json {
+            let name = path.display();
+            if name.to_string() == "-" {
+                json::write(report, std::io::stdout().lock()).context("cannot write to stdout")?;
+            } else {
+                let file = File::create(path).with_context(|| format!("cannot write {name}"))?;
+                let mut out = BufWriter::new(file);
+                json::write(report, &mut out)
+                    .map_err(anyhow::Error::from)
+                    .and_then(|()| Ok(out.flush()?))
+                    .with_context(|| format!("cannot write {name}"))?;
+            }
+        }
+        if self.quiet {
+            return Ok(());
+        }
+        let color = self.output.is_none() && self.color.on_stderr();
+        let text = text::to_string(report, text::Options { color, ..text::Options::default() });
+        match &self.output {
+            Some(path) => crate::files::write(path, text.as_bytes()),
+            // Whoever closed stderr does not want to hear that it is closed.
+            None => {
+                let _ = std::io::stderr().lock().write_all(text.as_bytes());
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether to show progress: on a terminal, unless the user wants quiet.
+    pub fn wants_progress(&self) -> bool {
+        !self.quiet && std::io::stderr().is_terminal()
+    }
+}
+
+impl Color {
+    fn on_stderr(self) -> bool {
+        match self {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+            }
+        }
+    }
+}
+
+/// 1 when something is wrong, else the program's own exit code; 134 for a trap, as for a native
+/// program that aborts.
+pub fn exit_code(report: &Report) -> ExitCode {
+    const TRAPPED: u8 = 134;
+    if report.has_errors() {
+        return ExitCode::FAILURE;
+    }
+    match &report.end {
+        Some(EndReport::Trap { .. }) => ExitCode::from(TRAPPED),
+        // The operating system keeps the low byte; a non-zero code must not become zero.
+        Some(EndReport::Exit { code }) => match (*code, *code as u8) {
+            (0, _) => ExitCode::SUCCESS,
+            (_, 0) => ExitCode::FAILURE,
+            (_, low) => ExitCode::from(low),
+        },
+        None => ExitCode::SUCCESS,
+    }
+}

@@ -1,0 +1,279 @@
+//! `linmem run`: run a program under observation and report.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use linmem::allocator::Role;
+use linmem::analyze::{self, analyze_stream};
+use linmem::report::Report;
+use linmem::wasmtime::Run;
+
+use crate::files;
+use crate::output::{self, Output};
+
+/// Run a WASI program (command or reactor) and report what its memory did
+#[derive(clap::Args)]
+pub struct Args {
+    /// The program; it is not changed
+    #[arg(value_name = "PROGRAM.wasm")]
+    program: PathBuf,
+
+    /// Arguments for the program
+    #[arg(value_name = "ARGS", last = true)]
+    args: Vec<String>,
+
+    #[command(flatten)]
+    output: Output,
+
+    /// Keep the recorded run in this file, for `linmem report`
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    trace: Option<PathBuf>,
+
+    /// Grant a directory, and what is in it; GUEST is its name for the program
+    #[arg(long, value_name = "HOST[::GUEST]", help_heading = "Program")]
+    dir: Vec<String>,
+
+    /// Grant an environment variable; without VALUE, linmem's own
+    #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Program")]
+    env: Vec<String>,
+
+    /// Stop the program after this many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Program")]
+    timeout: Option<Duration>,
+
+    /// Cap the memory: every growth past this many pages (of 64 KiB) fails
+    #[arg(long, value_name = "N", help_heading = "Program")]
+    max_pages: Option<u64>,
+
+    /// Let the Nth allocation, counted from 1, return NULL
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Program")]
+    fail_alloc: Option<u64>,
+
+    /// Let functions that WASI does not provide trap only when they are called
+    #[arg(long, help_heading = "Program")]
+    stub_imports: bool,
+
+    #[command(flatten)]
+    allocator: AllocatorArgs,
+}
+
+/// Which functions allocate, where the module does not say.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Allocator functions, each by name or index")]
+pub struct AllocatorArgs {
+    /// malloc(size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    malloc: Vec<String>,
+    /// free(pointer)
+    #[arg(long, value_name = "NAME|INDEX")]
+    free: Vec<String>,
+    /// calloc(count, size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    calloc: Vec<String>,
+    /// realloc(pointer, size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    realloc: Vec<String>,
+    /// reallocarray(pointer, count, size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    reallocarray: Vec<String>,
+    /// aligned_alloc(alignment, size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    aligned_alloc: Vec<String>,
+    /// posix_memalign(pointer to result, alignment, size) -> error
+    #[arg(long, value_name = "NAME|INDEX")]
+    posix_memalign: Vec<String>,
+    /// __rust_alloc(size, alignment) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    rust_alloc: Vec<String>,
+    /// __rust_dealloc(pointer, size, alignment)
+    #[arg(long, value_name = "NAME|INDEX")]
+    rust_dealloc: Vec<String>,
+    /// __rust_realloc(pointer, old size, alignment, new size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    rust_realloc: Vec<String>,
+    /// cabi_realloc(pointer, old size, alignment, new size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    cabi_realloc: Vec<String>,
+    /// dealloc(pointer, size)
+    #[arg(long, value_name = "NAME|INDEX")]
+    sized_free: Vec<String>,
+}
+
+impl AllocatorArgs {
+    /// The hints, one for each name or index given.
+    pub fn hints(&self) -> Vec<(Role, String)> {
+        let by_role = [
+            (Role::Malloc, &self.malloc),
+            (Role::Free, &self.free),
+            (Role::Calloc, &self.calloc),
+            (Role::Realloc, &self.realloc),
+            (Role::ReallocArray, &self.reallocarray),
+            (Role::AlignedAlloc, &self.aligned_alloc),
+            (Role::PosixMemalign, &self.posix_memalign),
+            (Role::RustAlloc, &self.rust_alloc),
+            (Role::RustDealloc, &self.rust_dealloc),
+            (Role::RustRealloc, &self.rust_realloc),
+            (Role::CabiRealloc, &self.cabi_realloc),
+            (Role::SizedFree, &self.sized_free),
+        ];
+        let pairs = by_role.into_iter().flat_map(|(role, names)| names.iter().map(move |n| (role, n)));
+        pairs.map(|(role, name)| (role, name.clone())).collect()
+    }
+}
+
+/// Runs the command.
+pub fn main(args: Args) -> Result<ExitCode> {
+    let wasm = files::read(&args.program)?;
+    let debug = files::external_debug_info(&args.program, &wasm);
+    let run = prepare(&args, &wasm, debug.as_deref())?;
+
+    let trace = args.trace.as_deref().map(create).transpose()?;
+    let options = analyze::Options { hot_sites: args.output.top, debug_files: vec![debug.clone()] };
+    let (sink, source) = stream(trace, args.output.wants_progress());
+    let analysis = thread::spawn(move || analyze_stream(source, &options));
+    let outcome = run.run_into(sink);
+    let report = analysis.join().map_err(|_| anyhow!("the analysis failed"))?;
+    outcome.with_context(|| args.program.display().to_string())?;
+    let report: Report = report.with_context(|| args.program.display().to_string())?;
+
+    args.output.write(&report)?;
+    Ok(output::exit_code(&report))
+}
+
+fn prepare<'a>(args: &Args, wasm: &'a [u8], debug: Option<&'a [u8]>) -> Result<Run<'a>> {
+    let name = args.program.file_name().unwrap_or_default().to_string_lossy();
+    let mut run = Run::new(wasm).with_context(|| args.program.display().to_string())?;
+    run = run.name(&name).inherit_stdio().args(&args.args);
+    for grant in &args.dir {
+        let (host, guest) = grant.split_once("::").unwrap_or((grant, grant));
+        run = run.dir(host, guest)?;
+    }
+    for variable in &args.env {
+        run = match variable.split_once('=') {
+            Some((name, value)) => run.env(name, value),
+            None => {
+                let value = std::env::var(variable)
+                    .with_context(|| format!("--env {variable}: cannot pass it on"))?;
+                run.env(variable, &value)
+            }
+        };
+    }
+    for (role, name) in args.allocator.hints() {
+        run = run.allocator_function(role, &name);
+    }
+    if let Some(debug) = debug {
+        run = run.debug_file(debug);
+    }
+    if let Some(pages) = args.max_pages {
+        run = run.max_pages(pages);
+    }
+    if let Some(nth) = args.fail_alloc {
+        run = run.fail_alloc(nth);
+    }
+    if let Some(limit) = args.timeout {
+        run = run.timeout(limit);
+    }
+    if args.stub_imports {
+        run = run.stub_imports();
+    }
+    Ok(run)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn create(path: &Path) -> Result<File> {
+    File::create(path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Chunks that may wait for the analysis before the program has to.
+const CHUNKS_WAITING: usize = 64;
+
+/// Connects the recording to the analysis, which runs beside the program, and to a file.
+fn stream(file: Option<File>, progress: bool) -> (Chunks, Arriving) {
+    let (send, receive) = sync_channel(CHUNKS_WAITING);
+    let sink = Chunks { send, file };
+    let source = Arriving { receive, chunk: Vec::new(), at: 0, progress: progress.then(Progress::new) };
+    (sink, source)
+}
+
+/// The recorder's end: whole chunks go to the file and to the analysis.
+struct Chunks {
+    send: SyncSender<Vec<u8>>,
+    file: Option<File>,
+}
+
+impl Write for Chunks {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(file) = &mut self.file {
+            file.write_all(bytes)?;
+        }
+        // The analysis stops listening when the trace makes no sense to it, and says so itself.
+        let _ = self.send.send(bytes.to_vec());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The analysis's end.
+struct Arriving {
+    receive: Receiver<Vec<u8>>,
+    chunk: Vec<u8>,
+    at: usize,
+    progress: Option<Progress>,
+}
+
+impl Read for Arriving {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.chunk.len() {
+            match self.receive.recv() {
+                Ok(chunk) => (self.chunk, self.at) = (chunk, 0),
+                Err(_) => return Ok(0),
+            }
+            if let Some(progress) = &mut self.progress {
+                progress.advance(self.chunk.len() as u64);
+            }
+        }
+        let count = buffer.len().min(self.chunk.len() - self.at);
+        buffer[..count].copy_from_slice(&self.chunk[self.at..self.at + count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+/// A line on the terminal while a program runs for long.
+struct Progress {
+    bar: indicatif::ProgressBar,
+}
+
+impl Progress {
+    fn new() -> Progress {
+        let bar = indicatif::ProgressBar::new_spinner();
+        bar.set_style(
+            indicatif::ProgressStyle::with_template("linmem: {elapsed} running, {bytes} recorded")
+                .unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner()),
+        );
+        Progress { bar }
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

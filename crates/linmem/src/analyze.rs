@@ -1,0 +1,179 @@
+//! Findings from a recorded run: one file per analysis, each a function from the replayed trace
+//! to plain data.
+//!
+//! - [`leaks`]: which live blocks nothing points to
+//! - [`misuse`]: double frees, invalid frees, wrong sizes, overlapping blocks
+//! - [`failures`]: allocations that returned NULL, and whether the program noticed
+//! - [`growth`]: who grew the memory, and whether it came to rest
+//! - [`hot_sites`]: where most allocations, bytes and temporary blocks come from
+
+pub mod failures;
+pub mod growth;
+pub mod hot_sites;
+pub mod leaks;
+pub mod misuse;
+
+use std::io::Read;
+
+use crate::error::Result;
+use crate::module::Module;
+use crate::replay::{End, RecordedInstance, RecordedModule, Replay};
+use crate::report::{EndReport, HookedFunction, InstanceReport, Report, UnseenReport};
+use crate::symbolize::Symbolizer;
+use crate::trace::{Reader, Trace};
+
+use crate::report::stacks::Stacks;
+
+/// What an analysis may be told.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Hot sites to list in each category.
+    pub hot_sites: usize,
+    /// Files with debug information, by the number of their module.
+    pub debug_files: Vec<Option<Vec<u8>>>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { hot_sites: 5, debug_files: Vec::new() }
+    }
+}
+
+/// One instance, and all that is known about it: what an analysis looks at.
+pub struct Subject<'a> {
+    /// Its number.
+    pub number: usize,
+    /// What it did.
+    pub instance: &'a RecordedInstance,
+    /// What it is an instance of.
+    pub module: &'a Module<'a>,
+    /// What was hooked.
+    pub recorded: &'a RecordedModule,
+    /// The whole recording.
+    pub replay: &'a Replay,
+    /// Turns contexts into stacks that people can read.
+    pub stacks: &'a Stacks<'a>,
+}
+
+/// Analyses a recording.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidTrace`](crate::ErrorKind::InvalidTrace) when it is damaged. A trace that
+/// ends early is not damaged; [`Report::truncated`] says so.
+///
+/// See [`crate::wasmtime::Run`] for an example.
+pub fn analyze(trace: &Trace) -> Result<Report> {
+    analyze_stream(trace.as_bytes(), &Options::default())
+}
+
+/// Analyses a recording while it arrives: from a file, or from a run that is still going on.
+///
+/// # Errors
+///
+/// As for [`analyze`], and [`ErrorKind::Io`](crate::ErrorKind::Io) when the source fails.
+pub fn analyze_stream(source: impl Read, options: &Options) -> Result<Report> {
+    let mut reader = Reader::new(source);
+    let replay = Replay::of(&mut reader)?;
+    let mut report = analyze_replay(&replay, options)?;
+    report.truncated = reader.is_truncated() || replay.end.is_none();
+    Ok(report)
+}
+
+/// Analyses what has been replayed so far.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidModule`](crate::ErrorKind::InvalidModule) when a module of the trace is
+/// damaged.
+pub fn analyze_replay(replay: &Replay, options: &Options) -> Result<Report> {
+    let modules =
+        replay.modules.iter().map(|m| Module::parse(&m.bytes)).collect::<Result<Vec<_>>>()?;
+    let symbols: Vec<Symbolizer<'_>> = modules
+        .iter()
+        .enumerate()
+        .map(|(number, module)| {
+            let external = options.debug_files.get(number).and_then(|file| file.as_deref());
+            Symbolizer::new(module, external)
+        })
+        .collect();
+    let mut report = Report {
+        program: replay.modules.first().map(|m| m.name.clone()).unwrap_or_default(),
+        end: None,
+        totals: replay.totals(),
+        events: replay.events,
+        micros: replay.micros,
+        ..Report::default()
+    };
+    for (number, instance) in replay.instances.iter().enumerate() {
+        let stacks = Stacks::new(replay, &symbols[instance.module]);
+        let subject = Subject {
+            number,
+            instance,
+            module: &modules[instance.module],
+            recorded: &replay.modules[instance.module],
+            replay,
+            stacks: &stacks,
+        };
+        report.findings.extend(misuse::findings(&subject));
+        report.findings.extend(failures::findings(&subject));
+        let leaks = leaks::find(&subject);
+        report.findings.extend(leaks::findings(&subject, &leaks));
+        report.end = report.end.or_else(|| end_report(replay, &stacks));
+        report.instances.push(describe(&subject, &symbols[instance.module], leaks, options));
+    }
+    // Worst first; within a severity, misuse before leaks, as found.
+    report.findings.sort_by_key(|finding| finding.severity);
+    Ok(report)
+}
+
+fn describe(
+    subject: &Subject<'_>,
+    symbols: &Symbolizer<'_>,
+    leaks: leaks::Leaks,
+    options: &Options,
+) -> InstanceReport {
+    let name = |function: u32| symbols.function_name(function);
+    let allocator = &subject.recorded.allocator;
+    InstanceReport {
+        module: subject.recorded.name.clone(),
+        totals: subject.instance.heap.totals(),
+        initial_pages: subject.instance.initial_pages,
+        max_pages: subject.instance.max_pages,
+        other_memories: subject.module.memories.len().saturating_sub(1),
+        has_lines: symbols.has_lines(),
+        leaks: leaks.summary(),
+        growth: growth::describe(subject),
+        hot_sites: hot_sites::rank(subject, options.hot_sites),
+        calls: subject.instance.calls.clone(),
+        hooked: allocator
+            .functions
+            .iter()
+            .map(|hooked| HookedFunction {
+                function: hooked.function,
+                name: name(hooked.function),
+                role: hooked.role,
+                evidence: hooked.evidence.clone(),
+            })
+            .collect(),
+        unseen: allocator
+            .unseen
+            .iter()
+            .map(|unseen| UnseenReport {
+                grower: name(unseen.grower),
+                entries: unseen.entries.iter().map(|&entry| name(entry)).collect(),
+            })
+            .collect(),
+        notes: allocator.notes.clone(),
+        candidates: allocator.candidates.iter().map(|&f| (f, name(f))).collect(),
+    }
+}
+
+fn end_report(replay: &Replay, stacks: &Stacks<'_>) -> Option<EndReport> {
+    Some(match replay.end.as_ref()? {
+        End::Exit(code) => EndReport::Exit { code: *code },
+        End::Trap { message, frames } => {
+            EndReport::Trap { message: message.clone(), stack: stacks.resolve(frames) }
+        }
+    })
+}

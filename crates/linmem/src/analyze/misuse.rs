@@ -1,0 +1,127 @@
+//! Misuse of the allocator: double and invalid frees, wrong sizes, overlapping blocks.
+
+use crate::heap::{Concerned, Misuse, MisuseKind};
+use crate::report::text::{bytes, count};
+use crate::report::{Code, Finding, LabelledStack, Severity};
+
+use super::Subject;
+
+/// One finding for each kind of misuse with its stacks, most frequent first.
+pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut misuse: Vec<&Misuse> = subject.instance.heap.misuse().collect();
+    misuse.sort_by_key(|m| (m.kind, std::cmp::Reverse(m.times), m.context, m.pointer));
+    misuse.into_iter().map(|misuse| finding(subject, misuse)).collect()
+}
+
+fn finding(subject: &Subject<'_>, misuse: &Misuse) -> Finding {
+    let block = misuse.block.as_ref();
+    let (code, message, advice) = match misuse.kind {
+        MisuseKind::DoubleFree => (
+            Code::DoubleFree,
+            format!("a block{} was freed again", of_size(block)),
+            "Free each block once; set the pointer to NULL where it is freed.",
+        ),
+        MisuseKind::InvalidFree => (
+            Code::InvalidFree,
+            format!("{:#x} was freed, which is no block{}", misuse.pointer, position(misuse)),
+            "Pass free the pointer that malloc returned, unchanged.",
+        ),
+        MisuseKind::ReallocOfFreed => (
+            Code::ReallocOfFreed,
+            format!("a block{} was reallocated after it had been freed", of_size(block)),
+            "realloc needs a live block; keep only the pointer it returned last.",
+        ),
+        MisuseKind::InvalidRealloc => (
+            Code::InvalidRealloc,
+            format!("{:#x} was reallocated, which is no block{}", misuse.pointer, position(misuse)),
+            "Pass realloc the pointer that malloc returned, unchanged.",
+        ),
+        MisuseKind::WrongSize => (
+            Code::WrongSize,
+            format!("a block{} was given back as one of {}", of_size(block), bytes(misuse.passed)),
+            "Deallocate with the layout that the block was allocated with.",
+        ),
+        MisuseKind::WrongAlignment => (
+            Code::WrongAlignment,
+            format!(
+                "a block{} with alignment {} was given back with alignment {}",
+                of_size(block),
+                block.map_or(0, |block| block.align),
+                misuse.passed,
+            ),
+            "Deallocate with the layout that the block was allocated with.",
+        ),
+        MisuseKind::Overlap => (
+            Code::Overlap,
+            format!(
+                "the allocator handed out {} at {:#x}, which overlaps a live block{} at {:#x}",
+                bytes(misuse.passed),
+                misuse.pointer,
+                of_size(block),
+                block.map_or(0, |block| block.address),
+            ),
+            "Two owners share this memory: the allocator is broken, or its own data was \
+             overwritten, for example by a write past the end of a block.",
+        ),
+    };
+    let times = match misuse.times {
+        1 => String::new(),
+        times => format!(" ({} times)", count(times)),
+    };
+    let mut numbers = vec![("times", misuse.times), ("pointer", misuse.pointer)];
+    if let Some(block) = block {
+        numbers.push(("block_address", block.address));
+        numbers.push(("block_bytes", block.size));
+    }
+    Finding {
+        code,
+        severity: Severity::Error,
+        instance: subject.number,
+        message: message + &times,
+        numbers: numbers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        stacks: stacks(subject, misuse),
+        advice: advice.to_owned(),
+    }
+}
+
+fn stacks(subject: &Subject<'_>, misuse: &Misuse) -> Vec<LabelledStack> {
+    let labelled = |label: &str, context| LabelledStack {
+        label: label.to_owned(),
+        stack: subject.stacks.of(context),
+    };
+    let offence = match misuse.kind {
+        MisuseKind::DoubleFree => "freed again",
+        MisuseKind::InvalidFree => "freed",
+        MisuseKind::ReallocOfFreed | MisuseKind::InvalidRealloc => "reallocated",
+        MisuseKind::WrongSize | MisuseKind::WrongAlignment => "given back",
+        MisuseKind::Overlap => "handed out",
+    };
+    let mut stacks = vec![labelled(offence, misuse.context)];
+    if let Some(block) = misuse.block {
+        if let Some(freed) = block.freed {
+            stacks.push(labelled("freed before", freed));
+        }
+        stacks.push(labelled("allocated", block.allocated));
+    }
+    stacks
+}
+
+fn of_size(block: Option<&Concerned>) -> String {
+    block.map_or(String::new(), |block| format!(" of {}", bytes(block.size)))
+}
+
+/// Where a pointer that is no block points.
+fn position(misuse: &Misuse) -> String {
+    match misuse.block {
+        None => String::new(),
+        Some(block) if block.address == misuse.pointer => {
+            format!(": it lies in a live block of {}", bytes(block.size))
+        }
+        Some(block) => format!(
+            ": it points {} into a block of {} at {:#x}",
+            bytes(misuse.pointer - block.address),
+            bytes(block.size),
+            block.address,
+        ),
+    }
+}

@@ -1,0 +1,634 @@
+//! The live blocks of one instance: a state machine fed by events.
+//!
+//! All figures have defined instants. *In all* counts from the start to now. *At peak* is the
+//! first instant at which the live bytes were at their highest. *At end* is the last event.
+//! Lifetimes are counted in allocations made meanwhile, which does not depend on the machine.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{ContextId, Event, UNKNOWN_SIZE};
+
+/// One live allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// Bytes asked for.
+    pub size: u64,
+    /// Alignment asked for, 0 if none.
+    pub align: u64,
+    /// Where it was allocated or last reallocated.
+    pub context: ContextId,
+    /// How many allocations there had been, this one included.
+    pub serial: u64,
+    /// Whether an export has returned its address to the host.
+    pub host_held: bool,
+}
+
+/// Blocks and bytes at one instant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extent {
+    /// Number of live blocks.
+    pub blocks: u64,
+    /// Sum of their sizes.
+    pub bytes: u64,
+    /// Size of the memory.
+    pub pages: u64,
+}
+
+/// What an instance's heap did in all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Successful allocations, reallocations of NULL included.
+    pub allocations: u64,
+    /// Successful reallocations of a block.
+    pub reallocations: u64,
+    /// Blocks freed, by reallocation to size 0 too.
+    pub frees: u64,
+    /// Allocations and reallocations that returned NULL.
+    pub failed: u64,
+    /// Bytes asked for by all successful allocations and reallocations.
+    pub allocated_bytes: u64,
+    /// Blocks freed before any other allocation was made.
+    pub temporary: u64,
+    /// Allocations at an address where a block had been before.
+    pub reused: u64,
+    /// When the live bytes were at their highest.
+    pub at_peak: Extent,
+    /// At the last event.
+    pub at_end: Extent,
+}
+
+/// What one context's allocations did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SiteTotals {
+    /// Successful allocations and reallocations.
+    pub allocations: u64,
+    /// Bytes they asked for.
+    pub bytes: u64,
+    /// Blocks freed before any other allocation was made.
+    pub temporary: u64,
+    /// Blocks alive now.
+    pub live: Held,
+    /// Blocks alive at the peak of the whole heap.
+    at_peak: Held,
+    /// The peak that `at_peak` is about.
+    peak: u64,
+    /// Sum of the lifetimes of the blocks that are gone, in allocations.
+    pub lifetime: u64,
+    /// Blocks that are gone.
+    pub gone: u64,
+}
+
+/// Blocks and their bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Number of blocks.
+    pub blocks: u64,
+    /// Sum of their sizes.
+    pub bytes: u64,
+}
+
+/// How an allocator was misused, or misbehaved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MisuseKind {
+    /// A block was freed twice.
+    DoubleFree,
+    /// What was freed is no block.
+    InvalidFree,
+    /// A freed block was reallocated.
+    ReallocOfFreed,
+    /// What was reallocated is no block.
+    InvalidRealloc,
+    /// A block was freed or reallocated with another size than it has.
+    WrongSize,
+    /// A block was freed or reallocated with another alignment than it was allocated with.
+    WrongAlignment,
+    /// The allocator handed out memory that is part of a live block.
+    Overlap,
+}
+
+/// One way in which the heap was misused, with the number of times it happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Misuse {
+    /// What is wrong.
+    pub kind: MisuseKind,
+    /// The pointer that was passed, or the new block's address.
+    pub pointer: u64,
+    /// The size or alignment that was passed, or the new block's size.
+    pub passed: u64,
+    /// Where.
+    pub context: ContextId,
+    /// The block that it is about: the one freed before, pointed into, or overlapped.
+    pub block: Option<Concerned>,
+    /// How often it happened with the same stacks; the rest is about the first time.
+    pub times: u64,
+}
+
+/// A block that a misuse is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Concerned {
+    /// Its address.
+    pub address: u64,
+    /// Its size.
+    pub size: u64,
+    /// Its alignment, 0 if none was asked for.
+    pub align: u64,
+    /// Where it was allocated.
+    pub allocated: ContextId,
+    /// Where it was freed before, if it was.
+    pub freed: Option<ContextId>,
+}
+
+/// An allocation that returned NULL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// Bytes asked for.
+    pub size: u64,
+    /// Where.
+    pub context: ContextId,
+    /// Pages at that time.
+    pub pages: u64,
+    /// Live bytes at that time.
+    pub live_bytes: u64,
+    /// Whether `memory.grow` was refused for it.
+    pub growth_refused: bool,
+    /// How often an allocation failed in this context; the rest is about the first time.
+    pub times: u64,
+    /// Bytes below the first data segment that changed afterwards, before the next failure.
+    pub low_memory: Option<LowMemory>,
+}
+
+/// Changed bytes near address 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LowMemory {
+    /// First changed address.
+    pub first: u64,
+    /// Last changed address.
+    pub last: u64,
+    /// Number of changed bytes.
+    pub changed: u64,
+}
+
+/// One execution of `memory.grow` that asked for at least one page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Growth {
+    /// Pages before.
+    pub pages_before: u64,
+    /// Pages asked for.
+    pub delta_pages: u64,
+    /// Whether it was refused.
+    pub refused: bool,
+    /// Whether an allocator function asked.
+    pub in_allocator: bool,
+    /// Where.
+    pub context: ContextId,
+    /// Live bytes at that time.
+    pub live_bytes: u64,
+    /// Allocations made before.
+    pub allocations: u64,
+    /// Bytes of the allocation that it was done for.
+    pub request: Option<u64>,
+}
+
+/// Growths and kinds of misuse and failure that are kept one by one.
+const MAX_KEPT: usize = 70_000;
+
+/// The heap of one instance.
+#[derive(Debug, Default)]
+pub struct Heap {
+    live: BTreeMap<u64, Block>,
+    freed: FreedBlocks,
+    totals: Totals,
+    sites: Vec<SiteTotals>,
+    /// Number of the current peak.
+    peak: u64,
+    misuse: FxHashMap<(MisuseKind, ContextId, Option<ContextId>, Option<ContextId>), Misuse>,
+    failures: Vec<Failure>,
+    failure_of_context: FxHashMap<ContextId, usize>,
+    growths: Vec<Growth>,
+    /// The reallocation under way.
+    pending: Option<Pending>,
+    /// Whether the last growth was refused, within the present allocation.
+    growth_refused: bool,
+    last_failure: Option<usize>,
+    lowest_address: Option<u64>,
+    own_growth: Vec<(u64, u64)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    pointer: u64,
+    align: u64,
+    new_size: u64,
+    context: ContextId,
+}
+
+impl Heap {
+    /// A heap in a memory of so many pages.
+    pub fn new(initial_pages: u64) -> Heap {
+        let mut heap = Heap::default();
+        heap.totals.at_end.pages = initial_pages;
+        heap.totals.at_peak.pages = initial_pages;
+        heap
+    }
+
+    /// Takes in one event.
+    pub fn apply(&mut self, event: &Event) {
+        match *event {
+            Event::Allocated { pointer, size, align, context } => {
+                self.allocated(pointer, size, align, context);
+            }
+            Event::Freed { pointer, size, align, context } => {
+                self.freed(pointer, size, align, context);
+            }
+            Event::Reallocating { pointer, old_size, align, new_size, context } => {
+                self.check_reallocation(pointer, old_size, align, context);
+                self.pending = Some(Pending { pointer, align, new_size, context });
+            }
+            Event::Reallocated { pointer } => {
+                if let Some(pending) = self.pending.take() {
+                    self.reallocated(pointer, pending);
+                }
+            }
+            Event::Grown { delta_pages, previous_pages, in_allocator, context } => {
+                self.grown(delta_pages, previous_pages, in_allocator, context);
+            }
+        }
+    }
+
+    /// Takes in that memory near address 0 was written.
+    pub fn low_memory_changed(&mut self, change: LowMemory) {
+        if let Some(failure) = self.last_failure {
+            self.failures[failure].low_memory.get_or_insert(change);
+        }
+    }
+
+    /// Takes in that the host calls an export: whatever was under way is over.
+    pub fn call_begins(&mut self) {
+        self.pending = None;
+    }
+
+    /// Takes in that an export returned this value to the host.
+    pub fn returned_to_host(&mut self, value: u64) {
+        if let Some(block) = self.live.get_mut(&value) {
+            block.host_held = true;
+        }
+    }
+
+    /// The live blocks by address.
+    pub fn live(&self) -> &BTreeMap<u64, Block> {
+        &self.live
+    }
+
+    /// The figures of the whole heap.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The figures of each context that allocated.
+    pub fn sites(&self) -> impl Iterator<Item = (ContextId, SiteTotals)> + '_ {
+        let used = self.sites.iter().zip(0..).filter(|(site, _)| site.allocations > 0);
+        used.map(|(site, id)| (ContextId(id), *site))
+    }
+
+    /// What a context's blocks were at the peak of the whole heap.
+    pub fn at_peak(&self, site: &SiteTotals) -> Held {
+        if site.peak == self.peak { site.at_peak } else { site.live }
+    }
+
+    /// Every kind of misuse, in no order.
+    pub fn misuse(&self) -> impl Iterator<Item = &Misuse> + '_ {
+        self.misuse.values()
+    }
+
+    /// Failed allocations, one for each context, in the order of their first time.
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// Every growth, in order.
+    pub fn growths(&self) -> &[Growth] {
+        &self.growths
+    }
+
+    /// The lowest address that was ever a block's.
+    pub fn lowest_address(&self) -> Option<u64> {
+        self.lowest_address
+    }
+
+    /// Address ranges that the program got from `memory.grow` past its allocator.
+    pub fn own_growth(&self) -> &[(u64, u64)] {
+        &self.own_growth
+    }
+
+    fn allocated(&mut self, pointer: u64, size: u64, align: u64, context: ContextId) {
+        self.explain_growth(size);
+        if pointer == 0 {
+            self.failed(size, context);
+            return;
+        }
+        self.totals.allocations += 1;
+        self.insert(pointer, size, align, context);
+    }
+
+    /// A new block, of an allocation or a reallocation.
+    fn insert(&mut self, pointer: u64, size: u64, align: u64, context: ContextId) {
+        self.growth_refused = false;
+        self.check_overlap(pointer, size, context);
+        self.totals.allocated_bytes = self.totals.allocated_bytes.saturating_add(size);
+        self.totals.reused += u64::from(self.freed.remove(pointer));
+        self.lowest_address = Some(self.lowest_address.map_or(pointer, |a| a.min(pointer)));
+        let serial = self.totals.allocations + self.totals.reallocations;
+        let block = Block { size, align, context, serial, host_held: false };
+        if let Some(overlapped) = self.live.insert(pointer, block) {
+            self.account_loss(&overlapped);
+        }
+        let end = &mut self.totals.at_end;
+        end.blocks += 1;
+        end.bytes = end.bytes.saturating_add(size);
+        let site = self.changing_site(context);
+        site.allocations += 1;
+        site.bytes = site.bytes.saturating_add(size);
+        site.live.blocks += 1;
+        site.live.bytes = site.live.bytes.saturating_add(size);
+        if self.totals.at_end.bytes > self.totals.at_peak.bytes {
+            self.totals.at_peak = self.totals.at_end;
+            self.peak += 1;
+        }
+    }
+
+    /// A site whose live blocks are about to change. Its share of the last peak is settled first.
+    fn changing_site(&mut self, context: ContextId) -> &mut SiteTotals {
+        let index = context.0 as usize;
+        if index >= self.sites.len() {
+            self.sites.resize(index + 1, SiteTotals::default());
+        }
+        let site = &mut self.sites[index];
+        if site.peak != self.peak {
+            site.at_peak = site.live;
+            site.peak = self.peak;
+        }
+        site
+    }
+
+    fn account_loss(&mut self, block: &Block) {
+        let end = &mut self.totals.at_end;
+        end.blocks -= 1;
+        end.bytes = end.bytes.saturating_sub(block.size);
+        let now = self.totals.allocations + self.totals.reallocations;
+        let site = self.changing_site(block.context);
+        site.live.blocks -= 1;
+        site.live.bytes = site.live.bytes.saturating_sub(block.size);
+        site.gone += 1;
+        site.lifetime += now - block.serial;
+    }
+
+    fn freed(&mut self, pointer: u64, size: u64, align: u64, context: ContextId) {
+        if pointer == 0 {
+            return;
+        }
+        let Some(block) = self.live.remove(&pointer) else {
+            self.not_a_block(pointer, context, MisuseKind::DoubleFree, MisuseKind::InvalidFree);
+            return;
+        };
+        self.check_layout(pointer, &block, size, align, context);
+        self.totals.frees += 1;
+        if block.serial == self.totals.allocations + self.totals.reallocations {
+            self.totals.temporary += 1;
+            self.changing_site(block.context).temporary += 1;
+        }
+        self.account_loss(&block);
+        self.freed.add(pointer, block, context);
+    }
+
+    fn check_reallocation(&mut self, pointer: u64, old_size: u64, align: u64, context: ContextId) {
+        if pointer == 0 {
+            return;
+        }
+        match self.live.get(&pointer).copied() {
+            Some(block) => self.check_layout(pointer, &block, old_size, align, context),
+            None => self.not_a_block(
+                pointer,
+                context,
+                MisuseKind::ReallocOfFreed,
+                MisuseKind::InvalidRealloc,
+            ),
+        }
+    }
+
+    fn reallocated(&mut self, pointer: u64, pending: Pending) {
+        let Pending { pointer: old, align, new_size, context } = pending;
+        self.explain_growth(new_size);
+        if pointer == 0 && new_size == 0 && old != 0 {
+            self.freed(old, UNKNOWN_SIZE, 0, context);
+            return;
+        }
+        if pointer == 0 {
+            self.failed(new_size, context);
+            return;
+        }
+        match self.live.remove(&old) {
+            Some(block) => {
+                self.totals.reallocations += 1;
+                self.account_loss(&block);
+                if pointer != old {
+                    self.freed.add(old, block, context);
+                }
+                let align = if align == 0 { block.align } else { align };
+                self.insert(pointer, new_size, align, context);
+            }
+            None => {
+                self.totals.allocations += 1;
+                self.insert(pointer, new_size, align, context);
+            }
+        }
+    }
+
+    fn grown(
+        &mut self,
+        delta_pages: u64,
+        previous_pages: Option<u64>,
+        in_allocator: bool,
+        context: ContextId,
+    ) {
+        if delta_pages == 0 {
+            return;
+        }
+        let pages_before = previous_pages.unwrap_or(self.totals.at_end.pages);
+        match previous_pages {
+            Some(previous) => {
+                let after = previous.saturating_add(delta_pages);
+                self.totals.at_end.pages = after;
+                if !in_allocator {
+                    self.own_growth.push((
+                        previous.saturating_mul(crate::module::PAGE_BYTES),
+                        after.saturating_mul(crate::module::PAGE_BYTES),
+                    ));
+                }
+            }
+            None => self.growth_refused = true,
+        }
+        if self.growths.len() < MAX_KEPT {
+            self.growths.push(Growth {
+                pages_before,
+                delta_pages,
+                refused: previous_pages.is_none(),
+                in_allocator,
+                context,
+                live_bytes: self.totals.at_end.bytes,
+                allocations: self.totals.allocations + self.totals.reallocations,
+                request: None,
+            });
+        }
+    }
+
+    /// The growths of the allocator since the last allocation were done for this one.
+    fn explain_growth(&mut self, size: u64) {
+        let now = self.totals.allocations + self.totals.reallocations;
+        let growths = self.growths.iter_mut().rev();
+        for growth in growths.take_while(|g| g.request.is_none() && g.allocations == now) {
+            if growth.in_allocator {
+                growth.request = Some(size);
+            }
+        }
+    }
+
+    fn failed(&mut self, size: u64, context: ContextId) {
+        // `malloc(0)` may return NULL.
+        if size == 0 {
+            return;
+        }
+        self.totals.failed += 1;
+        let index = match self.failure_of_context.get(&context) {
+            Some(&index) => index,
+            None if self.failures.len() >= MAX_KEPT => return,
+            None => {
+                self.failures.push(Failure {
+                    size,
+                    context,
+                    pages: self.totals.at_end.pages,
+                    live_bytes: self.totals.at_end.bytes,
+                    growth_refused: self.growth_refused,
+                    times: 0,
+                    low_memory: None,
+                });
+                self.failure_of_context.insert(context, self.failures.len() - 1);
+                self.failures.len() - 1
+            }
+        };
+        self.failures[index].times += 1;
+        self.growth_refused = false;
+        self.last_failure = Some(index);
+    }
+
+    /// Something that is no block was freed or reallocated.
+    fn not_a_block(
+        &mut self,
+        pointer: u64,
+        context: ContextId,
+        stale: MisuseKind,
+        invalid: MisuseKind,
+    ) {
+        let inside = self.block_around(pointer);
+        let before = self.freed.get(pointer);
+        let (kind, block) = match (inside, before) {
+            (Some((address, block)), before) => {
+                (invalid, Some(concerned(address, &block, before.map(|(_, context)| context))))
+            }
+            (None, Some((block, freed))) => {
+                (stale, Some(concerned(pointer, &block, Some(freed))))
+            }
+            (None, None) => (invalid, None),
+        };
+        self.misused(kind, pointer, 0, context, block);
+    }
+
+    /// The live block that an address lies in.
+    fn block_around(&self, address: u64) -> Option<(u64, Block)> {
+        let (start, block) = self.live.range(..=address).next_back()?;
+        (address - start < block.size).then_some((*start, *block))
+    }
+
+    fn check_layout(
+        &mut self,
+        pointer: u64,
+        block: &Block,
+        size: u64,
+        align: u64,
+        context: ContextId,
+    ) {
+        let concerned = Some(concerned(pointer, block, None));
+        if size != UNKNOWN_SIZE && size != block.size {
+            self.misused(MisuseKind::WrongSize, pointer, size, context, concerned);
+        } else if align != 0 && block.align != 0 && align != block.align {
+            self.misused(MisuseKind::WrongAlignment, pointer, align, context, concerned);
+        }
+    }
+
+    fn check_overlap(&mut self, pointer: u64, size: u64, context: ContextId) {
+        let end = pointer.saturating_add(size.max(1));
+        let last_before_end =
+            self.live.range((Bound::Unbounded, Bound::Excluded(end))).next_back();
+        let Some((&address, block)) = last_before_end else { return };
+        if address.saturating_add(block.size.max(1)) > pointer {
+            let concerned = concerned(address, block, None);
+            self.misused(MisuseKind::Overlap, pointer, size, context, Some(concerned));
+        }
+    }
+
+    fn misused(
+        &mut self,
+        kind: MisuseKind,
+        pointer: u64,
+        passed: u64,
+        context: ContextId,
+        block: Option<Concerned>,
+    ) {
+        let key = (kind, context, block.map(|b| b.allocated), block.and_then(|b| b.freed));
+        if self.misuse.len() >= MAX_KEPT && !self.misuse.contains_key(&key) {
+            return;
+        }
+        let misuse = Misuse { kind, pointer, passed, context, block, times: 0 };
+        self.misuse.entry(key).or_insert(misuse).times += 1;
+    }
+}
+
+fn concerned(address: u64, block: &Block, freed: Option<ContextId>) -> Concerned {
+    Concerned { address, size: block.size, align: block.align, allocated: block.context, freed }
+}
+
+/// The blocks freed last, to tell a block freed twice from a pointer that never was one.
+#[derive(Debug, Default)]
+struct FreedBlocks {
+    blocks: FxHashMap<u64, (Block, ContextId)>,
+    order: VecDeque<(u64, u64)>,
+}
+
+impl FreedBlocks {
+    /// Blocks remembered at most.
+    const LIMIT: usize = 1 << 16;
+
+    fn add(&mut self, address: u64, block: Block, context: ContextId) {
+        self.order.push_back((address, block.serial));
+        self.blocks.insert(address, (block, context));
+        if self.order.len() > Self::LIMIT
+            && let Some((oldest, serial)) = self.order.pop_front()
+            && self.blocks.get(&oldest).is_some_and(|(block, _)| block.serial == serial)
+        {
+            self.blocks.remove(&oldest);
+        }
+    }
+
+    fn get(&self, address: u64) -> Option<(Block, ContextId)> {
+        self.blocks.get(&address).copied()
+    }
+
+    /// Forgets a block, since its address is in use again; whether it was remembered.
+    fn remove(&mut self, address: u64) -> bool {
+        self.blocks.remove(&address).is_some()
+    }
+}

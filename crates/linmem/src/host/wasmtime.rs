@@ -1,0 +1,861 @@
+//! Runs modules in an embedded wasmtime. The only file that names the engine.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use ::wasmtime as engine;
+use engine::{
+    AsContext, AsContextMut, Caller, Config, Engine, ExternType, Instance, Linker, Memory,
+    ResourceLimiter, Store, WasmBacktrace,
+};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
+
+pub use engine::Val;
+
+use super::{Recorder, Sink};
+use crate::allocator::{Allocator, Hints, Role};
+use crate::call_graph::CallGraph;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{self, ContextId, Event, Hook, IMPORT_MODULE, UNKNOWN_SIZE};
+use crate::instrument::{self, Instrumented, OffsetMap, Origin};
+use crate::module::Module;
+use crate::symbolize::Symbolizer;
+use crate::trace::{Frame, Record, Trace};
+
+/// Frames in a backtrace at most; the outermost ones are left out.
+const MAX_FRAMES: usize = 100;
+
+/// A module to run under observation, with what it is granted. It gets no files, environment or
+/// network unless it is granted them.
+///
+/// ```
+/// let wasm = wat::parse_str(
+///     r#"(module
+///          (memory (export "memory") 1)
+///          (func $malloc (export "malloc") (param i32) (result i32) i32.const 4096)
+///          (func (export "_start") i32.const 100 call $malloc drop))"#,
+/// ).unwrap();
+/// let run = linmem::wasmtime::Run::new(&wasm)?.args(["--fast"]).run()?;
+/// let report = linmem::analyze(&run.trace)?;
+/// assert_eq!(report.totals.allocated_bytes, 100);
+/// # Ok::<(), linmem::Error>(())
+/// ```
+pub struct Run<'a> {
+    wasm: &'a [u8],
+    name: String,
+    args: Vec<String>,
+    wasi: WasiCtxBuilder,
+    inherits_stdio: bool,
+    hints: Hints,
+    external_debug: Option<&'a [u8]>,
+    options: instrument::Options,
+    max_pages: Option<u64>,
+    timeout: Option<Duration>,
+    stub_imports: bool,
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The recording; empty if it went elsewhere ([`Run::run_into`]).
+    pub trace: Trace,
+    /// How the program ended.
+    pub exit: Exit,
+    /// What the program wrote to stdout, unless it inherited the host's.
+    pub stdout: Vec<u8>,
+    /// What the program wrote to stderr, unless it inherited the host's.
+    pub stderr: Vec<u8>,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    /// It returned, or called `proc_exit`.
+    Code(i32),
+    /// It trapped; the engine's words.
+    Trap(String),
+}
+
+impl<'a> Run<'a> {
+    /// Prepares to run a WASI preview 1 command or reactor.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidModule`] or [`ErrorKind::Unsupported`].
+    pub fn new(wasm: &'a [u8]) -> Result<Run<'a>> {
+        Module::parse(wasm)?;
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.allow_blocking_current_thread(true);
+        Ok(Run {
+            wasm,
+            name: "module.wasm".to_owned(),
+            args: Vec::new(),
+            wasi,
+            inherits_stdio: false,
+            hints: Hints::new(),
+            external_debug: None,
+            options: instrument::Options::default(),
+            max_pages: None,
+            timeout: None,
+            stub_imports: false,
+        })
+    }
+
+    /// The program's own name, which reports show and the program sees as its argument 0.
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = name.to_owned();
+        self
+    }
+
+    /// Adds arguments, after the program's name.
+    pub fn args<S: AsRef<str>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Grants an environment variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.wasi.env(name, value);
+        self
+    }
+
+    /// Grants a directory of the host, with everything in it, under a name for the guest.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`] when the directory cannot be opened.
+    pub fn dir(mut self, host: impl AsRef<Path>, guest: &str) -> Result<Self> {
+        let host = host.as_ref();
+        self.wasi.preopened_dir(host, guest, FsPerms::ReadWrite).map_err(|error| {
+            let message = format!("cannot open directory `{}`: {error:#}", host.display());
+            Error::new(ErrorKind::InvalidRequest, message)
+        })?;
+        Ok(self)
+    }
+
+    /// Feeds the program's stdin from memory. Without this, or
+    /// [`inherit_stdio`](Run::inherit_stdio), stdin is empty.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.wasi.stdin(MemoryInputPipe::new(bytes.into()));
+        self
+    }
+
+    /// Connects the program's stdin, stdout and stderr to the host's.
+    pub fn inherit_stdio(mut self) -> Self {
+        self.wasi.inherit_stdio();
+        self.inherits_stdio = true;
+        self
+    }
+
+    /// Says that a function, given by name or index, is an allocator function.
+    pub fn allocator_function(mut self, role: Role, name_or_index: &str) -> Self {
+        self.hints.push((role, name_or_index.to_owned()));
+        self
+    }
+
+    /// The file that holds the module's debug information, if it is not in the module.
+    pub fn debug_file(mut self, bytes: &'a [u8]) -> Self {
+        self.external_debug = Some(bytes);
+        self
+    }
+
+    /// Lets the Nth allocation, counted from 1, return NULL.
+    pub fn fail_alloc(mut self, nth: u64) -> Self {
+        self.options.fail_alloc = Some(nth);
+        self
+    }
+
+    /// Caps the memory: every growth past this many pages fails.
+    pub fn max_pages(mut self, pages: u64) -> Self {
+        self.max_pages = Some(pages);
+        self
+    }
+
+    /// Stops the program after this time.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Lets imports that nobody provides trap when they are called, instead of being refused.
+    pub fn stub_imports(mut self) -> Self {
+        self.stub_imports = true;
+        self
+    }
+
+    /// Runs the program: `_start` of a command, `_initialize` of a reactor.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot be started. How the program itself ends is in
+    /// [`Outcome::exit`].
+    pub fn run(self) -> Result<Outcome> {
+        let mut session = self.start()?;
+        session.run_command()?;
+        session.finish()
+    }
+
+    /// Like [`run`](Run::run), but the recording streams into `sink`, and
+    /// [`Outcome::trace`] stays empty.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Run::run), and [`ErrorKind::Io`] when the sink fails.
+    pub fn run_into(self, sink: impl Write + Send + 'static) -> Result<Outcome> {
+        let mut session = self.start_into(Box::new(sink), Shared::default())?;
+        session.run_command()?;
+        session.finish()
+    }
+
+    /// Instantiates the module, for calls of its exports one by one.
+    ///
+    /// # Errors
+    ///
+    /// When the module cannot be instantiated.
+    pub fn start(self) -> Result<Session> {
+        let memory = Shared::default();
+        self.start_into(Box::new(memory.clone()), memory)
+    }
+
+    fn start_into(mut self, sink: Sink, recorded: Shared) -> Result<Session> {
+        let module = Module::parse(self.wasm)?;
+        let graph = CallGraph::new(&module);
+        let symbols = Symbolizer::new(&module, self.external_debug);
+        let allocator = Allocator::discover(&module, &graph, &symbols, &self.hints)?;
+        let Instrumented { wasm, map } =
+            instrument::instrument(&module, &graph, &allocator, &self.options)?;
+
+        let engine = Engine::new(&self.engine_config()).map_err(refused)?;
+        let compiled = engine::Module::new(&engine, &wasm).map_err(refused)?;
+        let output = (MemoryOutputPipe::new(usize::MAX), MemoryOutputPipe::new(usize::MAX));
+        if !self.inherits_stdio {
+            self.wasi.stdout(output.0.clone()).stderr(output.1.clone());
+        }
+        let wasi = self.wasi.arg(&self.name).args(&self.args).build_p1();
+        let recorder = Recorder::new(&module, &self.name, &allocator, sink);
+        let limits = Limits { max_pages: self.max_pages };
+        let state = State { wasi, recorder, map, limits, memory: None, ended: None };
+        let mut store = Store::new(&engine, state);
+        store.limiter(|state| &mut state.limits);
+        let watchdog = self.timeout.map(|limit| {
+            store.set_epoch_deadline(1);
+            Watchdog::start(engine.clone(), limit)
+        });
+
+        let linker = self.linker(&engine, &compiled, &module, &mut store)?;
+        self.check_start(&module)?;
+        let declared_max = module.memories.first().and_then(|memory| memory.max_pages);
+        store.data_mut().recorder.record(&Record::Instance {
+            module: 0,
+            initial_pages: module.memories.first().map_or(0, |memory| memory.initial_pages),
+            max_pages: declared_max.into_iter().chain(self.max_pages).min(),
+        });
+        let mut session = Session {
+            globals: event::exported_globals(&module).collect(),
+            store,
+            instance: None,
+            names: FrameNames::new(&module),
+            recorded,
+            output: (!self.inherits_stdio).then_some(output),
+            _watchdog: watchdog,
+        };
+        session.instantiate(&linker, &compiled, &module)?;
+        Ok(session)
+    }
+
+    fn engine_config(&self) -> Config {
+        let mut config = Config::new();
+        config.wasm_backtrace_max_frames(NonZeroUsize::new(MAX_FRAMES));
+        config.epoch_interruption(self.timeout.is_some());
+        config
+    }
+
+    fn linker(
+        &self,
+        engine: &Engine,
+        compiled: &engine::Module,
+        module: &Module<'_>,
+        store: &mut Store<State>,
+    ) -> Result<Linker<State>> {
+        let mut linker = Linker::new(engine);
+        wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |state: &mut State| &mut state.wasi)
+            .map_err(refused)?;
+        if module.memories.first().is_some_and(|memory| memory.is_64) {
+            define_hooks::<u64>(&mut linker)?;
+        } else {
+            define_hooks::<u32>(&mut linker)?;
+        }
+        if self.stub_imports {
+            linker.define_unknown_imports_as_traps(compiled).map_err(refused)?;
+        }
+        let missing: Vec<String> = compiled
+            .imports()
+            .filter(|import| linker.get_by_import(&mut *store, import).is_none())
+            .map(|import| format!("`{}.{}` ({})", import.module(), import.name(), kind_of(&import.ty())))
+            .collect();
+        if !missing.is_empty() {
+            return Err(Error::new(
+                ErrorKind::MissingImports,
+                format!(
+                    "the module imports {} that WASI preview 1 does not provide: {}. With \
+                     --stub-imports the functions among them trap only when they are called",
+                    if missing.len() == 1 { "something" } else { "things" },
+                    missing.join(", "),
+                ),
+            ));
+        }
+        Ok(linker)
+    }
+
+    /// Refuses a cap that the module's initial memory is already over.
+    fn check_start(&self, module: &Module<'_>) -> Result<()> {
+        match (self.max_pages, module.memories.first()) {
+            (Some(cap), Some(memory)) if memory.initial_pages > cap => Err(Error::new(
+                ErrorKind::InvalidRequest,
+                format!(
+                    "--max-pages {cap} is less than the {} pages that the module starts with",
+                    memory.initial_pages
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A running instance whose exports can be called one by one.
+///
+/// ```
+/// use linmem::wasmtime::{Run, Val};
+/// let wasm = wat::parse_str(
+///     r#"(module
+///          (memory (export "memory") 1)
+///          (global $next (mut i32) (i32.const 4096))
+///          (func (export "malloc") (param $size i32) (result i32)
+///            (global.get $next)
+///            (global.set $next (i32.add (global.get $next) (local.get $size))))
+///          (func (export "free") (param i32)))"#,
+/// ).unwrap();
+/// let mut session = Run::new(&wasm)?.start()?;
+/// let pointer = session.call("malloc", &[Val::I32(100)])?[0].unwrap_i32();
+/// assert_eq!(session.report()?.totals.at_end.bytes, 100);
+/// session.call("free", &[Val::I32(pointer)])?;
+/// assert_eq!(session.report()?.totals.at_end.bytes, 0);
+/// # Ok::<(), linmem::Error>(())
+/// ```
+pub struct Session {
+    store: Store<State>,
+    instance: Option<Instance>,
+    globals: Vec<u32>,
+    names: FrameNames,
+    recorded: Shared,
+    output: Option<(MemoryOutputPipe, MemoryOutputPipe)>,
+    _watchdog: Option<Watchdog>,
+}
+
+impl Session {
+    fn instantiate(
+        &mut self,
+        linker: &Linker<State>,
+        compiled: &engine::Module,
+        module: &Module<'_>,
+    ) -> Result<()> {
+        let instance = match linker.instantiate(&mut self.store, compiled) {
+            Ok(instance) => instance,
+            // The start function of the module is guest code like any other.
+            Err(error) if self.guest_ended(&error) => return Ok(()),
+            Err(error) => return Err(refused(error)),
+        };
+        self.instance = Some(instance);
+        let memory = instance.get_memory(&mut self.store, event::MEMORY_EXPORT);
+        self.store.data_mut().memory = memory;
+        if let Some(memory) = memory {
+            let (bytes, state) = memory.data_and_store_mut(&mut self.store);
+            state.recorder.watch_low_memory(module, bytes);
+        }
+        let is_command = module.exported_functions().any(|(name, _)| name == "_start");
+        let initialize = module.exported_functions().any(|(name, _)| name == "_initialize");
+        if initialize && !is_command {
+            self.call_recorded("_initialize", &[])?;
+        }
+        Ok(())
+    }
+
+    /// Runs `_start`, if there is one.
+    fn run_command(&mut self) -> Result<()> {
+        let has_start = self.export("_start").is_some();
+        if has_start && self.store.data().ended.is_none() {
+            self.call_recorded("_start", &[])?;
+        }
+        Ok(())
+    }
+
+    /// Calls an export.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`] when there is no such function or the arguments do not fit
+    /// its type; [`ErrorKind::Engine`] when the guest traps or exits, or has done so before.
+    pub fn call(&mut self, export: &str, args: &[Val]) -> Result<Vec<Val>> {
+        if let Some(ended) = &self.store.data().ended {
+            return Err(Error::new(
+                ErrorKind::Engine,
+                format!("cannot call `{export}`: the instance has ended ({ended})"),
+            ));
+        }
+        let results = self.call_recorded(export, args)?;
+        results.ok_or_else(|| {
+            let ended = self.store.data().ended.as_ref().map(ToString::to_string);
+            Error::new(ErrorKind::Engine, format!("`{export}`: {}", ended.unwrap_or_default()))
+        })
+    }
+
+    /// What the heap did so far. Only an instance that has not trapped can say what leaked.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidTrace`] when the recording went to another sink.
+    pub fn report(&mut self) -> Result<crate::Report> {
+        self.take_snapshot(false);
+        self.store.data_mut().recorder.flush();
+        crate::analyze(&Trace::from_bytes(self.recorded.copy()))
+    }
+
+    /// Live bytes: the sizes of all blocks that are allocated and not freed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`report`](Session::report).
+    pub fn live_bytes(&mut self) -> Result<u64> {
+        self.store.data_mut().recorder.flush();
+        let trace = Trace::from_bytes(self.recorded.copy());
+        Ok(crate::replay::Replay::of(trace.records())?.totals().at_end.bytes)
+    }
+
+    /// Size of memory 0 in pages, as the host sees it.
+    pub fn pages(&self) -> u64 {
+        self.store.data().memory.map_or(0, |memory| memory.size(&self.store))
+    }
+
+    /// Memory 0, to read and write as any host would.
+    pub fn memory(&mut self) -> &mut [u8] {
+        match self.store.data().memory {
+            Some(memory) => memory.data_mut(&mut self.store),
+            None => &mut [],
+        }
+    }
+
+    /// Ends the recording.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] when the recording could not be written.
+    pub fn finish(mut self) -> Result<Outcome> {
+        let exit = match &self.store.data().ended {
+            None => Exit::Code(0),
+            Some(Ended::Exit(code)) => Exit::Code(*code),
+            Some(Ended::Trap(message)) => Exit::Trap(message.clone()),
+        };
+        if self.store.data().ended.is_none() {
+            self.take_snapshot(false);
+            self.store.data_mut().recorder.record(&Record::Exit { code: 0 });
+        }
+        let (stdout, stderr) = match &self.output {
+            Some((stdout, stderr)) => (stdout.contents().to_vec(), stderr.contents().to_vec()),
+            None => Default::default(),
+        };
+        self.store.into_data().recorder.finish()?;
+        Ok(Outcome { trace: Trace::from_bytes(self.recorded.take()), exit, stdout, stderr })
+    }
+
+    fn export(&mut self, name: &str) -> Option<engine::Func> {
+        self.instance?.get_func(&mut self.store, name)
+    }
+
+    /// Calls an export between two records. `None` when the guest ended in it.
+    fn call_recorded(&mut self, export: &str, args: &[Val]) -> Result<Option<Vec<Val>>> {
+        let function = self.export(export).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidRequest, format!("the module exports no function `{export}`"))
+        })?;
+        let ty = function.ty(&self.store);
+        let fits = ty.params().len() == args.len()
+            && ty.params().zip(args).all(|(ty, arg)| arg.matches_ty(&self.store, &ty).unwrap_or(false));
+        if !fits {
+            return Err(Error::new(
+                ErrorKind::InvalidRequest,
+                format!("`{export}` takes {}, not {args:?}", param_list(&ty)),
+            ));
+        }
+        let mut results = vec![Val::I32(0); ty.results().len()];
+        self.store.data_mut().recorder.record(&Record::CallBegin { name: export.to_owned() });
+        let called = function.call(&mut self.store, args, &mut results);
+        self.check_low_memory();
+        match called {
+            Ok(()) => {
+                let integers = results.iter().filter_map(integer).collect();
+                self.store.data_mut().recorder.record(&Record::CallEnd { results: integers });
+                Ok(Some(results))
+            }
+            Err(error) if self.guest_ended(&error) => Ok(None),
+            Err(error) => Err(refused(error)),
+        }
+    }
+
+    /// Records that the guest ended by itself, if that is what the error says.
+    fn guest_ended(&mut self, error: &engine::Error) -> bool {
+        let backtrace = error.downcast_ref::<WasmBacktrace>();
+        let frames = backtrace.map_or(Vec::new(), |b| frames_of(b, &self.store.data().map));
+        let (ended, record, frames_live) = if let Some(exit) = error.downcast_ref::<I32Exit>() {
+            let live = self.names.user_frame_in(&frames);
+            (Ended::Exit(exit.0), Record::Exit { code: exit.0 }, live)
+        } else if let Some(trap) = error.downcast_ref::<engine::Trap>() {
+            let message = match trap {
+                engine::Trap::Interrupt => "stopped: the time allowed is over".to_owned(),
+                trap => trap.to_string(),
+            };
+            (Ended::Trap(message.clone()), Record::Trap { message, frames }, true)
+        } else if backtrace.is_some() {
+            let message = error.root_cause().to_string();
+            (Ended::Trap(message.clone()), Record::Trap { message, frames }, true)
+        } else {
+            return false;
+        };
+        self.take_snapshot(frames_live);
+        let state = self.store.data_mut();
+        state.recorder.record(&record);
+        state.ended = Some(ended);
+        true
+    }
+
+    fn check_low_memory(&mut self) {
+        if let Some(memory) = self.store.data().memory {
+            let (bytes, state) = memory.data_and_store_mut(&mut self.store);
+            state.recorder.check_low_memory(bytes);
+        }
+    }
+
+    fn take_snapshot(&mut self, frames_live: bool) {
+        let (Some(instance), Some(memory)) = (self.instance, self.store.data().memory) else {
+            return;
+        };
+        let mut globals = Vec::new();
+        for &index in &self.globals {
+            let global = instance.get_global(&mut self.store, &event::global_export(index));
+            if let Some(value) = global.and_then(|g| integer(&g.get(&mut self.store))) {
+                globals.push((u64::from(index), value));
+            }
+        }
+        let (bytes, state) = memory.data_and_store_mut(&mut self.store);
+        state.recorder.snapshot(bytes, globals, frames_live);
+    }
+}
+
+/// What wasmtime keeps for the host functions.
+struct State {
+    wasi: WasiP1Ctx,
+    recorder: Recorder,
+    map: OffsetMap,
+    limits: Limits,
+    memory: Option<Memory>,
+    ended: Option<Ended>,
+}
+
+#[derive(Debug, Clone)]
+enum Ended {
+    Exit(i32),
+    Trap(String),
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ended::Exit(code) => write!(f, "the program exited with code {code}"),
+            Ended::Trap(message) => write!(f, "the program trapped: {message}"),
+        }
+    }
+}
+
+struct Limits {
+    max_pages: Option<u64>,
+}
+
+impl ResourceLimiter for Limits {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> engine::Result<bool> {
+        let pages = desired as u64 / crate::module::PAGE_BYTES;
+        Ok(self.max_pages.is_none_or(|cap| pages <= cap))
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        _desired: usize,
+        _maximum: Option<usize>,
+    ) -> engine::Result<bool> {
+        Ok(true)
+    }
+}
+
+/// An address or a size, as wide as the guest's memory has it.
+trait Word: engine::WasmTy + Copy + 'static {
+    fn wide(self) -> u64;
+    /// As [`wide`](Word::wide), but -1 is [`UNKNOWN_SIZE`].
+    fn size(self) -> u64;
+}
+
+impl Word for u32 {
+    fn wide(self) -> u64 {
+        u64::from(self)
+    }
+
+    fn size(self) -> u64 {
+        if self == u32::MAX { UNKNOWN_SIZE } else { u64::from(self) }
+    }
+}
+
+impl Word for u64 {
+    fn wide(self) -> u64 {
+        self
+    }
+
+    fn size(self) -> u64 {
+        self
+    }
+}
+
+fn define_hooks<W: Word>(linker: &mut Linker<State>) -> Result<()> {
+    let name = |hook: Hook| hook.name();
+    linker
+        .func_wrap(
+            IMPORT_MODULE,
+            name(Hook::Allocated),
+            |mut caller: Caller<'_, State>, pointer: W, size: W, align: W, low: u32, high: u32| {
+                let context = context(&mut caller, low, high);
+                let (pointer, size, align) = (pointer.wide(), size.wide(), align.wide());
+                if pointer == 0 {
+                    check_low_memory(&mut caller);
+                }
+                let event = Event::Allocated { pointer, size, align, context };
+                caller.data_mut().recorder.event(&event);
+            },
+        )
+        .and_then(|linker| {
+            linker.func_wrap(
+                IMPORT_MODULE,
+                name(Hook::Freed),
+                |mut caller: Caller<'_, State>, pointer: W, size: W, align: W, low: u32, high: u32| {
+                    let context = context(&mut caller, low, high);
+                    let (pointer, size, align) = (pointer.wide(), size.size(), align.wide());
+                    let event = Event::Freed { pointer, size, align, context };
+                    caller.data_mut().recorder.event(&event);
+                },
+            )
+        })
+        .and_then(|linker| {
+            linker.func_wrap(
+                IMPORT_MODULE,
+                name(Hook::Reallocating),
+                |mut caller: Caller<'_, State>,
+                 pointer: W,
+                 old_size: W,
+                 align: W,
+                 new_size: W,
+                 low: u32,
+                 high: u32| {
+                    let context = context(&mut caller, low, high);
+                    let (old_size, new_size) = (old_size.size(), new_size.wide());
+                    let (pointer, align) = (pointer.wide(), align.wide());
+                    let event = Event::Reallocating { pointer, old_size, align, new_size, context };
+                    caller.data_mut().recorder.event(&event);
+                },
+            )
+        })
+        .and_then(|linker| {
+            linker.func_wrap(
+                IMPORT_MODULE,
+                name(Hook::Reallocated),
+                |mut caller: Caller<'_, State>, pointer: W| {
+                    if pointer.wide() == 0 {
+                        check_low_memory(&mut caller);
+                    }
+                    let event = Event::Reallocated { pointer: pointer.wide() };
+                    caller.data_mut().recorder.event(&event);
+                },
+            )
+        })
+        .and_then(|linker| {
+            linker.func_wrap(
+                IMPORT_MODULE,
+                name(Hook::Grown),
+                |mut caller: Caller<'_, State>, delta: W, previous: W, depth: u32, low: u32, high: u32| {
+                    let context = context(&mut caller, low, high);
+                    let event = Event::Grown {
+                        delta_pages: delta.wide(),
+                        previous_pages: Some(previous.size()).filter(|p| *p != UNKNOWN_SIZE),
+                        in_allocator: depth != 0,
+                        context,
+                    };
+                    caller.data_mut().recorder.event(&event);
+                },
+            )
+        })
+        .map(drop)
+        .map_err(refused)
+}
+
+/// The context of an event; a new one gets its backtrace.
+#[inline]
+fn context(caller: &mut Caller<'_, State>, low: u32, high: u32) -> ContextId {
+    let raw = u64::from(low) | u64::from(high) << 32;
+    match caller.data_mut().recorder.known_context(raw) {
+        Some(context) => context,
+        None => new_context(caller, raw),
+    }
+}
+
+#[cold]
+fn new_context(caller: &mut Caller<'_, State>, raw: u64) -> ContextId {
+    let frames = if caller.data().recorder.wants_backtrace() {
+        frames_of(&WasmBacktrace::force_capture(caller.as_context()), &caller.data().map)
+    } else {
+        Vec::new()
+    };
+    caller.data_mut().recorder.define_context(raw, frames)
+}
+
+#[cold]
+fn check_low_memory(caller: &mut Caller<'_, State>) {
+    if let Some(memory) = caller.data().memory {
+        let (bytes, state) = memory.data_and_store_mut(caller.as_context_mut());
+        state.recorder.check_low_memory(bytes);
+    }
+}
+
+/// A backtrace in terms of the original module. A wrapper's frame stands for its allocator
+/// function, unless that function's own frame is there.
+fn frames_of(backtrace: &WasmBacktrace, map: &OffsetMap) -> Vec<Frame> {
+    let mut frames: Vec<Frame> = Vec::with_capacity(backtrace.frames().len());
+    for frame in backtrace.frames() {
+        match map.origin(frame.func_index()) {
+            Origin::Function(function) => {
+                let offset = frame.module_offset().and_then(|offset| map.original_offset(offset));
+                let offset = offset.and_then(|offset| u32::try_from(offset).ok());
+                frames.push(Frame::Wasm { function, offset });
+            }
+            Origin::Wrapper(wrapped) => {
+                let shown = matches!(frames.last(), Some(Frame::Wasm { function, .. }) if *function == wrapped);
+                if !shown {
+                    frames.push(Frame::Wasm { function: wrapped, offset: None });
+                }
+            }
+            Origin::Added => {}
+        }
+    }
+    frames
+}
+
+/// The functions of a C or Rust runtime that stand between `_start` and `proc_exit` when `main`
+/// has already returned.
+const RUNTIME_FRAMES: &[&str] =
+    &["_start", "_Exit", "exit", "__wasi_proc_exit", "proc_exit", "__imported_wasi_snapshot_preview1_proc_exit"];
+
+/// Names of the functions that the way a program ended is judged by.
+struct FrameNames(BTreeSet<u32>);
+
+impl FrameNames {
+    fn new(module: &Module<'_>) -> FrameNames {
+        let runtime = (0..module.functions.len() as u32).filter(|&function| {
+            module.function_name(function).is_some_and(|name| RUNTIME_FRAMES.contains(&name))
+        });
+        FrameNames(runtime.collect())
+    }
+
+    /// Whether any frame is not of the runtime: code that still has pointers in its locals.
+    fn user_frame_in(&self, frames: &[Frame]) -> bool {
+        frames.iter().any(|frame| match frame {
+            Frame::Wasm { function, .. } => !self.0.contains(function),
+            Frame::Host(_) => false,
+        })
+    }
+}
+
+/// Ends a program that runs for too long.
+struct Watchdog {
+    /// Dropping it tells the thread that the program has ended.
+    _running: mpsc::Sender<()>,
+}
+
+impl Watchdog {
+    fn start(engine: Engine, limit: Duration) -> Watchdog {
+        let (running, ended) = mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            if ended.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
+                engine.increment_epoch();
+            }
+        });
+        Watchdog { _running: running }
+    }
+}
+
+/// A recording in memory that the session can look at while it grows.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    fn copy(&self) -> Vec<u8> {
+        self.0.lock().map(|bytes| bytes.clone()).unwrap_or_default()
+    }
+
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().map(|mut bytes| std::mem::take(&mut *bytes)).unwrap_or_default()
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if let Ok(mut recorded) = self.0.lock() {
+            recorded.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn integer(value: &Val) -> Option<u64> {
+    match value {
+        Val::I32(value) => Some(u64::from(*value as u32)),
+        Val::I64(value) => Some(*value as u64),
+        _ => None,
+    }
+}
+
+fn kind_of(ty: &ExternType) -> &'static str {
+    match ty {
+        ExternType::Func(_) => "function",
+        ExternType::Global(_) => "global",
+        ExternType::Table(_) => "table",
+        ExternType::Memory(_) => "memory",
+        ExternType::Tag(_) => "tag",
+    }
+}
+
+fn param_list(ty: &engine::FuncType) -> String {
+    let params: Vec<String> = ty.params().map(|param| param.to_string()).collect();
+    format!("({})", params.join(", "))
+}
+
+fn refused(error: engine::Error) -> Error {
+    Error::new(ErrorKind::Engine, format!("wasmtime: {error:#}"))
+}

@@ -1,0 +1,584 @@
+//! The rewriting pass: a module and its allocator in, an instrumented module and the way back to
+//! the original offsets out.
+//!
+//! Nothing the module can observe changes. New imports are the hooks of [`crate::event`], new
+//! globals and functions stand behind the existing ones, and instructions that do not call, take
+//! a function's reference or grow a memory are copied byte for byte.
+//!
+//! - [`heap`]: a wrapper for each allocator function
+//! - [`calls`]: calling contexts, kept at call sites and reset at exports
+//! - [`grow`]: `memory.grow`
+
+pub mod calls;
+pub mod grow;
+pub mod heap;
+
+mod offset_map;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wasm_encoder::reencode::{self, Reencode};
+use wasm_encoder::{Encode, InstructionSink, SectionId};
+use wasmparser::ValType;
+
+use crate::allocator::Allocator;
+use crate::call_graph::CallGraph;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{self, Hook, IMPORT_MODULE};
+use crate::module::{Body, Module, SiteKind};
+
+use calls::Contexts;
+pub use offset_map::{OffsetMap, Origin};
+
+/// What to do beyond observing.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Let the Nth allocation (counted from 1) return NULL.
+    pub fail_alloc: Option<u64>,
+}
+
+/// The result of instrumenting a module.
+#[derive(Debug)]
+pub struct Instrumented {
+    /// The new module.
+    pub wasm: Vec<u8>,
+    /// From its functions and offsets back to the original's.
+    pub map: OffsetMap,
+}
+
+/// Rewrites `module` so that it reports what its heap does.
+///
+/// A module without code, or without a memory, comes back as it is.
+///
+/// # Errors
+///
+/// [`ErrorKind::Unsupported`] when the module cannot be rewritten.
+pub fn instrument(
+    module: &Module<'_>,
+    graph: &CallGraph,
+    allocator: &Allocator,
+    options: &Options,
+) -> Result<Instrumented> {
+    let nothing_to_watch = module.memories.is_empty() || module.code_section.is_empty();
+    if nothing_to_watch {
+        return Ok(Instrumented { wasm: module.bytes.to_vec(), map: OffsetMap::identity(module) });
+    }
+    let layout = Layout::new(module, graph, allocator, options);
+    let mut rewriter = Rewriter {
+        contexts: Contexts::new(module, graph, allocator),
+        module,
+        layout,
+        has_imports: false,
+        has_globals: false,
+        has_exports: false,
+        has_elements: false,
+        points: Vec::new(),
+    };
+    let mut encoder = wasm_encoder::Module::new();
+    rewriter
+        .parse_core_module(&mut encoder, wasmparser::Parser::new(0), module.bytes)
+        .map_err(|error| Error::new(ErrorKind::Unsupported, format!("cannot instrument: {error}")))?;
+    let wasm = encoder.finish();
+    let map = OffsetMap::new(&wasm, rewriter.layout.origins(), rewriter.points)?;
+    Ok(Instrumented { wasm, map })
+}
+
+/// Where the new things stand in the instrumented module's index spaces.
+pub(crate) struct Layout {
+    /// The first hook's function index: after the original imports.
+    first_hook: u32,
+    /// The first appended function.
+    first_added: u32,
+    /// The appended functions, in order.
+    added: Vec<Added>,
+    /// Original function to the index of its wrapper.
+    wrappers: BTreeMap<u32, u32>,
+    /// Original function to the index of its entry.
+    entries: BTreeMap<u32, u32>,
+    /// Index of the function that stands in for `memory.grow`.
+    grow: u32,
+    /// First added type.
+    first_type: u32,
+    /// Added globals.
+    pub(crate) globals: AddedGlobals,
+    /// Address type of memory 0.
+    pub(crate) address: ValType,
+    /// See [`Options::fail_alloc`].
+    fail_alloc: Option<u64>,
+}
+
+/// Indices of the added globals.
+pub(crate) struct AddedGlobals {
+    /// `i32`: 1 while an allocator function runs.
+    pub(crate) depth: u32,
+    /// `i64`: the callee's calling context.
+    pub(crate) context: u32,
+    /// `i64`: the context at which the callee's recursion was entered.
+    pub(crate) anchor: u32,
+    /// `i64`: allocations left until one fails; only with [`Options::fail_alloc`].
+    pub(crate) until_failure: u32,
+}
+
+/// A function that instrumentation appends.
+#[derive(Debug, Clone, Copy)]
+enum Added {
+    /// Stands in for an allocator function.
+    Wrapper(u32, crate::allocator::Role),
+    /// Stands in for an exported function that can reach the allocator.
+    Entry(u32),
+    /// Stands in for `memory.grow`.
+    Grow,
+}
+
+impl Layout {
+    fn new(
+        module: &Module<'_>,
+        graph: &CallGraph,
+        allocator: &Allocator,
+        options: &Options,
+    ) -> Layout {
+        let first_hook = module.imported_functions();
+        let first_added = (module.functions.len() + Hook::ALL.len()) as u32;
+        let first_global = module.globals.len() as u32;
+        let mut layout = Layout {
+            first_hook,
+            first_added,
+            added: Vec::new(),
+            wrappers: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            grow: 0,
+            first_type: module.types.len() as u32,
+            globals: AddedGlobals {
+                depth: first_global,
+                context: first_global + 1,
+                anchor: first_global + 2,
+                until_failure: first_global + 3,
+            },
+            address: if module.memories[0].is_64 { ValType::I64 } else { ValType::I32 },
+            fail_alloc: options.fail_alloc,
+        };
+        layout.grow = layout.add(Added::Grow);
+        for hooked in &allocator.functions {
+            let wrapper = layout.add(Added::Wrapper(hooked.function, hooked.role));
+            layout.wrappers.insert(hooked.function, wrapper);
+        }
+        let observed = calls::observed(module, graph, allocator);
+        for (_, function) in module.exported_functions() {
+            if observed[function as usize] && !layout.entries.contains_key(&function) {
+                let entry = layout.add(Added::Entry(function));
+                layout.entries.insert(function, entry);
+            }
+        }
+        layout
+    }
+
+    fn add(&mut self, added: Added) -> u32 {
+        self.added.push(added);
+        self.first_added + self.added.len() as u32 - 1
+    }
+
+    /// Index of a hook.
+    pub(crate) fn hook(&self, hook: Hook) -> u32 {
+        self.first_hook + hook as u32
+    }
+
+    /// The original function's own new index.
+    pub(crate) fn moved(&self, function: u32) -> u32 {
+        if function < self.first_hook { function } else { function + Hook::ALL.len() as u32 }
+    }
+
+    /// What a call or reference to the original function goes to.
+    pub(crate) fn target(&self, function: u32) -> u32 {
+        self.wrappers.get(&function).copied().unwrap_or_else(|| self.moved(function))
+    }
+
+    fn hook_type(&self, hook: Hook) -> u32 {
+        self.first_type + hook as u32
+    }
+
+    fn grow_type(&self) -> u32 {
+        self.first_type + Hook::ALL.len() as u32
+    }
+
+    /// For every function of the new module, where it comes from.
+    fn origins(&self) -> Vec<Origin> {
+        let original = self.first_added - Hook::ALL.len() as u32;
+        let imports = (0..self.first_hook).map(Origin::Function);
+        let hooks = Hook::ALL.iter().map(|_| Origin::Added);
+        let defined = (self.first_hook..original).map(Origin::Function);
+        let added = self.added.iter().map(|added| match *added {
+            Added::Wrapper(function, _) => Origin::Wrapper(function),
+            Added::Entry(_) | Added::Grow => Origin::Added,
+        });
+        imports.chain(hooks).chain(defined).chain(added).collect()
+    }
+}
+
+struct Rewriter<'m, 'a> {
+    module: &'m Module<'a>,
+    layout: Layout,
+    contexts: Contexts,
+    has_imports: bool,
+    has_globals: bool,
+    has_exports: bool,
+    has_elements: bool,
+    /// Per defined function: `(offset in the new body, offset in the original file)` wherever
+    /// their difference changes.
+    points: Vec<Vec<(usize, usize)>>,
+}
+
+type EncodeResult<T = ()> = std::result::Result<T, reencode::Error>;
+
+impl Reencode for Rewriter<'_, '_> {
+    type Error = std::convert::Infallible;
+
+    fn function_index(&mut self, function: u32) -> EncodeResult<u32> {
+        Ok(self.layout.target(function))
+    }
+
+    fn parse_type_section(
+        &mut self,
+        types: &mut wasm_encoder::TypeSection,
+        section: wasmparser::TypeSectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_type_section(self, types, section)?;
+        let address = encoded(self.layout.address);
+        for hook in Hook::ALL {
+            types.ty().function(hook.params(self.layout.address).into_iter().map(encoded), []);
+        }
+        types.ty().function([address], [address]);
+        Ok(())
+    }
+
+    fn parse_import_section(
+        &mut self,
+        imports: &mut wasm_encoder::ImportSection,
+        section: wasmparser::ImportSectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_import_section(self, imports, section)?;
+        self.add_imports(imports);
+        Ok(())
+    }
+
+    fn parse_function_section(
+        &mut self,
+        functions: &mut wasm_encoder::FunctionSection,
+        section: wasmparser::FunctionSectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_function_section(self, functions, section)?;
+        for added in &self.layout.added {
+            functions.function(match *added {
+                Added::Wrapper(function, _) | Added::Entry(function) => {
+                    self.module.functions[function as usize].type_index
+                }
+                Added::Grow => self.layout.grow_type(),
+            });
+        }
+        Ok(())
+    }
+
+    fn parse_global_section(
+        &mut self,
+        globals: &mut wasm_encoder::GlobalSection,
+        section: wasmparser::GlobalSectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_global_section(self, globals, section)?;
+        self.add_globals(globals);
+        Ok(())
+    }
+
+    fn parse_export(
+        &mut self,
+        exports: &mut wasm_encoder::ExportSection,
+        export: wasmparser::Export<'_>,
+    ) -> EncodeResult {
+        let is_function = matches!(
+            export.kind,
+            wasmparser::ExternalKind::Func | wasmparser::ExternalKind::FuncExact
+        );
+        match self.layout.entries.get(&export.index) {
+            Some(&entry) if is_function => {
+                let kind = self.export_kind(export.kind)?;
+                exports.export(export.name, kind, entry);
+                Ok(())
+            }
+            _ => reencode::utils::parse_export(self, exports, export),
+        }
+    }
+
+    fn parse_export_section(
+        &mut self,
+        exports: &mut wasm_encoder::ExportSection,
+        section: wasmparser::ExportSectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_export_section(self, exports, section)?;
+        self.add_exports(exports);
+        Ok(())
+    }
+
+    fn parse_element_section(
+        &mut self,
+        elements: &mut wasm_encoder::ElementSection,
+        section: wasmparser::ElementSectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_element_section(self, elements, section)?;
+        self.declare_references(elements);
+        Ok(())
+    }
+
+    fn parse_code_section(
+        &mut self,
+        code: &mut wasm_encoder::CodeSection,
+        _: wasmparser::CodeSectionReader<'_>,
+    ) -> EncodeResult {
+        let module = self.module;
+        for (index, function) in module.functions.iter().enumerate() {
+            if let Some(body) = &function.body {
+                let (bytes, points) = self.rewrite_body(index as u32, body);
+                code.raw(&bytes);
+                self.points.push(points);
+            }
+        }
+        for added in &self.layout.added {
+            code.raw(&self.added_body(*added));
+        }
+        Ok(())
+    }
+
+    fn parse_custom_section(
+        &mut self,
+        module: &mut wasm_encoder::Module,
+        section: wasmparser::CustomSectionReader<'_>,
+    ) -> EncodeResult {
+        let name = section.name();
+        // Both are tables of offsets into the original code.
+        if crate::symbolize::is_debug_section(name) || name.starts_with("metadata.code.") {
+            return Ok(());
+        }
+        if let wasmparser::KnownCustom::Name(names) = section.as_known() {
+            // A damaged name section is legal, and useless.
+            if let Ok(names) = self.custom_name_section(names) {
+                module.section(&names);
+            }
+            return Ok(());
+        }
+        reencode::utils::parse_custom_section(self, module, section)
+    }
+
+    fn parse_custom_name_subsection(
+        &mut self,
+        names: &mut wasm_encoder::NameSection,
+        section: wasmparser::Name<'_>,
+    ) -> EncodeResult {
+        use wasmparser::Name;
+        let moved = |f: u32| Ok(self.layout.moved(f));
+        match section {
+            Name::Function(_) => names.functions(&self.function_names()),
+            Name::Local(map) => names.locals(&reencode::utils::indirect_name_map(map, moved)?),
+            Name::Label(map) => names.labels(&reencode::utils::indirect_name_map(map, moved)?),
+            other => reencode::utils::parse_custom_name_subsection(self, names, other)?,
+        }
+        Ok(())
+    }
+
+    fn intersperse_section_hook(
+        &mut self,
+        module: &mut wasm_encoder::Module,
+        _after: Option<SectionId>,
+        before: Option<SectionId>,
+    ) -> EncodeResult {
+        if before == Some(SectionId::Function) && !self.has_imports {
+            let mut imports = wasm_encoder::ImportSection::new();
+            self.add_imports(&mut imports);
+            module.section(&imports);
+        }
+        let past_globals = matches!(
+            before,
+            Some(
+                SectionId::Export
+                    | SectionId::Start
+                    | SectionId::Element
+                    | SectionId::DataCount
+                    | SectionId::Code
+            )
+        );
+        if past_globals && !self.has_globals {
+            let mut globals = wasm_encoder::GlobalSection::new();
+            self.add_globals(&mut globals);
+            module.section(&globals);
+        }
+        let past_exports = matches!(
+            before,
+            Some(SectionId::Start | SectionId::Element | SectionId::DataCount | SectionId::Code)
+        );
+        if past_exports && !self.has_exports {
+            let mut exports = wasm_encoder::ExportSection::new();
+            self.add_exports(&mut exports);
+            module.section(&exports);
+        }
+        let past_elements = matches!(before, Some(SectionId::DataCount | SectionId::Code));
+        if past_elements && !self.has_elements {
+            let mut elements = wasm_encoder::ElementSection::new();
+            self.declare_references(&mut elements);
+            if !elements.is_empty() {
+                module.section(&elements);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Rewriter<'_, '_> {
+    fn add_imports(&mut self, imports: &mut wasm_encoder::ImportSection) {
+        self.has_imports = true;
+        for hook in Hook::ALL {
+            let ty = wasm_encoder::EntityType::Function(self.layout.hook_type(hook));
+            imports.import(IMPORT_MODULE, hook.name(), ty);
+        }
+    }
+
+    fn add_globals(&mut self, globals: &mut wasm_encoder::GlobalSection) {
+        use wasm_encoder::{ConstExpr, GlobalType, ValType::I32, ValType::I64};
+        self.has_globals = true;
+        let mutable = |val_type| GlobalType { val_type, mutable: true, shared: false };
+        globals.global(mutable(I32), &ConstExpr::i32_const(0));
+        globals.global(mutable(I64), &ConstExpr::i64_const(0));
+        globals.global(mutable(I64), &ConstExpr::i64_const(0));
+        if let Some(nth) = self.layout.fail_alloc {
+            globals.global(mutable(I64), &ConstExpr::i64_const(nth as i64));
+        }
+    }
+
+    /// A `ref.func` in code is only valid for a function that is mentioned outside of code. Where
+    /// an export was that mention, and the export now names the function's entry, a declarative
+    /// element segment takes over.
+    fn declare_references(&mut self, elements: &mut wasm_encoder::ElementSection) {
+        self.has_elements = true;
+        let bodies = self.module.functions.iter().filter_map(|f| f.body.as_ref());
+        let referenced: BTreeSet<u32> = bodies
+            .flat_map(|body| &body.sites)
+            .filter_map(|site| match site.kind {
+                SiteKind::RefFunc(function) => Some(function),
+                _ => None,
+            })
+            .filter(|function| self.layout.entries.contains_key(function))
+            .map(|function| self.layout.target(function))
+            .collect();
+        if !referenced.is_empty() {
+            let functions: Vec<u32> = referenced.into_iter().collect();
+            elements.declared(wasm_encoder::Elements::Functions(functions.into()));
+        }
+    }
+
+    fn add_exports(&mut self, exports: &mut wasm_encoder::ExportSection) {
+        use wasm_encoder::ExportKind;
+        self.has_exports = true;
+        exports.export(event::MEMORY_EXPORT, ExportKind::Memory, 0);
+        for global in event::exported_globals(self.module) {
+            exports.export(&event::global_export(global), ExportKind::Global, global);
+        }
+    }
+
+    fn function_names(&self) -> wasm_encoder::NameMap {
+        let names = &self.module.names.functions;
+        let moved = names.iter().map(|(&f, name)| (self.layout.moved(f), (*name).to_owned()));
+        let hooks = Hook::ALL
+            .iter()
+            .map(|&hook| (self.layout.hook(hook), format!("{IMPORT_MODULE}.{}", hook.name())));
+        let added = self.layout.added.iter().zip(self.layout.first_added..);
+        let added = added.map(|(added, index)| {
+            let name = |function: u32| self.module.function_name(function).unwrap_or_default();
+            match *added {
+                Added::Wrapper(function, role) => (index, format!("{role}: {}", name(function))),
+                Added::Entry(function) => (index, format!("entry: {}", name(function))),
+                Added::Grow => (index, "memory.grow".to_owned()),
+            }
+        });
+        let all: BTreeMap<u32, String> = moved.chain(hooks).chain(added).collect();
+        let mut map = wasm_encoder::NameMap::new();
+        for (index, name) in &all {
+            map.append(*index, name);
+        }
+        map
+    }
+
+    /// Copies a body, with calls and references to where their functions are now, `memory.grow`
+    /// replaced, and contexts kept.
+    fn rewrite_body(&self, function: u32, body: &Body) -> (Vec<u8>, Vec<(usize, usize)>) {
+        let file = self.module.bytes;
+        let context = self.contexts.of_function(function, body);
+        let mut out = Vec::with_capacity(body.range.len() + 32 * body.sites.len());
+        let mut points = Vec::new();
+        copy_locals(file, body, context.as_ref().map_or(0, |c| c.extra_locals()), &mut out);
+        if let Some(context) = &context {
+            context.enter(&self.layout, &mut InstructionSink::new(&mut out));
+        }
+        let mut copied = body.code_start;
+        points.push((out.len(), copied));
+        for site in &body.sites {
+            out.extend_from_slice(&file[copied..site.offset]);
+            copied = site.offset + site.len;
+            let before = out.len();
+            if let Some(context) = &context {
+                context.leave(&self.layout, site, &mut InstructionSink::new(&mut out));
+            }
+            if out.len() != before {
+                points.push((out.len(), site.offset));
+            }
+            let instruction = out.len();
+            let mut code = InstructionSink::new(&mut out);
+            match site.kind {
+                SiteKind::Call(callee) => drop(code.call(self.layout.target(callee))),
+                SiteKind::ReturnCall(callee) => drop(code.return_call(self.layout.target(callee))),
+                SiteKind::RefFunc(callee) => drop(code.ref_func(self.layout.target(callee))),
+                SiteKind::MemoryGrow(0) => drop(code.call(self.layout.grow)),
+                SiteKind::CallIndirect(_) | SiteKind::MemoryGrow(_) | SiteKind::MemorySize(_) => {
+                    out.extend_from_slice(&file[site.offset..copied]);
+                }
+            }
+            if out.len() - instruction != site.len {
+                points.push((out.len(), copied));
+            }
+        }
+        out.extend_from_slice(&file[copied..body.range.end]);
+        (out, points)
+    }
+
+    fn added_body(&self, added: Added) -> Vec<u8> {
+        match added {
+            Added::Wrapper(function, role) => heap::wrapper(
+                &self.layout,
+                role,
+                self.layout.moved(function),
+                self.layout.fail_alloc.is_some(),
+            ),
+            Added::Entry(function) => {
+                let params = self.module.function_type(function).map_or(0, |ty| ty.params().len());
+                calls::entry(&self.layout, function, params as u32)
+            }
+            Added::Grow => grow::replacement(&self.layout),
+        }
+    }
+}
+
+/// Copies the declarations of locals, with `extra` more of type `i64` at the end.
+fn copy_locals(file: &[u8], body: &Body, extra: u32, out: &mut Vec<u8>) {
+    let mut reader = wasmparser::BinaryReader::new(&file[body.range.start..body.code_start], 0);
+    // The module is valid, so the count is there.
+    let _ = reader.read_var_u32();
+    let groups = &file[body.range.start + reader.original_position()..body.code_start];
+    (body.local_groups + u32::from(extra > 0)).encode(out);
+    out.extend_from_slice(groups);
+    if extra > 0 {
+        extra.encode(out);
+        wasm_encoder::ValType::I64.encode(out);
+    }
+}
+
+/// The encoder's word for a number type.
+pub(crate) fn encoded(ty: ValType) -> wasm_encoder::ValType {
+    match ty {
+        ValType::I64 => wasm_encoder::ValType::I64,
+        _ => wasm_encoder::ValType::I32,
+    }
+}

@@ -1,0 +1,30 @@
+//! `memory.grow` of memory 0, replaced by a call of one function that grows and reports.
+
+use wasm_encoder::Function;
+
+use super::{Layout, calls, encoded};
+use crate::event::Hook;
+
+/// The function that stands in for `memory.grow`: same operand, same result.
+///
+/// ```wat
+/// (func (param $delta) (result $previous)
+///   local.get $delta  memory.grow  local.set $previous
+///   (call $grown $delta $previous $depth $context_low $context_high)
+///   local.get $previous)
+/// ```
+pub(super) fn replacement(layout: &Layout) -> Vec<u8> {
+    const DELTA: u32 = 0;
+    const PREVIOUS: u32 = 1;
+    const CONTEXT: u32 = 2;
+    let locals = [(1, encoded(layout.address)), (1, wasm_encoder::ValType::I64)];
+    let mut function = Function::new(locals);
+    let mut code = function.instructions();
+    code.global_get(layout.globals.context).local_set(CONTEXT);
+    code.local_get(DELTA).memory_grow(0).local_set(PREVIOUS);
+    code.local_get(DELTA).local_get(PREVIOUS).global_get(layout.globals.depth);
+    calls::push_context(CONTEXT, &mut code);
+    code.call(layout.hook(Hook::Grown));
+    code.local_get(PREVIOUS).end();
+    function.into_raw_body()
+}

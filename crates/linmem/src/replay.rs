@@ -1,0 +1,245 @@
+//! One pass over a trace: records in, the state that every analysis starts from out.
+//!
+//! Memory use is bounded by what was live, the number of contexts and the size of the guest's
+//! memory, not by the length of the recording.
+
+use crate::allocator::Allocator;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::ContextId;
+use crate::heap::{Heap, LowMemory, Totals};
+use crate::module::PAGE_BYTES;
+use crate::trace::{Frame, Record};
+
+/// What a trace says, all in all.
+#[derive(Debug, Default)]
+pub struct Replay {
+    /// The modules, by number.
+    pub modules: Vec<RecordedModule>,
+    /// The instances, by number.
+    pub instances: Vec<RecordedInstance>,
+    /// The call stacks, by [`ContextId`].
+    pub contexts: Vec<Vec<Frame>>,
+    /// How the program ended; `None` if the trace stops before.
+    pub end: Option<End>,
+    /// Number of events.
+    pub events: u64,
+    /// Time of the last clock record, in microseconds since the start.
+    pub micros: u64,
+    selected: usize,
+}
+
+/// A module of the trace.
+#[derive(Debug)]
+pub struct RecordedModule {
+    /// What the user calls it.
+    pub name: String,
+    /// The original file.
+    pub bytes: Vec<u8>,
+    /// What was hooked.
+    pub allocator: Allocator,
+}
+
+/// An instance of the trace.
+#[derive(Debug)]
+pub struct RecordedInstance {
+    /// Number of its module.
+    pub module: usize,
+    /// Pages at the start.
+    pub initial_pages: u64,
+    /// Pages it may grow to at most, if that is limited.
+    pub max_pages: Option<u64>,
+    /// Its heap.
+    pub heap: Heap,
+    /// Its memory and globals, when they were last looked at.
+    pub snapshot: Option<Snapshot>,
+    /// Calls of exports, by name and number, in the order of the first ones.
+    pub calls: Vec<(String, u64)>,
+}
+
+/// Memory and globals at one instant.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Pages.
+    pub pages: u64,
+    /// Whether wasm frames were live.
+    pub frames_live: bool,
+    /// Integer globals that can change.
+    pub globals: Vec<(u64, u64)>,
+    /// Memory that is not all zero: `(address, bytes)`, in the order of addresses.
+    pub memory: Vec<(u64, Vec<u8>)>,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It returned or exited.
+    Exit(i32),
+    /// It trapped.
+    Trap {
+        /// The engine's words.
+        message: String,
+        /// Where.
+        frames: Vec<Frame>,
+    },
+}
+
+impl Replay {
+    /// Replays a whole trace.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidTrace`] when the trace is damaged, or speaks of what it has not
+    /// introduced.
+    pub fn of(records: impl Iterator<Item = Result<Record>>) -> Result<Replay> {
+        let mut replay = Replay::default();
+        for record in records {
+            replay.apply(record?)?;
+        }
+        Ok(replay)
+    }
+
+    /// Takes in the next record.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Replay::of`].
+    pub fn apply(&mut self, record: Record) -> Result<()> {
+        match record {
+            Record::Event(event) => {
+                let unknown = |context: &ContextId| context.0 as usize >= self.contexts.len();
+                if event.context().as_ref().is_some_and(unknown) {
+                    return Err(damaged("an event names a call stack that the trace has not given"));
+                }
+                self.events += 1;
+                self.instance()?.heap.apply(&event);
+            }
+            Record::Context { frames } => self.contexts.push(frames),
+            Record::Clock { micros } => self.micros = micros,
+            Record::Module { name, bytes, allocator } => {
+                let allocator = serde_json::from_str(&allocator)
+                    .map_err(|error| damaged(format!("the allocator's description: {error}")))?;
+                self.modules.push(RecordedModule { name, bytes, allocator });
+            }
+            Record::Instance { module, initial_pages, max_pages } => {
+                let module = usize::try_from(module).ok().filter(|m| *m < self.modules.len());
+                self.selected = self.instances.len();
+                self.instances.push(RecordedInstance {
+                    module: module.ok_or_else(|| damaged("an instance of an unknown module"))?,
+                    initial_pages,
+                    max_pages,
+                    heap: Heap::new(initial_pages),
+                    snapshot: None,
+                    calls: Vec::new(),
+                });
+            }
+            Record::Select { instance } => {
+                self.selected = usize::try_from(instance)
+                    .map_err(|_| damaged("an instance number is out of range"))?;
+                self.instance()?;
+            }
+            Record::LowMemory { first, last, changed } => {
+                self.instance()?.heap.low_memory_changed(LowMemory { first, last, changed });
+            }
+            Record::CallBegin { name } => self.instance()?.call_begins(name),
+            Record::CallEnd { results } => {
+                let heap = &mut self.instance()?.heap;
+                results.into_iter().for_each(|result| heap.returned_to_host(result));
+            }
+            Record::Snapshot { pages, frames_live, globals } => {
+                let snapshot = Snapshot { pages, frames_live, globals, memory: Vec::new() };
+                self.instance()?.snapshot = Some(snapshot);
+            }
+            Record::SnapshotBytes { address, bytes } => {
+                let snapshot = self.instance()?.snapshot.as_mut();
+                let snapshot = snapshot.ok_or_else(|| damaged("memory outside of a snapshot"))?;
+                snapshot.add(address, bytes)?;
+            }
+            Record::Exit { code } => self.end = Some(End::Exit(code)),
+            Record::Trap { message, frames } => self.end = Some(End::Trap { message, frames }),
+        }
+        Ok(())
+    }
+
+    /// The call stack of a context, innermost frame first; empty if it was not taken.
+    pub fn stack(&self, context: ContextId) -> &[Frame] {
+        self.contexts.get(context.0 as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// The figures of all instances together. What was live at peak is that of the instance with
+    /// the highest peak, since the instances had theirs at different times.
+    pub fn totals(&self) -> Totals {
+        let mut all = Totals::default();
+        for totals in self.instances.iter().map(|instance| instance.heap.totals()) {
+            all.allocations += totals.allocations;
+            all.reallocations += totals.reallocations;
+            all.frees += totals.frees;
+            all.failed += totals.failed;
+            all.allocated_bytes = all.allocated_bytes.saturating_add(totals.allocated_bytes);
+            all.temporary += totals.temporary;
+            all.reused += totals.reused;
+            all.at_end.blocks += totals.at_end.blocks;
+            all.at_end.bytes = all.at_end.bytes.saturating_add(totals.at_end.bytes);
+            all.at_end.pages = all.at_end.pages.saturating_add(totals.at_end.pages);
+            if totals.at_peak.bytes >= all.at_peak.bytes {
+                all.at_peak = totals.at_peak;
+            }
+        }
+        all
+    }
+
+    fn instance(&mut self) -> Result<&mut RecordedInstance> {
+        let instance = self.instances.get_mut(self.selected);
+        instance.ok_or_else(|| damaged("a record is about an instance that the trace has not given"))
+    }
+}
+
+impl RecordedInstance {
+    fn call_begins(&mut self, name: String) {
+        self.heap.call_begins();
+        match self.calls.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, times)) => *times += 1,
+            None => self.calls.push((name, 1)),
+        }
+    }
+}
+
+impl Snapshot {
+    fn add(&mut self, address: u64, bytes: Vec<u8>) -> Result<()> {
+        let end = address.checked_add(bytes.len() as u64);
+        let after_last = self.memory.last().map_or(0, |(last, bytes)| last + bytes.len() as u64);
+        let fits = end.is_some_and(|end| end <= self.pages.saturating_mul(PAGE_BYTES));
+        if !fits || address < after_last {
+            return Err(damaged("a snapshot's parts overlap or lie outside of the memory"));
+        }
+        self.memory.push((address, bytes));
+        Ok(())
+    }
+
+    /// The words in a range of addresses, `word_bytes` (4 or 8) each: `(address, value)`. Memory
+    /// that is all zero is passed over.
+    pub fn words(
+        &self,
+        start: u64,
+        end: u64,
+        word_bytes: u64,
+    ) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let first = start.next_multiple_of(word_bytes);
+        let from = self.memory.partition_point(|(a, bytes)| a + (bytes.len() as u64) <= first);
+        let parts = self.memory[from..].iter().take_while(move |(address, _)| *address < end);
+        parts.flat_map(move |(address, bytes)| {
+            let begin = first.max(*address).next_multiple_of(word_bytes);
+            let stop = end.min(address + bytes.len() as u64);
+            let words = stop.saturating_sub(begin) / word_bytes;
+            (0..words).map(move |index| {
+                let at = begin + index * word_bytes;
+                let offset = (at - address) as usize;
+                let word = &bytes[offset..offset + word_bytes as usize];
+                (at, word.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+            })
+        })
+    }
+}
+
+fn damaged(reason: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidTrace, format!("damaged trace: {}", reason.into()))
+}

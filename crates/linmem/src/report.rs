@@ -1,0 +1,384 @@
+//! The plain data of a report, and one file per output format.
+
+pub mod json;
+pub mod stacks;
+pub mod text;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::allocator::{Evidence, Role};
+use crate::heap::{Held, Totals};
+
+pub use stacks::{Stack, StackFrame};
+
+/// What a recorded run did with its memory, and what is wrong with it.
+///
+/// Its `Display` is the text report without colours.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// What the user calls the program.
+    pub program: String,
+    /// How it ended; `None` if the recording stops before.
+    pub end: Option<EndReport>,
+    /// Whether the recording stops before the program ended.
+    pub truncated: bool,
+    /// What is wrong, worst first.
+    pub findings: Vec<Finding>,
+    /// The figures of all instances together.
+    pub totals: Totals,
+    /// The instances, in the order of their creation.
+    pub instances: Vec<InstanceReport>,
+    /// Heap events in the recording.
+    pub events: u64,
+    /// Length of the recording in microseconds.
+    pub micros: u64,
+}
+
+/// How the program ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
+pub enum EndReport {
+    /// It returned or exited.
+    Exit {
+        /// Its exit code.
+        code: i32,
+    },
+    /// It trapped.
+    Trap {
+        /// The engine's words.
+        message: String,
+        /// Where.
+        stack: Stack,
+    },
+}
+
+/// One thing that is wrong, or worth knowing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// What it is; stable across versions.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Number of the instance that it is about.
+    pub instance: usize,
+    /// One sentence with the numbers in it.
+    pub message: String,
+    /// The numbers, by name.
+    pub numbers: BTreeMap<String, u64>,
+    /// The stacks, each with what happened there.
+    pub stacks: Vec<LabelledStack>,
+    /// One sentence of advice.
+    pub advice: String,
+}
+
+/// A stack with what happened there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelledStack {
+    /// What happened there, for example `allocated`.
+    pub label: String,
+    /// Where.
+    pub stack: Stack,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Wrong.
+    Error,
+    /// Probably wrong.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+/// What a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// A block was freed twice.
+    DoubleFree,
+    /// What was freed is no block.
+    InvalidFree,
+    /// A freed block was reallocated.
+    ReallocOfFreed,
+    /// What was reallocated is no block.
+    InvalidRealloc,
+    /// A block was freed or reallocated with another size than it has.
+    WrongSize,
+    /// A block was freed or reallocated with another alignment than it was allocated with.
+    WrongAlignment,
+    /// The allocator handed out memory that is part of a live block.
+    Overlap,
+    /// An allocation failed and memory near NULL was written afterwards.
+    NullIgnored,
+    /// An allocation failed.
+    AllocationFailed,
+    /// Blocks that nothing points to.
+    LeakDefinite,
+    /// Blocks that only lost blocks point to.
+    LeakIndirect,
+    /// Blocks that only interior pointers point to.
+    LeakPossible,
+    /// Blocks that exports returned to the host and that nothing in the guest points to.
+    LeakHostHeld,
+    /// Blocks that were alive at the end and are still pointed to.
+    StillReachable,
+    /// Blocks were alive when the program trapped, so nobody can say whether they leak.
+    NotJudged,
+}
+
+impl Code {
+    /// The code as reports write it, for example `leak-definite`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Code::DoubleFree => "double-free",
+            Code::InvalidFree => "invalid-free",
+            Code::ReallocOfFreed => "realloc-of-freed",
+            Code::InvalidRealloc => "invalid-realloc",
+            Code::WrongSize => "wrong-size",
+            Code::WrongAlignment => "wrong-alignment",
+            Code::Overlap => "overlap",
+            Code::NullIgnored => "null-ignored",
+            Code::AllocationFailed => "allocation-failed",
+            Code::LeakDefinite => "leak-definite",
+            Code::LeakIndirect => "leak-indirect",
+            Code::LeakPossible => "leak-possible",
+            Code::LeakHostHeld => "leak-host-held",
+            Code::StillReachable => "still-reachable",
+            Code::NotJudged => "not-judged",
+        }
+    }
+
+    fn is_leak(self) -> bool {
+        matches!(
+            self,
+            Code::LeakDefinite | Code::LeakIndirect | Code::LeakPossible | Code::LeakHostHeld
+        )
+    }
+
+    fn is_misuse(self) -> bool {
+        self <= Code::Overlap
+    }
+}
+
+/// What one instance did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstanceReport {
+    /// Name of its module.
+    pub module: String,
+    /// Its figures.
+    pub totals: Totals,
+    /// Pages at the start.
+    pub initial_pages: u64,
+    /// Pages it may grow to at most, if that is limited.
+    pub max_pages: Option<u64>,
+    /// Memories beside memory 0, which are not watched.
+    pub other_memories: usize,
+    /// Whether the module has debug information that gives source lines.
+    pub has_lines: bool,
+    /// Live blocks at the end, by kind.
+    pub leaks: LeakSummary,
+    /// How the memory grew.
+    pub growth: GrowthReport,
+    /// Where allocations come from.
+    pub hot_sites: HotSites,
+    /// Calls of exports: name and number.
+    pub calls: Vec<(String, u64)>,
+    /// The functions that were hooked.
+    pub hooked: Vec<HookedFunction>,
+    /// Where memory can be had past them.
+    pub unseen: Vec<UnseenReport>,
+    /// Names that were not trusted, and why.
+    pub notes: Vec<String>,
+    /// Where nothing was hooked: functions that look like `malloc`, by index and name.
+    pub candidates: Vec<(u32, String)>,
+}
+
+/// Live blocks at the end, by kind.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeakSummary {
+    /// Why nothing could be judged, if so; then all is counted as reachable.
+    pub not_judged: Option<String>,
+    /// Nothing points to them.
+    pub definite: Held,
+    /// Only lost blocks point to them.
+    pub indirect: Held,
+    /// Only interior pointers point to them.
+    pub possible: Held,
+    /// The host has their addresses.
+    pub host_held: Held,
+    /// Something points to them.
+    pub reachable: Held,
+    /// Allocated by the language's start-up code for the whole run.
+    pub runtime: Held,
+}
+
+/// How the memory grew.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrowthReport {
+    /// Growths that succeeded.
+    pub growths: u64,
+    /// Growths that were refused.
+    pub refused: u64,
+    /// Whether the memory came to rest.
+    pub trend: Trend,
+    /// Each growth, grouped by stack, most pages first.
+    pub sites: Vec<GrowthSite>,
+    /// Each growth, in order.
+    pub log: Vec<GrowthEntry>,
+}
+
+/// Whether the memory came to rest.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
+pub enum Trend {
+    /// It never grew.
+    NeverGrew,
+    /// At least half of all allocations came after the last growth.
+    Steady {
+        /// Allocations before the last growth.
+        after_allocations: u64,
+        /// All allocations.
+        of_allocations: u64,
+    },
+    /// It was still growing.
+    Growing {
+        /// Allocations before the last growth.
+        after_allocations: u64,
+        /// All allocations.
+        of_allocations: u64,
+    },
+}
+
+/// Growths with the same stack.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrowthSite {
+    /// Number of growths.
+    pub growths: u64,
+    /// Pages they asked for.
+    pub pages: u64,
+    /// Where.
+    pub stack: Stack,
+}
+
+/// One growth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrowthEntry {
+    /// Pages before.
+    pub pages_before: u64,
+    /// Pages after, or `None` if it was refused.
+    pub pages_after: Option<u64>,
+    /// Pages asked for.
+    pub delta_pages: u64,
+    /// Whether an allocator function asked.
+    pub in_allocator: bool,
+    /// Live bytes at that time.
+    pub live_bytes: u64,
+    /// Allocations made before.
+    pub allocations: u64,
+    /// Bytes of the allocation that it was done for.
+    pub request: Option<u64>,
+    /// Index of its stack in [`GrowthReport::sites`].
+    pub site: usize,
+}
+
+/// Where allocations come from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HotSites {
+    /// Most allocations.
+    pub allocations: Vec<HotSite>,
+    /// Most bytes.
+    pub bytes: Vec<HotSite>,
+    /// Most bytes live at the peak.
+    pub at_peak: Vec<HotSite>,
+    /// Most blocks freed before any other allocation was made.
+    pub temporary: Vec<HotSite>,
+    /// Longest mean lifetime.
+    pub longest_lived: Vec<HotSite>,
+}
+
+/// One call stack that allocates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HotSite {
+    /// Allocations and reallocations.
+    pub allocations: u64,
+    /// Bytes they asked for.
+    pub bytes: u64,
+    /// Blocks freed before any other allocation was made.
+    pub temporary: u64,
+    /// Its blocks at the peak of the whole heap.
+    pub at_peak: Held,
+    /// Its blocks at the end.
+    pub at_end: Held,
+    /// Mean lifetime of its blocks, in allocations made meanwhile; blocks still alive count to
+    /// the end.
+    pub mean_lifetime: u64,
+    /// Where.
+    pub stack: Stack,
+}
+
+/// A function that was hooked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookedFunction {
+    /// Function index.
+    pub function: u32,
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub role: Role,
+    /// Why it is taken for that.
+    pub evidence: Evidence,
+}
+
+/// A way to grow memory that no hook sees as an allocation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnseenReport {
+    /// The function that holds `memory.grow`.
+    pub grower: String,
+    /// Exports and address-taken functions that lead to it past the hooks.
+    pub entries: Vec<String>,
+}
+
+impl Report {
+    /// The findings about leaks: definite, indirect, possible and host-held.
+    pub fn leaks(&self) -> Vec<&Finding> {
+        self.findings.iter().filter(|finding| finding.code.is_leak()).collect()
+    }
+
+    /// The findings about misuse of the allocator.
+    pub fn misuse(&self) -> Vec<&Finding> {
+        self.findings.iter().filter(|finding| finding.code.is_misuse()).collect()
+    }
+
+    /// Number of findings of a severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    /// Whether anything is wrong: there is a finding of severity [`Severity::Error`].
+    pub fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&text::to_string(self, text::Options::default()))
+    }
+}

@@ -1,0 +1,461 @@
+//! The report as text for a terminal: the answer first, then the evidence.
+
+use std::fmt::Write;
+
+use super::{
+    EndReport, Finding, GrowthReport, HotSite, InstanceReport, LabelledStack, Report, Severity,
+    StackFrame, Trend,
+};
+use crate::heap::{Extent, Held};
+
+/// How to write it.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Use ANSI colours.
+    pub color: bool,
+    /// Findings to show of each severity.
+    pub findings: usize,
+    /// Frames to show of each stack.
+    pub frames: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { color: false, findings: 20, frames: 16 }
+    }
+}
+
+/// The whole report.
+pub fn to_string(report: &Report, options: Options) -> String {
+    let mut text = Text { out: String::new(), options };
+    // Writing to a string cannot fail.
+    let _ = text.report(report);
+    text.out
+}
+
+/// A number with separators, as in `131,073`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A number of bytes, as in `131,073 bytes`.
+pub fn bytes(number: u64) -> String {
+    format!("{} {}", count(number), if number == 1 { "byte" } else { "bytes" })
+}
+
+/// A number of pages, as in `2 pages`.
+pub fn pages(number: u64) -> String {
+    format!("{} {}", count(number), if number == 1 { "page" } else { "pages" })
+}
+
+/// Text that comes from a module, with control characters (and so terminal sequences) escaped.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || is_bidi_control(character) {
+            out.extend(character.escape_unicode());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// Characters that turn the direction of the text after them.
+fn is_bidi_control(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+struct Text {
+    out: String,
+    options: Options,
+}
+
+type Result = std::fmt::Result;
+
+const BOLD: anstyle::Style = anstyle::Style::new().bold();
+const DIM: anstyle::Style = anstyle::Style::new().dimmed();
+const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+const YELLOW: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
+const CYAN: anstyle::Style = anstyle::AnsiColor::Cyan.on_default().bold();
+const GREEN: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
+
+impl Text {
+    fn report(&mut self, report: &Report) -> Result {
+        self.headline(report)?;
+        self.end(report)?;
+        for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+            let of_severity: Vec<&Finding> =
+                report.findings.iter().filter(|f| f.severity == severity).collect();
+            for finding in of_severity.iter().take(self.options.findings) {
+                self.finding(finding, report.instances.len() > 1)?;
+            }
+            if let Some(hidden) = of_severity.len().checked_sub(self.options.findings + 1) {
+                writeln!(self.out, "\n… and {} more like these", count(hidden as u64 + 1))?;
+            }
+        }
+        for (number, instance) in report.instances.iter().enumerate() {
+            if report.instances.len() > 1 {
+                writeln!(self.out, "\ninstance {number} of {}", escape(&instance.module))?;
+            }
+            self.instance(instance)?;
+        }
+        Ok(())
+    }
+
+    /// The answer: one line.
+    fn headline(&mut self, report: &Report) -> Result {
+        let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
+        let program = escape(&report.program);
+        let watched = report.instances.iter().any(|instance| !instance.hooked.is_empty());
+        let (style, verdict) = if errors > 0 {
+            (RED, format!("{}{}", number_of(errors, "error"), also(warnings, "warning")))
+        } else if warnings > 0 {
+            (YELLOW, number_of(warnings, "warning"))
+        } else if !watched {
+            (YELLOW, "no allocator function was found, so only growth was watched".to_owned())
+        } else {
+            (GREEN, "nothing wrong found".to_owned())
+        };
+        let verdict = self.styled(style, &verdict);
+        writeln!(self.out, "linmem: {program}: {verdict}")?;
+        if report.truncated {
+            writeln!(self.out, "The recording stops before the program ended.")?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, report: &Report) -> Result {
+        match &report.end {
+            Some(EndReport::Trap { message, stack }) => {
+                writeln!(self.out, "\nThe program trapped: {}", escape(message))?;
+                self.stack(stack)
+            }
+            Some(EndReport::Exit { code }) if *code != 0 => {
+                writeln!(self.out, "The program exited with code {code}.")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn finding(&mut self, finding: &Finding, with_instance: bool) -> Result {
+        let (style, severity) = match finding.severity {
+            Severity::Error => (RED, "error"),
+            Severity::Warning => (YELLOW, "warning"),
+            Severity::Note => (CYAN, "note"),
+        };
+        let label = self.styled(style, &format!("{severity}[{}]", finding.code.name()));
+        let message = self.styled(BOLD, &escape(&finding.message));
+        let place = match with_instance {
+            true => format!(" (instance {})", finding.instance),
+            false => String::new(),
+        };
+        writeln!(self.out, "\n{label}: {message}{place}")?;
+        for LabelledStack { label, stack } in &finding.stacks {
+            writeln!(self.out, "  {label}:")?;
+            self.stack(stack)?;
+        }
+        let advice = self.styled(DIM, &finding.advice);
+        writeln!(self.out, "  {advice}")
+    }
+
+    fn stack(&mut self, stack: &[StackFrame]) -> Result {
+        if stack.is_empty() {
+            return writeln!(self.out, "    (the stack was not taken)");
+        }
+        let shown = &stack[..stack.len().min(self.options.frames)];
+        let width = shown.iter().map(|f| name(f).chars().count()).max().unwrap_or(0).min(40);
+        for frame in shown {
+            let place = match (&frame.file, frame.line, frame.offset) {
+                (Some(file), Some(line), _) => format!("{}:{line}", escape(file)),
+                (_, _, Some(offset)) => format!("offset {offset:#x}"),
+                _ => String::new(),
+            };
+            let line = format!("    {:width$}  {}", name(frame), self.styled(DIM, &place));
+            writeln!(self.out, "{}", line.trim_end())?;
+        }
+        match stack.len() - shown.len() {
+            0 => Ok(()),
+            hidden => writeln!(self.out, "    … {} more", number_of(hidden, "frame")),
+        }
+    }
+
+    fn instance(&mut self, instance: &InstanceReport) -> Result {
+        let totals = &instance.totals;
+        self.row(
+            "heap",
+            &format!(
+                "{} ({}), {}, {}, {} failed",
+                number_of(totals.allocations, "allocation"),
+                bytes(totals.allocated_bytes),
+                number_of(totals.reallocations, "reallocation"),
+                number_of(totals.frees, "free"),
+                count(totals.failed),
+            ),
+        )?;
+        self.row("at peak", &extent(&totals.at_peak))?;
+        self.row("at end", &extent(&totals.at_end))?;
+        self.row("blocks left", &self.blocks_left(instance))?;
+        self.row("memory", &memory(instance))?;
+        self.growth(&instance.growth)?;
+        self.hot_sites(instance)?;
+        self.coverage(instance)
+    }
+
+    /// One line of the summary; the first stands apart from what is above.
+    fn row(&mut self, label: &str, value: &str) -> Result {
+        if label == "heap" {
+            writeln!(self.out)?;
+        }
+        let label = self.styled(BOLD, &format!("{label:<12}"));
+        writeln!(self.out, "{label} {value}")
+    }
+
+    fn blocks_left(&self, instance: &InstanceReport) -> String {
+        let leaks = &instance.leaks;
+        if let Some(reason) = &leaks.not_judged {
+            return format!("not judged: {reason}");
+        }
+        let kinds = [
+            ("definitely lost", leaks.definite),
+            ("indirectly lost", leaks.indirect),
+            ("possibly lost", leaks.possible),
+            ("held by the host", leaks.host_held),
+            ("reachable", leaks.reachable),
+            ("of the runtime's start-up", leaks.runtime),
+        ];
+        let present: Vec<String> = kinds
+            .iter()
+            .filter(|(_, held)| held.blocks > 0)
+            .map(|(label, held)| format!("{} {label}", held_text(*held)))
+            .collect();
+        if present.is_empty() { "none".to_owned() } else { present.join(", ") }
+    }
+
+    fn growth(&mut self, growth: &GrowthReport) -> Result {
+        for (index, site) in growth.sites.iter().enumerate().take(3) {
+            let here = growth.log.iter().filter(|entry| entry.site == index);
+            let refused = here.clone().filter(|entry| entry.pages_after.is_none()).count();
+            let first = here.clone().next();
+            let mut text = format!(
+                "{} by {}",
+                number_of(site.growths, "growth"),
+                pages(site.pages)
+            );
+            if refused > 0 {
+                let _ = write!(text, ", {} refused", count(refused as u64));
+            }
+            if let Some(entry) = first {
+                let _ = write!(text, "; first {}", growth_text(entry));
+            }
+            self.row(if index == 0 { "grown by" } else { "" }, &text)?;
+            self.stack(&site.stack)?;
+        }
+        Ok(())
+    }
+
+    fn hot_sites(&mut self, instance: &InstanceReport) -> Result {
+        let hot = &instance.hot_sites;
+        let of = |part: u64, whole: u64| match whole {
+            0 => String::new(),
+            _ => format!(" ({:.0}%)", 100.0 * part as f64 / whole as f64),
+        };
+        let totals = &instance.totals;
+        let all = totals.allocations + totals.reallocations;
+        self.category("most allocations", &hot.allocations, |site| {
+            format!("{}{}", number_of(site.allocations, "allocation"), of(site.allocations, all))
+        })?;
+        self.category("most bytes", &hot.bytes, |site| {
+            format!("{}{}", bytes(site.bytes), of(site.bytes, totals.allocated_bytes))
+        })?;
+        self.category("most bytes at peak", &hot.at_peak, |site| {
+            let share = of(site.at_peak.bytes, totals.at_peak.bytes);
+            format!("{}{share}", held_text(site.at_peak))
+        })?;
+        self.category("most temporary", &hot.temporary, |site| {
+            format!(
+                "{} of {} freed before the next allocation",
+                count(site.temporary),
+                number_of(site.allocations, "block")
+            )
+        })?;
+        self.category("longest-lived", &hot.longest_lived, |site| {
+            format!(
+                "{} that lived through {} on average",
+                number_of(site.allocations, "block"),
+                number_of(site.mean_lifetime, "allocation")
+            )
+        })
+    }
+
+    fn category(
+        &mut self,
+        title: &str,
+        sites: &[HotSite],
+        text: impl Fn(&HotSite) -> String,
+    ) -> Result {
+        if sites.is_empty() {
+            return Ok(());
+        }
+        let title = self.styled(BOLD, title);
+        writeln!(self.out, "\n{title}")?;
+        for site in sites {
+            writeln!(self.out, "  {}", text(site))?;
+            writeln!(self.out, "    {}", self.styled(DIM, &one_line(&site.stack)))?;
+        }
+        Ok(())
+    }
+
+    fn coverage(&mut self, instance: &InstanceReport) -> Result {
+        let title = self.styled(BOLD, "hooked");
+        writeln!(self.out, "\n{title}")?;
+        for hooked in &instance.hooked {
+            writeln!(
+                self.out,
+                "  {:<15} function {} {}",
+                hooked.role.name(),
+                hooked.function,
+                escape(&format!("({}), {}", hooked.name, hooked.evidence)),
+            )?;
+        }
+        if instance.hooked.is_empty() {
+            writeln!(self.out, "  nothing: the module does not say which functions allocate")?;
+        }
+        if !instance.candidates.is_empty() {
+            let list: Vec<String> =
+                instance.candidates.iter().map(|(index, name)| format!("{index} ({name})")).collect();
+            writeln!(
+                self.out,
+                "  functions that could be malloc, most called first: {}; try --malloc INDEX",
+                escape(&list.join(", "))
+            )?;
+        }
+        for unseen in &instance.unseen {
+            writeln!(
+                self.out,
+                "  unseen: {} can grow the memory past the hooks, from {}",
+                escape(&unseen.grower),
+                escape(&unseen.entries.join(", ")),
+            )?;
+        }
+        for note in &instance.notes {
+            writeln!(self.out, "  {}", escape(note))?;
+        }
+        if instance.other_memories > 0 {
+            let others = number_of(instance.other_memories, "other memory");
+            writeln!(self.out, "  only memory 0 is watched; the module has {others}")?;
+        }
+        if !instance.has_lines {
+            writeln!(self.out, "  no source lines: the module has no debug information (-g)")?;
+        }
+        Ok(())
+    }
+
+    fn styled(&self, style: anstyle::Style, text: &str) -> String {
+        if self.options.color && !text.is_empty() {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+fn name(frame: &StackFrame) -> String {
+    let inlined = if frame.inlined { " (inlined)" } else { "" };
+    format!("{}{inlined}", escape(&frame.function))
+}
+
+/// A stack in one line, as in `main.c:30 main → make_item`.
+fn one_line(stack: &[StackFrame]) -> String {
+    const FRAMES: usize = 4;
+    if stack.is_empty() {
+        return "(the stack was not taken)".to_owned();
+    }
+    let frames = stack.iter().take(FRAMES).map(|frame| match (&frame.file, frame.line) {
+        (Some(file), Some(line)) => {
+            let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
+            format!("{} ({}:{line})", escape(&frame.function), escape(file))
+        }
+        _ => escape(&frame.function),
+    });
+    let more = if stack.len() > FRAMES { " ← …" } else { "" };
+    frames.collect::<Vec<_>>().join(" ← ") + more
+}
+
+fn memory(instance: &InstanceReport) -> String {
+    let growth = &instance.growth;
+    let max = match instance.max_pages {
+        Some(max) => format!("{} at most", pages(max)),
+        None => "no maximum".to_owned(),
+    };
+    let trend = match growth.trend {
+        Trend::NeverGrew => "never grew".to_owned(),
+        Trend::Steady { after_allocations, of_allocations } => format!(
+            "grew {}, steady since allocation {} of {}",
+            number_of(growth.growths, "time"),
+            count(after_allocations),
+            count(of_allocations),
+        ),
+        Trend::Growing { after_allocations, of_allocations } => format!(
+            "grew {}, the last time after allocation {} of {}",
+            number_of(growth.growths, "time"),
+            count(after_allocations),
+            count(of_allocations),
+        ),
+    };
+    format!(
+        "{} at start, {} at end, {max}; {trend}",
+        pages(instance.initial_pages),
+        count(instance.totals.at_end.pages),
+    )
+}
+
+fn growth_text(entry: &super::GrowthEntry) -> String {
+    let to = match entry.pages_after {
+        Some(after) => format!("from {} to {}", count(entry.pages_before), pages(after)),
+        None => format!("from {} refused", pages(entry.pages_before)),
+    };
+    let request = match entry.request {
+        Some(size) => format!(" for an allocation of {}", bytes(size)),
+        None => String::new(),
+    };
+    format!("{to}{request}, with {} live", bytes(entry.live_bytes))
+}
+
+fn extent(extent: &Extent) -> String {
+    let slack = extent.pages.saturating_mul(crate::module::PAGE_BYTES).saturating_sub(extent.bytes);
+    format!(
+        "{} in {}; {}, slack {}",
+        bytes(extent.bytes),
+        number_of(extent.blocks, "block"),
+        pages(extent.pages),
+        bytes(slack),
+    )
+}
+
+fn held_text(held: Held) -> String {
+    format!("{} in {}", bytes(held.bytes), number_of(held.blocks, "block"))
+}
+
+/// `1 block`, `2 blocks`.
+fn number_of(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let plural = match (number, noun.strip_suffix('y')) {
+        (1, _) => noun.to_owned(),
+        (_, Some(stem)) => format!("{stem}ies"),
+        (_, None) => format!("{noun}s"),
+    };
+    format!("{} {plural}", count(number))
+}
+
+fn also(number: usize, noun: &str) -> String {
+    if number == 0 { String::new() } else { format!(", {}", number_of(number, noun)) }
+}

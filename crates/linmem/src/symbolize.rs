@@ -1,0 +1,169 @@
+//! Code offsets to functions and source lines: an offset in the original file in, frames out.
+//!
+//! DWARF is read lazily from the original file (or from the separate file that
+//! `external_debug_info` names) and never rewritten. Names come from DWARF, the name section,
+//! exports or imports, in this order; `func[7]` remains where nobody knows.
+
+use addr2line::Context;
+use gimli::{Dwarf, EndianSlice, LittleEndian};
+use wasmparser::{Parser, Payload};
+
+use crate::module::Module;
+
+type Bytes<'a> = EndianSlice<'a, LittleEndian>;
+
+/// Turns code offsets of one module into names and lines.
+pub struct Symbolizer<'a> {
+    module: &'a Module<'a>,
+    dwarf: Option<Context<Bytes<'a>>>,
+    /// The file offset that DWARF counts code addresses from.
+    code_start: usize,
+}
+
+/// One source-level frame; an inlined function is a frame of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SourceFrame {
+    /// Function name, demangled.
+    pub function: String,
+    /// Source file as the compiler wrote it down.
+    pub file: Option<String>,
+    /// Line, from 1.
+    pub line: Option<u32>,
+    /// Column, from 1.
+    pub column: Option<u32>,
+    /// Whether this frame was inlined into the next one.
+    pub inlined: bool,
+}
+
+impl<'a> Symbolizer<'a> {
+    /// Reads the debug information of `module`, or of `external` where it lies in a file of its
+    /// own. Damaged debug information counts as none.
+    pub fn new(module: &'a Module<'a>, external: Option<&'a [u8]>) -> Symbolizer<'a> {
+        let sections = match external {
+            Some(bytes) => custom_sections(bytes),
+            None => module.custom_sections.clone(),
+        };
+        let section = |id: gimli::SectionId| {
+            let found = sections.iter().find(|(name, _)| *name == id.name());
+            Ok::<_, gimli::Error>(EndianSlice::new(found.map_or(&[][..], |s| s.1), LittleEndian))
+        };
+        let has_info = sections.iter().any(|(name, _)| *name == ".debug_info");
+        let dwarf = has_info.then(|| Dwarf::load(section).ok()).flatten();
+        Symbolizer {
+            module,
+            dwarf: dwarf.and_then(|dwarf| Context::from_dwarf(dwarf).ok()),
+            code_start: module.code_section.start,
+        }
+    }
+
+    /// Whether there is debug information that could give source lines.
+    pub fn has_lines(&self) -> bool {
+        self.dwarf.is_some()
+    }
+
+    /// The frames at an instruction, innermost first: inlined functions, then the function that
+    /// the instruction is compiled into. Never empty.
+    pub fn frames(&self, function: u32, offset: usize) -> Vec<SourceFrame> {
+        let mut frames = self.dwarf_frames(offset).unwrap_or_default();
+        // DWARF may know the line but not the name, and code without line tables is not in it.
+        if let Some(outermost) = frames.last_mut() {
+            if outermost.function.is_empty() {
+                outermost.function = self.function_name(function);
+            }
+        } else {
+            frames.push(SourceFrame {
+                function: self.function_name(function),
+                file: None,
+                line: None,
+                column: None,
+                inlined: false,
+            });
+        }
+        frames
+    }
+
+    fn dwarf_frames(&self, offset: usize) -> Option<Vec<SourceFrame>> {
+        let address = offset.checked_sub(self.code_start)? as u64;
+        let mut found = self.dwarf.as_ref()?.find_frames(address).skip_all_loads().ok()?;
+        let mut frames = Vec::new();
+        while let Some(frame) = found.next().ok()? {
+            let name = frame.function.as_ref().and_then(|f| f.raw_name().ok());
+            let location = frame.location.as_ref();
+            frames.push(SourceFrame {
+                function: name.map(|name| demangle(&name)).unwrap_or_default(),
+                file: location.and_then(|l| l.file).map(str::to_owned),
+                line: location.and_then(|l| l.line).filter(|line| *line > 0),
+                column: location.and_then(|l| l.column).filter(|column| *column > 0),
+                inlined: true,
+            });
+        }
+        frames.last_mut()?.inlined = false;
+        Some(frames)
+    }
+
+    /// The name of a function for people.
+    pub fn function_name(&self, function: u32) -> String {
+        if let Some(name) = self.module.names.functions.get(&function) {
+            return demangle(name);
+        }
+        self.dwarf_function_name(function)
+            .or_else(|| self.module.function_name(function).map(demangle))
+            .unwrap_or_else(|| format!("func[{function}]"))
+    }
+
+    /// The name that DWARF gives the function that is compiled into `function`, not demangled.
+    pub fn dwarf_function_name(&self, function: u32) -> Option<String> {
+        let body = self.module.functions.get(function as usize)?.body.as_ref()?;
+        let address = body.code_start.checked_sub(self.code_start)? as u64;
+        let mut found = self.dwarf.as_ref()?.find_frames(address).skip_all_loads().ok()?;
+        let mut outermost = None;
+        while let Some(frame) = found.next().ok()? {
+            outermost = frame.function;
+        }
+        Some(outermost?.raw_name().ok()?.into_owned())
+    }
+
+    /// Where a function starts in the sources.
+    pub fn function_line(&self, function: u32) -> Option<(String, u32)> {
+        let body = self.module.functions.get(function as usize)?.body.as_ref()?;
+        let frame = self.frames(function, body.code_start).pop()?;
+        Some((frame.file?, frame.line?))
+    }
+}
+
+/// A symbol as a person would write it: Rust (legacy and v0) and C++ names are demangled.
+pub fn demangle(name: &str) -> String {
+    if let Ok(rust) = rustc_demangle::try_demangle(name) {
+        return format!("{rust:#}");
+    }
+    if name.starts_with("_Z")
+        && let Ok(symbol) = cpp_demangle::Symbol::new(name)
+        && let Ok(text) = symbol.demangle()
+    {
+        return text;
+    }
+    name.to_owned()
+}
+
+/// The custom sections of a file that need not be a valid module otherwise.
+fn custom_sections(bytes: &[u8]) -> Vec<(&str, &[u8])> {
+    let payloads = Parser::new(0).parse_all(bytes).map_while(Result::ok);
+    payloads
+        .filter_map(|payload| match payload {
+            Payload::CustomSection(section) => Some((section.name(), section.data())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The file that a module says its debug information lies in, as written down by the compiler.
+pub fn external_debug_info<'a>(module: &Module<'a>) -> Option<&'a str> {
+    let data = module.custom_section("external_debug_info")?;
+    let mut reader = wasmparser::BinaryReader::new(data, 0);
+    reader.read_string().ok()
+}
+
+/// Whether this is a section of DWARF data.
+pub fn is_debug_section(name: &str) -> bool {
+    name.starts_with(".debug_") || name.starts_with("reloc..debug_")
+}
