@@ -78,8 +78,6 @@ pub struct SiteTotals {
     peak: u64,
     /// Sum of the lifetimes of the blocks that are gone, in allocations.
     pub lifetime: u64,
-    /// Blocks that are gone.
-    pub gone: u64,
 }
 
 /// Blocks and their bytes.
@@ -89,6 +87,13 @@ pub struct Held {
     pub blocks: u64,
     /// Sum of their sizes.
     pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Held {
+    fn add_assign(&mut self, other: Held) {
+        self.blocks = self.blocks.saturating_add(other.blocks);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
 }
 
 /// How an allocator was misused, or misbehaved.
@@ -383,7 +388,6 @@ impl Heap {
         let site = self.changing_site(block.context);
         site.live.blocks -= 1;
         site.live.bytes = site.live.bytes.saturating_sub(block.size);
-        site.gone += 1;
         site.lifetime += now - block.serial;
     }
 

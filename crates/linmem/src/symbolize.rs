@@ -56,9 +56,11 @@ impl<'a> Symbolizer<'a> {
         }
     }
 
-    /// Whether there is debug information that could give source lines.
+    /// Whether there is debug information that gives source lines for any function.
     pub fn has_lines(&self) -> bool {
-        self.dwarf.is_some()
+        let Some(dwarf) = &self.dwarf else { return false };
+        let mut bodies = self.module.functions.iter().filter_map(|f| f.body.as_ref());
+        bodies.any(|body| has_line(dwarf, (body.code_start - self.code_start) as u64))
     }
 
     /// The frames at an instruction, innermost first: inlined functions, then the function that
@@ -84,14 +86,18 @@ impl<'a> Symbolizer<'a> {
 
     fn dwarf_frames(&self, offset: usize) -> Option<Vec<SourceFrame>> {
         let address = offset.checked_sub(self.code_start)? as u64;
-        let mut found = self.dwarf.as_ref()?.find_frames(address).skip_all_loads().ok()?;
+        let dwarf = self.dwarf.as_ref()?;
+        if !has_line(dwarf, address) {
+            return None;
+        }
+        let mut found = dwarf.find_frames(address).skip_all_loads().ok()?;
         let mut frames = Vec::new();
         while let Some(frame) = found.next().ok()? {
             let name = frame.function.as_ref().and_then(|f| f.raw_name().ok());
             let location = frame.location.as_ref();
             frames.push(SourceFrame {
                 function: name.map(|name| demangle(&name)).unwrap_or_default(),
-                file: location.and_then(|l| l.file).map(str::to_owned),
+                file: location.and_then(|l| l.file).map(plain_path),
                 line: location.and_then(|l| l.line).filter(|line| *line > 0),
                 column: location.and_then(|l| l.column).filter(|column| *column > 0),
                 inlined: true,
@@ -115,7 +121,11 @@ impl<'a> Symbolizer<'a> {
     pub fn dwarf_function_name(&self, function: u32) -> Option<String> {
         let body = self.module.functions.get(function as usize)?.body.as_ref()?;
         let address = body.code_start.checked_sub(self.code_start)? as u64;
-        let mut found = self.dwarf.as_ref()?.find_frames(address).skip_all_loads().ok()?;
+        let dwarf = self.dwarf.as_ref()?;
+        if !has_line(dwarf, address) {
+            return None;
+        }
+        let mut found = dwarf.find_frames(address).skip_all_loads().ok()?;
         let mut outermost = None;
         while let Some(frame) = found.next().ok()? {
             outermost = frame.function;
@@ -129,6 +139,21 @@ impl<'a> Symbolizer<'a> {
         let frame = self.frames(function, body.code_start).pop()?;
         Some((frame.file?, frame.line?))
     }
+}
+
+/// Whether the line table knows an address. `wasm-opt` without `-g` leaves functions in the
+/// debug information, all at address 0, and takes their lines away; such names mean nothing.
+fn has_line(dwarf: &Context<Bytes<'_>>, address: u64) -> bool {
+    dwarf.find_location(address).is_ok_and(|location| location.is_some())
+}
+
+/// A source file without leading `./`, which compilers leave when directories are made relative.
+fn plain_path(file: &str) -> String {
+    let mut file = file;
+    while let Some(rest) = file.strip_prefix("./") {
+        file = rest;
+    }
+    file.replace("/./", "/")
 }
 
 /// A symbol as a person would write it: Rust (legacy and v0) and C++ names are demangled.

@@ -1,5 +1,7 @@
 //! Allocations that returned NULL, and whether the program wrote through it.
 
+use std::collections::BTreeMap;
+
 use crate::heap::Failure;
 use crate::report::text::{bytes, count, pages};
 use crate::report::{Code, Finding, LabelledStack, Severity};
@@ -8,7 +10,20 @@ use super::Subject;
 
 /// One finding for each context in which an allocation failed, in the order of the first times.
 pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
-    subject.instance.heap.failures().iter().map(|failure| finding(subject, failure)).collect()
+    let mut merged: Vec<Failure> = Vec::new();
+    let mut of_place = BTreeMap::new();
+    for failure in subject.instance.heap.failures() {
+        let place = subject.stacks.representative(failure.context);
+        let index = *of_place.entry((place, failure.size)).or_insert(merged.len());
+        match merged.get_mut(index) {
+            Some(first) => {
+                first.times += failure.times;
+                first.low_memory = first.low_memory.or(failure.low_memory);
+            }
+            None => merged.push(*failure),
+        }
+    }
+    merged.iter().map(|failure| finding(subject, failure)).collect()
 }
 
 fn finding(subject: &Subject<'_>, failure: &Failure) -> Finding {
@@ -17,41 +32,43 @@ fn finding(subject: &Subject<'_>, failure: &Failure) -> Finding {
         None => "no maximum is declared".to_owned(),
     };
     let why = if failure.growth_refused { "memory.grow was refused" } else { "memory was not grown" };
-    let mut message = format!(
-        "an allocation of {} returned NULL: {} in use by {} of live blocks, {limit}, {why}",
+    let times = match failure.times {
+        1 => String::new(),
+        times => format!(" {} times", count(times)),
+    };
+    let failed = format!(
+        "an allocation of {} returned NULL{times}: {} in use, {} in live blocks, {limit}, {why}",
         bytes(failure.size),
         pages(failure.pages),
         bytes(failure.live_bytes),
     );
-    if failure.times > 1 {
-        message.push_str(&format!(" ({} times here)", count(failure.times)));
-    }
     let mut numbers = vec![
         ("bytes", failure.size),
         ("pages", failure.pages),
         ("live_bytes", failure.live_bytes),
         ("times", failure.times),
     ];
-    let (code, severity, advice) = match failure.low_memory {
+    let (code, severity, message, advice) = match failure.low_memory {
         Some(low) => {
-            message.push_str(&format!(
-                "; afterwards {} between {:#x} and {:#x} changed, where no data is",
-                bytes(low.changed),
-                low.first,
-                low.last,
-            ));
             numbers.push(("low_memory_first", low.first));
             numbers.push(("low_memory_last", low.last));
             numbers.push(("low_memory_changed", low.changed));
             (
                 Code::NullIgnored,
                 Severity::Error,
-                "The program used the NULL: check what the allocation returned before using it.",
+                format!(
+                    "the program wrote through NULL: {} between {:#x} and {:#x} changed after {failed}",
+                    bytes(low.changed),
+                    low.first,
+                    low.last,
+                ),
+                "Check what the allocation returned before using it.",
             )
         }
         None => (
             Code::AllocationFailed,
             Severity::Note,
+            failed,
             "Nothing below the first data segment changed afterwards, so the program seems to \
              have noticed.",
         ),

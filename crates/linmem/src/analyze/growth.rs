@@ -13,7 +13,7 @@ pub fn describe(subject: &Subject<'_>) -> GrowthReport {
     let growths = subject.instance.heap.growths();
     let mut by_context: BTreeMap<ContextId, (u64, u64)> = BTreeMap::new();
     for growth in growths {
-        let (times, pages) = by_context.entry(growth.context).or_default();
+        let (times, pages) = by_context.entry(subject.stacks.representative(growth.context)).or_default();
         if !growth.refused {
             *times += 1;
             *pages = growth.delta_pages.saturating_add(*pages);
@@ -38,7 +38,7 @@ pub fn describe(subject: &Subject<'_>) -> GrowthReport {
                 live_bytes: growth.live_bytes,
                 allocations: growth.allocations,
                 request: growth.request,
-                site: site_of[&growth.context],
+                site: site_of[&subject.stacks.representative(growth.context)],
             })
             .collect(),
         sites: sites

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use crate::event::ContextId;
 use crate::heap::{Block, Held};
-use crate::module::{Module, SiteKind};
+use crate::module::{Body, Module, Site, SiteKind};
 use crate::replay::Snapshot;
 use crate::report::text::{bytes, count};
 use crate::report::{Code, Finding, LabelledStack, LeakSummary, Severity};
@@ -62,7 +62,7 @@ impl Leaks {
     pub fn summary(&self) -> LeakSummary {
         let sum = |kind| {
             let groups = self.groups.range((kind, ContextId(0))..=(kind, ContextId(u32::MAX)));
-            groups.fold(Held::default(), |sum, (_, group)| add(sum, group.held))
+            sum_of(groups.map(|(_, group)| group))
         };
         LeakSummary {
             not_judged: self.not_judged.clone(),
@@ -76,8 +76,11 @@ impl Leaks {
     }
 }
 
-fn add(a: Held, b: Held) -> Held {
-    Held { blocks: a.blocks + b.blocks, bytes: a.bytes.saturating_add(b.bytes) }
+fn sum_of<'g>(groups: impl Iterator<Item = &'g Group>) -> Held {
+    groups.fold(Held::default(), |mut sum, group| {
+        sum += group.held;
+        sum
+    })
 }
 
 /// Judges every live block of an instance.
@@ -91,16 +94,17 @@ pub fn find(subject: &Subject<'_>) -> Leaks {
     if leaks.not_judged.is_none() {
         mark.run(subject);
     }
-    let runtime = runtime_contexts(subject);
+    let start_up = StartUp::new(subject.module);
+    let allocator = &subject.recorded.allocator;
+    let runtime = |context| {
+        start_up.allocates(subject.replay.stack(context), |f| allocator.role(f).is_some())
+    };
     for (index, (address, block)) in blocks.iter().enumerate() {
-        let kind = match mark.kinds[index] {
-            Kind::HostHeld | Kind::Reachable => mark.kinds[index],
-            _ if runtime(block.context) => Kind::Runtime,
-            kind => kind,
-        };
-        let group = leaks.groups.entry((kind, block.context)).or_default();
-        group.held = add(group.held, Held { blocks: 1, bytes: block.size });
-        group.indirect = add(group.indirect, mark.indirect[index]);
+        let kind = if runtime(block.context) { Kind::Runtime } else { mark.kinds[index] };
+        let context = subject.stacks.representative(block.context);
+        let group = leaks.groups.entry((kind, context)).or_default();
+        group.held += Held { blocks: 1, bytes: block.size };
+        group.indirect += mark.indirect[index];
         if group.example == 0 {
             group.example = *address;
         }
@@ -201,8 +205,8 @@ impl<'a> Mark<'a> {
                 }
                 // A block that was taken for a leader turns out to hang below this one.
                 self.kinds[block] = Kind::Indirect;
-                let own = Held { blocks: 1, bytes: self.blocks[block].1.size };
-                below = add(below, add(own, std::mem::take(&mut self.indirect[block])));
+                below += Held { blocks: 1, bytes: self.blocks[block].1.size };
+                below += std::mem::take(&mut self.indirect[block]);
             }
             self.indirect[leader] = below;
         }
@@ -257,7 +261,14 @@ fn block_at(blocks: &[(u64, Block)], address: u64) -> Option<usize> {
 fn block_around(blocks: &[(u64, Block)], address: u64) -> Option<usize> {
     let after = blocks.partition_point(|(start, _)| *start <= address);
     let (start, block) = blocks[after.checked_sub(1)?];
-    (address - start < block.size.max(1)).then_some(after - 1)
+    let inside = address - start < block.size.max(1);
+    (inside && !is_next_chunk(address, start + block.size)).then_some(after - 1)
+}
+
+/// Whether an address is rather that of the next block's header. In dlmalloc a header overlaps
+/// the last word of the block before, and the allocator's own tables point to headers.
+fn is_next_chunk(address: u64, block_end: u64) -> bool {
+    address.is_multiple_of(8) && block_end - address <= 4
 }
 
 /// `wasm-ld` gives the shadow stack this many bytes unless it is told otherwise.
@@ -299,54 +310,83 @@ fn root_ranges(subject: &Subject<'_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
     ranges
 }
 
-/// WASI imports through which a language's start-up code gets its arguments, environment and
-/// directories. What it allocates for them lives as long as the program.
-const START_UP_IMPORTS: &[&str] = &[
-    "args_get",
-    "args_sizes_get",
-    "environ_get",
-    "environ_sizes_get",
-    "fd_prestat_get",
-    "fd_prestat_dir_name",
-];
+/// What a language's start-up code allocates for the program's arguments, environment and
+/// directories lives as long as the program. It is known by where it is allocated.
+struct StartUp {
+    /// Code between asking WASI for the sizes of a list and asking for the list: `(function,
+    /// from, to)`, offsets in the file.
+    between: Vec<(u32, usize, usize)>,
+    /// Functions that ask for the directories: what they and their callees allocate.
+    preopens: Vec<u32>,
+}
 
-/// A test for contexts in which start-up code allocates: the function that called the allocator
-/// calls one of [`START_UP_IMPORTS`], itself or through a thin wrapper.
-fn runtime_contexts(subject: &Subject<'_>) -> impl Fn(ContextId) -> bool {
-    let module = subject.module;
-    let imports: Vec<u32> = (0..module.imported_functions())
-        .filter(|&f| module.function_import(f).is_some_and(|i| START_UP_IMPORTS.contains(&i.name)))
-        .collect();
-    let wrappers = callers(module, &imports, |body| body.sites.len() <= 2);
-    let asks: Vec<u32> = imports.iter().chain(&wrappers).copied().collect();
-    let start_up = callers(module, &asks, |_| true);
-    let allocator = &subject.recorded.allocator;
-    move |context| {
-        let caller = subject.replay.stack(context).iter().find_map(|frame| match frame {
-            Frame::Wasm { function, .. } if allocator.role(*function).is_none() => Some(*function),
+impl StartUp {
+    /// Callers between a function that asks for directories and the allocator.
+    const DEPTH: usize = 5;
+
+    fn new(module: &Module<'_>) -> StartUp {
+        let asks = |name: &str| -> Vec<u32> {
+            let imports: Vec<u32> = (0..module.imported_functions())
+                .filter(|&f| module.function_import(f).is_some_and(|import| import.name == name))
+                .collect();
+            // wasi-libc calls an import through a function that does nothing else.
+            let thin = callers(module, &imports).filter(|(_, body)| body.sites.len() == 1);
+            imports.iter().copied().chain(thin.map(|(function, _)| function)).collect()
+        };
+        let mut between = Vec::new();
+        for (sizes, list) in
+            [("args_sizes_get", "args_get"), ("environ_sizes_get", "environ_get")]
+        {
+            let (sizes, list) = (asks(sizes), asks(list));
+            for (function, body) in callers(module, &list) {
+                let from = body.sites.iter().find(|site| calls(site, &sizes));
+                let to = body.sites.iter().rfind(|site| calls(site, &list));
+                if let (Some(from), Some(to)) = (from, to) {
+                    between.push((function, from.offset, to.offset));
+                }
+            }
+        }
+        let exported: Vec<u32> = module.exported_functions().map(|(_, f)| f).collect();
+        let prestat = asks("fd_prestat_get");
+        let preopens = callers(module, &prestat).map(|(function, _)| function);
+        let preopens = preopens.filter(|function| !exported.contains(function)).collect();
+        StartUp { between, preopens }
+    }
+
+    /// Whether start-up code allocates with this stack, of which `is_allocator` knows the
+    /// innermost functions.
+    fn allocates(&self, stack: &[Frame], is_allocator: impl Fn(u32) -> bool) -> bool {
+        let frames = stack.iter().filter_map(|frame| match *frame {
+            Frame::Wasm { function, offset } if !is_allocator(function) => Some((function, offset)),
             _ => None,
         });
-        caller.is_some_and(|function| start_up.contains(&function))
+        let mut frames = frames.take(Self::DEPTH).peekable();
+        let lists = frames.peek().is_some_and(|&(function, offset)| {
+            let offset = offset.unwrap_or_default() as usize;
+            let inside = |(f, from, to): &(u32, usize, usize)| {
+                *f == function && (*from..=*to).contains(&offset)
+            };
+            self.between.iter().any(inside)
+        });
+        lists || frames.any(|(function, _)| self.preopens.contains(&function))
     }
 }
 
-/// The functions that call one of `callees` directly and whose body passes the test.
-fn callers(
-    module: &Module<'_>,
+/// The functions that call one of `callees` directly.
+fn callers<'m>(
+    module: &'m Module<'_>,
     callees: &[u32],
-    fits: impl Fn(&crate::module::Body) -> bool,
-) -> Vec<u32> {
-    let calls = |body: &crate::module::Body| {
-        body.sites.iter().any(|site| match site.kind {
-            SiteKind::Call(f) | SiteKind::ReturnCall(f) => callees.contains(&f),
-            _ => false,
-        })
-    };
-    let functions = module.functions.iter().zip(0..);
-    functions
-        .filter(|(function, _)| function.body.as_ref().is_some_and(|b| fits(b) && calls(b)))
-        .map(|(_, index)| index)
-        .collect()
+) -> impl Iterator<Item = (u32, &'m Body)> {
+    let functions = (0..).zip(&module.functions);
+    let bodies = functions.filter_map(|(index, function)| Some((index, function.body.as_ref()?)));
+    bodies.filter(|(_, body)| body.sites.iter().any(|site| calls(site, callees)))
+}
+
+fn calls(site: &Site, callees: &[u32]) -> bool {
+    match site.kind {
+        SiteKind::Call(callee) | SiteKind::ReturnCall(callee) => callees.contains(&callee),
+        _ => false,
+    }
 }
 
 /// One finding for each kind and call stack, most bytes first.
@@ -427,7 +467,7 @@ fn reachable_finding(
     groups: &[(&(Kind, ContextId), &Group)],
 ) -> Option<Finding> {
     let ((_, context), largest) = groups.first()?;
-    let all = groups.iter().fold(Held::default(), |sum, (_, group)| add(sum, group.held));
+    let all = sum_of(groups.iter().map(|(_, group)| *group));
     let of_them = match groups.len() {
         1 => String::new(),
         _ => format!("; the most, {}, come from here", blocks_text(largest.held)),
@@ -447,7 +487,7 @@ fn reachable_finding(
 }
 
 fn not_judged_finding(subject: &Subject<'_>, leaks: &Leaks, reason: &str) -> Option<Finding> {
-    let live = leaks.groups.values().fold(Held::default(), |sum, group| add(sum, group.held));
+    let live = sum_of(leaks.groups.values());
     (live.blocks > 0).then(|| Finding {
         code: Code::NotJudged,
         severity: Severity::Note,

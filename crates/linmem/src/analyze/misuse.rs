@@ -1,5 +1,7 @@
 //! Misuse of the allocator: double and invalid frees, wrong sizes, overlapping blocks.
 
+use std::collections::BTreeMap;
+
 use crate::heap::{Concerned, Misuse, MisuseKind};
 use crate::report::text::{bytes, count};
 use crate::report::{Code, Finding, LabelledStack, Severity};
@@ -8,9 +10,19 @@ use super::Subject;
 
 /// One finding for each kind of misuse with its stacks, most frequent first.
 pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
-    let mut misuse: Vec<&Misuse> = subject.instance.heap.misuse().collect();
-    misuse.sort_by_key(|m| (m.kind, std::cmp::Reverse(m.times), m.context, m.pointer));
-    misuse.into_iter().map(|misuse| finding(subject, misuse)).collect()
+    let mut recorded: Vec<&Misuse> = subject.instance.heap.misuse().collect();
+    recorded.sort_by_key(|m| (m.context, m.block.map(|b| b.allocated), m.pointer));
+    let place = |context| subject.stacks.representative(context);
+    let mut merged = BTreeMap::new();
+    for misuse in recorded {
+        let block = misuse.block.map(|b| (place(b.allocated), b.freed.map(place)));
+        let key = (misuse.kind, place(misuse.context), block);
+        let first = merged.entry(key).or_insert(Misuse { times: 0, ..*misuse });
+        first.times += misuse.times;
+    }
+    let mut misuse: Vec<Misuse> = merged.into_values().collect();
+    misuse.sort_by_key(|m| (m.kind, std::cmp::Reverse(m.times), m.context));
+    misuse.iter().map(|misuse| finding(subject, misuse)).collect()
 }
 
 fn finding(subject: &Subject<'_>, misuse: &Misuse) -> Finding {

@@ -54,17 +54,47 @@ pub struct Stacks<'a> {
     replay: &'a Replay,
     symbols: &'a dyn Symbols,
     resolved: RefCell<FxHashMap<(u32, u32), Vec<SourceFrame>>>,
+    /// The first context that was asked for with each stack as people see it.
+    same: RefCell<FxHashMap<Vec<Place>, ContextId>>,
+    first: RefCell<FxHashMap<ContextId, ContextId>>,
 }
+
+/// What people see of a frame.
+type Place = (String, Option<String>, Option<u32>, Option<u32>);
 
 impl<'a> Stacks<'a> {
     /// Resolves contexts of `replay` in the module that `symbols` knows.
     pub fn new(replay: &'a Replay, symbols: &'a dyn Symbols) -> Stacks<'a> {
-        Stacks { replay, symbols, resolved: RefCell::default() }
+        Stacks {
+            replay,
+            symbols,
+            resolved: RefCell::default(),
+            same: RefCell::default(),
+            first: RefCell::default(),
+        }
     }
 
     /// The stack of a context.
     pub fn of(&self, context: ContextId) -> Stack {
         self.resolve(self.replay.stack(context))
+    }
+
+    /// A context that stands for all those whose stacks look the same: two calls in one line of
+    /// source, or a loop that the compiler unrolled, are one place to people. Where a stack was
+    /// not taken, a context stands for itself.
+    pub fn representative(&self, context: ContextId) -> ContextId {
+        if let Some(&first) = self.first.borrow().get(&context) {
+            return first;
+        }
+        let frames = self.of(context);
+        let first = if frames.is_empty() {
+            context
+        } else {
+            let places = frames.into_iter().map(|f| (f.function, f.file, f.line, f.offset));
+            *self.same.borrow_mut().entry(places.collect()).or_insert(context)
+        };
+        self.first.borrow_mut().insert(context, first);
+        first
     }
 
     /// A recorded stack.
