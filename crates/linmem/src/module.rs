@@ -103,7 +103,13 @@ pub struct Body {
     pub locals: u32,
     /// The instructions that matter, in order.
     pub sites: Vec<Site>,
+    /// Addresses of the static words that the function loads or stores, sorted, without
+    /// repetition: compilers put the address of a static variable into the instruction's offset.
+    pub static_words: Vec<u64>,
 }
+
+/// No static data lies below this address, while offsets of fields rarely are above it.
+const LOWEST_STATIC_ADDRESS: u64 = 1024;
 
 /// One instruction that calls, takes a reference, or asks about a memory's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -379,23 +385,31 @@ impl<'a> Module<'a> {
         validator.read_locals(&mut locals)?;
         let code_start = locals.original_position();
         let mut sites = Vec::new();
+        let mut static_words = Vec::new();
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
             let (operator, offset) = reader.read_with_offset()?;
             validator.op(offset, &operator)?;
-            let Some(kind) = SiteKind::of(&operator) else { continue };
+            let Some(kind) = SiteKind::of(&operator) else {
+                let word = word_offset(&operator).filter(|o| *o >= LOWEST_STATIC_ADDRESS);
+                static_words.extend(word);
+                continue;
+            };
             if let SiteKind::RefFunc(function) = kind {
                 self.address_taken.push(function);
             }
             sites.push(Site { offset, len: reader.original_position() - offset, kind });
         }
         reader.finish()?;
+        static_words.sort_unstable();
+        static_words.dedup();
         self.functions[index as usize].body = Some(Body {
             range: body.range(),
             code_start,
             local_groups: body.get_locals_reader()?.get_count(),
             locals: validator.len_locals(),
             sites,
+            static_words,
         });
         Ok(())
     }
@@ -546,6 +560,14 @@ impl SiteKind {
             Operator::MemorySize { mem } => SiteKind::MemorySize(mem),
             _ => return None,
         })
+    }
+}
+
+/// The offset in a load or store of a 32-bit word.
+fn word_offset(operator: &Operator<'_>) -> Option<u64> {
+    match operator {
+        Operator::I32Load { memarg } | Operator::I32Store { memarg } => Some(memarg.offset),
+        _ => None,
     }
 }
 

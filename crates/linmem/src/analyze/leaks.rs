@@ -11,8 +11,9 @@
 //! - *indirect*: only lost blocks point there
 //! - *host-held*: nothing in the guest points there, but an export returned the address
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::call_graph::CallGraph;
 use crate::event::ContextId;
 use crate::heap::{Block, Held};
 use crate::module::{Body, Module, Site, SiteKind};
@@ -240,6 +241,7 @@ impl<'a> Mark<'a> {
             .filter(|(index, _)| Some(*index) != stack_pointer.map(u64::from))
             .map(|(_, value)| *value)
             .collect();
+        let allocators_own = allocators_own_words(subject);
         for (start, end) in root_ranges(subject, snapshot) {
             // The words of live blocks are not roots, wherever the blocks lie.
             let candidates = snapshot.words(start, end, self.word_bytes);
@@ -247,6 +249,7 @@ impl<'a> Mark<'a> {
                 candidates
                     .filter(|&(_, word)| self.block_around(word).is_some())
                     .filter(|&(address, _)| self.block_around(address).is_none())
+                    .filter(|(address, _)| !allocators_own.contains(address))
                     .map(|(_, word)| word),
             );
         }
@@ -269,6 +272,30 @@ fn block_around(blocks: &[(u64, Block)], address: u64) -> Option<usize> {
 /// the last word of the block before, and the allocator's own tables point to headers.
 fn is_next_chunk(address: u64, block_end: u64) -> bool {
     address.is_multiple_of(8) && block_end - address <= 4
+}
+
+/// Static words that only the allocator uses: its counts and the bounds of its heap look like
+/// pointers into blocks, and are none.
+fn allocators_own_words(subject: &Subject<'_>) -> BTreeSet<u64> {
+    let functions = &subject.module.functions;
+    let inside = allocators_own_functions(subject);
+    let words = |own: bool| {
+        let bodies = functions.iter().zip(&inside).filter(move |(_, inside)| **inside == own);
+        bodies.filter_map(|(function, _)| function.body.as_ref()).flat_map(|b| &b.static_words)
+    };
+    let others: BTreeSet<u64> = words(false).copied().collect();
+    words(true).copied().filter(|word| !others.contains(word)).collect()
+}
+
+/// For each function, whether it is hooked or called by such functions alone.
+fn allocators_own_functions(subject: &Subject<'_>) -> Vec<bool> {
+    let module = subject.module;
+    let hooked = |f: u32| subject.recorded.allocator.role(f).is_some();
+    let roots = module.exported_functions().map(|(_, function)| function).chain(module.start);
+    let roots = roots.chain(module.address_taken.iter().copied());
+    // Whatever can be reached without passing a hooked function is somebody else's too.
+    let reached = CallGraph::new(module).reachable(roots, hooked);
+    (0..module.functions.len()).map(|function| !reached[function]).collect()
 }
 
 /// `wasm-ld` gives the shadow stack this many bytes unless it is told otherwise.

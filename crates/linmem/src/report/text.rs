@@ -118,6 +118,8 @@ impl Text {
         let watched = report.instances.iter().any(|instance| !instance.hooked.is_empty());
         let (style, verdict) = if errors > 0 {
             (RED, format!("{}{}", number_of(errors, "error"), also(warnings, "warning")))
+        } else if matches!(report.end, Some(EndReport::Trap { .. })) {
+            (RED, format!("trapped{}", also(warnings, "warning")))
         } else if warnings > 0 {
             (YELLOW, number_of(warnings, "warning"))
         } else if !watched {
@@ -171,18 +173,15 @@ impl Text {
         if stack.is_empty() {
             return writeln!(self.out, "    (the stack was not taken)");
         }
-        let shown = &stack[..stack.len().min(self.options.frames)];
-        let width = shown.iter().map(|f| name(f).chars().count()).max().unwrap_or(0).min(40);
-        for frame in shown {
-            let place = match (&frame.file, frame.line, frame.offset) {
-                (Some(file), Some(line), _) => format!("{}:{line}", escape(file)),
-                (_, _, Some(offset)) => format!("offset {offset:#x}"),
-                _ => String::new(),
-            };
-            let line = format!("    {:width$}  {}", name(frame), self.styled(DIM, &place));
-            writeln!(self.out, "{}", line.trim_end())?;
+        let lines = lines_of(stack);
+        let shown = &lines[..lines.len().min(self.options.frames)];
+        let width = shown.iter().map(|line| line.name().chars().count()).max().unwrap_or(0);
+        for line in shown {
+            let place = self.styled(DIM, &line.place());
+            let text = format!("    {:width$}  {place}", line.name(), width = width.min(40));
+            writeln!(self.out, "{}", text.trim_end())?;
         }
-        match stack.len() - shown.len() {
+        match lines.len() - shown.len() {
             0 => Ok(()),
             hidden => writeln!(self.out, "    … {} more", number_of(hidden, "frame")),
         }
@@ -241,25 +240,36 @@ impl Text {
     }
 
     fn growth(&mut self, growth: &GrowthReport) -> Result {
-        for (index, site) in growth.sites.iter().enumerate().take(3) {
-            let here = growth.log.iter().filter(|entry| entry.site == index);
-            let refused = here.clone().filter(|entry| entry.pages_after.is_none()).count();
-            let first = here.clone().next();
-            let mut text = format!(
-                "{} by {}",
-                number_of(site.growths, "growth"),
-                pages(site.pages)
-            );
-            if refused > 0 {
-                let _ = write!(text, ", {} refused", count(refused as u64));
-            }
-            if let Some(entry) = first {
-                let _ = write!(text, "; first {}", growth_text(entry));
-            }
-            self.row(if index == 0 { "grown by" } else { "" }, &text)?;
+        const SITES: usize = 3;
+        if growth.sites.is_empty() {
+            return Ok(());
+        }
+        self.title("grown by")?;
+        for (index, site) in growth.sites.iter().enumerate().take(SITES) {
+            let here = || growth.log.iter().filter(|entry| entry.site == index);
+            let refused = here().filter(|entry| entry.pages_after.is_none()).count();
+            let succeeded = match site.growths {
+                0 => String::new(),
+                growths => format!("{} by {}", number_of(growths, "growth"), pages(site.pages)),
+            };
+            let refused = match (refused, site.growths) {
+                (0, _) => String::new(),
+                (refused, 0) => format!("{} refused", number_of(refused, "growth")),
+                (refused, _) => format!(", {} refused", count(refused as u64)),
+            };
+            let first = here().next().map(growth_text).unwrap_or_default();
+            writeln!(self.out, "  {succeeded}{refused}; first {first}")?;
             self.stack(&site.stack)?;
         }
-        Ok(())
+        match growth.sites.len().checked_sub(SITES + 1) {
+            None => Ok(()),
+            Some(more) => writeln!(self.out, "  … and from {}", number_of(more + 1, "more place")),
+        }
+    }
+
+    fn title(&mut self, title: &str) -> Result {
+        let title = self.styled(BOLD, title);
+        writeln!(self.out, "\n{title}")
     }
 
     fn hot_sites(&mut self, instance: &InstanceReport) -> Result {
@@ -305,8 +315,7 @@ impl Text {
         if sites.is_empty() {
             return Ok(());
         }
-        let title = self.styled(BOLD, title);
-        writeln!(self.out, "\n{title}")?;
+        self.title(title)?;
         for site in sites {
             writeln!(self.out, "  {}", text(site))?;
             writeln!(self.out, "    {}", self.styled(DIM, &one_line(&site.stack)))?;
@@ -315,8 +324,7 @@ impl Text {
     }
 
     fn coverage(&mut self, instance: &InstanceReport) -> Result {
-        let title = self.styled(BOLD, "hooked");
-        writeln!(self.out, "\n{title}")?;
+        self.title("hooked")?;
         for hooked in &instance.hooked {
             writeln!(
                 self.out,
@@ -368,26 +376,94 @@ impl Text {
     }
 }
 
-fn name(frame: &StackFrame) -> String {
-    let inlined = if frame.inlined { " (inlined)" } else { "" };
-    format!("{}{inlined}", escape(&frame.function))
+/// One line of a stack.
+enum Line<'s> {
+    Frame(&'s StackFrame),
+    /// So many frames of the language's own libraries.
+    Library(usize),
 }
 
-/// A stack in one line, as in `main.c:30 main → make_item`.
+impl Line<'_> {
+    fn name(&self) -> String {
+        match self {
+            Line::Frame(frame) if frame.inlined => format!("{} (inlined)", escape(&frame.function)),
+            Line::Frame(frame) => escape(&frame.function),
+            Line::Library(frames) => format!("… {}", number_of(*frames, "library frame")),
+        }
+    }
+
+    fn place(&self) -> String {
+        let Line::Frame(frame) = self else { return String::new() };
+        match (&frame.file, frame.line, frame.offset) {
+            (Some(file), Some(line), _) => format!("{}:{line}", escape(file)),
+            (_, _, Some(offset)) => format!("offset {offset:#x}"),
+            _ => String::new(),
+        }
+    }
+}
+
+/// The lines of a stack. Frames of the language's libraries are folded, but for the innermost
+/// frame, unless there are no others.
+fn lines_of(stack: &[StackFrame]) -> Vec<Line<'_>> {
+    if stack.iter().skip(1).all(is_library) {
+        return stack.iter().map(Line::Frame).collect();
+    }
+    let mut lines = Vec::new();
+    for (index, frame) in stack.iter().enumerate() {
+        let folded = index > 0 && is_library(frame);
+        match lines.last_mut() {
+            Some(Line::Library(frames)) if folded => *frames += 1,
+            _ if folded => lines.push(Line::Library(1)),
+            _ => lines.push(Line::Frame(frame)),
+        }
+    }
+    lines
+}
+
+/// Whether a frame belongs to a language's own library (Rust's, wasi-libc's, Emscripten's) or to
+/// what a linker puts around `main`.
+fn is_library(frame: &StackFrame) -> bool {
+    const FILES: [&str; 6] = [
+        "/rustlib/src/rust/library/",
+        "/rustc/",
+        "libc-bottom-half/",
+        "libc-top-half/",
+        "dlmalloc/src/",
+        "/system/lib/",
+    ];
+    const FUNCTIONS: [&str; 3] = ["_start", "__main_void", "__original_main"];
+    let function = frame.function.strip_suffix(".command_export").unwrap_or(&frame.function);
+    match &frame.file {
+        Some(file) => FILES.iter().any(|library| file.contains(library)),
+        None => function != frame.function || FUNCTIONS.contains(&function),
+    }
+}
+
+/// A stack in one line, as in `malloc ← make_item (main.c:12) ← main (main.c:30)`.
 fn one_line(stack: &[StackFrame]) -> String {
     const FRAMES: usize = 4;
     if stack.is_empty() {
         return "(the stack was not taken)".to_owned();
     }
-    let frames = stack.iter().take(FRAMES).map(|frame| match (&frame.file, frame.line) {
-        (Some(file), Some(line)) => {
-            let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
-            format!("{} ({}:{line})", escape(&frame.function), escape(file))
-        }
-        _ => escape(&frame.function),
+    let lines = lines_of(stack);
+    let frames = lines.iter().filter_map(|line| match line {
+        Line::Frame(frame) => Some(frame),
+        Line::Library(_) => None,
     });
-    let more = if stack.len() > FRAMES { " ← …" } else { "" };
-    frames.collect::<Vec<_>>().join(" ← ") + more
+    let mut texts: Vec<String> = frames
+        .map(|frame| match (&frame.file, frame.line) {
+            (Some(file), Some(line)) => {
+                let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
+                format!("{} ({}:{line})", escape(&frame.function), escape(file))
+            }
+            _ => escape(&frame.function),
+        })
+        .collect();
+    if texts.len() > FRAMES {
+        texts.truncate(FRAMES);
+        texts.push("…".to_owned());
+    }
+    texts.join(" ← ")
 }
 
 fn memory(instance: &InstanceReport) -> String {

@@ -1,0 +1,243 @@
+//! An original module beside its instrumented twin, in one engine: what the tests of
+//! "instrumented modules behave exactly as the originals" share.
+
+use linmem::allocator::{Allocator, Effect, Hints, Role};
+use linmem::call_graph::CallGraph;
+use linmem::event::{self, IMPORT_MODULE};
+use linmem::instrument::{self, Instrumented};
+use linmem::symbolize::Symbolizer;
+use linmem::{ErrorKind, Module};
+use wasmparser::{Validator, WasmFeatures};
+use wasmtime::{
+    Config, Engine, Func, Linker, OptLevel, Rooted, Store, ThrownException, Trap, Val,
+};
+
+/// What the host of a twin remembers.
+#[derive(Debug, Default)]
+pub struct Host {
+    /// Calls of linmem's hooks.
+    pub hook_calls: u64,
+    /// Calls of other imports, with their arguments.
+    pub import_calls: Vec<(String, Vec<Value>)>,
+}
+
+/// An engine with every proposal that it implements, and nothing left to chance: NaNs are
+/// canonical and relaxed instructions deterministic.
+pub fn engine() -> Engine {
+    let mut config = Config::new();
+    config
+        .cranelift_opt_level(OptLevel::None)
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .shared_memory(true)
+        // Many instances live at once; none of them needs gigabytes of address space.
+        .memory_reservation(1 << 20)
+        .memory_reservation_for_growth(1 << 20)
+        .memory_guard_size(1 << 16)
+        .wasm_custom_page_sizes(true)
+        .wasm_exceptions(true)
+        .wasm_extended_const(true)
+        .wasm_function_references(true)
+        .wasm_gc(true)
+        .wasm_memory64(true)
+        .wasm_multi_memory(true)
+        .wasm_relaxed_simd(true)
+        .wasm_tail_call(true)
+        .wasm_threads(true)
+        .wasm_wide_arithmetic(true);
+    Engine::new(&config).expect("the engine implements these proposals")
+}
+
+/// Passes a module through linmem, with what `hints` says about its functions. The result is
+/// valid, or this panics.
+///
+/// # Errors
+///
+/// As linmem's: when it cannot read the module.
+pub fn instrument(
+    wasm: &[u8],
+    hints: impl FnOnce(&Module<'_>) -> Hints,
+) -> linmem::Result<Instrumented> {
+    let module = Module::parse(wasm)?;
+    let graph = CallGraph::new(&module);
+    let symbols = Symbolizer::new(&module, None);
+    let allocator = Allocator::discover(&module, &graph, &symbols, &hints(&module))?;
+    let options = instrument::Options::default();
+    let instrumented = match instrument::instrument(&module, &graph, &allocator, &options) {
+        Ok(instrumented) => instrumented,
+        Err(error) if error.kind() == ErrorKind::Unsupported => return Err(error),
+        Err(error) => panic!("instrumenting a valid module: {error}"),
+    };
+    if let Err(error) =
+        Validator::new_with_features(WasmFeatures::all()).validate_all(&instrumented.wasm)
+    {
+        panic!("instrumented into an invalid module: {error}");
+    }
+    Ok(instrumented)
+}
+
+/// The roles that the type of a function allows, whatever the function does.
+pub fn possible_roles(module: &Module<'_>, function: u32) -> Vec<Role> {
+    use wasmparser::ValType::{I32, I64};
+    let is_64 = module.memories.first().is_some_and(|memory| memory.is_64);
+    let address = if is_64 { I64 } else { I32 };
+    let Some(ty) = module.function_type(function) else { return Vec::new() };
+    let fits = |role: &Role| {
+        let results = match (role, role.effect()) {
+            (Role::PosixMemalign, _) => vec![I32],
+            (_, Effect::Frees) => vec![],
+            _ => vec![address],
+        };
+        ty.results() == results
+            && ty.params().len() == role.params().len()
+            && ty.params().iter().all(|param| *param == address)
+    };
+    Role::ALL.into_iter().filter(fits).collect()
+}
+
+/// Claims that every function whose type allows it is an allocator function. The claim is wrong,
+/// and must not be felt.
+pub fn hook_everything(module: &Module<'_>) -> Hints {
+    let functions = 0..module.functions.len() as u32;
+    functions
+        .filter_map(|function| {
+            let roles = possible_roles(module, function);
+            let role = roles.get(function as usize % roles.len().max(1))?;
+            Some((*role, function.to_string()))
+        })
+        .collect()
+}
+
+/// Provides the hooks that an instrumented module imports; they count.
+pub fn define_hooks(linker: &mut Linker<Host>, module: &wasmtime::Module) {
+    for import in module.imports().filter(|import| import.module() == IMPORT_MODULE) {
+        let ty = import.ty().func().expect("hooks are functions").clone();
+        let count = |mut caller: wasmtime::Caller<'_, Host>, _: &[Val], _: &mut [Val]| {
+            caller.data_mut().hook_calls += 1;
+            Ok(())
+        };
+        linker.func_new(IMPORT_MODULE, import.name(), ty, count).expect("a hook is defined");
+    }
+}
+
+/// Whether an export is one that instrumentation added.
+pub fn is_ours(export: &str) -> bool {
+    export == event::MEMORY_EXPORT || export.starts_with("linmem.global.")
+}
+
+/// A value that can be compared across stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A number, by its bits.
+    Bits(u128),
+    /// Any null reference.
+    Null,
+    /// A function.
+    Function,
+    /// An unboxed integer.
+    I31(u32),
+    /// What the host made of a number.
+    Host(u32),
+    /// A struct or array, by what it holds; nothing below a certain depth.
+    Held(Vec<Value>),
+    /// Any other reference.
+    Other,
+}
+
+/// How a call or an instantiation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It returned.
+    Returned(Vec<Value>),
+    /// It trapped.
+    Trapped(Trap),
+    /// It threw an exception that nothing caught.
+    Threw(Vec<Value>),
+    /// It could not be begun, in the engine's words.
+    Refused(String),
+}
+
+impl Ending {
+    /// The ending that a failure stands for.
+    pub fn of_error(store: &mut Store<Host>, error: &wasmtime::Error) -> Ending {
+        if let Some(trap) = error.downcast_ref::<Trap>() {
+            return Ending::Trapped(*trap);
+        }
+        if error.is::<ThrownException>() {
+            let thrown = store.take_pending_exception();
+            return Ending::Threw(thrown.map_or(Vec::new(), |exception| {
+                let fields = exception.fields(&mut *store).expect("an exception has fields");
+                let fields: Vec<Val> = fields.collect();
+                fields.iter().map(|field| Value::new(store, field)).collect()
+            }));
+        }
+        Ending::Refused(error.root_cause().to_string())
+    }
+
+    /// Whether the stack was used up, of which a twin needs more.
+    pub fn is_exhaustion(&self) -> bool {
+        *self == Ending::Trapped(Trap::StackOverflow)
+    }
+}
+
+/// Calls a function.
+pub fn call(store: &mut Store<Host>, function: &Func, args: &[Val]) -> Ending {
+    let mut results = vec![Val::I32(0); function.ty(&*store).results().len()];
+    match function.call(&mut *store, args, &mut results) {
+        Ok(()) => Ending::Returned(results.iter().map(|val| Value::new(store, val)).collect()),
+        Err(error) => Ending::of_error(store, &error),
+    }
+}
+
+impl Value {
+    /// Depth to which references are followed.
+    const DEPTH: u32 = 3;
+
+    /// Takes a value out of its store.
+    pub fn new(store: &mut Store<Host>, val: &Val) -> Value {
+        Value::at_depth(store, val, Value::DEPTH)
+    }
+
+    fn at_depth(store: &mut Store<Host>, val: &Val, depth: u32) -> Value {
+        match val {
+            Val::I32(value) => Value::Bits((*value as u32).into()),
+            Val::I64(value) => Value::Bits((*value as u64).into()),
+            Val::F32(bits) => Value::Bits((*bits).into()),
+            Val::F64(bits) => Value::Bits((*bits).into()),
+            Val::V128(value) => Value::Bits(value.as_u128()),
+            Val::FuncRef(Some(_)) => Value::Function,
+            Val::ExternRef(Some(reference)) => Value::of_extern(store, reference),
+            Val::AnyRef(Some(reference)) => Value::of_any(store, *reference, depth),
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => {
+                Value::Null
+            }
+            _ => Value::Other,
+        }
+    }
+
+    fn of_extern(store: &Store<Host>, reference: &Rooted<wasmtime::ExternRef>) -> Value {
+        let data = reference.data(store).ok().flatten();
+        data.and_then(|data| data.downcast_ref()).map_or(Value::Other, |n| Value::Host(*n))
+    }
+
+    fn of_any(store: &mut Store<Host>, reference: Rooted<wasmtime::AnyRef>, depth: u32) -> Value {
+        if let Ok(Some(value)) = reference.as_i31(&*store) {
+            return Value::I31(value.get_u32());
+        }
+        let held: Vec<Val> = if let Ok(Some(object)) = reference.as_struct(&*store) {
+            object.fields(&mut *store).map_or(Vec::new(), Iterator::collect)
+        } else if let Ok(Some(array)) = reference.as_array(&*store) {
+            array.elems(&mut *store).map_or(Vec::new(), |elements| elements.take(100).collect())
+        } else if let Ok(object) = wasmtime::ExternRef::convert_any(&mut *store, reference) {
+            return Value::of_extern(store, &object);
+        } else {
+            return Value::Other;
+        };
+        match depth.checked_sub(1) {
+            Some(depth) => {
+                Value::Held(held.iter().map(|val| Value::at_depth(store, val, depth)).collect())
+            }
+            None => Value::Other,
+        }
+    }
+}
