@@ -146,24 +146,8 @@ fn describe(
         growth: growth::describe(subject),
         hot_sites: hot_sites::rank(subject, options.hot_sites),
         calls: subject.instance.calls.clone(),
-        hooked: allocator
-            .functions
-            .iter()
-            .map(|hooked| HookedFunction {
-                function: hooked.function,
-                name: name(hooked.function),
-                role: hooked.role,
-                evidence: hooked.evidence.clone(),
-            })
-            .collect(),
-        unseen: allocator
-            .unseen
-            .iter()
-            .map(|unseen| UnseenReport {
-                grower: name(unseen.grower),
-                entries: unseen.entries.iter().map(|&entry| name(entry)).collect(),
-            })
-            .collect(),
+        hooked: HookedFunction::all(allocator, name),
+        unseen: UnseenReport::all(allocator, name),
         notes: allocator.notes.clone(),
         candidates: allocator.candidates.iter().map(|&f| (f, name(f))).collect(),
     }

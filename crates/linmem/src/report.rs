@@ -1,5 +1,6 @@
 //! The plain data of a report, and one file per output format.
 
+mod inspection;
 pub mod json;
 pub mod stacks;
 pub mod text;
@@ -9,7 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::allocator::{Evidence, Role};
+use crate::allocator::{Allocator, AllocatorFunction, Evidence, Role, Unseen};
 use crate::heap::{Held, Totals};
 
 pub use stacks::{Stack, StackFrame};
@@ -353,6 +354,30 @@ pub struct UnseenReport {
     pub grower: String,
     /// Exports and address-taken functions that lead to it past the hooks.
     pub entries: Vec<String>,
+}
+
+impl HookedFunction {
+    /// The hooked functions of an allocator, with names that `name` gives.
+    pub fn all(allocator: &Allocator, name: impl Fn(u32) -> String) -> Vec<HookedFunction> {
+        let describe = |hooked: &AllocatorFunction| HookedFunction {
+            function: hooked.function,
+            name: name(hooked.function),
+            role: hooked.role,
+            evidence: hooked.evidence.clone(),
+        };
+        allocator.functions.iter().map(describe).collect()
+    }
+}
+
+impl UnseenReport {
+    /// What an allocator's hooks do not see, with names that `name` gives.
+    pub fn all(allocator: &Allocator, name: impl Fn(u32) -> String) -> Vec<UnseenReport> {
+        let describe = |unseen: &Unseen| UnseenReport {
+            grower: name(unseen.grower),
+            entries: unseen.entries.iter().map(|&entry| name(entry)).collect(),
+        };
+        allocator.unseen.iter().map(describe).collect()
+    }
 }
 
 impl Report {

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::call_graph::CallGraph;
 use crate::event::ContextId;
 use crate::heap::{Block, Held};
+use crate::layout::Layout;
 use crate::module::{Body, Module, Site, SiteKind};
 use crate::replay::Snapshot;
 use crate::report::text::{bytes, count};
@@ -298,41 +299,30 @@ fn allocators_own_functions(subject: &Subject<'_>) -> Vec<bool> {
     (0..module.functions.len()).map(|function| !reached[function]).collect()
 }
 
-/// `wasm-ld` gives the shadow stack this many bytes unless it is told otherwise.
-const DEFAULT_STACK_BYTES: u64 = 64 * 1024;
-
 /// Where roots lie: static data, the used part of the shadow stack, and pages that the program
-/// grew past its allocator.
-///
-/// The shadow stack grows down from the stack pointer's initial value, which lies either behind
-/// the static data or (`--stack-first`) before it. What is below the stack pointer is dead.
+/// grew past its allocator. What is below the stack pointer is dead.
 fn root_ranges(subject: &Subject<'_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
     let module = subject.module;
+    let heap = &subject.instance.heap;
+    let layout = Layout::of(module);
     let memory_end = snapshot.pages.saturating_mul(crate::module::PAGE_BYTES);
     let data_end = module.data_end().unwrap_or(0);
-    let heap = &subject.instance.heap;
-    let stack_pointer = module.stack_pointer();
-    let stack_top = stack_pointer.and_then(|global| module.globals[global as usize].init);
-    let stack_behind_data = stack_top.filter(|top| *top >= data_end);
-    let static_end = module
-        .named_address("__heap_base")
-        .or(stack_behind_data)
+    let static_end = layout
+        .heap_base
         .or_else(|| heap.lowest_address().filter(|lowest| *lowest >= data_end))
         .unwrap_or(if data_end > 0 { data_end } else { memory_end })
         .min(memory_end);
     let mut ranges = heap.own_growth().to_vec();
-    let Some(stack_top) = stack_top else {
-        ranges.push((0, static_end));
-        return ranges;
-    };
-    let now = snapshot.globals.iter().find(|(index, _)| Some(*index) == stack_pointer.map(u64::from));
-    let stack_now = now.map_or(stack_top, |(_, value)| (*value).min(stack_top));
-    let stack_bottom = match stack_behind_data {
-        Some(_) => data_end.max(stack_top.saturating_sub(DEFAULT_STACK_BYTES)),
-        None => 0,
-    };
-    ranges.push((0, stack_bottom.min(static_end)));
-    ranges.push((stack_now.max(stack_bottom), static_end));
+    match layout.stack {
+        None => ranges.push((0, static_end)),
+        Some(stack) => {
+            let pointer = u64::from(stack.pointer);
+            let now = snapshot.globals.iter().find(|(index, _)| *index == pointer);
+            let now = now.map_or(stack.range.end, |(_, value)| (*value).min(stack.range.end));
+            ranges.push((0, stack.range.start.min(static_end)));
+            ranges.push((now.max(stack.range.start), static_end));
+        }
+    }
     ranges.retain(|(start, end)| start < end);
     ranges
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::inspection::write_coverage;
 use super::{
     EndReport, Finding, GrowthReport, HotSite, InstanceReport, LabelledStack, Report, Severity,
     StackFrame, Trend,
@@ -325,38 +326,8 @@ impl Text {
 
     fn coverage(&mut self, instance: &InstanceReport) -> Result {
         self.title("hooked")?;
-        for hooked in &instance.hooked {
-            writeln!(
-                self.out,
-                "  {:<15} function {} {}",
-                hooked.role.name(),
-                hooked.function,
-                escape(&format!("({}), {}", hooked.name, hooked.evidence)),
-            )?;
-        }
-        if instance.hooked.is_empty() {
-            writeln!(self.out, "  nothing: the module does not say which functions allocate")?;
-        }
-        if !instance.candidates.is_empty() {
-            let list: Vec<String> =
-                instance.candidates.iter().map(|(index, name)| format!("{index} ({name})")).collect();
-            writeln!(
-                self.out,
-                "  functions that could be malloc, most called first: {}; try --malloc INDEX",
-                escape(&list.join(", "))
-            )?;
-        }
-        for unseen in &instance.unseen {
-            writeln!(
-                self.out,
-                "  unseen: {} can grow the memory past the hooks, from {}",
-                escape(&unseen.grower),
-                escape(&unseen.entries.join(", ")),
-            )?;
-        }
-        for note in &instance.notes {
-            writeln!(self.out, "  {}", escape(note))?;
-        }
+        let InstanceReport { hooked, unseen, notes, candidates, .. } = instance;
+        write_coverage(&mut self.out, hooked, unseen, notes, candidates)?;
         if instance.other_memories > 0 {
             let others = number_of(instance.other_memories, "other memory");
             writeln!(self.out, "  only memory 0 is watched; the module has {others}")?;
@@ -522,7 +493,7 @@ fn held_text(held: Held) -> String {
 }
 
 /// `1 block`, `2 blocks`.
-fn number_of(number: impl TryInto<u64>, noun: &str) -> String {
+pub(super) fn number_of(number: impl TryInto<u64>, noun: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     let plural = match (number, noun.strip_suffix('y')) {
         (1, _) => noun.to_owned(),

@@ -1,0 +1,270 @@
+//! What is in a module, without running it.
+
+use serde::{Deserialize, Serialize};
+use wasm_encoder::reencode::{self, Reencode};
+
+use crate::allocator::{Allocator, Hints};
+use crate::call_graph::CallGraph;
+use crate::error::{Error, ErrorKind, Result};
+use crate::layout::Layout;
+use crate::module::{Module, SiteKind};
+use crate::report::{HookedFunction, UnseenReport};
+use crate::symbolize::{Symbolizer, is_debug_section};
+
+/// What is in a module. Its `Display` is text for a terminal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inspection {
+    /// Size of the file in bytes, and how many of them are debug information.
+    pub file_bytes: u64,
+    /// Bytes of debug information in the file.
+    pub debug_bytes: u64,
+    /// Bytes of code.
+    pub code_bytes: u64,
+    /// Functions that the module defines.
+    pub functions: usize,
+    /// Whether the name section names functions.
+    pub has_names: bool,
+    /// Whether debug information gives source lines.
+    pub has_lines: bool,
+    /// The file that holds the debug information, if the module names one.
+    pub external_debug_info: Option<String>,
+    /// Toolchain, from the producers section: `language C11`, `processed-by clang 19.1.7`.
+    pub producers: Vec<String>,
+    /// The memories.
+    pub memories: Vec<MemoryReport>,
+    /// Where things lie in memory 0.
+    pub layout: Layout,
+    /// Active data segments with a constant address: `(address, bytes)`.
+    pub data: Vec<(u64, u64)>,
+    /// Passive data segments and those with a computed address.
+    pub other_data: usize,
+    /// The functions that `linmem run` would hook.
+    pub hooked: Vec<HookedFunction>,
+    /// Where memory can be had past them.
+    pub unseen: Vec<UnseenReport>,
+    /// Names that were not trusted, and why.
+    pub notes: Vec<String>,
+    /// Where nothing would be hooked: functions that look like `malloc`.
+    pub candidates: Vec<(u32, String)>,
+    /// Functions that ask for or change the size of a memory.
+    pub memory_functions: Vec<MemoryFunction>,
+}
+
+/// One memory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryReport {
+    /// Where it is imported from.
+    pub import: Option<String>,
+    /// Under which names it is exported.
+    pub exports: Vec<String>,
+    /// Pages at the start.
+    pub initial_pages: u64,
+    /// Declared maximum in pages.
+    pub max_pages: Option<u64>,
+    /// Whether addresses are 64 bits wide.
+    pub is_64: bool,
+    /// Whether threads share it.
+    pub shared: bool,
+}
+
+/// A function that contains `memory.size` or `memory.grow`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryFunction {
+    /// Its index.
+    pub function: u32,
+    /// Its name.
+    pub name: String,
+    /// Under which names it is exported.
+    pub exports: Vec<String>,
+    /// Where it starts in the sources: file and line.
+    pub line: Option<(String, u32)>,
+    /// How many `memory.size` it contains.
+    pub sizes: usize,
+    /// How many `memory.grow` it contains.
+    pub grows: usize,
+    /// The function as WebAssembly text.
+    pub wat: String,
+}
+
+/// Looks at a module.
+///
+/// ```
+/// let wasm = wat::parse_str(
+///     r#"(module (memory (export "memory") 2) (func (export "pages") (result i32) memory.size))"#,
+/// ).unwrap();
+/// let inspection = linmem::inspect::inspect(&linmem::Module::parse(&wasm)?, None, &Vec::new())?;
+/// assert_eq!(inspection.memories[0].initial_pages, 2);
+/// assert!(inspection.memory_functions[0].wat.contains("memory.size"));
+/// # Ok::<(), linmem::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As for [`Allocator::discover`].
+pub fn inspect(
+    module: &Module<'_>,
+    debug_file: Option<&[u8]>,
+    hints: &Hints,
+) -> Result<Inspection> {
+    let graph = CallGraph::new(module);
+    let symbols = Symbolizer::new(module, debug_file);
+    let allocator = Allocator::discover(module, &graph, &symbols, hints)?;
+    let name = |function: u32| symbols.function_name(function);
+    let debug = module.custom_sections.iter().filter(|(name, _)| is_debug_section(name));
+    let constant: Vec<(u64, u64)> =
+        module.data.iter().filter_map(|data| Some((data.address?, data.len))).collect();
+    let external = crate::symbolize::external_debug_info(module).map(str::to_owned);
+    Ok(Inspection {
+        file_bytes: module.bytes.len() as u64,
+        debug_bytes: debug.map(|(_, data)| data.len() as u64).sum(),
+        code_bytes: module.code_section.len() as u64,
+        functions: module.functions.iter().filter(|f| f.body.is_some()).count(),
+        has_names: !module.names.functions.is_empty(),
+        has_lines: symbols.has_lines(),
+        external_debug_info: external,
+        producers: producers(module),
+        memories: memories(module),
+        layout: Layout::of(module),
+        other_data: module.data.len() - constant.len(),
+        data: constant,
+        hooked: HookedFunction::all(&allocator, name),
+        unseen: UnseenReport::all(&allocator, name),
+        candidates: allocator.candidates.iter().map(|&f| (f, name(f))).collect(),
+        notes: allocator.notes,
+        memory_functions: memory_functions(module, &symbols)?,
+    })
+}
+
+fn producers(module: &Module<'_>) -> Vec<String> {
+    let fields = module.producers.iter();
+    fields.map(|(field, value, version)| format!("{field} {value} {version}").trim_end().to_owned()).collect()
+}
+
+fn memories(module: &Module<'_>) -> Vec<MemoryReport> {
+    let mut imports = module
+        .imports
+        .iter()
+        .filter(|import| matches!(import.ty, wasmparser::TypeRef::Memory(_)))
+        .map(|import| format!("{}.{}", import.module, import.name));
+    let memories = module.memories.iter().zip(0..);
+    memories
+        .map(|(memory, index)| MemoryReport {
+            import: imports.next(),
+            exports: export_names(module, wasmparser::ExternalKind::Memory, index),
+            initial_pages: memory.initial_pages,
+            max_pages: memory.max_pages,
+            is_64: memory.is_64,
+            shared: memory.shared,
+        })
+        .collect()
+}
+
+fn export_names(module: &Module<'_>, kind: wasmparser::ExternalKind, index: u32) -> Vec<String> {
+    let exports = module.exports.iter().filter(|e| e.kind == kind && e.index == index);
+    exports.map(|export| export.name.to_owned()).collect()
+}
+
+fn memory_functions(module: &Module<'_>, symbols: &Symbolizer<'_>) -> Result<Vec<MemoryFunction>> {
+    let mut found = Vec::new();
+    for (function, index) in module.functions.iter().zip(0..) {
+        let sites = function.body.iter().flat_map(|body| &body.sites);
+        let sizes = sites.clone().filter(|s| matches!(s.kind, SiteKind::MemorySize(_))).count();
+        let grows = sites.filter(|s| matches!(s.kind, SiteKind::MemoryGrow(_))).count();
+        if sizes + grows > 0 {
+            found.push(MemoryFunction {
+                function: index,
+                name: symbols.function_name(index),
+                exports: export_names(module, wasmparser::ExternalKind::Func, index),
+                line: symbols.function_line(index),
+                sizes,
+                grows,
+                wat: String::new(),
+            });
+        }
+    }
+    let wanted: Vec<u32> = found.iter().map(|f| f.function).collect();
+    let text = print_functions(module, &wanted)?;
+    for function in &mut found {
+        function.wat = cut_function(&text, function.function).unwrap_or_default();
+    }
+    Ok(found)
+}
+
+/// The text of a module in which all functions but `wanted` are empty, so that printing a large
+/// module to show a few functions costs little.
+fn print_functions(module: &Module<'_>, wanted: &[u32]) -> Result<String> {
+    let unprintable =
+        |reason: String| Error::new(ErrorKind::Unsupported, format!("cannot print: {reason}"));
+    let mut skeleton = wasm_encoder::Module::new();
+    Skeleton { module, wanted }
+        .parse_core_module(&mut skeleton, wasmparser::Parser::new(0), module.bytes)
+        .map_err(|error| unprintable(error.to_string()))?;
+    wasmprinter::print_bytes(skeleton.finish()).map_err(|error| unprintable(error.to_string()))
+}
+
+struct Skeleton<'s> {
+    module: &'s Module<'s>,
+    wanted: &'s [u32],
+}
+
+impl Reencode for Skeleton<'_> {
+    type Error = std::convert::Infallible;
+
+    fn parse_code_section(
+        &mut self,
+        code: &mut wasm_encoder::CodeSection,
+        _: wasmparser::CodeSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        for (function, index) in self.module.functions.iter().zip(0..) {
+            match &function.body {
+                Some(body) if self.wanted.contains(&index) => {
+                    code.raw(&self.module.bytes[body.range.clone()]);
+                }
+                // No locals, `unreachable`, `end`.
+                Some(_) => drop(code.raw(&[0x00, 0x00, 0x0b])),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn parse_data_section(
+        &mut self,
+        _: &mut wasm_encoder::DataSection,
+        _: wasmparser::DataSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        Ok(())
+    }
+
+    fn parse_custom_section(
+        &mut self,
+        module: &mut wasm_encoder::Module,
+        section: wasmparser::CustomSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        match section.as_known() {
+            wasmparser::KnownCustom::Name(_) => {
+                reencode::utils::parse_custom_section(self, module, section)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One function out of a module's text: from its `(func` to the parenthesis that closes it, both
+/// two columns in.
+fn cut_function(text: &str, function: u32) -> Option<String> {
+    let marker = format!("(;{function};)");
+    let mut lines = text.lines().skip_while(|line| {
+        !(line.starts_with("  (func ") && line.contains(&marker))
+    });
+    let first = lines.next()?;
+    let mut cut = first.strip_prefix("  ")?.to_owned();
+    for line in lines.take_while(|line| line.starts_with("   ") || *line == "  )") {
+        cut.push('\n');
+        cut.push_str(line.strip_prefix("  ").unwrap_or(line));
+    }
+    Some(cut)
+}
