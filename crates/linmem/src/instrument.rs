@@ -48,7 +48,7 @@ pub struct Instrumented {
 
 /// Rewrites `module` so that it reports what its heap does.
 ///
-/// A module without code, or without a memory, comes back as it is.
+/// A module without functions of its own, or without a memory, comes back as it is.
 ///
 /// # Errors
 ///
@@ -59,8 +59,8 @@ pub fn instrument(
     allocator: &Allocator,
     options: &Options,
 ) -> Result<Instrumented> {
-    let nothing_to_watch = module.memories.is_empty() || module.code_section.is_empty();
-    if nothing_to_watch {
+    let without_code = module.functions.iter().all(|function| function.body.is_none());
+    if module.memories.is_empty() || without_code {
         return Ok(Instrumented { wasm: module.bytes.to_vec(), map: OffsetMap::identity(module) });
     }
     let layout = Layout::new(module, graph, allocator, options);
@@ -103,6 +103,9 @@ pub(crate) struct Layout {
     pub(crate) globals: AddedGlobals,
     /// Address type of memory 0.
     pub(crate) address: ValType,
+    /// Whether the module has tail calls. A chain of them through added functions must not use
+    /// more and more stack.
+    pub(crate) tail_calls: bool,
     /// See [`Options::fail_alloc`].
     fail_alloc: Option<u64>,
 }
@@ -155,6 +158,7 @@ impl Layout {
                 until_failure: first_global + 3,
             },
             address: if module.memories[0].is_64 { ValType::I64 } else { ValType::I32 },
+            tail_calls: has_tail_calls(module),
             fail_alloc: options.fail_alloc,
         };
         layout.grow = layout.add(Added::Grow);
@@ -190,6 +194,15 @@ impl Layout {
     /// What a call or reference to the original function goes to.
     pub(crate) fn target(&self, function: u32) -> u32 {
         self.wrappers.get(&function).copied().unwrap_or_else(|| self.moved(function))
+    }
+
+    /// Calls a function, whose results are those of the caller.
+    pub(crate) fn call_last(&self, function: u32, code: &mut InstructionSink<'_>) {
+        if self.tail_calls {
+            code.return_call(function);
+        } else {
+            code.call(function);
+        }
     }
 
     fn hook_type(&self, hook: Hook) -> u32 {
@@ -561,6 +574,12 @@ impl Rewriter<'_, '_> {
     }
 }
 
+fn has_tail_calls(module: &Module<'_>) -> bool {
+    const RETURN_CALLS: [u8; 3] = [0x12, 0x13, 0x15];
+    let bodies = module.functions.iter().filter_map(|function| function.body.as_ref());
+    bodies.flat_map(|body| &body.sites).any(|site| RETURN_CALLS.contains(&module.bytes[site.offset]))
+}
+
 /// Copies the declarations of locals, with `extra` more of type `i64` at the end.
 fn copy_locals(file: &[u8], body: &Body, extra: u32, out: &mut Vec<u8>) {
     let mut reader = wasmparser::BinaryReader::new(&file[body.range.start..body.code_start], 0);
@@ -582,3 +601,6 @@ pub(crate) fn encoded(ty: ValType) -> wasm_encoder::ValType {
         _ => wasm_encoder::ValType::I32,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Runs modules in an embedded wasmtime. The only file that names the engine.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
@@ -20,13 +20,16 @@ pub use engine::Val;
 
 use super::{Recorder, Sink};
 use crate::allocator::{Allocator, Hints, Role};
+use crate::analyze::{self, analyze_replay};
 use crate::call_graph::CallGraph;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, ContextId, Event, Hook, IMPORT_MODULE, UNKNOWN_SIZE};
 use crate::instrument::{self, Instrumented, OffsetMap, Origin};
 use crate::module::Module;
+use crate::replay::Replay;
+use crate::report::Report;
 use crate::symbolize::Symbolizer;
-use crate::trace::{Frame, Record, Trace};
+use crate::trace::{Frame, Reader, Record, Trace};
 
 /// Frames in a backtrace at most; the outermost ones are left out.
 const MAX_FRAMES: usize = 100;
@@ -261,7 +264,13 @@ impl<'a> Run<'a> {
             store,
             instance: None,
             names: FrameNames::new(&module),
+            reader: Reader::new(recorded.clone()),
             recorded,
+            replay: Replay::default(),
+            analysis: analyze::Options {
+                debug_files: vec![self.external_debug.map(<[u8]>::to_vec)],
+                ..analyze::Options::default()
+            },
             output: (!self.inherits_stdio).then_some(output),
             _watchdog: watchdog,
         };
@@ -286,11 +295,9 @@ impl<'a> Run<'a> {
         let mut linker = Linker::new(engine);
         wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |state: &mut State| &mut state.wasi)
             .map_err(refused)?;
-        if module.memories.first().is_some_and(|memory| memory.is_64) {
-            define_hooks::<u64>(&mut linker)?;
-        } else {
-            define_hooks::<u32>(&mut linker)?;
-        }
+        let is_64 = module.memories.first().is_some_and(|memory| memory.is_64);
+        let define = if is_64 { define_hooks::<u64> } else { define_hooks::<u32> };
+        define(&mut linker).map_err(refused)?;
         if self.stub_imports {
             linker.define_unknown_imports_as_traps(compiled).map_err(refused)?;
         }
@@ -353,7 +360,11 @@ pub struct Session {
     instance: Option<Instance>,
     globals: Vec<u32>,
     names: FrameNames,
+    /// The recording so far, unless it goes elsewhere.
     recorded: Shared,
+    reader: Reader<Shared>,
+    replay: Replay,
+    analysis: analyze::Options,
     output: Option<(MemoryOutputPipe, MemoryOutputPipe)>,
     _watchdog: Option<Watchdog>,
 }
@@ -415,15 +426,15 @@ impl Session {
         })
     }
 
-    /// What the heap did so far. Only an instance that has not trapped can say what leaked.
+    /// What the heap did so far, and what nothing points to at this instant.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidTrace`] when the recording went to another sink.
-    pub fn report(&mut self) -> Result<crate::Report> {
+    /// As for [`analyze`](crate::analyze()).
+    pub fn report(&mut self) -> Result<Report> {
         self.take_snapshot(false);
-        self.store.data_mut().recorder.flush();
-        crate::analyze(&Trace::from_bytes(self.recorded.copy()))
+        self.catch_up()?;
+        analyze_replay(&self.replay, &self.analysis)
     }
 
     /// Live bytes: the sizes of all blocks that are allocated and not freed.
@@ -432,9 +443,17 @@ impl Session {
     ///
     /// As for [`report`](Session::report).
     pub fn live_bytes(&mut self) -> Result<u64> {
+        self.catch_up()?;
+        Ok(self.replay.totals().at_end.bytes)
+    }
+
+    /// Replays what has been recorded since the last time.
+    fn catch_up(&mut self) -> Result<()> {
         self.store.data_mut().recorder.flush();
-        let trace = Trace::from_bytes(self.recorded.copy());
-        Ok(crate::replay::Replay::of(trace.records())?.totals().at_end.bytes)
+        for record in &mut self.reader {
+            self.replay.apply(record?)?;
+        }
+        Ok(())
     }
 
     /// Size of memory 0 in pages, as the host sees it.
@@ -470,7 +489,7 @@ impl Session {
             None => Default::default(),
         };
         self.store.into_data().recorder.finish()?;
-        Ok(Outcome { trace: Trace::from_bytes(self.recorded.take()), exit, stdout, stderr })
+        Ok(Outcome { trace: Trace::from_bytes(self.recorded.recording()), exit, stdout, stderr })
     }
 
     fn export(&mut self, name: &str) -> Option<engine::Func> {
@@ -632,84 +651,68 @@ impl Word for u64 {
     }
 }
 
-fn define_hooks<W: Word>(linker: &mut Linker<State>) -> Result<()> {
-    let name = |hook: Hook| hook.name();
-    linker
-        .func_wrap(
-            IMPORT_MODULE,
-            name(Hook::Allocated),
-            |mut caller: Caller<'_, State>, pointer: W, size: W, align: W, low: u32, high: u32| {
-                let context = context(&mut caller, low, high);
-                let (pointer, size, align) = (pointer.wide(), size.wide(), align.wide());
-                if pointer == 0 {
-                    check_low_memory(&mut caller);
-                }
-                let event = Event::Allocated { pointer, size, align, context };
-                caller.data_mut().recorder.event(&event);
-            },
-        )
-        .and_then(|linker| {
-            linker.func_wrap(
-                IMPORT_MODULE,
-                name(Hook::Freed),
-                |mut caller: Caller<'_, State>, pointer: W, size: W, align: W, low: u32, high: u32| {
-                    let context = context(&mut caller, low, high);
-                    let (pointer, size, align) = (pointer.wide(), size.size(), align.wide());
-                    let event = Event::Freed { pointer, size, align, context };
-                    caller.data_mut().recorder.event(&event);
-                },
-            )
-        })
-        .and_then(|linker| {
-            linker.func_wrap(
-                IMPORT_MODULE,
-                name(Hook::Reallocating),
-                |mut caller: Caller<'_, State>,
-                 pointer: W,
-                 old_size: W,
-                 align: W,
-                 new_size: W,
-                 low: u32,
-                 high: u32| {
-                    let context = context(&mut caller, low, high);
-                    let (old_size, new_size) = (old_size.size(), new_size.wide());
-                    let (pointer, align) = (pointer.wide(), align.wide());
-                    let event = Event::Reallocating { pointer, old_size, align, new_size, context };
-                    caller.data_mut().recorder.event(&event);
-                },
-            )
-        })
-        .and_then(|linker| {
-            linker.func_wrap(
-                IMPORT_MODULE,
-                name(Hook::Reallocated),
-                |mut caller: Caller<'_, State>, pointer: W| {
-                    if pointer.wide() == 0 {
-                        check_low_memory(&mut caller);
-                    }
-                    let event = Event::Reallocated { pointer: pointer.wide() };
-                    caller.data_mut().recorder.event(&event);
-                },
-            )
-        })
-        .and_then(|linker| {
-            linker.func_wrap(
-                IMPORT_MODULE,
-                name(Hook::Grown),
-                |mut caller: Caller<'_, State>, delta: W, previous: W, depth: u32, low: u32, high: u32| {
-                    let context = context(&mut caller, low, high);
-                    let event = Event::Grown {
-                        delta_pages: delta.wide(),
-                        previous_pages: Some(previous.size()).filter(|p| *p != UNKNOWN_SIZE),
-                        in_allocator: depth != 0,
-                        context,
-                    };
-                    caller.data_mut().recorder.event(&event);
-                },
-            )
-        })
-        .map(drop)
-        .map_err(refused)
+/// Provides the functions of [`Hook`]. Each asks for the context and appends an event.
+fn define_hooks<W: Word>(linker: &mut Linker<State>) -> engine::Result<()> {
+    type Guest<'a> = Caller<'a, State>;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        Hook::Allocated.name(),
+        |mut guest: Guest<'_>, pointer: W, size: W, align: W, low: u32, high: u32| {
+            let context = context(&mut guest, low, high);
+            let (pointer, size, align) = (pointer.wide(), size.wide(), align.wide());
+            if pointer == 0 {
+                check_low_memory(&mut guest);
+            }
+            let event = Event::Allocated { pointer, size, align, context };
+            guest.data_mut().recorder.event(&event);
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        Hook::Freed.name(),
+        |mut guest: Guest<'_>, pointer: W, size: W, align: W, low: u32, high: u32| {
+            let context = context(&mut guest, low, high);
+            let (pointer, size, align) = (pointer.wide(), size.size(), align.wide());
+            let event = Event::Freed { pointer, size, align, context };
+            guest.data_mut().recorder.event(&event);
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        Hook::Reallocating.name(),
+        |mut guest: Guest<'_>, pointer: W, old: W, align: W, new: W, low: u32, high: u32| {
+            let context = context(&mut guest, low, high);
+            let (pointer, align) = (pointer.wide(), align.wide());
+            let (old_size, new_size) = (old.size(), new.wide());
+            let event = Event::Reallocating { pointer, old_size, align, new_size, context };
+            guest.data_mut().recorder.event(&event);
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        Hook::Reallocated.name(),
+        |mut guest: Guest<'_>, pointer: W| {
+            let pointer = pointer.wide();
+            if pointer == 0 {
+                check_low_memory(&mut guest);
+            }
+            guest.data_mut().recorder.event(&Event::Reallocated { pointer });
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        Hook::Grown.name(),
+        |mut guest: Guest<'_>, delta: W, previous: W, depth: u32, low: u32, high: u32| {
+            let event = Event::Grown {
+                delta_pages: delta.wide(),
+                previous_pages: Some(previous.size()).filter(|pages| *pages != UNKNOWN_SIZE),
+                in_allocator: depth != 0,
+                context: context(&mut guest, low, high),
+            };
+            guest.data_mut().recorder.event(&event);
+        },
+    )?;
+    Ok(())
 }
 
 /// The context of an event; a new one gets its backtrace.
@@ -806,23 +809,24 @@ impl Watchdog {
     }
 }
 
-/// A recording in memory that the session can look at while it grows.
+/// A recording in memory. The recorder writes at its end, and each clone reads on from where it
+/// stopped.
 #[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
+struct Shared {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    read: usize,
+}
 
 impl Shared {
-    fn copy(&self) -> Vec<u8> {
-        self.0.lock().map(|bytes| bytes.clone()).unwrap_or_default()
-    }
-
-    fn take(&self) -> Vec<u8> {
-        self.0.lock().map(|mut bytes| std::mem::take(&mut *bytes)).unwrap_or_default()
+    /// The whole recording, which is over.
+    fn recording(&self) -> Vec<u8> {
+        self.bytes.lock().map(|mut bytes| std::mem::take(&mut *bytes)).unwrap_or_default()
     }
 }
 
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if let Ok(mut recorded) = self.0.lock() {
+        if let Ok(mut recorded) = self.bytes.lock() {
             recorded.extend_from_slice(bytes);
         }
         Ok(bytes.len())
@@ -830,6 +834,15 @@ impl Write for Shared {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+impl Read for Shared {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let Ok(recorded) = self.bytes.lock() else { return Ok(0) };
+        let count = recorded.get(self.read..).unwrap_or_default().read(buffer)?;
+        self.read += count;
+        Ok(count)
     }
 }
 

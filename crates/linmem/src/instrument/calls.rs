@@ -196,7 +196,8 @@ pub(super) fn entry(layout: &Layout, function: u32, params: u32) -> Vec<u8> {
     for param in 0..params {
         code.local_get(param);
     }
-    code.call(layout.target(function)).end();
+    layout.call_last(layout.target(function), &mut code);
+    code.end();
     body.into_raw_body()
 }
 

@@ -64,15 +64,20 @@ struct Wrapper<'l> {
 impl Wrapper<'_> {
     fn pass_nested_calls(&self, code: &mut InstructionSink<'_>) {
         code.global_get(self.layout.globals.depth).if_(wasm_encoder::BlockType::Empty);
-        self.call_original(code);
+        self.push_params(code);
+        self.layout.call_last(self.original, code);
         code.return_().end();
     }
 
     fn call_original(&self, code: &mut InstructionSink<'_>) {
+        self.push_params(code);
+        code.call(self.original);
+    }
+
+    fn push_params(&self, code: &mut InstructionSink<'_>) {
         for param in 0..self.role.params().len() as u32 {
             code.local_get(param);
         }
-        code.call(self.original);
     }
 
     fn call_unless_chosen_to_fail(&self, result: ValType, code: &mut InstructionSink<'_>) {

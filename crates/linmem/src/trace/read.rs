@@ -11,7 +11,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Reads the records of a trace, from a file, a pipe or memory.
 ///
-/// The iterator ends at the end of the trace. A trace that stops in the middle of a record ends
+/// The iterator ends at the end of the trace, and goes on if the source has more later. A trace that stops in the middle of a record ends
 /// there too, and [`Reader::is_truncated`] then says so. Memory use is bounded by the largest
 /// record, and no record is larger than the bytes that are really there.
 #[derive(Debug)]
@@ -24,7 +24,6 @@ pub struct Reader<R> {
     passed: u64,
     last_pointer: u64,
     started: bool,
-    ended: bool,
     truncated: bool,
     failed: bool,
 }
@@ -39,7 +38,6 @@ impl<R: Read> Reader<R> {
             passed: 0,
             last_pointer: 0,
             started: false,
-            ended: false,
             truncated: false,
             failed: false,
         }
@@ -67,19 +65,18 @@ impl<R: Read> Reader<R> {
                     return Ok(Some(record));
                 }
                 Err(Stop::Malformed(reason)) => return Err(self.malformed(cursor.at, &reason)),
-                Err(Stop::MoreNeeded) if self.ended => {
-                    self.truncated = self.start < self.buffer.len();
-                    return Ok(None);
+                Err(Stop::MoreNeeded) => {
+                    if !self.refill()? {
+                        self.truncated = self.start < self.buffer.len();
+                        return Ok(None);
+                    }
                 }
-                Err(Stop::MoreNeeded) => self.refill()?,
             }
         }
     }
 
     fn read_magic(&mut self) -> Result<()> {
-        while self.buffer.len() < MAGIC.len() && !self.ended {
-            self.refill()?;
-        }
+        while self.buffer.len() < MAGIC.len() && self.refill()? {}
         let [name @ .., version] = MAGIC;
         let Some(found) = self.buffer.get(..MAGIC.len()) else {
             return Err(invalid("not a linmem trace: it is shorter than a trace's header"));
@@ -98,16 +95,15 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// Gets more bytes behind those that are not yet decoded.
-    fn refill(&mut self) -> Result<()> {
+    /// Gets more bytes behind those that are not yet decoded; whether there were any.
+    fn refill(&mut self) -> Result<bool> {
         self.passed += self.start as u64;
         self.buffer.drain(..self.start);
         self.start = 0;
         // Large records need fewer, larger reads, but never more than twice what is there.
         let ask = CHUNK_BYTES.max(self.buffer.len()) as u64;
         let got = (&mut self.source).take(ask).read_to_end(&mut self.buffer)?;
-        self.ended = got == 0;
-        Ok(())
+        Ok(got > 0)
     }
 
     fn malformed(&self, at: usize, reason: &str) -> Error {

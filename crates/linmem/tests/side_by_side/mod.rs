@@ -171,7 +171,9 @@ impl Ending {
                 fields.iter().map(|field| Value::new(store, field)).collect()
             }));
         }
-        Ending::Refused(error.root_cause().to_string())
+        // An engine numbers types in the order in which it meets them.
+        let reason = error.root_cause().to_string();
+        Ending::Refused(reason.replace(|c: char| c.is_ascii_digit(), ""))
     }
 
     /// Whether the stack was used up, of which a twin needs more.
