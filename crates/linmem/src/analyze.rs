@@ -18,7 +18,7 @@ use std::io::Read;
 use crate::error::Result;
 use crate::module::Module;
 use crate::replay::{End, RecordedInstance, RecordedModule, Replay};
-use crate::report::{EndReport, HookedFunction, InstanceReport, Report, UnseenReport};
+use crate::report::{Coverage, EndReport, InstanceReport, Report};
 use crate::symbolize::Symbolizer;
 use crate::trace::{Reader, Trace};
 
@@ -133,8 +133,6 @@ fn describe(
     leaks: leaks::Leaks,
     options: &Options,
 ) -> InstanceReport {
-    let name = |function: u32| symbols.function_name(function);
-    let allocator = &subject.recorded.allocator;
     InstanceReport {
         module: subject.recorded.name.clone(),
         totals: subject.instance.heap.totals(),
@@ -146,10 +144,7 @@ fn describe(
         growth: growth::describe(subject),
         hot_sites: hot_sites::rank(subject, options.hot_sites),
         calls: subject.instance.calls.clone(),
-        hooked: HookedFunction::all(allocator, name),
-        unseen: UnseenReport::all(allocator, name),
-        notes: allocator.notes.clone(),
-        candidates: allocator.candidates.iter().map(|&f| (f, name(f))).collect(),
+        coverage: Coverage::of(&subject.recorded.allocator, |function| symbols.function_name(function)),
     }
 }
 

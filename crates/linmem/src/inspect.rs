@@ -1,5 +1,7 @@
 //! What is in a module, without running it.
 
+mod text;
+
 use serde::{Deserialize, Serialize};
 use wasm_encoder::reencode::{self, Reencode};
 
@@ -8,7 +10,7 @@ use crate::call_graph::CallGraph;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::Layout;
 use crate::module::{Module, SiteKind};
-use crate::report::{HookedFunction, UnseenReport};
+use crate::report::Coverage;
 use crate::symbolize::{Symbolizer, is_debug_section};
 
 /// What is in a module. Its `Display` is text for a terminal.
@@ -39,14 +41,8 @@ pub struct Inspection {
     pub data: Vec<(u64, u64)>,
     /// Passive data segments and those with a computed address.
     pub other_data: usize,
-    /// The functions that `linmem run` would hook.
-    pub hooked: Vec<HookedFunction>,
-    /// Where memory can be had past them.
-    pub unseen: Vec<UnseenReport>,
-    /// Names that were not trusted, and why.
-    pub notes: Vec<String>,
-    /// Where nothing would be hooked: functions that look like `malloc`.
-    pub candidates: Vec<(u32, String)>,
+    /// What `linmem run` would hook, and what it would not.
+    pub coverage: Coverage,
     /// Functions that ask for or change the size of a memory.
     pub memory_functions: Vec<MemoryFunction>,
 }
@@ -112,7 +108,6 @@ pub fn inspect(
     let graph = CallGraph::new(module);
     let symbols = Symbolizer::new(module, debug_file);
     let allocator = Allocator::discover(module, &graph, &symbols, hints)?;
-    let name = |function: u32| symbols.function_name(function);
     let debug = module.custom_sections.iter().filter(|(name, _)| is_debug_section(name));
     let constant: Vec<(u64, u64)> =
         module.data.iter().filter_map(|data| Some((data.address?, data.len))).collect();
@@ -130,10 +125,7 @@ pub fn inspect(
         layout: Layout::of(module),
         other_data: module.data.len() - constant.len(),
         data: constant,
-        hooked: HookedFunction::all(&allocator, name),
-        unseen: UnseenReport::all(&allocator, name),
-        candidates: allocator.candidates.iter().map(|&f| (f, name(f))).collect(),
-        notes: allocator.notes,
+        coverage: Coverage::of(&allocator, |function| symbols.function_name(function)),
         memory_functions: memory_functions(module, &symbols)?,
     })
 }

@@ -1,6 +1,6 @@
 //! The plain data of a report, and one file per output format.
 
-mod inspection;
+pub mod coverage;
 pub mod json;
 pub mod stacks;
 pub mod text;
@@ -10,9 +10,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::allocator::{Allocator, AllocatorFunction, Evidence, Role, Unseen};
 use crate::heap::{Held, Totals};
 
+pub use coverage::{Coverage, HookedFunction, UnseenReport};
 pub use stacks::{Stack, StackFrame};
 
 /// What a recorded run did with its memory, and what is wrong with it.
@@ -193,14 +193,8 @@ pub struct InstanceReport {
     pub hot_sites: HotSites,
     /// Calls of exports: name and number.
     pub calls: Vec<(String, u64)>,
-    /// The functions that were hooked.
-    pub hooked: Vec<HookedFunction>,
-    /// Where memory can be had past them.
-    pub unseen: Vec<UnseenReport>,
-    /// Names that were not trusted, and why.
-    pub notes: Vec<String>,
-    /// Where nothing was hooked: functions that look like `malloc`, by index and name.
-    pub candidates: Vec<(u32, String)>,
+    /// What was hooked, and what was not.
+    pub coverage: Coverage,
 }
 
 /// Live blocks at the end, by kind.
@@ -330,54 +324,6 @@ pub struct HotSite {
     pub mean_lifetime: u64,
     /// Where.
     pub stack: Stack,
-}
-
-/// A function that was hooked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HookedFunction {
-    /// Function index.
-    pub function: u32,
-    /// Its name.
-    pub name: String,
-    /// What it does.
-    pub role: Role,
-    /// Why it is taken for that.
-    pub evidence: Evidence,
-}
-
-/// A way to grow memory that no hook sees as an allocation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UnseenReport {
-    /// The function that holds `memory.grow`.
-    pub grower: String,
-    /// Exports and address-taken functions that lead to it past the hooks.
-    pub entries: Vec<String>,
-}
-
-impl HookedFunction {
-    /// The hooked functions of an allocator, with names that `name` gives.
-    pub fn all(allocator: &Allocator, name: impl Fn(u32) -> String) -> Vec<HookedFunction> {
-        let describe = |hooked: &AllocatorFunction| HookedFunction {
-            function: hooked.function,
-            name: name(hooked.function),
-            role: hooked.role,
-            evidence: hooked.evidence.clone(),
-        };
-        allocator.functions.iter().map(describe).collect()
-    }
-}
-
-impl UnseenReport {
-    /// What an allocator's hooks do not see, with names that `name` gives.
-    pub fn all(allocator: &Allocator, name: impl Fn(u32) -> String) -> Vec<UnseenReport> {
-        let describe = |unseen: &Unseen| UnseenReport {
-            grower: name(unseen.grower),
-            entries: unseen.entries.iter().map(|&entry| name(entry)).collect(),
-        };
-        allocator.unseen.iter().map(describe).collect()
-    }
 }
 
 impl Report {

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use super::inspection::write_coverage;
 use super::{
     EndReport, Finding, GrowthReport, HotSite, InstanceReport, LabelledStack, Report, Severity,
     StackFrame, Trend,
@@ -116,13 +115,18 @@ impl Text {
     fn headline(&mut self, report: &Report) -> Result {
         let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
         let program = escape(&report.program);
-        let watched = report.instances.iter().any(|instance| !instance.hooked.is_empty());
+        let watched = report.instances.iter().any(|instance| !instance.coverage.hooked.is_empty());
+        let calls = report.instances.iter().flat_map(|instance| &instance.calls);
+        let ran = calls.filter(|(export, _)| export != "_initialize").count() > 0;
         let (style, verdict) = if errors > 0 {
             (RED, format!("{}{}", number_of(errors, "error"), also(warnings, "warning")))
         } else if matches!(report.end, Some(EndReport::Trap { .. })) {
             (RED, format!("trapped{}", also(warnings, "warning")))
         } else if warnings > 0 {
             (YELLOW, number_of(warnings, "warning"))
+        } else if !ran {
+            let reason = "nothing ran but its initialisation, as it has no `_start`";
+            (YELLOW, reason.to_owned())
         } else if !watched {
             (YELLOW, "no allocator function was found, so only growth was watched".to_owned())
         } else {
@@ -326,8 +330,7 @@ impl Text {
 
     fn coverage(&mut self, instance: &InstanceReport) -> Result {
         self.title("hooked")?;
-        let InstanceReport { hooked, unseen, notes, candidates, .. } = instance;
-        write_coverage(&mut self.out, hooked, unseen, notes, candidates)?;
+        write!(self.out, "{}", instance.coverage)?;
         if instance.other_memories > 0 {
             let others = number_of(instance.other_memories, "other memory");
             writeln!(self.out, "  only memory 0 is watched; the module has {others}")?;
@@ -493,7 +496,7 @@ fn held_text(held: Held) -> String {
 }
 
 /// `1 block`, `2 blocks`.
-pub(super) fn number_of(number: impl TryInto<u64>, noun: &str) -> String {
+pub(crate) fn number_of(number: impl TryInto<u64>, noun: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     let plural = match (number, noun.strip_suffix('y')) {
         (1, _) => noun.to_owned(),

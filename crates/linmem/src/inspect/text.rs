@@ -2,9 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::text::{bytes, count, escape, number_of, pages};
-use super::{HookedFunction, UnseenReport};
-use crate::inspect::{Inspection, MemoryFunction, MemoryReport};
+use super::{Inspection, MemoryFunction, MemoryReport};
+use crate::report::text::{bytes, escape, number_of, pages};
 
 impl Display for Inspection {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -13,8 +12,7 @@ impl Display for Inspection {
             writeln!(f, "memory {number}    {}", memory_text(memory))?;
         }
         self.layout(f)?;
-        writeln!(f, "\nallocator functions")?;
-        write_coverage(f, &self.hooked, &self.unseen, &self.notes, &self.candidates)?;
+        write!(f, "\nallocator functions\n{}", self.coverage)?;
         self.memory_functions.iter().try_for_each(|function| memory_function(f, function))
     }
 }
@@ -112,36 +110,4 @@ fn memory_function(f: &mut Formatter<'_>, function: &MemoryFunction) -> fmt::Res
     let (index, name) = (function.function, escape(&function.name));
     writeln!(f, "\nfunction {index} ({name}){place} {what}{exported}")?;
     function.wat.lines().try_for_each(|line| writeln!(f, "  {}", escape(line)))
-}
-
-/// What is hooked, on what evidence, and what is not covered.
-pub(super) fn write_coverage(
-    out: &mut impl fmt::Write,
-    hooked: &[HookedFunction],
-    unseen: &[UnseenReport],
-    notes: &[String],
-    candidates: &[(u32, String)],
-) -> fmt::Result {
-    for HookedFunction { function, name, role, evidence } in hooked {
-        let text = escape(&format!("function {function} ({name}), {evidence}"));
-        writeln!(out, "  {:<15} {text}", role.name())?;
-    }
-    if hooked.is_empty() {
-        writeln!(out, "  none: the module does not say which functions allocate")?;
-    }
-    if !candidates.is_empty() {
-        let list: Vec<String> =
-            candidates.iter().map(|(index, name)| format!("{index} ({name})")).collect();
-        let list = escape(&list.join(", "));
-        writeln!(out, "  could be malloc, most called first: {list}; try --malloc INDEX")?;
-    }
-    for UnseenReport { grower, entries } in unseen {
-        let entries = match entries.len() {
-            0..=4 => entries.join(", "),
-            more => format!("{} and {} more", entries[..4].join(", "), count(more as u64 - 4)),
-        };
-        let (grower, entries) = (escape(grower), escape(&entries));
-        writeln!(out, "  not seen: {grower} can grow the memory past these, from {entries}")?;
-    }
-    notes.iter().try_for_each(|note| writeln!(out, "  {}", escape(note)))
 }

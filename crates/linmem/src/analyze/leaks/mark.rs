@@ -1,0 +1,133 @@
+//! The mark: roots in, the kind of every live block out.
+
+use super::Kind;
+use crate::heap::{Block, Held};
+use crate::replay::Snapshot;
+
+/// A mark over the live blocks, and what came of it.
+pub struct Mark<'a> {
+    blocks: Blocks<'a>,
+    snapshot: Option<&'a Snapshot>,
+    word_bytes: u64,
+    /// By block.
+    pub kinds: Vec<Kind>,
+    /// For each definitely lost block, what only it leads to.
+    pub indirect: Vec<Held>,
+    seen: Vec<bool>,
+}
+
+/// The live blocks of an instance, by address.
+#[derive(Clone, Copy)]
+pub struct Blocks<'a>(pub &'a [(u64, Block)]);
+
+impl<'a> Blocks<'a> {
+    /// The block that starts at an address.
+    fn at(self, address: u64) -> Option<usize> {
+        self.0.binary_search_by_key(&address, |(start, _)| *start).ok()
+    }
+
+    /// The block that an address lies in.
+    pub fn containing(self, address: u64) -> Option<usize> {
+        let after = self.0.partition_point(|(start, _)| *start <= address);
+        let (start, block) = self.0[after.checked_sub(1)?];
+        (address - start < block.size.max(1)).then_some(after - 1)
+    }
+
+    /// The block that a pointer into its middle, or to its start, keeps.
+    ///
+    /// In dlmalloc the header of a block overlaps the last word of the block before, and the
+    /// allocator's own tables point to headers: such an address says nothing about the block
+    /// that it lies in.
+    pub fn pointed_into(self, address: u64) -> Option<usize> {
+        let index = self.containing(address)?;
+        let (start, block) = self.0[index];
+        let end = start.saturating_add(block.size);
+        let next_header = address.is_multiple_of(8) && end.saturating_sub(address) <= 4;
+        (address == start || !next_header).then_some(index)
+    }
+}
+
+impl<'a> Mark<'a> {
+    /// Before the mark, all blocks count as reachable.
+    pub fn new(
+        blocks: Blocks<'a>,
+        snapshot: Option<&'a Snapshot>,
+        word_bytes: u64,
+    ) -> Mark<'a> {
+        Mark {
+            blocks,
+            snapshot,
+            word_bytes,
+            kinds: vec![Kind::Reachable; blocks.0.len()],
+            indirect: vec![Held::default(); blocks.0.len()],
+            seen: vec![false; blocks.0.len()],
+        }
+    }
+
+    /// Marks from the words of the roots.
+    pub fn run(&mut self, roots: &[u64]) {
+        let blocks = self.blocks;
+        let starts = roots.iter().filter_map(|&word| blocks.at(word)).collect();
+        self.spread(starts, Kind::Reachable, false);
+        let reached: Vec<usize> = (0..blocks.0.len()).filter(|&b| self.seen[b]).collect();
+        let interior = roots.iter().filter_map(|&word| blocks.pointed_into(word));
+        let through_blocks = reached.iter().flat_map(|&b| self.pointers(b, true));
+        let possible = interior.chain(through_blocks).collect();
+        self.spread(possible, Kind::Possible, true);
+        let held = (0..blocks.0.len()).filter(|&b| blocks.0[b].1.host_held).collect();
+        self.spread(held, Kind::HostHeld, true);
+        self.judge_lost();
+    }
+
+    /// Marks what `pending` leads to and is not marked yet.
+    fn spread(&mut self, mut pending: Vec<usize>, kind: Kind, interior: bool) {
+        while let Some(block) = pending.pop() {
+            if !std::mem::replace(&mut self.seen[block], true) {
+                self.kinds[block] = kind;
+                pending.extend(self.pointers(block, interior));
+            }
+        }
+    }
+
+    /// Lost blocks that no other lost block leads to are definite, and so is one block of every
+    /// cycle; what they lead to is indirect.
+    fn judge_lost(&mut self) {
+        let lost: Vec<usize> = (0..self.seen.len()).filter(|&b| !self.seen[b]).collect();
+        for &leader in &lost {
+            if self.seen[leader] {
+                continue;
+            }
+            self.seen[leader] = true;
+            self.kinds[leader] = Kind::Definite;
+            let mut below = Held::default();
+            let mut pending: Vec<usize> = self.pointers(leader, true).collect();
+            while let Some(block) = pending.pop() {
+                if block == leader {
+                    continue;
+                }
+                if !self.seen[block] {
+                    self.seen[block] = true;
+                    pending.extend(self.pointers(block, true));
+                } else if self.kinds[block] != Kind::Definite {
+                    continue;
+                }
+                // A block that was taken for a leader turns out to hang below this one.
+                self.kinds[block] = Kind::Indirect;
+                below += Held { blocks: 1, bytes: self.blocks.0[block].1.size };
+                below += std::mem::take(&mut self.indirect[block]);
+            }
+            self.indirect[leader] = below;
+        }
+    }
+
+    /// The blocks that the words of a block point to.
+    fn pointers(&self, block: usize, interior: bool) -> impl Iterator<Item = usize> + use<'a> {
+        let (address, Block { size, .. }) = self.blocks.0[block];
+        let (blocks, word_bytes) = (self.blocks, self.word_bytes);
+        let end = address.saturating_add(size);
+        let words = self.snapshot.into_iter().flat_map(move |s| s.words(address, end, word_bytes));
+        words.filter_map(move |(_, word)| {
+            if interior { blocks.pointed_into(word) } else { blocks.at(word) }
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! What a language's start-up code allocates.
+
+use crate::module::{Body, Module, Site, SiteKind};
+use crate::trace::Frame;
+
+/// What a language's start-up code allocates for the program's arguments, environment and
+/// directories lives as long as the program. It is known by where it is allocated.
+pub struct StartUp {
+    /// Code between asking WASI for the sizes of a list and asking for the list: `(function,
+    /// from, to)`, offsets in the file.
+    between: Vec<(u32, usize, usize)>,
+    /// Functions that ask for the directories: what they and their callees allocate.
+    preopens: Vec<u32>,
+}
+
+impl StartUp {
+    /// Callers between a function that asks for directories and the allocator.
+    const DEPTH: usize = 5;
+
+    /// Finds the start-up code of a module.
+    pub fn new(module: &Module<'_>) -> StartUp {
+        let asks = |name: &str| -> Vec<u32> {
+            let imports: Vec<u32> = (0..module.imported_functions())
+                .filter(|&f| module.function_import(f).is_some_and(|import| import.name == name))
+                .collect();
+            // wasi-libc calls an import through a function that does nothing else.
+            let thin = callers(module, &imports).filter(|(_, body)| body.sites.len() == 1);
+            imports.iter().copied().chain(thin.map(|(function, _)| function)).collect()
+        };
+        let mut between = Vec::new();
+        for (sizes, list) in
+            [("args_sizes_get", "args_get"), ("environ_sizes_get", "environ_get")]
+        {
+            let (sizes, list) = (asks(sizes), asks(list));
+            for (function, body) in callers(module, &list) {
+                let from = body.sites.iter().find(|site| calls(site, &sizes));
+                let to = body.sites.iter().rfind(|site| calls(site, &list));
+                if let (Some(from), Some(to)) = (from, to) {
+                    between.push((function, from.offset, to.offset));
+                }
+            }
+        }
+        let exported: Vec<u32> = module.exported_functions().map(|(_, f)| f).collect();
+        let prestat = asks("fd_prestat_get");
+        let preopens = callers(module, &prestat).map(|(function, _)| function);
+        let preopens = preopens.filter(|function| !exported.contains(function)).collect();
+        StartUp { between, preopens }
+    }
+
+    /// Whether start-up code allocates with this stack, of which `is_allocator` knows the
+    /// innermost functions.
+    pub fn allocates(&self, stack: &[Frame], is_allocator: impl Fn(u32) -> bool) -> bool {
+        let frames = stack.iter().filter_map(|frame| match *frame {
+            Frame::Wasm { function, offset } if !is_allocator(function) => Some((function, offset)),
+            _ => None,
+        });
+        let mut frames = frames.take(Self::DEPTH).peekable();
+        let lists = frames.peek().is_some_and(|&(function, offset)| {
+            let offset = offset.unwrap_or_default() as usize;
+            let inside = |(f, from, to): &(u32, usize, usize)| {
+                *f == function && (*from..=*to).contains(&offset)
+            };
+            self.between.iter().any(inside)
+        });
+        lists || frames.any(|(function, _)| self.preopens.contains(&function))
+    }
+}
+
+/// The functions that call one of `callees` directly.
+fn callers<'m>(
+    module: &'m Module<'_>,
+    callees: &[u32],
+) -> impl Iterator<Item = (u32, &'m Body)> {
+    let functions = (0..).zip(&module.functions);
+    let bodies = functions.filter_map(|(index, function)| Some((index, function.body.as_ref()?)));
+    bodies.filter(|(_, body)| body.sites.iter().any(|site| calls(site, callees)))
+}
+
+fn calls(site: &Site, callees: &[u32]) -> bool {
+    match site.kind {
+        SiteKind::Call(callee) | SiteKind::ReturnCall(callee) => callees.contains(&callee),
+        _ => false,
+    }
+}
