@@ -33,7 +33,8 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let module = files::parse(&args.module, &wasm)?;
     let name = || args.module.display().to_string();
     let graph = CallGraph::new(&module);
-    let symbols = Symbolizer::new(&module, None);
+    let debug = files::external_debug_info(&args.module, &wasm);
+    let symbols = Symbolizer::new(&module, debug.as_deref());
     let allocator = Allocator::discover(&module, &graph, &symbols, &args.allocator.hints())
         .with_context(name)?;
     let instrumented = instrument(&module, &graph, &allocator, &instrument::Options::default())

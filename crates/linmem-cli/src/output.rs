@@ -1,7 +1,6 @@
 //! Where reports go and how they look: text on stderr or in a file, JSON in a file.
 
-use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -44,21 +43,15 @@ enum Color {
 }
 
 impl Output {
-    /// Writes the report wherever the user wants it.
+    /// Writes the report wherever the user wants it. Where one of the files cannot be written, the
+    /// other still is.
     pub fn write(&self, report: &Report) -> Result<()> {
-        if let Some(path) = &self.json {
-            let name = path.display();
-            if name.to_string() == "-" {
-                json::write(report, std::io::stdout().lock()).context("cannot write to stdout")?;
-            } else {
-                let file = File::create(path).with_context(|| format!("cannot write {name}"))?;
-                let mut out = BufWriter::new(file);
-                json::write(report, &mut out)
-                    .map_err(anyhow::Error::from)
-                    .and_then(|()| Ok(out.flush()?))
-                    .with_context(|| format!("cannot write {name}"))?;
-            }
-        }
+        let text = self.write_text(report);
+        self.write_json(report)?;
+        text
+    }
+
+    fn write_text(&self, report: &Report) -> Result<()> {
         if self.quiet {
             return Ok(());
         }
@@ -72,6 +65,16 @@ impl Output {
                 Ok(())
             }
         }
+    }
+
+    fn write_json(&self, report: &Report) -> Result<()> {
+        let Some(path) = &self.json else { return Ok(()) };
+        if path.as_os_str() == "-" {
+            return json::write(report, std::io::stdout().lock()).context("cannot write to stdout");
+        }
+        let mut bytes = Vec::new();
+        json::write(report, &mut bytes)?;
+        crate::files::write(path, &bytes)
     }
 
     /// Whether to show progress: on a terminal, unless the user wants quiet.

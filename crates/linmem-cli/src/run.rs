@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use linmem::allocator::Role;
-use linmem::analyze::{self, analyze_stream};
+use linmem::analyze::{self, analyze_stream_with};
+use linmem::replay::Replay;
 use linmem::report::Report;
+use linmem::report::text::{bytes, count};
 use linmem::wasmtime::Run;
 
 use crate::files;
@@ -122,7 +125,8 @@ impl AllocatorArgs {
             (Role::CabiRealloc, &self.cabi_realloc),
             (Role::SizedFree, &self.sized_free),
         ];
-        let pairs = by_role.into_iter().flat_map(|(role, names)| names.iter().map(move |n| (role, n)));
+        let pairs =
+            by_role.into_iter().flat_map(|(role, names)| names.iter().map(move |n| (role, n)));
         pairs.map(|(role, name)| (role, name.clone())).collect()
     }
 }
@@ -135,8 +139,11 @@ pub fn main(args: Args) -> Result<ExitCode> {
 
     let trace = args.trace.as_deref().map(create).transpose()?;
     let options = analyze::Options { hot_sites: args.output.top, debug_files: vec![debug.clone()] };
-    let (sink, source) = stream(trace, args.output.wants_progress());
-    let analysis = thread::spawn(move || analyze_stream(source, &options));
+    let (sink, source) = stream(trace);
+    let mut progress = Progress::new(args.output.wants_progress());
+    let analysis = thread::spawn(move || {
+        analyze_stream_with(source, &options, |replay| progress.show(replay))
+    });
     let outcome = run.run_into(sink);
     let report = analysis.join().map_err(|_| anyhow!("the analysis failed"))?;
     outcome.with_context(|| args.program.display().to_string())?;
@@ -198,10 +205,10 @@ fn create(path: &Path) -> Result<File> {
 const CHUNKS_WAITING: usize = 64;
 
 /// Connects the recording to the analysis, which runs beside the program, and to a file.
-fn stream(file: Option<File>, progress: bool) -> (Chunks, Arriving) {
+fn stream(file: Option<File>) -> (Chunks, Arriving) {
     let (send, receive) = sync_channel(CHUNKS_WAITING);
     let sink = Chunks { send, file };
-    let source = Arriving { receive, chunk: Vec::new(), at: 0, progress: progress.then(Progress::new) };
+    let source = Arriving { receive, chunk: Vec::new(), at: 0 };
     (sink, source)
 }
 
@@ -231,7 +238,6 @@ struct Arriving {
     receive: Receiver<Vec<u8>>,
     chunk: Vec<u8>,
     at: usize,
-    progress: Option<Progress>,
 }
 
 impl Read for Arriving {
@@ -240,9 +246,6 @@ impl Read for Arriving {
             match self.receive.recv() {
                 Ok(chunk) => (self.chunk, self.at) = (chunk, 0),
                 Err(_) => return Ok(0),
-            }
-            if let Some(progress) = &mut self.progress {
-                progress.advance(self.chunk.len() as u64);
             }
         }
         let count = buffer.len().min(self.chunk.len() - self.at);
@@ -254,21 +257,39 @@ impl Read for Arriving {
 
 /// A line on the terminal while a program runs for long.
 struct Progress {
-    bar: indicatif::ProgressBar,
+    bar: ProgressBar,
+    started: Instant,
 }
 
 impl Progress {
-    fn new() -> Progress {
-        let bar = indicatif::ProgressBar::new_spinner();
-        bar.set_style(
-            indicatif::ProgressStyle::with_template("linmem: {elapsed} running, {bytes} recorded")
-                .unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner()),
-        );
-        Progress { bar }
+    /// Most programs are over before this.
+    const AFTER: Duration = Duration::from_secs(2);
+
+    /// Redraws per second; the program may be writing to the same terminal.
+    const HZ: u8 = 2;
+
+    fn new(wanted: bool) -> Progress {
+        let target = match wanted {
+            true => ProgressDrawTarget::stderr_with_hz(Self::HZ),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        bar.set_style(ProgressStyle::with_template("linmem: {elapsed}, {msg}").unwrap_or_else(
+            // The template is a constant.
+            |_| ProgressStyle::default_spinner(),
+        ));
+        Progress { bar, started: Instant::now() }
     }
 
-    fn advance(&mut self, bytes: u64) {
-        self.bar.inc(bytes);
+    fn show(&mut self, replay: &Replay) {
+        if self.started.elapsed() > Self::AFTER {
+            let live = replay.totals().at_end.bytes;
+            self.bar.set_message(format!(
+                "{} heap events, {} live",
+                count(replay.events),
+                bytes(live)
+            ));
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A module says nowhere "this is malloc". The ladder, strongest evidence first: what the user
 //! says, exported names, the name section, DWARF subprograms. A name only counts when the
-//! function's type fits the role. Adding an allocator family is adding lines to [`FAMILIES`].
+//! function's type fits the role. Adding an allocator family is adding lines to `FAMILIES`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -343,8 +343,12 @@ impl Allocator {
         functions.sort_by_key(|f| (f.role, f.function));
         let candidates =
             if functions.is_empty() { malloc_candidates(module, graph) } else { Vec::new() };
-        let mut allocator =
-            Allocator { functions, unseen: Vec::new(), notes: notes.into_iter().collect(), candidates };
+        let mut allocator = Allocator {
+            functions,
+            unseen: Vec::new(),
+            notes: notes.into_iter().collect(),
+            candidates,
+        };
         allocator.unseen = allocator.find_unseen(module, graph);
         Ok(allocator)
     }
@@ -403,7 +407,8 @@ impl Search<'_, '_> {
             )
         })?;
         if !self.fits(role, function) {
-            let ty = self.module.function_type(function).map(|ty| type_text(ty.params(), ty.results()));
+            let ty =
+                self.module.function_type(function).map(|ty| type_text(ty.params(), ty.results()));
             return Err(Error::new(
                 ErrorKind::InvalidRequest,
                 format!(
@@ -542,9 +547,9 @@ fn malloc_candidates(module: &Module<'_>, graph: &CallGraph) -> Vec<u32> {
     let mut candidates: Vec<u32> = (module.imported_functions()..module.functions.len() as u32)
         .filter(|&f| reaching[f as usize])
         .filter(|&f| {
-            module.function_type(f).is_some_and(|ty| {
-                ty.params() == [ValType::I32] && ty.results() == [ValType::I32]
-            })
+            module
+                .function_type(f)
+                .is_some_and(|ty| ty.params() == [ValType::I32] && ty.results() == [ValType::I32])
         })
         .collect();
     candidates.sort_by_key(|&f| (std::cmp::Reverse(calls[f as usize]), f));
@@ -566,8 +571,7 @@ fn flag_name(role: Role) -> String {
 }
 
 fn type_text(params: &[ValType], results: &[ValType]) -> String {
-    let list = |types: &[ValType]| {
-        types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    };
+    let list =
+        |types: &[ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     format!("({}) -> ({})", list(params), list(results))
 }

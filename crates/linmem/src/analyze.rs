@@ -73,8 +73,30 @@ pub fn analyze(trace: &Trace) -> Result<Report> {
 ///
 /// As for [`analyze`], and [`ErrorKind::Io`](crate::ErrorKind::Io) when the source fails.
 pub fn analyze_stream(source: impl Read, options: &Options) -> Result<Report> {
+    analyze_stream_with(source, options, |_| {})
+}
+
+/// Records between two calls of a progress function.
+const PROGRESS_EVERY: u64 = 1 << 14;
+
+/// Like [`analyze_stream`]; `progress` sees what has been replayed so far, every now and then.
+///
+/// # Errors
+///
+/// As for [`analyze_stream`].
+pub fn analyze_stream_with(
+    source: impl Read,
+    options: &Options,
+    mut progress: impl FnMut(&Replay),
+) -> Result<Report> {
     let mut reader = Reader::new(source);
-    let replay = Replay::of(&mut reader)?;
+    let mut replay = Replay::default();
+    for (record, number) in reader.by_ref().zip(1..) {
+        replay.apply(record?)?;
+        if number % PROGRESS_EVERY == 0 {
+            progress(&replay);
+        }
+    }
     let mut report = analyze_replay(&replay, options)?;
     report.truncated = reader.is_truncated() || replay.end.is_none();
     Ok(report)
@@ -144,7 +166,9 @@ fn describe(
         growth: growth::describe(subject),
         hot_sites: hot_sites::rank(subject, options.hot_sites),
         calls: subject.instance.calls.clone(),
-        coverage: Coverage::of(&subject.recorded.allocator, |function| symbols.function_name(function)),
+        coverage: Coverage::of(&subject.recorded.allocator, |function| {
+            symbols.function_name(function)
+        }),
     }
 }
 

@@ -52,7 +52,9 @@ impl CallGraph {
             for site in function.body.iter().flat_map(|body| &body.sites) {
                 let callee = match site.kind {
                     SiteKind::Call(callee) | SiteKind::ReturnCall(callee) => callee,
-                    SiteKind::CallIndirect(type_index) => graph.type_node(module, &by_type, type_index),
+                    SiteKind::CallIndirect(type_index) => {
+                        graph.type_node(module, &by_type, type_index)
+                    }
                     _ => continue,
                 };
                 graph.successors[caller].push(callee);

@@ -543,9 +543,7 @@ impl Heap {
             (Some((address, block)), before) => {
                 (invalid, Some(concerned(address, &block, before.map(|(_, context)| context))))
             }
-            (None, Some((block, freed))) => {
-                (stale, Some(concerned(pointer, &block, Some(freed))))
-            }
+            (None, Some((block, freed))) => (stale, Some(concerned(pointer, &block, Some(freed)))),
             (None, None) => (invalid, None),
         };
         self.misused(kind, pointer, 0, context, block);
@@ -575,8 +573,7 @@ impl Heap {
 
     fn check_overlap(&mut self, pointer: u64, size: u64, context: ContextId) {
         let end = pointer.saturating_add(size.max(1));
-        let last_before_end =
-            self.live.range((Bound::Unbounded, Bound::Excluded(end))).next_back();
+        let last_before_end = self.live.range((Bound::Unbounded, Bound::Excluded(end))).next_back();
         let Some((&address, block)) = last_before_end else { return };
         if address.saturating_add(block.size.max(1)) > pointer {
             let concerned = concerned(address, block, None);

@@ -132,7 +132,9 @@ pub fn inspect(
 
 fn producers(module: &Module<'_>) -> Vec<String> {
     let fields = module.producers.iter();
-    fields.map(|(field, value, version)| format!("{field} {value} {version}").trim_end().to_owned()).collect()
+    fields
+        .map(|(field, value, version)| format!("{field} {value} {version}").trim_end().to_owned())
+        .collect()
 }
 
 fn memories(module: &Module<'_>) -> Vec<MemoryReport> {
@@ -249,9 +251,8 @@ impl Reencode for Skeleton<'_> {
 /// two columns in.
 fn cut_function(text: &str, function: u32) -> Option<String> {
     let marker = format!("(;{function};)");
-    let mut lines = text.lines().skip_while(|line| {
-        !(line.starts_with("  (func ") && line.contains(&marker))
-    });
+    let mut lines =
+        text.lines().skip_while(|line| !(line.starts_with("  (func ") && line.contains(&marker)));
     let first = lines.next()?;
     let mut cut = first.strip_prefix("  ")?.to_owned();
     for line in lines.take_while(|line| line.starts_with("   ") || *line == "  )") {

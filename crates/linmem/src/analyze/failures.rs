@@ -31,7 +31,8 @@ fn finding(subject: &Subject<'_>, failure: &Failure) -> Finding {
         Some(max) => format!("the maximum is {}", pages(max)),
         None => "no maximum is declared".to_owned(),
     };
-    let why = if failure.growth_refused { "memory.grow was refused" } else { "memory was not grown" };
+    let why =
+        if failure.growth_refused { "memory.grow was refused" } else { "memory was not grown" };
     let times = match failure.times {
         1 => String::new(),
         times => format!(" {} times", count(times)),

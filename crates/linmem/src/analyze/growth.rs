@@ -13,7 +13,8 @@ pub fn describe(subject: &Subject<'_>) -> GrowthReport {
     let growths = subject.instance.heap.growths();
     let mut by_context: BTreeMap<ContextId, (u64, u64)> = BTreeMap::new();
     for growth in growths {
-        let (times, pages) = by_context.entry(subject.stacks.representative(growth.context)).or_default();
+        let (times, pages) =
+            by_context.entry(subject.stacks.representative(growth.context)).or_default();
         if !growth.refused {
             *times += 1;
             *pages = growth.delta_pages.saturating_add(*pages);

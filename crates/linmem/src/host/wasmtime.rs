@@ -304,7 +304,9 @@ impl<'a> Run<'a> {
         let missing: Vec<String> = compiled
             .imports()
             .filter(|import| linker.get_by_import(&mut *store, import).is_none())
-            .map(|import| format!("`{}.{}` ({})", import.module(), import.name(), kind_of(&import.ty())))
+            .map(|import| {
+                format!("`{}.{}` ({})", import.module(), import.name(), kind_of(&import.ty()))
+            })
             .collect();
         if !missing.is_empty() {
             return Err(Error::new(
@@ -499,11 +501,17 @@ impl Session {
     /// Calls an export between two records. `None` when the guest ended in it.
     fn call_recorded(&mut self, export: &str, args: &[Val]) -> Result<Option<Vec<Val>>> {
         let function = self.export(export).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidRequest, format!("the module exports no function `{export}`"))
+            Error::new(
+                ErrorKind::InvalidRequest,
+                format!("the module exports no function `{export}`"),
+            )
         })?;
         let ty = function.ty(&self.store);
         let fits = ty.params().len() == args.len()
-            && ty.params().zip(args).all(|(ty, arg)| arg.matches_ty(&self.store, &ty).unwrap_or(false));
+            && ty
+                .params()
+                .zip(args)
+                .all(|(ty, arg)| arg.matches_ty(&self.store, &ty).unwrap_or(false));
         if !fits {
             return Err(Error::new(
                 ErrorKind::InvalidRequest,
@@ -768,8 +776,14 @@ fn frames_of(backtrace: &WasmBacktrace, map: &OffsetMap) -> Vec<Frame> {
 
 /// The functions of a C or Rust runtime that stand between `_start` and `proc_exit` when `main`
 /// has already returned.
-const RUNTIME_FRAMES: &[&str] =
-    &["_start", "_Exit", "exit", "__wasi_proc_exit", "proc_exit", "__imported_wasi_snapshot_preview1_proc_exit"];
+const RUNTIME_FRAMES: &[&str] = &[
+    "_start",
+    "_Exit",
+    "exit",
+    "__wasi_proc_exit",
+    "proc_exit",
+    "__imported_wasi_snapshot_preview1_proc_exit",
+];
 
 /// Names of the functions that the way a program ended is judged by.
 struct FrameNames(BTreeSet<u32>);
@@ -777,7 +791,9 @@ struct FrameNames(BTreeSet<u32>);
 impl FrameNames {
     fn new(module: &Module<'_>) -> FrameNames {
         let runtime = (0..module.functions.len() as u32).filter(|&function| {
-            module.function_name(function).is_some_and(|name| RUNTIME_FRAMES.contains(&name))
+            // `wasm-ld` exports a command's functions through functions of its own.
+            let name = module.function_name(function).unwrap_or_default();
+            RUNTIME_FRAMES.contains(&name.strip_suffix(".command_export").unwrap_or(name))
         });
         FrameNames(runtime.collect())
     }

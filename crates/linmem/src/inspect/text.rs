@@ -45,10 +45,19 @@ impl Inspection {
             format!("{:#x}–{:#x}, {}", range.start, range.end, bytes(range.end - range.start))
         };
         if let Some(data) = self.layout.data {
-            writeln!(f, "data        {} in {}", range(data), number_of(self.data.len(), "segment"))?;
+            writeln!(
+                f,
+                "data        {} in {}",
+                range(data),
+                number_of(self.data.len(), "segment")
+            )?;
         }
         if self.other_data > 0 {
-            writeln!(f, "            and {} placed at run time", number_of(self.other_data, "segment"))?;
+            writeln!(
+                f,
+                "            and {} placed at run time",
+                number_of(self.other_data, "segment")
+            )?;
         }
         if let Some(stack) = self.layout.stack {
             let place = if stack.is_first {
@@ -56,7 +65,12 @@ impl Inspection {
             } else {
                 "behind the data; its low end is assumed"
             };
-            writeln!(f, "stack       {} {place}, pointer in global {}", range(stack.range), stack.pointer)?;
+            writeln!(
+                f,
+                "stack       {} {place}, pointer in global {}",
+                range(stack.range),
+                stack.pointer
+            )?;
         }
         match (self.layout.heap_base, self.layout.initial_room) {
             (Some(base), Some(room)) => {
@@ -72,8 +86,11 @@ fn memory_text(memory: &MemoryReport) -> String {
         Some(max) => format!("at most {} ({})", pages(max), size(max)),
         None => "no maximum".to_owned(),
     };
-    let mut text =
-        format!("{} ({}) at start, {limit}", pages(memory.initial_pages), size(memory.initial_pages));
+    let mut text = format!(
+        "{} ({}) at start, {limit}",
+        pages(memory.initial_pages),
+        size(memory.initial_pages)
+    );
     if memory.is_64 {
         text.push_str(", 64-bit");
     }

@@ -9,7 +9,7 @@
 //! cycle of the call graph also knows its anchor, the context at which the recursion was entered.
 //! A call that closes a cycle goes back to the anchor and adds one bit for its site. What remains
 //! of a recursion is where it was entered, which of its closing calls were taken (in the anchor's
-//! low [`FOLD_BITS`] bits), and the path since the last of them.
+//! low `FOLD_BITS` bits), and the path since the last of them.
 
 use wasm_encoder::{Function, InstructionSink};
 
@@ -29,11 +29,7 @@ const SPREAD: i64 = 0x9e37_79b9_7f4a_7c15_u64 as i64;
 const MAX_LOCALS: u32 = 50_000;
 
 /// For every function, whether it can reach an allocator function or `memory.grow`.
-pub(super) fn observed(
-    module: &Module<'_>,
-    graph: &CallGraph,
-    allocator: &Allocator,
-) -> Vec<bool> {
+pub(super) fn observed(module: &Module<'_>, graph: &CallGraph, allocator: &Allocator) -> Vec<bool> {
     let growers = module.functions.iter().enumerate().filter_map(|(index, function)| {
         let sites = &function.body.as_ref()?.sites;
         sites.iter().any(|s| s.kind == SiteKind::MemoryGrow(0)).then_some(index as u32)
@@ -77,11 +73,7 @@ enum Step {
 }
 
 impl Contexts {
-    pub(super) fn new(
-        module: &Module<'_>,
-        graph: &CallGraph,
-        allocator: &Allocator,
-    ) -> Contexts {
+    pub(super) fn new(module: &Module<'_>, graph: &CallGraph, allocator: &Allocator) -> Contexts {
         let recursion = graph.recursion();
         let indirect: Vec<_> =
             (0..module.types.len() as u32).map(|ty| graph.indirect_node(ty)).collect();
@@ -92,7 +84,12 @@ impl Contexts {
                 targets.iter().any(|&target| recursion.is_cyclic(target))
             })
             .collect();
-        Contexts { observed: observed(module, graph, allocator), recursion, indirect, enters_recursion }
+        Contexts {
+            observed: observed(module, graph, allocator),
+            recursion,
+            indirect,
+            enters_recursion,
+        }
     }
 
     /// How `function` keeps its context; `None` if it takes no part.

@@ -140,18 +140,44 @@ impl Wrapper<'_> {
             code.local_get(self.result);
             return;
         }
-        // An error code came back, and the address was stored where the first argument says.
+        // No error came back, so the address was stored where the first argument says; if only
+        // the function is what its name says.
         let address = encoded(self.layout.address);
         let memory = MemArg { offset: 0, align: 0, memory_index: 0 };
-        code.local_get(self.result).if_(wasm_encoder::BlockType::Result(address));
-        self.push_constant(0, code);
-        code.else_();
+        code.local_get(self.result).i32_eqz();
+        self.push_whether_result_address_is_in_memory(code);
+        code.i32_and().if_(wasm_encoder::BlockType::Result(address));
         self.push(Param::ResultAddress, code);
         match address {
             ValType::I64 => code.i64_load(memory),
             _ => code.i32_load(memory),
         };
+        code.else_();
+        self.push_constant(0, code);
         code.end();
+    }
+
+    fn push_whether_result_address_is_in_memory(&self, code: &mut InstructionSink<'_>) {
+        let (word_bytes, is_64) = match self.layout.address {
+            wasmparser::ValType::I64 => (8, true),
+            _ => (4, false),
+        };
+        let extended = |code: &mut InstructionSink<'_>| {
+            if !is_64 {
+                code.i64_extend_i32_u();
+            }
+        };
+        let memory_bytes = |code: &mut InstructionSink<'_>| {
+            code.memory_size(0);
+            extended(code);
+            code.i64_const(self.layout.page_bytes as i64).i64_mul();
+        };
+        memory_bytes(code);
+        code.i64_const(word_bytes).i64_ge_u();
+        self.push(Param::ResultAddress, code);
+        extended(code);
+        memory_bytes(code);
+        code.i64_const(word_bytes).i64_sub().i64_le_u().i32_and();
     }
 
     /// The bytes asked for: `size`, or `count * size`, which saturates as an allocator must

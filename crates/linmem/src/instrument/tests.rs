@@ -41,7 +41,9 @@ const SMALL: &str = r#"(module
 #[test]
 fn a_call_that_leads_to_the_allocator_passes_its_context_on_and_others_do_not() {
     let text = instrumented(SMALL, &Options::default());
-    assert_data_eq!(function(&text, "$work"), str![[r#"
+    assert_data_eq!(
+        function(&text, "$work"),
+        str![[r#"
   (func $work (;9;) (type 3)
     (local i64)
     global.get 1
@@ -64,23 +66,29 @@ fn a_call_that_leads_to_the_allocator_passes_its_context_on_and_others_do_not() 
     global.set 1
     call $"free: free"
   )
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn a_function_that_cannot_reach_the_allocator_is_copied() {
     let text = instrumented(SMALL, &Options::default());
-    assert_data_eq!(function(&text, "$leaf"), str![[r#"
+    assert_data_eq!(
+        function(&text, "$leaf"),
+        str![[r#"
   (func $leaf (;8;) (type 2) (result i32)
     i32.const 7
   )
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn an_allocator_function_gets_a_wrapper_that_counts_the_outermost_call() {
     let text = instrumented(SMALL, &Options::default());
-    assert_data_eq!(function(&text, r#"$"malloc: malloc""#), str![[r#"
+    assert_data_eq!(
+        function(&text, r#"$"malloc: malloc""#),
+        str![[r#"
   (func $"malloc: malloc" (;11;) (type 1) (param i32) (result i32)
     (local i64 i32)
     global.get 0
@@ -110,13 +118,16 @@ fn an_allocator_function_gets_a_wrapper_that_counts_the_outermost_call() {
     call $linmem.allocated
     local.get 2
   )
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn a_deallocation_is_reported_before_it_happens() {
     let text = instrumented(SMALL, &Options::default());
-    assert_data_eq!(function(&text, r#"$"free: free""#), str![[r#"
+    assert_data_eq!(
+        function(&text, r#"$"free: free""#),
+        str![[r#"
   (func $"free: free" (;12;) (type 0) (param i32)
     (local i64 i32)
     global.get 0
@@ -144,13 +155,16 @@ fn a_deallocation_is_reported_before_it_happens() {
     i32.const 0
     global.set 0
   )
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn the_chosen_allocation_fails() {
     let text = instrumented(SMALL, &Options { fail_alloc: Some(3) });
-    assert_data_eq!(function(&text, r#"$"malloc: malloc""#), str![[r#"
+    assert_data_eq!(
+        function(&text, r#"$"malloc: malloc""#),
+        str![[r#"
   (func $"malloc: malloc" (;11;) (type 1) (param i32) (result i32)
     (local i64 i32)
     global.get 0
@@ -190,13 +204,16 @@ fn the_chosen_allocation_fails() {
     call $linmem.allocated
     local.get 2
   )
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn memory_grow_is_replaced() {
     let text = instrumented(SMALL, &Options::default());
-    assert_data_eq!(function(&text, "$malloc"), str![[r#"
+    assert_data_eq!(
+        function(&text, "$malloc"),
+        str![[r#"
   (func $malloc (;6;) (type 1) (param $size i32) (result i32)
     (local i64)
     global.get 1
@@ -212,8 +229,11 @@ fn memory_grow_is_replaced() {
     drop
     i32.const 4096
   )
-"#]]);
-    assert_data_eq!(function(&text, "$memory.grow"), str![[r#"
+"#]]
+    );
+    assert_data_eq!(
+        function(&text, "$memory.grow"),
+        str![[r#"
   (func $memory.grow (;10;) (type 9) (param i32) (result i32)
     (local i32 i64)
     global.get 1
@@ -233,13 +253,16 @@ fn memory_grow_is_replaced() {
     call $linmem.grown
     local.get 1
   )
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn the_host_enters_through_a_function_that_resets_what_a_trap_left_behind() {
     let text = instrumented(SMALL, &Options::default());
-    assert_data_eq!(function(&text, r#"$"entry: work""#), str![[r#"
+    assert_data_eq!(
+        function(&text, r#"$"entry: work""#),
+        str![[r#"
   (func $"entry: work" (;15;) (type 3)
     i32.const 0
     global.set 0
@@ -250,7 +273,8 @@ fn the_host_enters_through_a_function_that_resets_what_a_trap_left_behind() {
     call $work
     return
   )
-"#]]);
+"#]]
+    );
 }
 
 #[test]
@@ -265,7 +289,9 @@ fn a_call_that_closes_a_cycle_folds_the_recursion() {
               (then (call $descend (i32.sub (local.get $depth) (i32.const 1)))))))"#,
         &Options::default(),
     );
-    assert_data_eq!(function(&text, "$descend"), str![[r#"
+    assert_data_eq!(
+        function(&text, "$descend"),
+        str![[r#"
   (func $descend (;6;) (type 1) (param $depth i32)
     (local i64 i64)
     global.get 1
@@ -295,7 +321,8 @@ fn a_call_that_closes_a_cycle_folds_the_recursion() {
       call $descend
     end
   )
-"#]]);
+"#]]
+    );
 }
 
 #[test]
@@ -303,7 +330,9 @@ fn everything_else_of_the_module_stays() {
     let text = instrumented(SMALL, &Options::default());
     let outside: Vec<&str> =
         text.lines().filter(|l| l.starts_with("  (") && !l.starts_with("  (func")).collect();
-    assert_data_eq!(outside.join("\n"), str![[r#"
+    assert_data_eq!(
+        outside.join("\n"),
+        str![[r#"
   (type (;0;) (func (param i32)))
   (type (;1;) (func (param i32) (result i32)))
   (type (;2;) (func (result i32)))
@@ -329,7 +358,8 @@ fn everything_else_of_the_module_stays() {
   (export "free" (func $"entry: free"))
   (export "work" (func $"entry: work"))
   (export "linmem.memory" (memory 0))
-"#]]);
+"#]]
+    );
 }
 
 #[test]

@@ -187,9 +187,9 @@ impl<W: Write> Writer<W> {
     fn hand_on(&mut self) {
         if self.failure.is_none() {
             let written = self.sink.write_all(&self.buffer).and_then(|()| self.sink.flush());
-            self.failure = written.err().map(|error| {
-                Error::new(ErrorKind::Io, format!("cannot write the trace: {error}"))
-            });
+            self.failure = written
+                .err()
+                .map(|error| Error::new(ErrorKind::Io, format!("cannot write the trace: {error}")));
         }
         self.buffer.clear();
     }

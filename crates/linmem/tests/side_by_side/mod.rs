@@ -8,18 +8,28 @@ use linmem::instrument::{self, Instrumented};
 use linmem::symbolize::Symbolizer;
 use linmem::{ErrorKind, Module};
 use wasmparser::{Validator, WasmFeatures};
-use wasmtime::{
-    Config, Engine, Func, Linker, OptLevel, Rooted, Store, ThrownException, Trap, Val,
-};
+use wasmtime::{Config, Engine, Func, Linker, OptLevel, Rooted, Store, StoreLimits, StoreLimitsBuilder,
+    ThrownException, Trap, Val};
 
 /// What the host of a twin remembers.
-#[derive(Debug, Default)]
 pub struct Host {
     /// Calls of linmem's hooks.
     pub hook_calls: u64,
     /// Calls of other imports, with their arguments.
     pub import_calls: Vec<(String, Vec<Value>)>,
+    limits: StoreLimits,
 }
+
+/// A store for one module or script. No memory in it gets large, garbage-collected ones included.
+pub fn store(engine: &Engine) -> Store<Host> {
+    let limits = StoreLimitsBuilder::new().memory_size(LARGEST_MEMORY_BYTES).build();
+    let host = Host { hook_calls: 0, import_calls: Vec::new(), limits };
+    let mut store = Store::new(engine, host);
+    store.limiter(|host| &mut host.limits);
+    store
+}
+
+const LARGEST_MEMORY_BYTES: usize = 64 << 20;
 
 /// An engine with every proposal that it implements, and nothing left to chance: NaNs are
 /// canonical and relaxed instructions deterministic.
@@ -192,6 +202,22 @@ pub fn call(store: &mut Store<Host>, function: &Func, args: &[Val]) -> Ending {
 }
 
 impl Value {
+    /// Takes over a number; of a reference only whether it is null, and a function.
+    pub fn of_simple(val: &Val) -> Value {
+        match val {
+            Val::I32(value) => Value::Bits((*value as u32).into()),
+            Val::I64(value) => Value::Bits((*value as u64).into()),
+            Val::F32(bits) => Value::Bits((*bits).into()),
+            Val::F64(bits) => Value::Bits((*bits).into()),
+            Val::V128(value) => Value::Bits(value.as_u128()),
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => {
+                Value::Null
+            }
+            Val::FuncRef(Some(_)) => Value::Function,
+            _ => Value::Other,
+        }
+    }
+
     /// Depth to which references are followed.
     const DEPTH: u32 = 3;
 
@@ -202,18 +228,9 @@ impl Value {
 
     fn at_depth(store: &mut Store<Host>, val: &Val, depth: u32) -> Value {
         match val {
-            Val::I32(value) => Value::Bits((*value as u32).into()),
-            Val::I64(value) => Value::Bits((*value as u64).into()),
-            Val::F32(bits) => Value::Bits((*bits).into()),
-            Val::F64(bits) => Value::Bits((*bits).into()),
-            Val::V128(value) => Value::Bits(value.as_u128()),
-            Val::FuncRef(Some(_)) => Value::Function,
             Val::ExternRef(Some(reference)) => Value::of_extern(store, reference),
             Val::AnyRef(Some(reference)) => Value::of_any(store, *reference, depth),
-            Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => {
-                Value::Null
-            }
-            _ => Value::Other,
+            simple => Value::of_simple(simple),
         }
     }
 

@@ -49,11 +49,7 @@ impl<'a> Blocks<'a> {
 
 impl<'a> Mark<'a> {
     /// Before the mark, all blocks count as reachable.
-    pub fn new(
-        blocks: Blocks<'a>,
-        snapshot: Option<&'a Snapshot>,
-        word_bytes: u64,
-    ) -> Mark<'a> {
+    pub fn new(blocks: Blocks<'a>, snapshot: Option<&'a Snapshot>, word_bytes: u64) -> Mark<'a> {
         Mark {
             blocks,
             snapshot,
@@ -126,8 +122,10 @@ impl<'a> Mark<'a> {
         let (blocks, word_bytes) = (self.blocks, self.word_bytes);
         let end = address.saturating_add(size);
         let words = self.snapshot.into_iter().flat_map(move |s| s.words(address, end, word_bytes));
-        words.filter_map(move |(_, word)| {
-            if interior { blocks.pointed_into(word) } else { blocks.at(word) }
-        })
+        words.filter_map(
+            move |(_, word)| {
+                if interior { blocks.pointed_into(word) } else { blocks.at(word) }
+            },
+        )
     }
 }

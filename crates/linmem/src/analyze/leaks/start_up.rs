@@ -28,8 +28,7 @@ impl StartUp {
             imports.iter().copied().chain(thin.map(|(function, _)| function)).collect()
         };
         let mut between = Vec::new();
-        for (sizes, list) in
-            [("args_sizes_get", "args_get"), ("environ_sizes_get", "environ_get")]
+        for (sizes, list) in [("args_sizes_get", "args_get"), ("environ_sizes_get", "environ_get")]
         {
             let (sizes, list) = (asks(sizes), asks(list));
             for (function, body) in callers(module, &list) {
@@ -67,10 +66,7 @@ impl StartUp {
 }
 
 /// The functions that call one of `callees` directly.
-fn callers<'m>(
-    module: &'m Module<'_>,
-    callees: &[u32],
-) -> impl Iterator<Item = (u32, &'m Body)> {
+fn callers<'m>(module: &'m Module<'_>, callees: &[u32]) -> impl Iterator<Item = (u32, &'m Body)> {
     let functions = (0..).zip(&module.functions);
     let bodies = functions.filter_map(|(index, function)| Some((index, function.body.as_ref()?)));
     bodies.filter(|(_, body)| body.sites.iter().any(|site| calls(site, callees)))
