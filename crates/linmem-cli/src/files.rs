@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use linmem::Module;
+use linmem::report::text::escape;
 
 /// Reads a file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
@@ -33,8 +34,8 @@ pub fn external_debug_info(path: &Path, wasm: &[u8]) -> Option<Vec<u8>> {
             anstream::eprintln!(
                 "linmem: no source lines: cannot read {}, where {} says that its debug \
                  information is: {error}",
-                beside.display(),
-                path.display(),
+                escape(&beside.to_string_lossy()),
+                escape(&path.to_string_lossy()),
             );
             None
         }

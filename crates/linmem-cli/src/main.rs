@@ -11,6 +11,7 @@ mod run;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use linmem::report::text::escape;
 
 /// What WebAssembly memory is really doing: leaks, misuse, failed allocations and growth of any
 /// .wasm, unmodified, with source lines.
@@ -40,7 +41,8 @@ fn main() -> ExitCode {
         Command::Instrument(args) => instrument::main(args),
     };
     result.unwrap_or_else(|error| {
-        anstream::eprintln!("linmem: {error:#}");
+        // One line, in which names that come from a module cannot command the terminal.
+        anstream::eprintln!("linmem: {}", escape(&format!("{error:#}")));
         ExitCode::from(FAILED)
     })
 }

@@ -139,17 +139,20 @@ pub fn main(args: Args) -> Result<ExitCode> {
 
     let trace = args.trace.as_deref().map(create).transpose()?;
     let options = analyze::Options { hot_sites: args.output.top, debug_files: vec![debug.clone()] };
-    let (sink, source) = stream(trace);
+    let (sink, mut source) = stream(trace);
     let mut progress = Progress::new(args.output.wants_progress());
     let analysis = thread::spawn(move || {
-        analyze_stream_with(source, &options, |replay| progress.show(replay))
+        let report = analyze_stream_with(&mut source, &options, |replay| progress.show(replay));
+        (report, source.finish())
     });
     let outcome = run.run_into(sink);
-    let report = analysis.join().map_err(|_| anyhow!("the analysis failed"))?;
+    let (report, kept) = analysis.join().map_err(|_| anyhow!("the analysis failed"))?;
     outcome.with_context(|| args.program.display().to_string())?;
     let report: Report = report.with_context(|| args.program.display().to_string())?;
 
     args.output.write(&report)?;
+    let trace = args.trace.as_deref().unwrap_or(Path::new(""));
+    kept.with_context(|| format!("cannot write {}", trace.display()))?;
     Ok(output::exit_code(&report))
 }
 
@@ -204,27 +207,19 @@ fn create(path: &Path) -> Result<File> {
 /// Chunks that may wait for the analysis before the program has to.
 const CHUNKS_WAITING: usize = 64;
 
-/// Connects the recording to the analysis, which runs beside the program, and to a file.
-fn stream(file: Option<File>) -> (Chunks, Arriving) {
+/// Connects the recording to the analysis, which runs beside the program and keeps a copy.
+fn stream(copy: Option<File>) -> (Chunks, Arriving) {
     let (send, receive) = sync_channel(CHUNKS_WAITING);
-    let sink = Chunks { send, file };
-    let source = Arriving { receive, chunk: Vec::new(), at: 0 };
-    (sink, source)
+    (Chunks(send), Arriving { receive, chunk: Vec::new(), at: 0, copy, failure: None })
 }
 
-/// The recorder's end: whole chunks go to the file and to the analysis.
-struct Chunks {
-    send: SyncSender<Vec<u8>>,
-    file: Option<File>,
-}
+/// The recorder's end.
+struct Chunks(SyncSender<Vec<u8>>);
 
 impl Write for Chunks {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some(file) = &mut self.file {
-            file.write_all(bytes)?;
-        }
-        // The analysis stops listening when the trace makes no sense to it, and says so itself.
-        let _ = self.send.send(bytes.to_vec());
+        // The analysis is there for as long as the recorder is.
+        let _ = self.0.send(bytes.to_vec());
         Ok(bytes.len())
     }
 
@@ -238,14 +233,36 @@ struct Arriving {
     receive: Receiver<Vec<u8>>,
     chunk: Vec<u8>,
     at: usize,
+    /// Where a copy goes, until it fails; the analysis goes on without it.
+    copy: Option<File>,
+    failure: Option<io::Error>,
+}
+
+impl Arriving {
+    /// Waits for the next chunk; whether there is one.
+    fn advance(&mut self) -> bool {
+        let Ok(chunk) = self.receive.recv() else { return false };
+        if let Some(error) = self.copy.as_mut().and_then(|file| file.write_all(&chunk).err()) {
+            self.copy = None;
+            self.failure = Some(error);
+        }
+        (self.chunk, self.at) = (chunk, 0);
+        true
+    }
+
+    /// Waits for the end, also where the analysis could make no sense of the recording. An error
+    /// means that the copy is not whole.
+    fn finish(mut self) -> io::Result<()> {
+        while self.advance() {}
+        self.failure.map_or(Ok(()), Err)
+    }
 }
 
 impl Read for Arriving {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.at == self.chunk.len() {
-            match self.receive.recv() {
-                Ok(chunk) => (self.chunk, self.at) = (chunk, 0),
-                Err(_) => return Ok(0),
+            if !self.advance() {
+                return Ok(0);
             }
         }
         let count = buffer.len().min(self.chunk.len() - self.at);

@@ -258,7 +258,7 @@ pub enum Evidence {
     Flag,
     /// It is exported under this name.
     Export(String),
-    /// The export of this name does nothing but call it.
+    /// The export of this name only passes its arguments on to it.
     ForwardedExport(String),
     /// The name section calls it so.
     NameSection(String),
@@ -272,7 +272,7 @@ impl fmt::Display for Evidence {
             Evidence::Flag => write!(f, "named by the user"),
             Evidence::Export(name) => write!(f, "exported as `{name}`"),
             Evidence::ForwardedExport(name) => {
-                write!(f, "export `{name}` does nothing but call it")
+                write!(f, "export `{name}` only passes its arguments on to it")
             }
             Evidence::NameSection(name) => write!(f, "named `{name}` in the name section"),
             Evidence::Dwarf(name) => write!(f, "named `{name}` in the debug information"),
@@ -358,31 +358,28 @@ impl Allocator {
         self.functions.iter().find(|f| f.function == function).map(|f| f.role)
     }
 
+    /// The functions to hook.
+    pub fn hooked(&self) -> BTreeSet<u32> {
+        self.functions.iter().map(|hooked| hooked.function).collect()
+    }
+
     /// Finds every `memory.grow` that can be reached without passing a hooked function.
     fn find_unseen(&self, module: &Module<'_>, graph: &CallGraph) -> Vec<Unseen> {
-        let hooked = |node: u32| self.role(node).is_some();
+        let hooked = self.hooked();
+        let is_hooked = |node: u32| hooked.contains(&node);
         let roots: BTreeSet<u32> = module
             .exported_functions()
             .map(|(_, f)| f)
             .chain(module.start)
             .chain(module.address_taken.iter().copied())
             .collect();
-        let open = graph.reachable(roots.iter().copied(), hooked);
+        let open = graph.reachable(roots.iter().copied(), is_hooked);
         growers(module)
             .filter(|&grower| open[grower as usize])
             .map(|grower| {
-                let leads_there = graph.reaching([grower]);
-                let entries = roots
-                    .iter()
-                    .copied()
-                    .filter(|&root| {
-                        leads_there[root as usize]
-                            && !hooked(root)
-                            && graph.reachable([root], hooked)[grower as usize]
-                    })
-                    .take(MAX_LISTED)
-                    .collect();
-                Unseen { grower, entries }
+                let leads_there = graph.reaching_past([grower], is_hooked);
+                let entries = roots.iter().copied().filter(|&root| leads_there[root as usize]);
+                Unseen { grower, entries: entries.take(MAX_LISTED).collect() }
             })
             .take(MAX_LISTED)
             .collect()
@@ -440,7 +437,8 @@ impl Search<'_, '_> {
     fn take_names(&mut self, symbols: &Symbolizer<'_>) {
         let exports: Vec<_> = self.module.exported_functions().collect();
         for (name, function) in exports {
-            self.take_name(name, function, || Evidence::Export(name.to_owned()));
+            let (function, evidence) = self.innermost(name, function);
+            self.take_name(name, function, || evidence);
         }
         let names: Vec<_> = self.module.names.functions.iter().map(|(i, n)| (*i, *n)).collect();
         for (function, name) in &names {
@@ -486,10 +484,7 @@ impl Search<'_, '_> {
             let Some(role) = roles.map(|(_, role)| *role).find(|r| self.fits(*r, export)) else {
                 continue;
             };
-            let (function, evidence) = match self.forwards_to(export) {
-                Some(callee) => (callee, Evidence::ForwardedExport(name.to_owned())),
-                None => (export, Evidence::Export(name.to_owned())),
-            };
+            let (function, evidence) = self.innermost(name, export);
             if beneath[export as usize] {
                 continue;
             }
@@ -497,22 +492,48 @@ impl Search<'_, '_> {
         }
     }
 
-    /// The function that `function` only forwards to: same type, one call, and no more code than
-    /// passing the parameters on takes.
+    /// The function in which an export ends that only passes its arguments on. To hook the export
+    /// alone would miss what calls that function inside of the module.
+    fn innermost(&self, name: &str, export: u32) -> (u32, Evidence) {
+        const LONGEST_CHAIN: usize = 8;
+        let callees = std::iter::successors(Some(export), |&function| self.forwards_to(function));
+        match callees.take(LONGEST_CHAIN).last() {
+            Some(callee) if callee != export => {
+                (callee, Evidence::ForwardedExport(name.to_owned()))
+            }
+            _ => (export, Evidence::Export(name.to_owned())),
+        }
+    }
+
+    /// The function of the same type that `function` only passes its arguments on to. Around that,
+    /// it may call what takes and returns nothing: `wasm-ld` lets the exports of a command run
+    /// constructors and destructors.
     fn forwards_to(&self, function: u32) -> Option<u32> {
-        let body = self.module.functions[function as usize].body.as_ref()?;
-        let [site] = body.sites[..] else { return None };
-        let (SiteKind::Call(callee) | SiteKind::ReturnCall(callee)) = site.kind else {
-            return None;
-        };
-        let params = self.module.function_type(function)?.params().len();
+        let body = self.module.functions.get(function as usize)?.body.as_ref()?;
+        let ty = self.module.function_type(function)?;
         // `local.get i` is two bytes for the first 128 locals.
-        let pass_on: Vec<u8> = (0..params as u8).flat_map(|i| [0x20, i]).collect();
-        let code = self.module.bytes.get(body.code_start..site.offset)?;
-        let rest = self.module.bytes.get(site.offset + site.len..body.range.end)?;
-        let same_type = self.module.function_type(function) == self.module.function_type(callee);
-        let only_end = matches!(rest, [0x0b] | [0x0f, 0x0b]);
-        (same_type && code == pass_on && only_end).then_some(callee)
+        let pass_on: Vec<u8> = (0..ty.params().len() as u8).flat_map(|i| [0x20, i]).collect();
+        let mut callee = None;
+        let mut code = Vec::new();
+        let mut from = body.code_start;
+        for site in &body.sites {
+            let (SiteKind::Call(called) | SiteKind::ReturnCall(called)) = site.kind else {
+                return None;
+            };
+            code.extend_from_slice(self.module.bytes.get(from..site.offset)?);
+            from = site.offset + site.len;
+            let called_type = self.module.function_type(called)?;
+            if called_type.params().is_empty() && called_type.results().is_empty() {
+                continue;
+            }
+            if callee.is_some() || called_type != ty || code != pass_on {
+                return None;
+            }
+            callee = Some(called);
+            code.clear();
+        }
+        code.extend_from_slice(self.module.bytes.get(from..body.range.end)?);
+        callee.filter(|_| matches!(code[..], [0x0b] | [0x0f, 0x0b]))
     }
 
     fn fits(&self, role: Role, function: u32) -> bool {

@@ -15,6 +15,7 @@ pub mod misuse;
 
 use std::io::Read;
 
+use crate::allocator::Allocator;
 use crate::error::Result;
 use crate::module::Module;
 use crate::replay::{End, RecordedInstance, RecordedModule, Replay};
@@ -49,10 +50,29 @@ pub struct Subject<'a> {
     pub module: &'a Module<'a>,
     /// What was hooked.
     pub recorded: &'a RecordedModule,
+    /// What follows from these two, for all instances alike.
+    pub facts: &'a Facts,
     /// The whole recording.
     pub replay: &'a Replay,
     /// Turns contexts into stacks that people can read.
     pub stacks: &'a Stacks<'a>,
+}
+
+/// What is known of a module and its allocator, whatever an instance did.
+pub struct Facts {
+    has_lines: bool,
+    coverage: Coverage,
+    leaks: leaks::Facts,
+}
+
+impl Facts {
+    fn new(module: &Module<'_>, allocator: &Allocator, symbols: &Symbolizer<'_>) -> Facts {
+        Facts {
+            has_lines: symbols.has_lines(),
+            coverage: Coverage::of(allocator, |function| symbols.function_name(function)),
+            leaks: leaks::Facts::new(module, allocator),
+        }
+    }
 }
 
 /// Analyses a recording.
@@ -97,9 +117,8 @@ pub fn analyze_stream_with(
             progress(&replay);
         }
     }
-    let mut report = analyze_replay(&replay, options)?;
-    report.truncated = reader.is_truncated() || replay.end.is_none();
-    Ok(report)
+    replay.truncated = reader.is_truncated() || replay.end.is_none();
+    analyze_replay(&replay, options)
 }
 
 /// Analyses what has been replayed so far.
@@ -119,10 +138,15 @@ pub fn analyze_replay(replay: &Replay, options: &Options) -> Result<Report> {
             Symbolizer::new(module, external)
         })
         .collect();
+    let known = modules.iter().zip(&replay.modules).zip(&symbols);
+    let facts: Vec<Facts> = known
+        .map(|((module, recorded), symbols)| Facts::new(module, &recorded.allocator, symbols))
+        .collect();
     let mut report = Report {
         program: replay.modules.first().map(|m| m.name.clone()).unwrap_or_default(),
         end: None,
         totals: replay.totals(),
+        truncated: replay.truncated,
         events: replay.events,
         micros: replay.micros,
         ..Report::default()
@@ -134,6 +158,7 @@ pub fn analyze_replay(replay: &Replay, options: &Options) -> Result<Report> {
             instance,
             module: &modules[instance.module],
             recorded: &replay.modules[instance.module],
+            facts: &facts[instance.module],
             replay,
             stacks: &stacks,
         };
@@ -142,33 +167,26 @@ pub fn analyze_replay(replay: &Replay, options: &Options) -> Result<Report> {
         let leaks = leaks::find(&subject);
         report.findings.extend(leaks::findings(&subject, &leaks));
         report.end = report.end.or_else(|| end_report(replay, &stacks));
-        report.instances.push(describe(&subject, &symbols[instance.module], leaks, options));
+        report.instances.push(describe(&subject, leaks, options));
     }
     // Worst first; within a severity, misuse before leaks, as found.
     report.findings.sort_by_key(|finding| finding.severity);
     Ok(report)
 }
 
-fn describe(
-    subject: &Subject<'_>,
-    symbols: &Symbolizer<'_>,
-    leaks: leaks::Leaks,
-    options: &Options,
-) -> InstanceReport {
+fn describe(subject: &Subject<'_>, leaks: leaks::Leaks, options: &Options) -> InstanceReport {
     InstanceReport {
         module: subject.recorded.name.clone(),
         totals: subject.instance.heap.totals(),
         initial_pages: subject.instance.initial_pages,
         max_pages: subject.instance.max_pages,
         other_memories: subject.module.memories.len().saturating_sub(1),
-        has_lines: symbols.has_lines(),
+        has_lines: subject.facts.has_lines,
         leaks: leaks.summary(),
         growth: growth::describe(subject),
         hot_sites: hot_sites::rank(subject, options.hot_sites),
         calls: subject.instance.calls.clone(),
-        coverage: Coverage::of(&subject.recorded.allocator, |function| {
-            symbols.function_name(function)
-        }),
+        coverage: subject.facts.coverage.clone(),
     }
 }
 

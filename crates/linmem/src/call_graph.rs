@@ -21,7 +21,15 @@ pub struct CallGraph {
 }
 
 /// The functions whose address is taken, by type.
-type ByType<'m> = FxHashMap<Option<&'m FuncType>, Vec<u32>>;
+type ByType<'m> = FxHashMap<Option<&'m FuncType>, Taken>;
+
+/// Functions of one type.
+#[derive(Default)]
+struct Taken {
+    /// Moves to the node's successors when there is a node.
+    functions: Vec<u32>,
+    node: Option<u32>,
+}
 
 /// Which functions are recursive, and where each recursion is folded.
 #[derive(Debug)]
@@ -46,14 +54,14 @@ impl CallGraph {
         };
         let mut by_type = ByType::default();
         for &function in &module.address_taken {
-            by_type.entry(module.function_type(function)).or_default().push(function);
+            by_type.entry(module.function_type(function)).or_default().functions.push(function);
         }
         for (caller, function) in module.functions.iter().enumerate() {
             for site in function.body.iter().flat_map(|body| &body.sites) {
                 let callee = match site.kind {
                     SiteKind::Call(callee) | SiteKind::ReturnCall(callee) => callee,
                     SiteKind::CallIndirect(type_index) => {
-                        graph.type_node(module, &by_type, type_index)
+                        graph.type_node(module, &mut by_type, type_index)
                     }
                     _ => continue,
                 };
@@ -67,14 +75,22 @@ impl CallGraph {
         graph
     }
 
-    /// The node that stands for "any function of this type whose address is taken".
-    fn type_node(&mut self, module: &Module<'_>, by_type: &ByType<'_>, type_index: u32) -> u32 {
+    /// The node that stands for "any function of this type whose address is taken". Types that
+    /// are alike share a node.
+    fn type_node<'m>(
+        &mut self,
+        module: &'m Module<'_>,
+        by_type: &mut ByType<'m>,
+        type_index: u32,
+    ) -> u32 {
         if let Some(&node) = self.type_nodes.get(&type_index) {
             return node;
         }
-        let node = self.successors.len() as u32;
-        let ty = module.types[type_index as usize].as_ref();
-        self.successors.push(by_type.get(&ty).cloned().unwrap_or_default());
+        let taken = by_type.entry(module.types[type_index as usize].as_ref()).or_default();
+        let node = *taken.node.get_or_insert(self.successors.len() as u32);
+        if node as usize == self.successors.len() {
+            self.successors.push(std::mem::take(&mut taken.functions));
+        }
         self.type_nodes.insert(type_index, node);
         node
     }
@@ -91,13 +107,23 @@ impl CallGraph {
 
     /// For every node, whether it is one of `targets` or can lead to one of them.
     pub fn reaching(&self, targets: impl IntoIterator<Item = u32>) -> Vec<bool> {
+        self.reaching_past(targets, |_| false)
+    }
+
+    /// For every node, whether it is one of `targets` or can lead to one of them, neither being
+    /// nor passing a node for which `blocked` holds.
+    pub fn reaching_past(
+        &self,
+        targets: impl IntoIterator<Item = u32>,
+        blocked: impl Fn(u32) -> bool,
+    ) -> Vec<bool> {
         let mut predecessors = vec![Vec::new(); self.successors.len()];
         for (node, successors) in self.successors.iter().enumerate() {
             for &successor in successors {
                 predecessors[successor as usize].push(node as u32);
             }
         }
-        flood(&predecessors, targets, |_| true)
+        flood(&predecessors, targets, |node| !blocked(node))
     }
 
     /// For every node, whether `roots` can lead to it without passing through a node for which

@@ -18,9 +18,12 @@ pub const UNKNOWN_SIZE: u64 = u64::MAX;
 /// Memory 0 under a name of ours, as a module need not export it. A host hides the name.
 pub const MEMORY_EXPORT: &str = "linmem.memory";
 
+/// What the names of exported globals begin with.
+pub const GLOBAL_EXPORT: &str = "linmem.global.";
+
 /// A global that can change, under a name of ours. A host hides the name.
 pub fn global_export(global: u32) -> String {
-    format!("linmem.global.{global}")
+    format!("{GLOBAL_EXPORT}{global}")
 }
 
 /// The globals that can hold a pointer or a stack pointer: mutable integers.

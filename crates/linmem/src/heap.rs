@@ -5,7 +5,6 @@
 //! Lifetimes are counted in allocations made meanwhile, which does not depend on the machine.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -47,7 +46,7 @@ pub struct Totals {
     pub reallocations: u64,
     /// Blocks freed, by reallocation to size 0 too.
     pub frees: u64,
-    /// Allocations and reallocations that returned NULL.
+    /// Allocations and reallocations of at least one byte that returned NULL.
     pub failed: u64,
     /// Bytes asked for by all successful allocations and reallocations.
     pub allocated_bytes: u64,
@@ -199,8 +198,11 @@ pub struct Growth {
     pub request: Option<u64>,
 }
 
-/// Growths and kinds of misuse and failure that are kept one by one.
+/// Growths and kinds of failure that are kept one by one.
 const MAX_KEPT: usize = 70_000;
+
+/// Kinds of misuse that are kept, each with up to three stacks.
+const MAX_MISUSE: usize = 1_000;
 
 /// The heap of one instance.
 #[derive(Debug, Default)]
@@ -208,17 +210,21 @@ pub struct Heap {
     live: BTreeMap<u64, Block>,
     freed: FreedBlocks,
     totals: Totals,
-    sites: Vec<SiteTotals>,
+    sites: FxHashMap<ContextId, SiteTotals>,
     /// Number of the current peak.
     peak: u64,
     misuse: FxHashMap<(MisuseKind, ContextId, Option<ContextId>, Option<ContextId>), Misuse>,
     failures: Vec<Failure>,
     failure_of_context: FxHashMap<ContextId, usize>,
     growths: Vec<Growth>,
+    /// How many of these happened before the allocation under way.
+    explained: usize,
     /// The reallocation under way.
     pending: Option<Pending>,
-    /// Whether the last growth was refused, within the present allocation.
+    /// Whether the allocator was refused a growth, within the allocation under way.
     growth_refused: bool,
+    /// Whether any blocks ever overlapped.
+    overlapping: bool,
     last_failure: Option<usize>,
     lowest_address: Option<u64>,
     own_growth: Vec<(u64, u64)>,
@@ -275,6 +281,8 @@ impl Heap {
     /// Takes in that the host calls an export: whatever was under way is over.
     pub fn call_begins(&mut self) {
         self.pending = None;
+        self.growth_refused = false;
+        self.explained = self.growths.len();
     }
 
     /// Takes in that an export returned this value to the host.
@@ -294,10 +302,11 @@ impl Heap {
         self.totals
     }
 
-    /// The figures of each context that allocated.
+    /// The figures of each context that allocated, in their order.
     pub fn sites(&self) -> impl Iterator<Item = (ContextId, SiteTotals)> + '_ {
-        let used = self.sites.iter().zip(0..).filter(|(site, _)| site.allocations > 0);
-        used.map(|(site, id)| (ContextId(id), *site))
+        let mut sites: Vec<_> = self.sites.iter().map(|(context, site)| (*context, *site)).collect();
+        sites.sort_unstable_by_key(|(context, _)| *context);
+        sites.into_iter()
     }
 
     /// What a context's blocks were at the peak of the whole heap.
@@ -331,9 +340,9 @@ impl Heap {
     }
 
     fn allocated(&mut self, pointer: u64, size: u64, align: u64, context: ContextId) {
-        self.explain_growth(size);
+        let growth_refused = self.explain_growth(size);
         if pointer == 0 {
-            self.failed(size, context);
+            self.failed(size, context, growth_refused);
             return;
         }
         self.totals.allocations += 1;
@@ -342,7 +351,6 @@ impl Heap {
 
     /// A new block, of an allocation or a reallocation.
     fn insert(&mut self, pointer: u64, size: u64, align: u64, context: ContextId) {
-        self.growth_refused = false;
         self.check_overlap(pointer, size, context);
         self.totals.allocated_bytes = self.totals.allocated_bytes.saturating_add(size);
         self.totals.reused += u64::from(self.freed.remove(pointer));
@@ -368,11 +376,7 @@ impl Heap {
 
     /// A site whose live blocks are about to change. Its share of the last peak is settled first.
     fn changing_site(&mut self, context: ContextId) -> &mut SiteTotals {
-        let index = context.0 as usize;
-        if index >= self.sites.len() {
-            self.sites.resize(index + 1, SiteTotals::default());
-        }
-        let site = &mut self.sites[index];
+        let site = self.sites.entry(context).or_default();
         if site.peak != self.peak {
             site.at_peak = site.live;
             site.peak = self.peak;
@@ -426,13 +430,16 @@ impl Heap {
 
     fn reallocated(&mut self, pointer: u64, pending: Pending) {
         let Pending { pointer: old, align, new_size, context } = pending;
-        self.explain_growth(new_size);
+        let growth_refused = self.explain_growth(new_size);
         if pointer == 0 && new_size == 0 && old != 0 {
-            self.freed(old, UNKNOWN_SIZE, 0, context);
+            // What is no block was reported when the reallocation began.
+            if self.live.contains_key(&old) {
+                self.freed(old, UNKNOWN_SIZE, 0, context);
+            }
             return;
         }
         if pointer == 0 {
-            self.failed(new_size, context);
+            self.failed(new_size, context, growth_refused);
             return;
         }
         match self.live.remove(&old) {
@@ -474,7 +481,7 @@ impl Heap {
                     ));
                 }
             }
-            None => self.growth_refused = true,
+            None => self.growth_refused |= in_allocator,
         }
         if self.growths.len() < MAX_KEPT {
             self.growths.push(Growth {
@@ -490,18 +497,17 @@ impl Heap {
         }
     }
 
-    /// The growths of the allocator since the last allocation were done for this one.
-    fn explain_growth(&mut self, size: u64) {
-        let now = self.totals.allocations + self.totals.reallocations;
-        let growths = self.growths.iter_mut().rev();
-        for growth in growths.take_while(|g| g.request.is_none() && g.allocations == now) {
-            if growth.in_allocator {
-                growth.request = Some(size);
-            }
+    /// The growths of the allocator since the last allocation were done for this one. Returns
+    /// whether one of them was refused.
+    fn explain_growth(&mut self, size: u64) -> bool {
+        for growth in &mut self.growths[self.explained..] {
+            growth.request = growth.in_allocator.then_some(size);
         }
+        self.explained = self.growths.len();
+        std::mem::take(&mut self.growth_refused)
     }
 
-    fn failed(&mut self, size: u64, context: ContextId) {
+    fn failed(&mut self, size: u64, context: ContextId, growth_refused: bool) {
         // `malloc(0)` may return NULL.
         if size == 0 {
             return;
@@ -516,7 +522,7 @@ impl Heap {
                     context,
                     pages: self.totals.at_end.pages,
                     live_bytes: self.totals.at_end.bytes,
-                    growth_refused: self.growth_refused,
+                    growth_refused,
                     times: 0,
                     low_memory: None,
                 });
@@ -525,7 +531,6 @@ impl Heap {
             }
         };
         self.failures[index].times += 1;
-        self.growth_refused = false;
         self.last_failure = Some(index);
     }
 
@@ -551,8 +556,22 @@ impl Heap {
 
     /// The live block that an address lies in.
     fn block_around(&self, address: u64) -> Option<(u64, Block)> {
-        let (start, block) = self.live.range(..=address).next_back()?;
-        (address - start < block.size).then_some((*start, *block))
+        self.last_block(address, |start, block| address - start < block.size)
+    }
+
+    /// Of the live blocks that start at `address` or before it, the last one that `reaches` as
+    /// far as it should.
+    fn last_block(
+        &self,
+        address: u64,
+        reaches: impl Fn(u64, &Block) -> bool,
+    ) -> Option<(u64, Block)> {
+        /// Blocks that are looked at: a broken allocator must not cost more than that.
+        const MOST: usize = 1_000;
+        // Where blocks do not overlap, none can reach farther than the last.
+        let looked_at = if self.overlapping { MOST } else { 1 };
+        let mut blocks = self.live.range(..=address).rev().take(looked_at);
+        blocks.find(|(start, block)| reaches(**start, block)).map(|(start, block)| (*start, *block))
     }
 
     fn check_layout(
@@ -572,11 +591,12 @@ impl Heap {
     }
 
     fn check_overlap(&mut self, pointer: u64, size: u64, context: ContextId) {
-        let end = pointer.saturating_add(size.max(1));
-        let last_before_end = self.live.range((Bound::Unbounded, Bound::Excluded(end))).next_back();
-        let Some((&address, block)) = last_before_end else { return };
-        if address.saturating_add(block.size.max(1)) > pointer {
-            let concerned = concerned(address, block, None);
+        let last = pointer.saturating_add(size.max(1) - 1);
+        let overlapped =
+            self.last_block(last, |start, block| start.saturating_add(block.size.max(1)) > pointer);
+        if let Some((address, block)) = overlapped {
+            self.overlapping = true;
+            let concerned = concerned(address, &block, None);
             self.misused(MisuseKind::Overlap, pointer, size, context, Some(concerned));
         }
     }
@@ -590,7 +610,7 @@ impl Heap {
         block: Option<Concerned>,
     ) {
         let key = (kind, context, block.map(|b| b.allocated), block.and_then(|b| b.freed));
-        if self.misuse.len() >= MAX_KEPT && !self.misuse.contains_key(&key) {
+        if self.misuse.len() >= MAX_MISUSE && !self.misuse.contains_key(&key) {
             return;
         }
         let misuse = Misuse { kind, pointer, passed, context, block, times: 0 };

@@ -2,6 +2,9 @@
 
 mod text;
 
+use std::iter::Peekable;
+use std::str::Lines;
+
 use serde::{Deserialize, Serialize};
 use wasm_encoder::reencode::{self, Reencode};
 
@@ -180,20 +183,23 @@ fn memory_functions(module: &Module<'_>, symbols: &Symbolizer<'_>) -> Result<Vec
         }
     }
     let wanted: Vec<u32> = found.iter().map(|f| f.function).collect();
-    let text = print_functions(module, &wanted)?;
+    // A damaged name section leaves the module valid, but unprintable.
+    let text = print_functions(module, &wanted, true)
+        .or_else(|_| print_functions(module, &wanted, false))?;
+    let mut lines = text.lines().peekable();
     for function in &mut found {
-        function.wat = cut_function(&text, function.function).unwrap_or_default();
+        function.wat = cut_function(&mut lines, function.function).unwrap_or_default();
     }
     Ok(found)
 }
 
 /// The text of a module in which all functions but `wanted` are empty, so that printing a large
 /// module to show a few functions costs little.
-fn print_functions(module: &Module<'_>, wanted: &[u32]) -> Result<String> {
+fn print_functions(module: &Module<'_>, wanted: &[u32], with_names: bool) -> Result<String> {
     let unprintable =
         |reason: String| Error::new(ErrorKind::Unsupported, format!("cannot print: {reason}"));
     let mut skeleton = wasm_encoder::Module::new();
-    Skeleton { module, wanted }
+    Skeleton { module, wanted, with_names }
         .parse_core_module(&mut skeleton, wasmparser::Parser::new(0), module.bytes)
         .map_err(|error| unprintable(error.to_string()))?;
     wasmprinter::print_bytes(skeleton.finish()).map_err(|error| unprintable(error.to_string()))
@@ -201,7 +207,9 @@ fn print_functions(module: &Module<'_>, wanted: &[u32]) -> Result<String> {
 
 struct Skeleton<'s> {
     module: &'s Module<'s>,
+    /// Sorted.
     wanted: &'s [u32],
+    with_names: bool,
 }
 
 impl Reencode for Skeleton<'_> {
@@ -214,7 +222,7 @@ impl Reencode for Skeleton<'_> {
     ) -> Result<(), reencode::Error> {
         for (function, index) in self.module.functions.iter().zip(0..) {
             match &function.body {
-                Some(body) if self.wanted.contains(&index) => {
+                Some(body) if self.wanted.binary_search(&index).is_ok() => {
                     code.raw(&self.module.bytes[body.range.clone()]);
                 }
                 // No locals, `unreachable`, `end`.
@@ -239,7 +247,7 @@ impl Reencode for Skeleton<'_> {
         section: wasmparser::CustomSectionReader<'_>,
     ) -> Result<(), reencode::Error> {
         match section.as_known() {
-            wasmparser::KnownCustom::Name(_) => {
+            wasmparser::KnownCustom::Name(_) if self.with_names => {
                 reencode::utils::parse_custom_section(self, module, section)
             }
             _ => Ok(()),
@@ -247,15 +255,13 @@ impl Reencode for Skeleton<'_> {
     }
 }
 
-/// One function out of a module's text: from its `(func` to the parenthesis that closes it, both
-/// two columns in.
-fn cut_function(text: &str, function: u32) -> Option<String> {
+/// The next function of this index in a module's text: from its `(func` to the parenthesis that
+/// closes it, both two columns in.
+fn cut_function(lines: &mut Peekable<Lines<'_>>, function: u32) -> Option<String> {
     let marker = format!("(;{function};)");
-    let mut lines =
-        text.lines().skip_while(|line| !(line.starts_with("  (func ") && line.contains(&marker)));
-    let first = lines.next()?;
+    let first = lines.find(|line| line.starts_with("  (func ") && line.contains(&marker))?;
     let mut cut = first.strip_prefix("  ")?.to_owned();
-    for line in lines.take_while(|line| line.starts_with("   ") || *line == "  )") {
+    while let Some(line) = lines.next_if(|line| line.starts_with("   ") || *line == "  )") {
         cut.push('\n');
         cut.push_str(line.strip_prefix("  ").unwrap_or(line));
     }

@@ -63,6 +63,7 @@ pub fn instrument(
     if module.memories.is_empty() || without_code {
         return Ok(Instrumented { wasm: module.bytes.to_vec(), map: OffsetMap::identity(module) });
     }
+    refuse_our_names(module)?;
     let layout = Layout::new(module, graph, allocator, options);
     let mut rewriter = Rewriter {
         contexts: Contexts::new(module, graph, allocator),
@@ -81,6 +82,20 @@ pub fn instrument(
     let wasm = encoder.finish();
     let map = OffsetMap::new(&wasm, rewriter.layout.origins(), rewriter.points)?;
     Ok(Instrumented { wasm, map })
+}
+
+fn refuse_our_names(module: &Module<'_>) -> Result<()> {
+    let ours = |name: &str| name == event::MEMORY_EXPORT || name.starts_with(event::GLOBAL_EXPORT);
+    match module.exports.iter().find(|export| ours(export.name)) {
+        None => Ok(()),
+        Some(export) => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "the module exports `{}`, as instrumented modules do; give the original to linmem",
+                export.name
+            ),
+        )),
+    }
 }
 
 /// Where the new things stand in the instrumented module's index spaces.

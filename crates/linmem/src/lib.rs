@@ -25,3 +25,8 @@ pub use host::wasmtime;
 pub use module::Module;
 pub use report::Report;
 pub use trace::Trace;
+
+/// The README's Rust code is compiled with the other examples.
+#[cfg(all(doctest, feature = "wasmtime"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -57,6 +57,10 @@ pub struct Module<'a> {
     pub custom_sections: Vec<(&'a str, &'a [u8])>,
     /// Where the code section's contents lie in the file; DWARF offsets count from its start.
     pub code_section: Range<usize>,
+    /// Where in `imports` the functions are.
+    function_imports: Vec<usize>,
+    /// The first export's name of each exported function.
+    export_names: BTreeMap<u32, &'a str>,
 }
 
 /// Names that the module carries.
@@ -106,6 +110,8 @@ pub struct Body {
     /// Addresses of the static words that the function loads or stores, sorted, without
     /// repetition: compilers put the address of a static variable into the instruction's offset.
     pub static_words: Vec<u64>,
+    /// All constants and offsets that may be addresses of static data, sorted, without repetition.
+    pub static_addresses: Vec<u64>,
 }
 
 /// No static data lies below this address, while offsets of fields rarely are above it.
@@ -213,6 +219,8 @@ impl<'a> Module<'a> {
             producers: Vec::new(),
             custom_sections: Vec::new(),
             code_section: 0..0,
+            function_imports: Vec::new(),
+            export_names: BTreeMap::new(),
         };
         let mut validator = Validator::new_with_features(WasmFeatures::all());
         let mut allocations = Default::default();
@@ -232,6 +240,10 @@ impl<'a> Module<'a> {
         }
         module.address_taken.sort_unstable();
         module.address_taken.dedup();
+        // Names may be given to what does not exist.
+        let (functions, globals) = (module.functions.len(), module.globals.len());
+        module.names.functions.retain(|index, _| (*index as usize) < functions);
+        module.names.globals.retain(|index, _| (*index as usize) < globals);
         Ok(module)
     }
 
@@ -288,12 +300,11 @@ impl<'a> Module<'a> {
             }
             Payload::ExportSection(section) => {
                 for export in section {
-                    let export = export?;
-                    self.exports.push(Export {
-                        name: export.name,
-                        kind: export.kind,
-                        index: export.index,
-                    });
+                    let wasmparser::Export { name, kind, index } = export?;
+                    if matches!(kind, ExternalKind::Func | ExternalKind::FuncExact) {
+                        self.export_names.entry(index).or_insert(name);
+                    }
+                    self.exports.push(Export { name, kind, index });
                 }
             }
             Payload::StartSection { func, .. } => self.start = Some(func),
@@ -324,6 +335,7 @@ impl<'a> Module<'a> {
     fn read_import(&mut self, import: Import<'a>) {
         match import.ty {
             TypeRef::Func(type_index) | TypeRef::FuncExact(type_index) => {
+                self.function_imports.push(self.imports.len());
                 self.functions.push(Function { type_index, body: None });
             }
             TypeRef::Memory(ty) => self.memories.push(Memory::new(ty, true)),
@@ -386,13 +398,15 @@ impl<'a> Module<'a> {
         let code_start = locals.original_position();
         let mut sites = Vec::new();
         let mut static_words = Vec::new();
+        let mut static_addresses = Vec::new();
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
             let (operator, offset) = reader.read_with_offset()?;
             validator.op(offset, &operator)?;
             let Some(kind) = SiteKind::of(&operator) else {
-                let word = word_offset(&operator).filter(|o| *o >= LOWEST_STATIC_ADDRESS);
-                static_words.extend(word);
+                let is_static = |address: &u64| *address >= LOWEST_STATIC_ADDRESS;
+                static_words.extend(word_offset(&operator).filter(is_static));
+                static_addresses.extend(mentioned(&operator).filter(is_static));
                 continue;
             };
             if let SiteKind::RefFunc(function) = kind {
@@ -401,8 +415,10 @@ impl<'a> Module<'a> {
             sites.push(Site { offset, len: reader.original_position() - offset, kind });
         }
         reader.finish()?;
-        static_words.sort_unstable();
-        static_words.dedup();
+        for addresses in [&mut static_words, &mut static_addresses] {
+            addresses.sort_unstable();
+            addresses.dedup();
+        }
         self.functions[index as usize].body = Some(Body {
             range: body.range(),
             code_start,
@@ -410,6 +426,7 @@ impl<'a> Module<'a> {
             locals: validator.len_locals(),
             sites,
             static_words,
+            static_addresses,
         });
         Ok(())
     }
@@ -451,10 +468,7 @@ impl<'a> Module<'a> {
 
     /// Number of imported functions; the first defined function has this index.
     pub fn imported_functions(&self) -> u32 {
-        self.imports
-            .iter()
-            .filter(|i| matches!(i.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)))
-            .count() as u32
+        self.function_imports.len() as u32
     }
 
     /// The type of a function.
@@ -474,20 +488,14 @@ impl<'a> Module<'a> {
     /// The best raw name of a function: from the name section, else of its export, else of its
     /// import.
     pub fn function_name(&self, function: u32) -> Option<&'a str> {
-        if let Some(name) = self.names.functions.get(&function) {
-            return Some(name);
-        }
-        self.exported_functions()
-            .find(|&(_, index)| index == function)
-            .map(|(name, _)| name)
-            .or_else(|| self.function_import(function).map(|import| import.name))
+        let named = self.names.functions.get(&function);
+        let name = named.or_else(|| self.export_names.get(&function)).copied();
+        name.or_else(|| self.function_import(function).map(|import| import.name))
     }
 
     /// The import that an imported function comes from.
     pub fn function_import(&self, function: u32) -> Option<&Import<'a>> {
-        let is_function =
-            |i: &&Import<'_>| matches!(i.ty, TypeRef::Func(_) | TypeRef::FuncExact(_));
-        self.imports.iter().filter(is_function).nth(function as usize)
+        self.imports.get(*self.function_imports.get(function as usize)?)
     }
 
     /// The defined function whose body holds a file offset.
@@ -522,6 +530,10 @@ impl<'a> Module<'a> {
         let named = self.names.globals.iter().find(|(_, name)| **name == "__stack_pointer");
         let exported = self.exported_global("__stack_pointer");
         named.map(|(index, _)| *index).or(exported).or_else(|| {
+            // Where globals have names, and none of them has this one, there is no such global.
+            if !self.names.globals.is_empty() {
+                return None;
+            }
             let first = self.globals.iter().position(|g| !g.imported)?;
             let global = self.globals[first];
             let plausible = global.mutable
@@ -567,6 +579,31 @@ impl SiteKind {
 fn word_offset(operator: &Operator<'_>) -> Option<u64> {
     match operator {
         Operator::I32Load { memarg } | Operator::I32Store { memarg } => Some(memarg.offset),
+        _ => None,
+    }
+}
+
+/// A constant, or the offset in a load or store.
+fn mentioned(operator: &Operator<'_>) -> Option<u64> {
+    use Operator::{
+        F32Load, F32Store, F64Load, F64Store, I32Const, I32Load, I32Load8S, I32Load8U, I32Load16S,
+        I32Load16U, I32Store, I32Store8, I32Store16, I64Const, I64Load, I64Load8S, I64Load8U,
+        I64Load16S, I64Load16U, I64Load32S, I64Load32U, I64Store, I64Store8, I64Store16,
+        I64Store32, V128Load, V128Store,
+    };
+    match *operator {
+        I32Const { value } => Some(u64::from(value as u32)),
+        I64Const { value } => Some(value as u64),
+        F32Load { memarg } | F32Store { memarg } | F64Load { memarg } | F64Store { memarg }
+        | I32Load { memarg } | I32Load8S { memarg } | I32Load8U { memarg }
+        | I32Load16S { memarg } | I32Load16U { memarg } | I32Store { memarg }
+        | I32Store8 { memarg } | I32Store16 { memarg } | I64Load { memarg }
+        | I64Load8S { memarg } | I64Load8U { memarg } | I64Load16S { memarg }
+        | I64Load16U { memarg } | I64Load32S { memarg } | I64Load32U { memarg }
+        | I64Store { memarg } | I64Store8 { memarg } | I64Store16 { memarg }
+        | I64Store32 { memarg } | V128Load { memarg } | V128Store { memarg } => {
+            Some(memarg.offset)
+        }
         _ => None,
     }
 }

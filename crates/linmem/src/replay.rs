@@ -3,6 +3,8 @@
 //! Memory use is bounded by what was live, the number of contexts and the size of the guest's
 //! memory, not by the length of the recording.
 
+use rustc_hash::FxHashMap;
+
 use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::ContextId;
@@ -21,6 +23,8 @@ pub struct Replay {
     pub contexts: Vec<Vec<Frame>>,
     /// How the program ended; `None` if the trace stops before.
     pub end: Option<End>,
+    /// Whether the trace stops before the program ended.
+    pub truncated: bool,
     /// Number of events.
     pub events: u64,
     /// Time of the last clock record, in microseconds since the start.
@@ -54,6 +58,8 @@ pub struct RecordedInstance {
     pub snapshot: Option<Snapshot>,
     /// Calls of exports, by name and number, in the order of the first ones.
     pub calls: Vec<(String, u64)>,
+    /// Where a name stands in `calls`.
+    call_of_name: FxHashMap<String, usize>,
 }
 
 /// Memory and globals at one instant.
@@ -68,6 +74,12 @@ pub struct Snapshot {
     /// Memory that is not all zero: `(address, bytes)`, in the order of addresses.
     pub memory: Vec<(u64, Vec<u8>)>,
 }
+
+/// Frames of a stack that are kept, innermost first. Many findings can show the same stack.
+const MAX_FRAMES: usize = 256;
+
+/// No processor addresses more.
+const LARGEST_MEMORY_BYTES: u64 = 1 << 57;
 
 /// How a program ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +127,10 @@ impl Replay {
                 self.events += 1;
                 self.instance()?.heap.apply(&event);
             }
-            Record::Context { frames } => self.contexts.push(frames),
+            Record::Context { mut frames } => {
+                frames.truncate(MAX_FRAMES);
+                self.contexts.push(frames);
+            }
             Record::Clock { micros } => self.micros = micros,
             Record::Module { name, bytes, allocator } => {
                 let allocator = serde_json::from_str(&allocator)
@@ -132,6 +147,7 @@ impl Replay {
                     heap: Heap::new(initial_pages),
                     snapshot: None,
                     calls: Vec::new(),
+                    call_of_name: FxHashMap::default(),
                 });
             }
             Record::Select { instance } => {
@@ -199,9 +215,12 @@ impl Replay {
 impl RecordedInstance {
     fn call_begins(&mut self, name: String) {
         self.heap.call_begins();
-        match self.calls.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, times)) => *times += 1,
-            None => self.calls.push((name, 1)),
+        match self.call_of_name.get(&name) {
+            Some(&call) => self.calls[call].1 += 1,
+            None => {
+                self.call_of_name.insert(name.clone(), self.calls.len());
+                self.calls.push((name, 1));
+            }
         }
     }
 }
@@ -210,7 +229,8 @@ impl Snapshot {
     fn add(&mut self, address: u64, bytes: Vec<u8>) -> Result<()> {
         let end = address.checked_add(bytes.len() as u64);
         let after_last = self.memory.last().map_or(0, |(last, bytes)| last + bytes.len() as u64);
-        let fits = end.is_some_and(|end| end <= self.pages.saturating_mul(PAGE_BYTES));
+        let memory_end = self.pages.saturating_mul(PAGE_BYTES).min(LARGEST_MEMORY_BYTES);
+        let fits = end.is_some_and(|end| end <= memory_end);
         if !fits || address < after_last {
             return Err(damaged("a snapshot's parts overlap or lie outside of the memory"));
         }
@@ -226,7 +246,7 @@ impl Snapshot {
         end: u64,
         word_bytes: u64,
     ) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let first = start.next_multiple_of(word_bytes);
+        let first = start.min(LARGEST_MEMORY_BYTES).next_multiple_of(word_bytes);
         let from = self.memory.partition_point(|(a, bytes)| a + (bytes.len() as u64) <= first);
         let parts = self.memory[from..].iter().take_while(move |(address, _)| *address < end);
         parts.flat_map(move |(address, bytes)| {

@@ -4,6 +4,8 @@
 //! `external_debug_info` names) and never rewritten. Names come from DWARF, the name section,
 //! exports or imports, in this order; `func[7]` remains where nobody knows.
 
+use std::fmt::{self, Write};
+
 use addr2line::Context;
 use gimli::{Dwarf, EndianSlice, LittleEndian};
 use wasmparser::{Parser, Payload};
@@ -156,18 +158,39 @@ fn plain_path(file: &str) -> String {
     file.replace("/./", "/")
 }
 
-/// A symbol as a person would write it: Rust (legacy and v0) and C++ names are demangled.
+/// A symbol as a person would write it: Rust (legacy and v0) and C++ names are demangled. One
+/// that unfolds to more than anybody reads stays as it is.
 pub fn demangle(name: &str) -> String {
+    let mut text = Bounded(String::new());
     if let Ok(rust) = rustc_demangle::try_demangle(name) {
-        return format!("{rust:#}");
-    }
-    if name.starts_with("_Z")
+        if write!(text, "{rust:#}").is_ok() {
+            return text.0;
+        }
+    } else if name.starts_with("_Z")
         && let Ok(symbol) = cpp_demangle::Symbol::new(name)
-        && let Ok(text) = symbol.demangle()
+        && symbol.structured_demangle(&mut text, &Default::default()).is_ok()
     {
-        return text;
+        return text.0;
     }
     name.to_owned()
+}
+
+/// Text that refuses to get long: mangled names can refer back to their own parts, so that a
+/// short one unfolds to gigabytes.
+struct Bounded(String);
+
+impl Bounded {
+    const LONGEST_BYTES: usize = 1 << 14;
+}
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.len() + text.len() > Bounded::LONGEST_BYTES {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
 }
 
 /// The custom sections of a file that need not be a valid module otherwise.

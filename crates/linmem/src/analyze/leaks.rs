@@ -15,10 +15,13 @@ mod mark;
 mod roots;
 mod start_up;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::allocator::Allocator;
 use crate::event::ContextId;
 use crate::heap::{Block, Held};
+use crate::layout::Layout;
+use crate::module::Module;
 use crate::report::text::{bytes, count};
 use crate::report::{Code, Finding, LabelledStack, LeakSummary, Severity};
 
@@ -86,6 +89,29 @@ fn sum_of<'g>(groups: impl Iterator<Item = &'g Group>) -> Held {
     })
 }
 
+/// What the analysis needs to know of a module and its allocator.
+pub struct Facts {
+    start_up: StartUp,
+    /// The functions that are hooked.
+    hooked: BTreeSet<u32>,
+    /// Static words that only the allocator uses.
+    allocators_own: BTreeSet<u64>,
+    layout: Layout,
+}
+
+impl Facts {
+    /// Gathers them.
+    pub fn new(module: &Module<'_>, allocator: &Allocator) -> Facts {
+        let hooked = allocator.hooked();
+        Facts {
+            start_up: StartUp::new(module),
+            allocators_own: roots::allocators_own_words(module, &hooked),
+            layout: Layout::of(module),
+            hooked,
+        }
+    }
+}
+
 /// Judges every live block of an instance.
 pub fn find(subject: &Subject<'_>) -> Leaks {
     let blocks: Vec<(u64, Block)> =
@@ -98,11 +124,9 @@ pub fn find(subject: &Subject<'_>) -> Leaks {
     if let (Some(snapshot), None) = (snapshot, &leaks.not_judged) {
         mark.run(&roots::words(subject, snapshot, Blocks(&blocks), word_bytes));
     }
-    let start_up = StartUp::new(subject.module);
-    let allocator = &subject.recorded.allocator;
-    let runtime = |context| {
-        start_up.allocates(subject.replay.stack(context), |f| allocator.role(f).is_some())
-    };
+    let Facts { start_up, hooked, .. } = &subject.facts.leaks;
+    let runtime =
+        |context| start_up.allocates(subject.replay.stack(context), |f| hooked.contains(&f));
     for (index, (address, block)) in blocks.iter().enumerate() {
         let kind = if runtime(block.context) { Kind::Runtime } else { mark.kinds[index] };
         let context = subject.stacks.representative(block.context);
@@ -118,8 +142,11 @@ pub fn find(subject: &Subject<'_>) -> Leaks {
 
 /// Why the blocks cannot be judged, if that is so.
 fn not_judged(subject: &Subject<'_>) -> Option<String> {
+    const STOPS_EARLY: &str = "the recording stops before the program ended";
     let reason = match (&subject.instance.snapshot, &subject.replay.end) {
-        (None, _) => "the recording ends before the program did",
+        // The last parts of the memory may be missing.
+        _ if subject.replay.truncated => STOPS_EARLY,
+        (None, _) => STOPS_EARLY,
         (Some(_), Some(crate::replay::End::Trap { .. })) => {
             "the program trapped, and its frames may hold pointers that nobody can see"
         }

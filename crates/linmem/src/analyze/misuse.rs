@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::allocator::Evidence;
 use crate::heap::{Concerned, Misuse, MisuseKind};
 use crate::report::text::{bytes, count};
 use crate::report::{Code, Finding, LabelledStack, Severity};
@@ -85,15 +86,40 @@ fn finding(subject: &Subject<'_>, misuse: &Misuse) -> Finding {
         numbers.push(("block_address", block.address));
         numbers.push(("block_bytes", block.size));
     }
+    let (severity, advice) = match is_doubtful(subject, misuse) {
+        false => (Severity::Error, advice),
+        true => (
+            Severity::Warning,
+            "Or allocator code that no hook sees had a part in it: the report lists how memory \
+             can be had past the hooks. If so, say which functions those are (--malloc, --free, …).",
+        ),
+    };
     Finding {
         code,
-        severity: Severity::Error,
+        severity,
         instance: subject.number,
         message: message + &times,
         numbers: numbers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         stacks: stacks(subject, misuse),
         advice: advice.to_owned(),
     }
+}
+
+/// Whether allocations or frees that were not seen could explain it all. Names tell every function
+/// of an allocator; exports alone may leave some out.
+fn is_doubtful(subject: &Subject<'_>, misuse: &Misuse) -> bool {
+    let allocator = &subject.recorded.allocator;
+    let named = |evidence: &Evidence| {
+        matches!(evidence, Evidence::NameSection(_) | Evidence::Dwarf(_))
+    };
+    let partial =
+        !allocator.unseen.is_empty() && !allocator.functions.iter().any(|f| named(&f.evidence));
+    partial
+        && match misuse.kind {
+            MisuseKind::InvalidFree | MisuseKind::InvalidRealloc => misuse.block.is_none(),
+            MisuseKind::DoubleFree | MisuseKind::ReallocOfFreed | MisuseKind::Overlap => true,
+            MisuseKind::WrongSize | MisuseKind::WrongAlignment => false,
+        }
 }
 
 fn stacks(subject: &Subject<'_>, misuse: &Misuse) -> Vec<LabelledStack> {

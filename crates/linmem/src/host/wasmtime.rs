@@ -434,7 +434,11 @@ impl Session {
     ///
     /// As for [`analyze`](crate::analyze()).
     pub fn report(&mut self) -> Result<Report> {
-        self.take_snapshot(false);
+        // An instance that has ended left its last state behind, with its frames.
+        if self.store.data().ended.is_none() {
+            self.check_low_memory();
+            self.take_snapshot(false);
+        }
         self.catch_up()?;
         analyze_replay(&self.replay, &self.analysis)
     }
@@ -483,6 +487,7 @@ impl Session {
             Some(Ended::Trap(message)) => Exit::Trap(message.clone()),
         };
         if self.store.data().ended.is_none() {
+            self.check_low_memory();
             self.take_snapshot(false);
             self.store.data_mut().recorder.record(&Record::Exit { code: 0 });
         }
@@ -785,17 +790,25 @@ const RUNTIME_FRAMES: &[&str] = &[
     "__imported_wasi_snapshot_preview1_proc_exit",
 ];
 
-/// Names of the functions that the way a program ended is judged by.
+/// What the user's `main` is compiled to.
+const MAIN_FRAMES: &[&str] = &["main", "__main_void", "__main_argc_argv", "__original_main"];
+
+/// Names of the functions that the way a program ended is judged by: those of the runtime. None
+/// where `main` has no function of its own, since it may be inlined into one of these.
 struct FrameNames(BTreeSet<u32>);
 
 impl FrameNames {
     fn new(module: &Module<'_>) -> FrameNames {
-        let runtime = (0..module.functions.len() as u32).filter(|&function| {
+        let names = &module.names.functions;
+        if !names.values().any(|name| MAIN_FRAMES.contains(name)) {
+            return FrameNames(BTreeSet::new());
+        }
+        let of_runtime = |name: &str| {
             // `wasm-ld` exports a command's functions through functions of its own.
-            let name = module.function_name(function).unwrap_or_default();
             RUNTIME_FRAMES.contains(&name.strip_suffix(".command_export").unwrap_or(name))
-        });
-        FrameNames(runtime.collect())
+        };
+        let runtime = names.iter().filter(|(_, name)| of_runtime(name));
+        FrameNames(runtime.map(|(function, _)| *function).collect())
     }
 
     /// Whether any frame is not of the runtime: code that still has pointers in its locals.

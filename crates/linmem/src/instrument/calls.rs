@@ -11,6 +11,7 @@
 //! of a recursion is where it was entered, which of its closing calls were taken (in the anchor's
 //! low `FOLD_BITS` bits), and the path since the last of them.
 
+use rustc_hash::FxHashMap;
 use wasm_encoder::{Function, InstructionSink};
 
 use super::Layout;
@@ -77,13 +78,14 @@ impl Contexts {
         let recursion = graph.recursion();
         let indirect: Vec<_> =
             (0..module.types.len() as u32).map(|ty| graph.indirect_node(ty)).collect();
-        let enters_recursion = indirect
-            .iter()
-            .map(|node| {
-                let targets = node.map_or(&[][..], |node| graph.successors(node));
-                targets.iter().any(|&target| recursion.is_cyclic(target))
-            })
-            .collect();
+        // Many types can share a node.
+        let mut of_node: FxHashMap<u32, bool> = FxHashMap::default();
+        let mut enters = |node: u32| {
+            let any = || graph.successors(node).iter().any(|&target| recursion.is_cyclic(target));
+            *of_node.entry(node).or_insert_with(any)
+        };
+        let enters_recursion =
+            indirect.iter().map(|node| node.is_some_and(&mut enters)).collect();
         Contexts {
             observed: observed(module, graph, allocator),
             recursion,

@@ -271,7 +271,6 @@ fn the_host_enters_through_a_function_that_resets_what_a_trap_left_behind() {
     i64.const -5090238771144687616
     global.set 2
     call $work
-    return
   )
 "#]]
     );

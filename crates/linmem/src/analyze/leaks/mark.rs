@@ -86,41 +86,53 @@ impl<'a> Mark<'a> {
     }
 
     /// Lost blocks that no other lost block leads to are definite, and so is one block of every
-    /// cycle; what they lead to is indirect.
+    /// cycle that nothing else leads to; what they lead to is indirect.
     fn judge_lost(&mut self) {
-        let lost: Vec<usize> = (0..self.seen.len()).filter(|&b| !self.seen[b]).collect();
-        for &leader in &lost {
-            if self.seen[leader] {
+        // What a depth-first search leaves last, nothing leads to that it has not left before, but
+        // for cycles: the first half of Kosaraju's algorithm.
+        for leader in self.lost_in_order_of_leaving().into_iter().rev() {
+            if std::mem::replace(&mut self.seen[leader], true) {
                 continue;
             }
-            self.seen[leader] = true;
             self.kinds[leader] = Kind::Definite;
             let mut below = Held::default();
             let mut pending: Vec<usize> = self.pointers(leader, true).collect();
             while let Some(block) = pending.pop() {
-                if block == leader {
-                    continue;
-                }
-                if !self.seen[block] {
-                    self.seen[block] = true;
+                if !std::mem::replace(&mut self.seen[block], true) {
+                    self.kinds[block] = Kind::Indirect;
+                    below += Held { blocks: 1, bytes: self.blocks.0[block].1.size };
                     pending.extend(self.pointers(block, true));
-                } else if self.kinds[block] != Kind::Definite {
-                    continue;
                 }
-                // A block that was taken for a leader turns out to hang below this one.
-                self.kinds[block] = Kind::Indirect;
-                below += Held { blocks: 1, bytes: self.blocks.0[block].1.size };
-                below += std::mem::take(&mut self.indirect[block]);
             }
             self.indirect[leader] = below;
         }
+    }
+
+    /// The blocks that are not marked, in the order in which a depth-first search leaves them.
+    fn lost_in_order_of_leaving(&self) -> Vec<usize> {
+        let mut entered = self.seen.clone();
+        let mut left = Vec::new();
+        for lost in 0..entered.len() {
+            let mut pending = vec![(lost, false)];
+            while let Some((block, leaving)) = pending.pop() {
+                if leaving {
+                    left.push(block);
+                } else if !std::mem::replace(&mut entered[block], true) {
+                    pending.push((block, true));
+                    pending.extend(self.pointers(block, true).map(|next| (next, false)));
+                }
+            }
+        }
+        left
     }
 
     /// The blocks that the words of a block point to.
     fn pointers(&self, block: usize, interior: bool) -> impl Iterator<Item = usize> + use<'a> {
         let (address, Block { size, .. }) = self.blocks.0[block];
         let (blocks, word_bytes) = (self.blocks, self.word_bytes);
-        let end = address.saturating_add(size);
+        // What blocks share, where they overlap, belongs to the last of them.
+        let next = blocks.0.get(block + 1).map_or(u64::MAX, |(next, _)| *next);
+        let end = address.saturating_add(size).min(next);
         let words = self.snapshot.into_iter().flat_map(move |s| s.words(address, end, word_bytes));
         words.filter_map(
             move |(_, word)| {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::mark::Blocks;
 use crate::analyze::Subject;
 use crate::call_graph::CallGraph;
-use crate::layout::Layout;
+use crate::layout::Stack;
+use crate::module::Module;
 use crate::replay::Snapshot;
 
 /// The words of the roots that could be pointers to blocks: of static data, of the shadow stack
@@ -16,10 +17,10 @@ pub fn words(
     blocks: Blocks<'_>,
     word_bytes: u64,
 ) -> Vec<u64> {
-    let stack_pointer = subject.module.stack_pointer().map(u64::from);
+    let stack_pointer = stack(subject, snapshot).map(|(stack, _)| u64::from(stack.pointer));
     let globals = snapshot.globals.iter().filter(|(index, _)| Some(*index) != stack_pointer);
     let mut words: Vec<u64> = globals.map(|(_, value)| *value).collect();
-    let allocators_own = allocators_own_words(subject);
+    let allocators_own = &subject.facts.leaks.allocators_own;
     for (start, end) in ranges(subject, snapshot) {
         // The words of live blocks are not roots, wherever the blocks lie.
         let roots = snapshot
@@ -32,27 +33,40 @@ pub fn words(
     words
 }
 
-/// Static words that only the allocator uses: its counts and the bounds of its heap look like
-/// pointers into blocks, and are none.
-fn allocators_own_words(subject: &Subject<'_>) -> BTreeSet<u64> {
-    let functions = &subject.module.functions;
-    let inside = allocators_own_functions(subject);
-    let words = |own: bool| {
-        let bodies = functions.iter().zip(&inside).filter(move |(_, inside)| **inside == own);
-        bodies.filter_map(|(function, _)| function.body.as_ref()).flat_map(|b| &b.static_words)
-    };
-    let others: BTreeSet<u64> = words(false).copied().collect();
-    words(true).copied().filter(|word| !others.contains(word)).collect()
+/// Static words that only the allocator uses: its counts, the bounds of its heap and its lists of
+/// free blocks look like pointers into blocks, and are none.
+///
+/// An array has no address in the code but its first one. So what lies between two words of the
+/// allocator is the allocator's as well, unless other code mentions an address there.
+pub fn allocators_own_words(module: &Module<'_>, hooked: &BTreeSet<u32>) -> BTreeSet<u64> {
+    /// dlmalloc's arrays have 392 bytes.
+    const LONGEST_ARRAY: u64 = 512;
+    let functions = module.functions.iter().zip(allocators_own_functions(module, hooked));
+    let (mut own, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for (function, is_own) in functions {
+        let Some(body) = &function.body else { continue };
+        if is_own {
+            own.extend(&body.static_words);
+        } else {
+            others.extend(&body.static_addresses);
+        }
+    }
+    let words: Vec<u64> = own.difference(&others).copied().collect();
+    let mut own: BTreeSet<u64> = words.iter().copied().collect();
+    for (from, to) in words.iter().copied().zip(words.iter().copied().skip(1)) {
+        if to - from <= LONGEST_ARRAY && others.range(from..to).next().is_none() {
+            own.extend((from..to).step_by(4));
+        }
+    }
+    own
 }
 
 /// For each function, whether it is hooked or called by such functions alone.
-fn allocators_own_functions(subject: &Subject<'_>) -> Vec<bool> {
-    let module = subject.module;
-    let hooked = |f: u32| subject.recorded.allocator.role(f).is_some();
+fn allocators_own_functions(module: &Module<'_>, hooked: &BTreeSet<u32>) -> Vec<bool> {
     let roots = module.exported_functions().map(|(_, function)| function).chain(module.start);
     let roots = roots.chain(module.address_taken.iter().copied());
     // Whatever can be reached without passing a hooked function is somebody else's too.
-    let reached = CallGraph::new(module).reachable(roots, hooked);
+    let reached = CallGraph::new(module).reachable(roots, |f| hooked.contains(&f));
     (0..module.functions.len()).map(|function| !reached[function]).collect()
 }
 
@@ -61,7 +75,7 @@ fn allocators_own_functions(subject: &Subject<'_>) -> Vec<bool> {
 fn ranges(subject: &Subject<'_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
     let module = subject.module;
     let heap = &subject.instance.heap;
-    let layout = Layout::of(module);
+    let layout = &subject.facts.leaks.layout;
     let memory_end = snapshot.pages.saturating_mul(crate::module::PAGE_BYTES);
     let data_end = module.data_end().unwrap_or(0);
     let static_end = layout
@@ -70,16 +84,36 @@ fn ranges(subject: &Subject<'_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
         .unwrap_or(if data_end > 0 { data_end } else { memory_end })
         .min(memory_end);
     let mut ranges = heap.own_growth().to_vec();
-    match layout.stack {
+    match stack(subject, snapshot) {
         None => ranges.push((0, static_end)),
-        Some(stack) => {
-            let pointer = u64::from(stack.pointer);
-            let now = snapshot.globals.iter().find(|(index, _)| *index == pointer);
-            let now = now.map_or(stack.range.end, |(_, value)| (*value).min(stack.range.end));
+        Some((stack, now)) => {
             ranges.push((0, stack.range.start.min(static_end)));
             ranges.push((now.max(stack.range.start), static_end));
         }
     }
     ranges.retain(|(start, end)| start < end);
-    ranges
+    united(ranges)
+}
+
+/// Ranges without overlaps, so that no word is a root twice.
+fn united(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    ranges.sort_unstable();
+    let mut united: Vec<(u64, u64)> = Vec::new();
+    for (start, end) in ranges {
+        match united.last_mut() {
+            Some(last) if start <= last.1 => last.1 = last.1.max(end),
+            _ => united.push((start, end)),
+        }
+    }
+    united
+}
+
+/// The shadow stack, and its pointer at the time of the snapshot. A global above its initial
+/// value is no stack pointer: an allocator that only moves on keeps one that looks alike.
+fn stack(subject: &Subject<'_>, snapshot: &Snapshot) -> Option<(Stack, u64)> {
+    let stack = subject.facts.leaks.layout.stack?;
+    let pointer = u64::from(stack.pointer);
+    let now = snapshot.globals.iter().find(|(index, _)| *index == pointer);
+    let now = now.map_or(stack.range.end, |(_, value)| *value);
+    (now <= stack.range.end).then_some((stack, now))
 }
