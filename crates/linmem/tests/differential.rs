@@ -4,7 +4,7 @@
 //! The fuzz target `differential` runs the same comparison on inputs of its own choice.
 #![cfg(feature = "wasmtime")]
 
-mod side_by_side;
+pub mod side_by_side;
 
 use std::hash::Hasher;
 
@@ -397,18 +397,41 @@ impl Bits {
     }
 }
 
+/// Modules that the test generates.
 #[cfg(test)]
-const SEEDS: u64 = 10_000;
+const SEEDS: u64 = 600;
 
 #[test]
 fn generated_modules_behave_as_their_instrumented_twins() {
     let engine = side_by_side::engine();
-    let mut tally = Tally::default();
-    for seed in 0..SEEDS {
-        let mut bits = Bits(seed);
-        let bytes: Vec<u8> = (0..1024).flat_map(|_| bits.next().to_le_bytes()).collect();
-        // Some bytes make no module.
-        let _ = compare(&engine, &bytes, &mut tally);
-    }
-    println!("{SEEDS} seeds: {tally:?}");
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let compare_every = &|first: u64| {
+        let mut tally = Tally::default();
+        for seed in (first..SEEDS).step_by(threads as usize) {
+            let mut bits = Bits(seed);
+            let bytes: Vec<u8> = (0..1024).flat_map(|_| bits.next().to_le_bytes()).collect();
+            // Some bytes make no module.
+            let _ = compare(&engine, &bytes, &mut tally);
+        }
+        tally
+    };
+    let tallies: Vec<Tally> = std::thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..threads).map(|first| scope.spawn(move || compare_every(first))).collect();
+        workers.into_iter().map(|worker| worker.join().expect("twins are alike")).collect()
+    });
+    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
+    let (modules, rewritten) = (sum(|t| t.modules), sum(|t| t.rewritten));
+    let (returned, trapped) = (sum(|t| t.returned), sum(|t| t.trapped));
+    let (hook_calls, offsets) = (sum(|t| t.hook_calls), sum(|t| t.offsets));
+    let exhausted = sum(|t| t.exhausted);
+    println!(
+        "{SEEDS} seeds: {modules} modules, {rewritten} twins; {returned} calls returned and \
+         {trapped} trapped alike; {exhausted} instances out of stack; {hook_calls} hook calls; \
+         {offsets} offsets"
+    );
+    // A test that compares nothing finds nothing.
+    assert!(modules > 550 && rewritten > 1_500);
+    assert!(returned > 5_000 && trapped > 15_000 && hook_calls > 70_000);
+    assert!(exhausted < 10 && offsets > 3_000_000);
 }

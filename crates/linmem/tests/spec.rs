@@ -598,7 +598,7 @@ fn every_action_of_the_spec_tests_ends_as_in_the_original() {
     for tally in all.tallies {
         assert!(tally.returned > 50_000 && tally.trapped > 5_000 && tally.threw > 10, "{tally:?}");
     }
-    assert!(instrumented.rewritten > 700 && instrumented.hook_calls > 100, "{instrumented:?}");
-    assert!(hooked.rewritten > 2_500 && hooked.hook_calls > 5_000, "{hooked:?}");
-    assert!(hooked64.rewritten > 2_500 && hooked64.hook_calls > 5_000, "{hooked64:?}");
+    assert!(instrumented.rewritten > 500 && instrumented.hook_calls > 200, "{instrumented:?}");
+    assert!(hooked.rewritten > 3_000 && hooked.hook_calls > 10_000, "{hooked:?}");
+    assert!(hooked64.rewritten > 3_000 && hooked64.hook_calls > 10_000, "{hooked64:?}");
 }

@@ -1,15 +1,24 @@
 //! An original module beside its instrumented twin, in one engine: what the tests of
 //! "instrumented modules behave exactly as the originals" share.
 
-use linmem::allocator::{Allocator, Effect, Hints, Role};
+// Each test uses a part of this.
+#![allow(dead_code)]
+
+mod hints;
+
+use linmem::allocator::{Allocator, Hints};
 use linmem::call_graph::CallGraph;
 use linmem::event::{self, IMPORT_MODULE};
 use linmem::instrument::{self, Instrumented};
 use linmem::symbolize::Symbolizer;
 use linmem::{ErrorKind, Module};
 use wasmparser::{Validator, WasmFeatures};
-use wasmtime::{Config, Engine, Func, Linker, OptLevel, Rooted, Store, StoreLimits, StoreLimitsBuilder,
-    ThrownException, Trap, Val};
+use wasmtime::{
+    Config, Engine, Func, Linker, OptLevel, Rooted, Store, StoreLimits, StoreLimitsBuilder,
+    ThrownException, Trap, Val,
+};
+
+pub use hints::hook_everything;
 
 /// What the host of a twin remembers.
 pub struct Host {
@@ -78,44 +87,18 @@ pub fn instrument(
         Err(error) if error.kind() == ErrorKind::Unsupported => return Err(error),
         Err(error) => panic!("instrumenting a valid module: {error}"),
     };
-    if let Err(error) =
-        Validator::new_with_features(WasmFeatures::all()).validate_all(&instrumented.wasm)
-    {
-        panic!("instrumented into an invalid module: {error}");
+    // What the original needs of an engine is all that its twin needs.
+    for features in [WasmFeatures::WASM1, WasmFeatures::WASM2, WasmFeatures::WASM3] {
+        if validate(wasm, features).is_ok() {
+            validate(&instrumented.wasm, features).expect("valid in the original's version");
+        }
     }
+    validate(&instrumented.wasm, WasmFeatures::all()).expect("valid");
     Ok(instrumented)
 }
 
-/// The roles that the type of a function allows, whatever the function does.
-pub fn possible_roles(module: &Module<'_>, function: u32) -> Vec<Role> {
-    use wasmparser::ValType::{I32, I64};
-    let is_64 = module.memories.first().is_some_and(|memory| memory.is_64);
-    let address = if is_64 { I64 } else { I32 };
-    let Some(ty) = module.function_type(function) else { return Vec::new() };
-    let fits = |role: &Role| {
-        let results = match (role, role.effect()) {
-            (Role::PosixMemalign, _) => vec![I32],
-            (_, Effect::Frees) => vec![],
-            _ => vec![address],
-        };
-        ty.results() == results
-            && ty.params().len() == role.params().len()
-            && ty.params().iter().all(|param| *param == address)
-    };
-    Role::ALL.into_iter().filter(fits).collect()
-}
-
-/// Claims that every function whose type allows it is an allocator function. The claim is wrong,
-/// and must not be felt.
-pub fn hook_everything(module: &Module<'_>) -> Hints {
-    let functions = 0..module.functions.len() as u32;
-    functions
-        .filter_map(|function| {
-            let roles = possible_roles(module, function);
-            let role = roles.get(function as usize % roles.len().max(1))?;
-            Some((*role, function.to_string()))
-        })
-        .collect()
+fn validate(wasm: &[u8], features: WasmFeatures) -> wasmparser::Result<()> {
+    Validator::new_with_features(features).validate_all(wasm).map(drop)
 }
 
 /// Provides the hooks that an instrumented module imports; they count.
