@@ -1,1 +1,222 @@
+//! Short memory, chosen failures, too little time, missing imports.
 
+use std::time::{Duration, Instant};
+
+use linmem::allocator::Role;
+use linmem::report::{Code, EndReport};
+use linmem::wasmtime::{Exit, Run, Val};
+use linmem::{ErrorKind, Result};
+
+use crate::support::{Program, assemble, guest, observe, only_finding};
+
+const ABORT: &str = "wasm trap: wasm `unreachable` instruction executed";
+
+/// Of the five allocations of `clean`, each in turn.
+#[test]
+fn the_nth_allocation_of_clean_fails() {
+    let wasm = guest("clean.wasm");
+    // Allocations, reallocations, frees, bytes in all, and whether the program goes on.
+    let expected = [
+        // Without the first block, realloc(NULL, 800) allocates one.
+        (4, 0, 4, 400 + 800 + 2 * 136, true),
+        (1, 1, 0, 100 + 800, false),
+        (2, 0, 0, 100 + 400, false),
+        (2, 1, 0, 100 + 400 + 800, false),
+        (3, 1, 3, 100 + 400 + 800 + 136, false),
+    ];
+    for (nth, (allocations, reallocations, frees, bytes, goes_on)) in (1..).zip(expected) {
+        let observed = observe(Program::new(&wasm).to_run().fail_alloc(nth));
+        let totals = observed.report.totals;
+        let counts = (totals.allocations, totals.reallocations, totals.frees);
+        assert_eq!(counts, (allocations, reallocations, frees), "allocation {nth} fails");
+        assert_eq!((totals.failed, totals.allocated_bytes), (1, bytes), "allocation {nth} fails");
+        let exit = if goes_on { Exit::Code(0) } else { Exit::Trap(ABORT.to_owned()) };
+        assert_eq!(observed.outcome.exit, exit, "allocation {nth} fails");
+        let finding = only_finding(&observed.report, Code::AllocationFailed);
+        assert!(finding.message.contains("memory was not grown"), "{finding:?}");
+        assert!(!observed.report.has_errors());
+    }
+}
+
+#[test]
+fn a_failure_after_the_last_allocation_never_comes() {
+    let wasm = guest("clean.wasm");
+    let observed = observe(Program::new(&wasm).to_run().fail_alloc(6));
+    assert!(observed.report.findings.is_empty());
+    assert_eq!(observed.report.totals.failed, 0);
+    assert_eq!(observed.report.totals.allocations, 4);
+}
+
+/// `null_handled` stops at the first failure, whichever it is, and frees what it has.
+#[test]
+fn the_nth_allocation_of_null_handled_fails() {
+    let wasm = guest("null_handled.wasm");
+    for nth in 1..=17 {
+        let observed = observe(Program::new(&wasm).to_run().fail_alloc(nth));
+        let totals = observed.report.totals;
+        assert_eq!((totals.allocations, totals.frees), (nth - 1, nth - 1));
+        assert_eq!(totals.failed, u64::from(nth <= 16));
+        assert_eq!(totals.at_peak.bytes, 30_000 * (nth - 1));
+        let message = match nth {
+            17 => "all messages stored\n",
+            _ => "out of memory, some messages were dropped\n",
+        };
+        assert_eq!(observed.stdout(), message);
+        assert_eq!(observed.outcome.exit, Exit::Code(0));
+    }
+}
+
+/// The program that does not look writes through the one NULL that it gets.
+#[test]
+fn a_chosen_failure_that_is_ignored_is_found() {
+    let wasm = guest("null_ignored.wasm");
+    let observed = observe(Program::new(&wasm).to_run().fail_alloc(3));
+    let finding = only_finding(&observed.report, Code::NullIgnored);
+    assert_eq!((finding.numbers["times"], finding.numbers["low_memory_changed"]), (1, 5));
+    let totals = observed.report.totals;
+    assert_eq!((totals.allocations, totals.frees, totals.failed), (15, 15, 1));
+}
+
+/// A host that ignores NULL does what the guest of the story did: the write lands at address 0.
+#[test]
+fn a_host_that_ignores_null_is_found() {
+    let wasm = guest("strings.wasm");
+    let mut session = Run::new(&wasm).unwrap().max_pages(2).start().unwrap();
+    let text = [vec![b'a'; 131_072], vec![0]].concat();
+    let pointer = session.call("allocate", &[Val::I32(text.len() as i32)]).unwrap();
+    assert_eq!(pointer[0].unwrap_i32(), 0);
+    // As in JavaScript, where a typed array drops what lies outside of it.
+    session.memory().copy_from_slice(&text[..131_072]);
+    let report = session.report().unwrap();
+    let finding = only_finding(&report, Code::NullIgnored);
+    assert_eq!(finding.numbers["bytes"], 131_073);
+    assert_eq!(finding.numbers["low_memory_first"], 0);
+    assert!(finding.numbers["low_memory_changed"] >= 1_024);
+    assert_eq!((finding.numbers["pages"], report.totals.at_end.pages), (2, 2));
+}
+
+#[test]
+fn a_program_that_does_not_end_is_stopped() {
+    let wasm = assemble(r#"(module (memory 1) (func $spin (export "_start") (loop (br 0))))"#);
+    let begun = Instant::now();
+    let run = Program::new(&wasm).to_run().timeout(Duration::from_millis(200));
+    let observed = observe(run);
+    assert!(begun.elapsed() >= Duration::from_millis(200));
+    let words = "stopped: the time allowed is over";
+    assert_eq!(observed.outcome.exit, Exit::Trap(words.to_owned()));
+    let Some(EndReport::Trap { message, stack }) = &observed.report.end else {
+        panic!("{:?}", observed.report.end)
+    };
+    assert_eq!(message, words);
+    assert_eq!(stack[0].function, "spin");
+}
+
+#[test]
+fn a_program_that_ends_in_time_is_not_stopped() {
+    let wasm = guest("clean.wasm");
+    let observed = observe(Program::new(&wasm).to_run().timeout(Duration::from_secs(600)));
+    assert_eq!(observed.outcome.exit, Exit::Code(0));
+    assert_eq!(observed.report.totals.allocations, 4);
+}
+
+const WITH_IMPORTS: &str = r#"(module
+    (import "env" "first" (func $first (param i32)))
+    (import "env" "second" (func))
+    (import "other" "limit" (global i32))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (func (export "_start") (call $exit (i32.const 5))))"#;
+
+fn kind_and_text<T>(result: Result<T>) -> (ErrorKind, String) {
+    let error = result.err().expect("an error");
+    (error.kind(), error.to_string())
+}
+
+#[test]
+fn all_missing_imports_are_named_at_once() {
+    let wasm = assemble(WITH_IMPORTS);
+    let (kind, text) = kind_and_text(Run::new(&wasm).unwrap().run());
+    assert_eq!(kind, ErrorKind::MissingImports);
+    for import in ["`env.first` (function)", "`env.second` (function)", "`other.limit` (global)"] {
+        assert!(text.contains(import), "{text}");
+    }
+    assert!(!text.contains("proc_exit"), "{text}");
+}
+
+/// Stubs are functions; they trap only when they are called.
+#[test]
+fn missing_functions_can_be_stubbed() {
+    let wat = WITH_IMPORTS.replace(r#"(import "other" "limit" (global i32))"#, "");
+    let wasm = assemble(&wat);
+    let observed = observe(Run::new(&wasm).unwrap().stub_imports());
+    assert_eq!(observed.outcome.exit, Exit::Code(5));
+
+    let calls = wat.replace("(call $exit (i32.const 5))", "(call $first (i32.const 1))");
+    let wasm = assemble(&calls);
+    let observed = observe(Run::new(&wasm).unwrap().stub_imports());
+    let Exit::Trap(why) = &observed.outcome.exit else { panic!("{:?}", observed.outcome.exit) };
+    assert!(why.contains("env::first") || why.contains("env.first"), "{why}");
+}
+
+#[test]
+fn a_cap_below_the_initial_pages_is_refused() {
+    let wasm = guest("clean.wasm");
+    let (kind, text) = kind_and_text(Run::new(&wasm).unwrap().max_pages(1).run());
+    assert_eq!(kind, ErrorKind::InvalidRequest);
+    assert_eq!(text, "--max-pages 1 is less than the 2 pages that the module starts with");
+    let observed = observe(Run::new(&wasm).unwrap().max_pages(2));
+    assert_eq!(observed.instance().max_pages, Some(2));
+}
+
+/// The smaller of the two maxima holds.
+#[test]
+fn a_declared_maximum_below_the_cap_holds() {
+    let wasm = assemble(
+        r#"(module (memory 1 2)
+             (func (export "_start")
+               (drop (memory.grow (i32.const 1))) (drop (memory.grow (i32.const 1)))))"#,
+    );
+    let observed = observe(Run::new(&wasm).unwrap().max_pages(9));
+    let instance = observed.instance();
+    assert_eq!(instance.max_pages, Some(2));
+    assert_eq!((instance.growth.growths, instance.growth.refused), (1, 1));
+}
+
+#[test]
+fn hints_that_fit_no_function_are_refused() {
+    let wasm = guest("clean.stripped.wasm");
+    let hint =
+        |role, name| kind_and_text(Run::new(&wasm).unwrap().allocator_function(role, name).run());
+    let (kind, text) = hint(Role::Malloc, "no_such_function");
+    assert_eq!(kind, ErrorKind::InvalidRequest);
+    assert!(text.contains("no function `no_such_function`"), "{text}");
+    let (kind, text) = hint(Role::Malloc, "_start");
+    assert_eq!(kind, ErrorKind::InvalidRequest);
+    assert!(text.contains("has type () -> (), which is not that of malloc"), "{text}");
+    let (kind, _) = hint(Role::Free, "999999");
+    assert_eq!(kind, ErrorKind::InvalidRequest);
+}
+
+/// A program that exits from inside of a call leaves frames behind whose locals nobody sees.
+#[test]
+fn leaks_are_not_judged_after_an_exit_from_inside() {
+    let wasm = assemble(
+        r#"(module
+             (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+             (memory (export "memory") 1)
+             (func $malloc (export "malloc") (param i32) (result i32) (i32.const 4096))
+             (func $work (drop (call $malloc (i32.const 8))) (call $exit (i32.const 0)))
+             (func (export "work") (call $work)))"#,
+    );
+    let mut session = Run::new(&wasm).unwrap().start().unwrap();
+    let ended = session.call("work", &[]).unwrap_err();
+    assert_eq!(ended.kind(), ErrorKind::Engine);
+    let again = session.call("work", &[]).unwrap_err();
+    assert!(again.to_string().contains("the instance has ended"), "{again}");
+    let report = session.report().unwrap();
+    only_finding(&report, Code::NotJudged);
+    let outcome = session.finish().unwrap();
+    assert_eq!(outcome.exit, Exit::Code(0));
+    let report = linmem::analyze(&outcome.trace).unwrap();
+    only_finding(&report, Code::NotJudged);
+}

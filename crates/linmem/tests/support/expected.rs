@@ -79,7 +79,8 @@ impl Left {
         }
     }
 
-    fn sum(self) -> Blocks {
+    /// Blocks of every kind.
+    pub fn sum(self) -> Blocks {
         match self {
             Left::NotJudged(blocks) => blocks,
             Left::Judged { definite, indirect, possible, reachable, runtime } => {

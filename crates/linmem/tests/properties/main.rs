@@ -1,0 +1,23 @@
+//! Random programs against simple models: every number equal.
+//!
+//! - [`programs`]: a C program that executes random heap operations, end to end
+//! - [`heap`]: the state machine behind all figures, fed with events right and wrong
+//! - [`leaks`]: random graphs of blocks, and who is lost in them
+#![cfg(feature = "wasmtime")]
+
+mod heap;
+mod leaks;
+mod naive;
+mod programs;
+#[path = "../support/mod.rs"]
+mod support;
+
+use proptest::test_runner::Config;
+
+/// So many cases, unless `PROPTEST_CASES` asks for another number.
+fn cases(number: u32) -> Config {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => Config::default(),
+        None => Config { cases: number, ..Config::default() },
+    }
+}
