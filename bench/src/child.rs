@@ -1,6 +1,7 @@
 //! What this program does when it has started itself: run one guest, alone or under observation,
 //! and say on stderr how long the guest's own code took.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +14,7 @@ use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
 use crate::process;
-use crate::timing::timed;
+use crate::timing::cpu_timed;
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub struct Guest {
 /// What a child measured.
 #[derive(Default)]
 pub struct Measured {
-    /// From the call of `_start` to its return.
+    /// CPU time from the call of `_start` to its return; one thread does all the work.
     pub guest_time: Duration,
     /// Events recorded.
     pub events: u64,
@@ -66,6 +67,14 @@ impl Guest {
     pub fn command(&self, bench: &Path, role: Role) -> Command {
         let mut command = Command::new(bench);
         command.arg(role.name()).arg(&self.file).arg(&self.root).args(&self.args);
+        command
+    }
+
+    /// The command that runs the guest under observation as users do.
+    pub fn linmem_command(&self, linmem: &Path, options: &[&OsStr]) -> Command {
+        let mut command = Command::new(linmem);
+        command.args(["run", "--quiet", "--dir"]).arg(format!("{}::/", self.root.display()));
+        command.args(options).arg(&self.file).arg("--").args(&self.args);
         command
     }
 
@@ -134,11 +143,9 @@ fn run_plain(guest: &Guest, wasm: &[u8]) -> wasmtime::Result<Measured> {
     let mut store = Store::new(&engine, wasi.build_p1());
     let instance = linker.instantiate(&mut store, &module)?;
     let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
-    let (result, guest_time) = timed(|| start.call(&mut store, ()));
+    let (result, guest_time) = cpu_timed(|| start.call(&mut store, ()));
     match result {
-        Err(error) if error.downcast_ref::<I32Exit>().is_none_or(|exit| exit.0 != 0) => {
-            Err(error)
-        }
+        Err(error) if error.downcast_ref::<I32Exit>().is_none_or(|exit| exit.0 != 0) => Err(error),
         _ => Ok(Measured { guest_time, ..Measured::default() }),
     }
 }
@@ -154,7 +161,7 @@ fn run_observed(guest: &Guest, wasm: &[u8]) -> Result<Measured> {
     let run = linmem::wasmtime::Run::new(wasm)?;
     let run = run.name(&guest.name()).args(&guest.args).inherit_stdio().dir(&guest.root, "/")?;
     let mut session = run.start()?;
-    let (result, guest_time) = timed(|| session.call("_start", &[]));
+    let (result, guest_time) = cpu_timed(|| session.call("_start", &[]));
     result?;
     let trace = session.finish()?.trace;
 

@@ -16,7 +16,8 @@ pub fn describe() -> String {
 fn processor() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {
-        let line = info.lines().find(|line| line.split(':').next().is_some_and(|f| f.trim() == name));
+        let line =
+            info.lines().find(|line| line.split(':').next().is_some_and(|f| f.trim() == name));
         line.and_then(|line| line.split(':').nth(1)).map(|value| value.trim().to_owned())
     };
     let model = field("model name").unwrap_or_else(|| "unknown processor".to_owned());

@@ -4,6 +4,7 @@
 //! Every section is a function from [`Setup`] to a [`Table`](table::Table).
 
 mod child;
+mod contexts;
 mod machine;
 mod memory;
 mod overhead;
@@ -15,7 +16,7 @@ mod table;
 mod timing;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -26,7 +27,7 @@ use table::Table;
 #[derive(Parser)]
 #[command(name = "linmem-bench", after_help = "Without names, all of it is measured.")]
 struct Args {
-    /// Sections (overhead, pairs, rewriting, memory) or programs of the first (sqlite, ...)
+    /// Sections (overhead, pairs, contexts, rewriting, memory) or programs of the first (sqlite, ...)
     names: Vec<String>,
 
     /// Rounds in each section; each round measures every side once
@@ -52,8 +53,12 @@ struct Setup {
 type Section = fn(&Setup) -> Result<Table>;
 
 /// The sections after the overhead, which is measured program by program.
-const SECTIONS: &[(&str, Section)] =
-    &[("pairs", pairs::measure), ("rewriting", rewriting::measure), ("memory", memory::measure)];
+const SECTIONS: &[(&str, Section)] = &[
+    ("pairs", pairs::measure),
+    ("contexts", contexts::measure),
+    ("rewriting", rewriting::measure),
+    ("memory", memory::measure),
+];
 
 fn main() -> Result<ExitCode> {
     let raw: Vec<String> = std::env::args().skip(1).collect();
@@ -104,10 +109,16 @@ impl Setup {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no checkout")?;
         let bench = std::env::current_exe()?;
         let linmem = bench.with_file_name(format!("linmem{}", std::env::consts::EXE_SUFFIX));
+        build_linmem(root)?;
         if !linmem.exists() {
             bail!("{} is not built: cargo build --release", linmem.display());
         }
         Ok(Setup { root: root.to_owned(), bench, linmem, rounds })
+    }
+
+    /// The directory that guests see as `/`.
+    fn guest_root(&self) -> PathBuf {
+        self.root.join("bench/guests")
     }
 
     /// A guest that `scripts/build-guests` has built.
@@ -118,6 +129,16 @@ impl Setup {
         }
         Ok(path)
     }
+}
+
+/// Builds the program under test, if cargo runs this one: an old one would be measured else.
+fn build_linmem(root: &Path) -> Result<()> {
+    let Some(cargo) = std::env::var_os("CARGO") else { return Ok(()) };
+    let build = Command::new(cargo).args(["build", "--release"]).current_dir(root).status()?;
+    if !build.success() {
+        bail!("cannot build linmem");
+    }
+    Ok(())
 }
 
 fn write_results(root: &Path, machine: &str, tables: &[Table]) -> Result<()> {

@@ -22,8 +22,7 @@ pub fn module(pairs: u64) -> Result<Vec<u8>> {
 pub fn guest(setup: &Setup, pairs: u64) -> Result<(NamedTempFile, Guest)> {
     let file = tempfile::Builder::new().suffix(".wasm").tempfile()?;
     std::fs::write(file.path(), module(pairs)?)?;
-    let guest =
-        Guest { file: file.path().to_owned(), root: setup.root.join("bench/guests"), args: vec![] };
+    let guest = Guest { file: file.path().to_owned(), root: setup.guest_root(), args: vec![] };
     Ok((file, guest))
 }
 

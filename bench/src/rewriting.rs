@@ -45,8 +45,16 @@ pub fn measure(setup: &Setup) -> Result<Table> {
             setup.rounds
         ),
         columns: vec![
-            "module", "file MB", "code MB", "parse ms", "discover ms", "instrument ms", "all MB/s",
-            "all, code MB/s", "parse, code MB/s", "met",
+            "module",
+            "file MB",
+            "code MB",
+            "parse ms",
+            "discover ms",
+            "instrument ms",
+            "all MB/s",
+            "all, code MB/s",
+            "parse, code MB/s",
+            "met",
         ],
         rows,
         met,

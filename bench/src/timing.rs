@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use cpu_time::ThreadTime;
+
 /// One measurement per round.
 #[derive(Default, Clone)]
 pub struct Times(Vec<Duration>);
@@ -42,6 +44,14 @@ fn median(mut values: Vec<f64>) -> f64 {
         (len, middle) if len % 2 == 1 => values[middle],
         (_, middle) => (values[middle - 1] + values[middle]) / 2.0,
     }
+}
+
+/// How much CPU time this thread spends in `work`, with what that returns. Other processes that
+/// want the core do not count, unlike in [`timed`].
+pub fn cpu_timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = ThreadTime::now();
+    let result = work();
+    (result, start.elapsed())
 }
 
 /// How long `work` takes, with what it returns.
