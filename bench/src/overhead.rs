@@ -28,8 +28,10 @@ pub fn measure(setup: &Setup, programs: &[&Program]) -> Result<Table> {
              analysis and all. Each as the ratio of the shortest times, and as the median of the \
              rounds' ratios. *CPU* is the CPU time of the two processes: linmem analyses in a \
              second thread, beside the program. A bar is met when both guest ratios and the \
-             process ratio of the shortest are within it. Rounds disturbed by other processes: {disturbed}.",
-            setup.rounds
+             process ratio of the shortest are within it. Of the {} rounds of all programs, \
+             {disturbed} were disturbed by other processes.",
+            setup.rounds,
+            setup.rounds as usize * programs.len(),
         ),
         columns: vec![
             "program",
@@ -93,7 +95,7 @@ impl Sides {
             args: program.args.iter().map(ToString::to_string).collect(),
         };
         let mut sides = Sides::default();
-        let mut spare_rounds = 2 * setup.rounds;
+        let mut spare_rounds = setup.rounds;
         let mut rounds = 0;
         while rounds < setup.rounds {
             let round = Round::measure(setup, &guest)?;

@@ -119,8 +119,7 @@ fn a_recording_gives_the_same_report_as_the_run() {
 fn json_keeps_its_schema() {
     for (name, options) in EXAMPLES {
         let scene = Scene::new();
-        let output =
-            scene.run(&format!("linmem run {options} -q --json - examples/{name}.wasm"));
+        let output = scene.run(&format!("linmem run {options} -q --json - examples/{name}.wasm"));
         let start = output.stdout.iter().position(|byte| *byte == b'{').unwrap();
         let written = &output.stdout[start..];
         let report = json::read(written).expect("no field is unknown, none is missing");
@@ -171,7 +170,8 @@ fn wasm_without_debug(wasm: &[u8]) -> Vec<u8> {
     for payload in wasmparser::Parser::new(0).parse_all(wasm) {
         let payload = payload.unwrap();
         let Some((id, range)) = payload.as_section() else { continue };
-        if !matches!(&payload, wasmparser::Payload::CustomSection(s) if s.name().starts_with(".debug")) {
+        if !matches!(&payload, wasmparser::Payload::CustomSection(s) if s.name().starts_with(".debug"))
+        {
             out.push(id);
             let mut size = range.len();
             while size >= 0x80 {

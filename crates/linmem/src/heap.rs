@@ -304,7 +304,8 @@ impl Heap {
 
     /// The figures of each context that allocated, in their order.
     pub fn sites(&self) -> impl Iterator<Item = (ContextId, SiteTotals)> + '_ {
-        let mut sites: Vec<_> = self.sites.iter().map(|(context, site)| (*context, *site)).collect();
+        let mut sites: Vec<_> =
+            self.sites.iter().map(|(context, site)| (*context, *site)).collect();
         sites.sort_unstable_by_key(|(context, _)| *context);
         sites.into_iter()
     }

@@ -594,16 +594,31 @@ fn mentioned(operator: &Operator<'_>) -> Option<u64> {
     match *operator {
         I32Const { value } => Some(u64::from(value as u32)),
         I64Const { value } => Some(value as u64),
-        F32Load { memarg } | F32Store { memarg } | F64Load { memarg } | F64Store { memarg }
-        | I32Load { memarg } | I32Load8S { memarg } | I32Load8U { memarg }
-        | I32Load16S { memarg } | I32Load16U { memarg } | I32Store { memarg }
-        | I32Store8 { memarg } | I32Store16 { memarg } | I64Load { memarg }
-        | I64Load8S { memarg } | I64Load8U { memarg } | I64Load16S { memarg }
-        | I64Load16U { memarg } | I64Load32S { memarg } | I64Load32U { memarg }
-        | I64Store { memarg } | I64Store8 { memarg } | I64Store16 { memarg }
-        | I64Store32 { memarg } | V128Load { memarg } | V128Store { memarg } => {
-            Some(memarg.offset)
-        }
+        F32Load { memarg }
+        | F32Store { memarg }
+        | F64Load { memarg }
+        | F64Store { memarg }
+        | I32Load { memarg }
+        | I32Load8S { memarg }
+        | I32Load8U { memarg }
+        | I32Load16S { memarg }
+        | I32Load16U { memarg }
+        | I32Store { memarg }
+        | I32Store8 { memarg }
+        | I32Store16 { memarg }
+        | I64Load { memarg }
+        | I64Load8S { memarg }
+        | I64Load8U { memarg }
+        | I64Load16S { memarg }
+        | I64Load16U { memarg }
+        | I64Load32S { memarg }
+        | I64Load32U { memarg }
+        | I64Store { memarg }
+        | I64Store8 { memarg }
+        | I64Store16 { memarg }
+        | I64Store32 { memarg }
+        | V128Load { memarg }
+        | V128Store { memarg } => Some(memarg.offset),
         _ => None,
     }
 }

@@ -25,7 +25,7 @@ const FUEL: u32 = 1_000;
 /// How a module is instrumented.
 #[derive(Debug, Clone, Copy)]
 enum Hooking {
-    /// Only what its names say, which is nothing: `memory.grow` is left.
+    /// What its names say.
     Names,
     /// Every function whose type allows it.
     Everything,
@@ -401,6 +401,19 @@ impl Bits {
 #[cfg(test)]
 const SEEDS: u64 = 600;
 
+/// Says which module it was when a comparison fails.
+#[cfg(test)]
+struct Seed(u64);
+
+#[cfg(test)]
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("seed {}", self.0);
+        }
+    }
+}
+
 #[test]
 fn generated_modules_behave_as_their_instrumented_twins() {
     let engine = side_by_side::engine();
@@ -408,6 +421,7 @@ fn generated_modules_behave_as_their_instrumented_twins() {
     let compare_every = &|first: u64| {
         let mut tally = Tally::default();
         for seed in (first..SEEDS).step_by(threads as usize) {
+            let _seed = Seed(seed);
             let mut bits = Bits(seed);
             let bytes: Vec<u8> = (0..1024).flat_map(|_| bits.next().to_le_bytes()).collect();
             // Some bytes make no module.

@@ -109,9 +109,8 @@ fn finding(subject: &Subject<'_>, misuse: &Misuse) -> Finding {
 /// of an allocator; exports alone may leave some out.
 fn is_doubtful(subject: &Subject<'_>, misuse: &Misuse) -> bool {
     let allocator = &subject.recorded.allocator;
-    let named = |evidence: &Evidence| {
-        matches!(evidence, Evidence::NameSection(_) | Evidence::Dwarf(_))
-    };
+    let named =
+        |evidence: &Evidence| matches!(evidence, Evidence::NameSection(_) | Evidence::Dwarf(_));
     let partial =
         !allocator.unseen.is_empty() && !allocator.functions.iter().any(|f| named(&f.evidence));
     partial

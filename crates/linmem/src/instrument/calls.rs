@@ -84,8 +84,7 @@ impl Contexts {
             let any = || graph.successors(node).iter().any(|&target| recursion.is_cyclic(target));
             *of_node.entry(node).or_insert_with(any)
         };
-        let enters_recursion =
-            indirect.iter().map(|node| node.is_some_and(&mut enters)).collect();
+        let enters_recursion = indirect.iter().map(|node| node.is_some_and(&mut enters)).collect();
         Contexts {
             observed: observed(module, graph, allocator),
             recursion,

@@ -115,7 +115,7 @@ pub fn define_hooks(linker: &mut Linker<Host>, module: &wasmtime::Module) {
 
 /// Whether an export is one that instrumentation added.
 pub fn is_ours(export: &str) -> bool {
-    export == event::MEMORY_EXPORT || export.starts_with("linmem.global.")
+    export == event::MEMORY_EXPORT || export.starts_with(event::GLOBAL_EXPORT)
 }
 
 /// A value that can be compared across stores.
