@@ -14,6 +14,11 @@ impl Times {
         self.0.push(time);
     }
 
+    /// Whether nothing was measured.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The shortest.
     pub fn min(&self) -> Duration {
         self.0.iter().min().copied().unwrap_or_default()

@@ -235,13 +235,16 @@ impl Session {
     }
 }
 
+/// What belongs to each of some exports.
+type Named<T> = Vec<(String, T)>;
+
 /// Calls three of the exported functions, and looks at all exports.
 fn play(
     store: &mut Store<Host>,
     instance: &Instance,
     first: usize,
     choice: u64,
-) -> (Vec<(String, Ending)>, Vec<(String, Left)>) {
+) -> (Named<Ending>, Named<Left>) {
     let mut bits = Bits(choice ^ first as u64);
     let exports = exports(store, instance);
     let functions = exports.iter().filter_map(|(name, export)| match export {

@@ -110,7 +110,7 @@ fn blocks_that_only_the_host_knows_are_host_held() {
     call(&mut session, "deallocate", text);
     let report = session.report().unwrap();
     let finding = only_finding(&report, Code::LeakHostHeld);
-    assert_eq!(report.findings, [finding.clone()]);
+    assert_eq!(report.findings, std::slice::from_ref(finding));
     assert_eq!(finding.severity, Severity::Warning);
     assert_eq!((finding.numbers["blocks"], finding.numbers["bytes"]), (3, 15));
     let stack: Vec<_> = finding.stacks[0].stack.iter().map(|f| f.function.as_str()).collect();
@@ -173,11 +173,12 @@ fn forwards(wasm: &[u8], function: u32, callee: u32) -> bool {
         return true;
     }
     let module = linmem::Module::parse(wasm).unwrap();
-    let bodies = wasmparser::Parser::new(0).parse_all(wasm).filter_map(|payload| match payload {
-        Ok(Payload::CodeSectionEntry(body)) => Some(body),
-        _ => None,
-    });
-    let body = bodies.skip((function - module.imported_functions()) as usize).next().unwrap();
+    let mut bodies =
+        wasmparser::Parser::new(0).parse_all(wasm).filter_map(|payload| match payload {
+            Ok(Payload::CodeSectionEntry(body)) => Some(body),
+            _ => None,
+        });
+    let body = bodies.nth((function - module.imported_functions()) as usize).unwrap();
     let mut next = None;
     for operator in body.get_operators_reader().unwrap() {
         match operator.unwrap() {
