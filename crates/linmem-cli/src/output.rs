@@ -9,6 +9,10 @@ use clap::{ArgAction, ValueEnum};
 use linmem::Report;
 use linmem::report::{EndReport, json, text};
 
+/// What every command with a report says below its options.
+pub const EXIT_CODES: &str = "Exit code: 1 when an error was found in the program, 2 when linmem could \
+    not do its job, 134 when the program trapped, and the program's own otherwise.";
+
 /// The options that every command with a report has.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Report")]

@@ -11,6 +11,7 @@ use crate::output::{self, Output};
 
 /// Report on a run that was recorded with `linmem run --trace`
 #[derive(clap::Args)]
+#[command(after_help = output::EXIT_CODES)]
 pub struct Args {
     /// The recorded run
     #[arg(value_name = "FILE")]

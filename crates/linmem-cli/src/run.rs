@@ -22,6 +22,7 @@ use crate::output::{self, Output};
 
 /// Run a WASI program (command or reactor) and report what its memory did
 #[derive(clap::Args)]
+#[command(after_help = output::EXIT_CODES)]
 pub struct Args {
     /// The program; it is not changed
     #[arg(value_name = "PROGRAM.wasm")]
