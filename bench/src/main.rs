@@ -1,7 +1,7 @@
 //! What linmem costs: guest programs alone against guest programs under observation, the rewriter,
 //! and linmem's own memory. `bench/README.md` says what is measured how.
 //!
-//! Every section is a function from [`Setup`] to a [`Table`](table::Table).
+//! Every section is a function from [`Setup`] to a [`Table`].
 
 mod child;
 mod contexts;

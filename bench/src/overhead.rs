@@ -29,7 +29,7 @@ pub fn measure(setup: &Setup, programs: &[&Program]) -> Result<Table> {
              rounds' ratios. *CPU* is the CPU time of the two processes: linmem analyses in a \
              second thread, beside the program. A bar is met when both guest ratios and the \
              process ratio of the shortest are within it. Of the {} rounds of all programs, \
-             {disturbed} were disturbed by other processes.",
+             {disturbed} were disturbed by other processes and count for CPU times only.",
             setup.rounds,
             setup.rounds as usize * programs.len(),
         ),
@@ -62,6 +62,7 @@ struct Sides {
     linmem_process: Times,
     linmem_cpu: Times,
     recorded: Measured,
+    /// Rounds whose whole processes say nothing.
     disturbed: u32,
 }
 
@@ -82,7 +83,7 @@ impl Round {
     }
 
     fn disturbed(&self) -> bool {
-        self.plain.0.disturbed || self.observed.0.disturbed || self.linmem.disturbed
+        self.plain.0.disturbed || self.linmem.disturbed
     }
 }
 
@@ -110,19 +111,23 @@ impl Sides {
     }
 
     fn add(&mut self, round: Round) {
-        self.disturbed += u32::from(round.disturbed());
+        if round.disturbed() {
+            self.disturbed += 1;
+        } else {
+            self.plain_process.add(round.plain.0.time);
+            self.linmem_process.add(round.linmem.time);
+        }
         self.plain_guest.add(round.plain.1.guest_time);
-        self.plain_process.add(round.plain.0.time);
-        self.plain_cpu.add(round.plain.0.cpu_time);
         self.observed_guest.add(round.observed.1.guest_time);
-        self.recorded = round.observed.1;
-        self.linmem_process.add(round.linmem.time);
+        self.plain_cpu.add(round.plain.0.cpu_time);
         self.linmem_cpu.add(round.linmem.cpu_time);
+        self.recorded = round.observed.1;
     }
 
     fn meet(&self, bar: f64) -> bool {
         let guest = self.observed_guest.ratio_of_min(&self.plain_guest);
         let guest_median = self.observed_guest.median_ratio(&self.plain_guest);
+        // Not a number when every round was disturbed; `max` passes over it.
         let process = self.linmem_process.ratio_of_min(&self.plain_process);
         guest.max(guest_median).max(process) <= bar
     }
@@ -130,7 +135,8 @@ impl Sides {
     fn row(&self, program: &Program) -> Vec<String> {
         let plain = self.plain_guest.min().as_secs_f64();
         let events = self.recorded.events as f64;
-        let ratio = |ratio: f64| format!("{ratio:.2}x");
+        let ratio =
+            |ratio: f64| if ratio.is_nan() { "-".to_owned() } else { format!("{ratio:.2}x") };
         vec![
             program.title.to_owned(),
             self.recorded.events.to_string(),

@@ -14,17 +14,12 @@ impl Times {
         self.0.push(time);
     }
 
-    /// Whether nothing was measured.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The shortest.
     pub fn min(&self) -> Duration {
         self.0.iter().min().copied().unwrap_or_default()
     }
 
-    /// The ratio of the shortest times.
+    /// The ratio of the shortest times; not a number if there are none.
     pub fn ratio_of_min(&self, base: &Times) -> f64 {
         self.min().as_secs_f64() / base.min().as_secs_f64()
     }
