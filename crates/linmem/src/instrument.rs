@@ -131,9 +131,11 @@ pub(crate) struct Layout {
 pub(crate) struct AddedGlobals {
     /// `i32`: 1 while an allocator function runs.
     pub(crate) depth: u32,
-    /// `i64`: the callee's calling context.
+    /// `i64`: the calling context of a callee that is not recursive.
     pub(crate) context: u32,
-    /// `i64`: the context at which the callee's recursion was entered.
+    /// `i64`: the calling context of a callee that is.
+    pub(crate) cyclic: u32,
+    /// `i64`: the anchor of its recursion.
     pub(crate) anchor: u32,
     /// `i64`: allocations left until one fails; only with [`Options::fail_alloc`].
     pub(crate) until_failure: u32,
@@ -171,8 +173,9 @@ impl Layout {
             globals: AddedGlobals {
                 depth: first_global,
                 context: first_global + 1,
-                anchor: first_global + 2,
-                until_failure: first_global + 3,
+                cyclic: first_global + 2,
+                anchor: first_global + 3,
+                until_failure: first_global + 4,
             },
             address: if module.memories[0].is_64 { ValType::I64 } else { ValType::I32 },
             page_bytes: module.memories[0].page_bytes,
@@ -473,8 +476,9 @@ impl Rewriter<'_, '_> {
         self.has_globals = true;
         let mutable = |val_type| GlobalType { val_type, mutable: true, shared: false };
         globals.global(mutable(I32), &ConstExpr::i32_const(0));
-        globals.global(mutable(I64), &ConstExpr::i64_const(0));
-        globals.global(mutable(I64), &ConstExpr::i64_const(0));
+        for _context_cyclic_anchor in 0..3 {
+            globals.global(mutable(I64), &ConstExpr::i64_const(0));
+        }
         if let Some(nth) = self.layout.fail_alloc {
             globals.global(mutable(I64), &ConstExpr::i64_const(nth as i64));
         }

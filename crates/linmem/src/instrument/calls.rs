@@ -6,12 +6,21 @@
 //! that can reach an allocator function or `memory.grow` take part.
 //!
 //! Recursion would make the number of contexts unbounded, so it is *folded*: a function on a
-//! cycle of the call graph also knows its anchor, the context at which the recursion was entered.
-//! A call that closes a cycle goes back to the anchor and adds one bit for its site. What remains
-//! of a recursion is where it was entered, which of its closing calls were taken (in the anchor's
-//! low `FOLD_BITS` bits), and the path since the last of them.
+//! cycle of the call graph also knows its anchor, which stands for where the recursion was entered
+//! and, one bit for each, for the cycle-closing calls taken since. Its context has two halves:
+//!
+//! ```text
+//!   63                    32 31                     0
+//!   hash(anchor, last path)  path since the last fold
+//! ```
+//!
+//! A call that closes a cycle folds: the anchor gets the call's bit, the path becomes the last
+//! one, and the one before that is forgotten.
+//!
+//! An indirect call may or may not close a cycle, and only the callee knows. So recursive functions
+//! take their context from a global of their own, and such a call fills both.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use wasm_encoder::{Function, InstructionSink};
 
 use super::Layout;
@@ -22,9 +31,14 @@ use crate::module::{Body, Module, Site, SiteKind};
 /// Low bits of an anchor: one for each closing call taken, as a Bloom filter.
 const FOLD_BITS: u32 = 24;
 
-/// Odd 64-bit multiplier (2^64 / golden ratio) that moves a context into the bits above
-/// [`FOLD_BITS`] when it becomes an anchor.
+/// Odd 64-bit multiplier (2^64 / golden ratio) that moves what is below into the upper bits.
 const SPREAD: i64 = 0x9e37_79b9_7f4a_7c15_u64 as i64;
+
+/// Another, so that an anchor and a path that are hashed together do not cancel out.
+const SPREAD_ANCHOR: i64 = 0xd6e8_feb8_6659_fd93_u64 as i64;
+
+/// The low half of a recursive function's context: the path since the last fold.
+const PATH: i64 = 0xffff_ffff;
 
 /// Engines refuse functions with more locals than this.
 const MAX_LOCALS: u32 = 50_000;
@@ -47,6 +61,8 @@ pub(super) struct Contexts {
     indirect: Vec<Option<u32>>,
     /// Nodes through which an indirect call can enter a recursion.
     enters_recursion: Vec<bool>,
+    /// The allocator functions. Their wrappers take what functions that are not recursive take.
+    hooked: FxHashSet<u32>,
 }
 
 /// How a function keeps its context.
@@ -63,14 +79,16 @@ pub(super) struct FunctionContext<'c> {
 enum Step {
     /// The callee cannot reach anything of interest.
     Nothing,
-    /// The next context.
+    /// The next context, to a callee that is not recursive.
     Next,
     /// The next context, inside the same recursion.
     NextInside,
-    /// The next context is the anchor of a new recursion.
+    /// The next context is the anchor of a new recursion, if the callee is recursive.
     Enter,
     /// The call closes a cycle.
     Fold,
+    /// The call closes a cycle if its callee, which is not known here, is recursive.
+    FoldOrNext,
 }
 
 impl Contexts {
@@ -90,6 +108,7 @@ impl Contexts {
             recursion,
             indirect,
             enters_recursion,
+            hooked: allocator.functions.iter().map(|f| f.function).collect(),
         }
     }
 
@@ -109,20 +128,22 @@ impl Contexts {
             SiteKind::Call(callee) | SiteKind::ReturnCall(callee) => {
                 if !self.observed[callee as usize] {
                     Step::Nothing
+                } else if !self.recursion.is_cyclic(callee) {
+                    Step::Next
+                } else if self.hooked.contains(&callee)
+                    || !self.recursion.same_cycle(caller, callee)
+                {
+                    Step::Enter
                 } else if self.recursion.closes_cycle(caller, callee) {
                     Step::Fold
-                } else if self.recursion.same_cycle(caller, callee) {
-                    Step::NextInside
-                } else if self.recursion.is_cyclic(callee) {
-                    Step::Enter
                 } else {
-                    Step::Next
+                    Step::NextInside
                 }
             }
             SiteKind::CallIndirect(ty) => match self.indirect[ty as usize] {
                 Some(node) if self.observed[node as usize] => {
                     if self.recursion.same_cycle(caller, node) {
-                        Step::Fold
+                        Step::FoldOrNext
                     } else if self.enters_recursion[ty as usize] {
                         Step::Enter
                     } else {
@@ -145,40 +166,71 @@ impl FunctionContext<'_> {
 
     /// At the start of the function: takes over what the caller passed.
     pub(super) fn enter(&self, layout: &Layout, code: &mut InstructionSink<'_>) {
-        code.global_get(layout.globals.context).local_set(self.local);
+        let globals = &layout.globals;
         if self.recursive {
-            code.global_get(layout.globals.anchor).local_set(self.local + 1);
+            code.global_get(globals.cyclic).local_set(self.local);
+            code.global_get(globals.anchor).local_set(self.anchor());
+        } else {
+            code.global_get(globals.context).local_set(self.local);
         }
     }
 
     /// Before a call: passes the callee's context on. Leaves the operand stack as it was.
     pub(super) fn leave(&self, layout: &Layout, site: &Site, code: &mut InstructionSink<'_>) {
         let globals = &layout.globals;
-        let (own, anchor) = (self.local, self.local + 1);
-        let step = self.contexts.step(self.function, site.kind);
-        match step {
+        match self.contexts.step(self.function, site.kind) {
             Step::Nothing => {}
-            Step::Next | Step::NextInside => {
-                code.local_get(own).i64_const(3).i64_mul();
-                code.i64_const(site_number(site.offset)).i64_add().global_set(globals.context);
-                if step == Step::NextInside {
-                    code.local_get(anchor).global_set(globals.anchor);
-                }
+            Step::Next => {
+                self.push_next(site, code);
+                code.global_set(globals.context);
+            }
+            Step::NextInside => {
+                self.push_next_inside(site, code);
+                code.global_set(globals.cyclic);
+                code.local_get(self.anchor()).global_set(globals.anchor);
             }
             Step::Enter => {
-                code.local_get(own).i64_const(3).i64_mul();
-                code.i64_const(site_number(site.offset)).i64_add();
+                self.push_next(site, code);
                 code.i64_const(SPREAD).i64_mul();
-                code.i64_const(-1 << FOLD_BITS).i64_and();
-                code.global_set(globals.context);
+                code.i64_const(-1 << FOLD_BITS).i64_and().global_set(globals.context);
                 code.global_get(globals.context).global_set(globals.anchor);
+                code.global_get(globals.context).global_set(globals.cyclic);
             }
-            Step::Fold => {
-                code.local_get(anchor).i64_const(fold_bit(site.offset)).i64_or();
+            Step::Fold => self.fold(layout, site, code),
+            Step::FoldOrNext => {
+                self.push_next(site, code);
                 code.global_set(globals.context);
-                code.global_get(globals.context).global_set(globals.anchor);
+                self.fold(layout, site, code);
             }
         }
+    }
+
+    /// The local that holds the function's anchor, if the function is recursive.
+    fn anchor(&self) -> u32 {
+        self.local + 1
+    }
+
+    /// `3 * own + site`.
+    fn push_next(&self, site: &Site, code: &mut InstructionSink<'_>) {
+        code.local_get(self.local).i64_const(3).i64_mul();
+        code.i64_const(site_number(site.offset)).i64_add();
+    }
+
+    /// `own + 2 * path + site`: the upper half stays.
+    fn push_next_inside(&self, site: &Site, code: &mut InstructionSink<'_>) {
+        code.local_get(self.local);
+        code.local_get(self.local).i64_const(PATH).i64_and().i64_const(1).i64_shl().i64_add();
+        code.i64_const(site_number(site.offset)).i64_add();
+    }
+
+    fn fold(&self, layout: &Layout, site: &Site, code: &mut InstructionSink<'_>) {
+        let globals = &layout.globals;
+        code.local_get(self.anchor()).i64_const(fold_bit(site.offset)).i64_or();
+        code.global_set(globals.anchor);
+        code.local_get(self.local).i64_const(PATH).i64_and().i64_const(3).i64_mul();
+        code.i64_const(site_number(site.offset)).i64_add().i64_const(SPREAD).i64_mul();
+        code.global_get(globals.anchor).i64_const(SPREAD_ANCHOR).i64_mul();
+        code.i64_xor().i64_const(!PATH).i64_and().global_set(globals.cyclic);
     }
 }
 
@@ -191,6 +243,7 @@ pub(super) fn entry(layout: &Layout, function: u32, params: u32) -> Vec<u8> {
     code.i32_const(0).global_set(layout.globals.depth);
     code.i64_const(start).global_set(layout.globals.context);
     code.i64_const(start).global_set(layout.globals.anchor);
+    code.i64_const(start).global_set(layout.globals.cyclic);
     for param in 0..params {
         code.local_get(param);
     }

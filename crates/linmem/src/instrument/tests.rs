@@ -177,11 +177,11 @@ fn the_chosen_allocation_fails() {
     local.set 1
     i32.const 1
     global.set 0
-    global.get 3
+    global.get 4
     i64.const 1
     i64.sub
-    global.set 3
-    global.get 3
+    global.set 4
+    global.get 4
     i64.eqz
     if (result i32) ;; label = @1
       i32.const 0
@@ -269,6 +269,8 @@ fn the_host_enters_through_a_function_that_resets_what_a_trap_left_behind() {
     i64.const -5090238771144687616
     global.set 1
     i64.const -5090238771144687616
+    global.set 3
+    i64.const -5090238771144687616
     global.set 2
     call $work
   )
@@ -293,9 +295,9 @@ fn a_call_that_closes_a_cycle_folds_the_recursion() {
         str![[r#"
   (func $descend (;6;) (type 1) (param $depth i32)
     (local i64 i64)
-    global.get 1
-    local.set 1
     global.get 2
+    local.set 1
+    global.get 3
     local.set 2
     i32.const 8
     local.get 1
@@ -314,8 +316,22 @@ fn a_call_that_closes_a_cycle_folds_the_recursion() {
       local.get 2
       i64.const 131072
       i64.or
-      global.set 1
-      global.get 1
+      global.set 3
+      local.get 1
+      i64.const 4294967295
+      i64.and
+      i64.const 3
+      i64.mul
+      i64.const 801921020
+      i64.add
+      i64.const -7046029254386353131
+      i64.mul
+      global.get 3
+      i64.const -2960836687051489901
+      i64.mul
+      i64.xor
+      i64.const -4294967296
+      i64.and
       global.set 2
       call $descend
     end
@@ -352,6 +368,7 @@ fn everything_else_of_the_module_stays() {
   (global (;0;) (mut i32) i32.const 0)
   (global (;1;) (mut i64) i64.const 0)
   (global (;2;) (mut i64) i64.const 0)
+  (global (;3;) (mut i64) i64.const 0)
   (export "memory" (memory 0))
   (export "malloc" (func $"entry: malloc"))
   (export "free" (func $"entry: free"))

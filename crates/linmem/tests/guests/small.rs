@@ -1,7 +1,7 @@
 //! What no compiler's output shows, in guests of a few lines.
 
 use linmem::allocator::{Evidence, Role};
-use linmem::report::{Code, InstanceReport, Report, Severity};
+use linmem::report::{Code, Finding, InstanceReport, Report, Severity};
 use linmem::wasmtime::{Exit, Run, Session, Val};
 
 use crate::support::{Program, assemble, observe, only_finding, only_instance};
@@ -289,4 +289,40 @@ fn exports_that_only_pass_on_are_looked_through() {
     assert!(report.findings.is_empty(), "{report}");
     assert_eq!((report.totals.allocations, report.totals.frees), (2, 2));
     assert!(only_instance(&report).coverage.unseen.is_empty(), "{report}");
+}
+
+/// As in interpreters: all calls inside a recursion go through a table, and what is called is
+/// sometimes recursive and sometimes not. Each caller's blocks stay its own.
+#[test]
+fn indirect_calls_inside_a_recursion_are_told_apart() {
+    let wasm = with_allocator(
+        "i32",
+        "(memory 1)",
+        r#"(type $step (func (param i32)))
+           (table 2 funcref) (elem (i32.const 0) $make $descend)
+           (func $make (type $step) (drop (call $malloc (i32.const 24))))
+           (func $new (type $step)
+             (call_indirect (type $step) (local.get 0) (i32.const 0)))
+           (func $left (type $step) (call $new (local.get 0)))
+           (func $right (type $step) (call $new (local.get 0)) (call $new (local.get 0)))
+           (func $descend (type $step) (call $evaluate (i32.sub (local.get 0) (i32.const 1))))
+           (func $evaluate (export "evaluate") (type $step)
+             (if (local.get 0) (then
+               (call $left (local.get 0))
+               (call $right (local.get 0))
+               (call_indirect (type $step) (local.get 0) (i32.const 1)))))"#,
+    );
+    const LEVELS: u64 = 200;
+    let mut session = start(&wasm);
+    call(&mut session, "evaluate", &[Val::I32(LEVELS as i32)]);
+    let report = report(&mut session);
+    let lost_by = |function: &str| -> u64 {
+        let stack_of = |finding: &Finding| finding.stacks[0].stack.clone();
+        let lost = report.findings.iter().filter(|finding| finding.code == Code::LeakDefinite);
+        lost.filter(|finding| stack_of(finding).iter().any(|frame| frame.function == function))
+            .map(|finding| finding.numbers["blocks"])
+            .sum()
+    };
+    assert_eq!((lost_by("left"), lost_by("right")), (LEVELS, 2 * LEVELS));
+    assert!(report.findings.len() < 30, "recursion is folded:\n{report}");
 }
