@@ -21,13 +21,14 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 
+use programs::{PROGRAMS, Program};
 use table::Table;
 
 /// Measure what linmem costs
 #[derive(Parser)]
 #[command(name = "linmem-bench", after_help = "Without names, all of it is measured.")]
 struct Args {
-    /// Sections (overhead, pairs, memory, rewriting, contexts) or programs of the first (sqlite, ...)
+    /// Sections (memory, overhead, pairs, rewriting, contexts) or programs of the overhead (sqlite, ...)
     names: Vec<String>,
 
     /// Rounds in each section; each round measures every side once
@@ -47,16 +48,19 @@ struct Setup {
     bench: PathBuf,
     /// The program under test.
     linmem: PathBuf,
+    /// What the overhead is measured of.
+    programs: Vec<&'static Program>,
     rounds: u32,
 }
 
 type Section = fn(&Setup) -> Result<Table>;
 
-/// The sections after the overhead, which is measured program by program. Those that do their work
-/// in this process come last: a child's peak memory counts from that of the process that starts it.
+/// In the order of the results. Memory comes first: a child's peak counts from that of the process
+/// that starts it, which is still small then.
 const SECTIONS: &[(&str, Section)] = &[
-    ("pairs", pairs::measure),
     ("memory", memory::measure),
+    ("overhead", overhead::measure),
+    ("pairs", pairs::measure),
     ("rewriting", rewriting::measure),
     ("contexts", contexts::measure),
 ];
@@ -69,22 +73,16 @@ fn main() -> Result<ExitCode> {
     }
     let args = Args::parse();
     check_names(&args.names)?;
-    let setup = Setup::find(args.rounds)?;
+    let setup = Setup::find(&args)?;
 
     let machine = machine::describe();
     println!("{machine}\n");
     let mut tables = Vec::new();
-    let mut show = |table: Table| {
-        println!("{table}");
-        tables.push(table);
-    };
-    let programs = programs::chosen(&args.names);
-    if !programs.is_empty() {
-        show(overhead::measure(&setup, &programs)?);
-    }
     for (name, measure) in SECTIONS {
-        if args.names.is_empty() || args.names.iter().any(|n| n == name) {
-            show(measure(&setup)?);
+        if args.wants(name) || *name == "overhead" && !setup.programs.is_empty() {
+            let table = measure(&setup)?;
+            println!("{table}");
+            tables.push(table);
         }
     }
     if args.write {
@@ -95,18 +93,23 @@ fn main() -> Result<ExitCode> {
 }
 
 fn check_names(names: &[String]) -> Result<()> {
-    let known: Vec<&str> = std::iter::once(programs::ALL_NAME)
-        .chain(SECTIONS.iter().map(|(name, _)| *name))
-        .chain(programs::PROGRAMS.iter().map(|program| program.name))
-        .collect();
+    let sections = SECTIONS.iter().map(|(name, _)| *name);
+    let known: Vec<&str> = sections.chain(PROGRAMS.iter().map(|program| program.name)).collect();
     match names.iter().find(|name| !known.contains(&name.as_str())) {
         Some(unknown) => bail!("there is no `{unknown}`; there are {}", known.join(", ")),
         None => Ok(()),
     }
 }
 
+impl Args {
+    /// Whether a section or a program is to be measured.
+    fn wants(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|wanted| wanted == name)
+    }
+}
+
 impl Setup {
-    fn find(rounds: u32) -> Result<Setup> {
+    fn find(args: &Args) -> Result<Setup> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no checkout")?;
         let bench = std::env::current_exe()?;
         let linmem = bench.with_file_name(format!("linmem{}", std::env::consts::EXE_SUFFIX));
@@ -114,7 +117,9 @@ impl Setup {
         if !linmem.exists() {
             bail!("{} is not built: cargo build --release", linmem.display());
         }
-        Ok(Setup { root: root.to_owned(), bench, linmem, rounds })
+        let wanted = |program: &&Program| args.wants("overhead") || args.wants(program.name);
+        let programs = PROGRAMS.iter().filter(wanted).collect();
+        Ok(Setup { root: root.to_owned(), bench, linmem, programs, rounds: args.rounds })
     }
 
     /// The directory that guests see as `/`.

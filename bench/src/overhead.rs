@@ -10,10 +10,10 @@ use crate::table::Table;
 use crate::timing::Times;
 
 /// Measures the programs one after the other, their two sides interleaved.
-pub fn measure(setup: &Setup, programs: &[&Program]) -> Result<Table> {
+pub fn measure(setup: &Setup) -> Result<Table> {
     let (mut met, mut disturbed) = (true, 0);
     let mut rows = Vec::new();
-    for program in programs {
+    for program in &setup.programs {
         eprintln!("{} ...", program.name);
         let sides = Sides::measure(setup, program).with_context(|| program.name)?;
         met &= sides.meet(program.bar);
@@ -31,7 +31,7 @@ pub fn measure(setup: &Setup, programs: &[&Program]) -> Result<Table> {
              process ratio of the shortest are within it. Of the {} rounds of all programs, \
              {disturbed} were disturbed by other processes and count for CPU times only.",
             setup.rounds,
-            setup.rounds as usize * programs.len(),
+            setup.rounds as usize * setup.programs.len(),
         ),
         columns: vec![
             "program",

@@ -1,8 +1,5 @@
 //! The programs, each with the slowdown that it may suffer.
 
-/// Names all programs.
-pub const ALL_NAME: &str = "overhead";
-
 /// A guest program with arguments that keep it busy for a second or two.
 pub struct Program {
     /// What the user calls it.
@@ -76,9 +73,3 @@ pub const PROGRAMS: &[Program] = &[
         bar: 2.0,
     },
 ];
-
-/// The programs that were asked for: all of them when nothing was.
-pub fn chosen(names: &[String]) -> Vec<&'static Program> {
-    let all = names.is_empty() || names.iter().any(|name| name == ALL_NAME);
-    PROGRAMS.iter().filter(|p| all || names.iter().any(|name| name == p.name)).collect()
-}
