@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use linmem::inspect::inspect;
 
 use crate::files;
-use crate::run::AllocatorArgs;
+use crate::guest::AllocatorArgs;
 
 /// Show what is in a module, without running it
 ///

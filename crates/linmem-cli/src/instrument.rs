@@ -10,7 +10,7 @@ use linmem::instrument::{self, instrument};
 use linmem::symbolize::Symbolizer;
 
 use crate::files;
-use crate::run::AllocatorArgs;
+use crate::guest::AllocatorArgs;
 
 /// Write the instrumented module that `linmem run` would run
 #[derive(clap::Args)]

@@ -1,7 +1,10 @@
 //! The `linmem` program: arguments, files, colours, progress and exit codes. One file per
 //! subcommand; what they do is in the library.
 
+mod call;
 mod files;
+mod guest;
+mod guest_values;
 mod inspect;
 mod instrument;
 mod output;
@@ -25,6 +28,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Call(call::Args),
     Report(report::Args),
     Inspect(inspect::Args),
     Instrument(instrument::Args),
@@ -36,6 +40,7 @@ const FAILED: u8 = 2;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::main(args),
+        Command::Call(args) => call::main(args),
         Command::Report(args) => report::main(args),
         Command::Inspect(args) => inspect::main(args),
         Command::Instrument(args) => instrument::main(args),

@@ -10,14 +10,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use linmem::allocator::Role;
 use linmem::analyze::{self, analyze_stream_with};
 use linmem::replay::Replay;
 use linmem::report::Report;
 use linmem::report::text::{bytes, count};
-use linmem::wasmtime::Run;
 
 use crate::files;
+use crate::guest::GuestArgs;
 use crate::output::{self, Output};
 
 /// Run a WASI program (command or reactor) and report what its memory did
@@ -39,104 +38,20 @@ pub struct Args {
     #[arg(long, value_name = "FILE", help_heading = "Report")]
     trace: Option<PathBuf>,
 
-    /// Grant a directory, and what is in it; GUEST is its name for the program
-    #[arg(long, value_name = "HOST[::GUEST]", help_heading = "Program")]
-    dir: Vec<String>,
-
-    /// Grant an environment variable; without VALUE, linmem's own
-    #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Program")]
-    env: Vec<String>,
-
-    /// Stop the program after this many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Program")]
-    timeout: Option<Duration>,
-
-    /// Cap the memory: every growth past this many pages (of 64 KiB) fails
-    #[arg(long, value_name = "N", help_heading = "Program")]
-    max_pages: Option<u64>,
-
-    /// Let the Nth allocation, counted from 1, return NULL
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Program")]
-    fail_alloc: Option<u64>,
-
-    /// Let functions that WASI does not provide trap only when they are called
-    #[arg(long, help_heading = "Program")]
-    stub_imports: bool,
-
     #[command(flatten)]
-    allocator: AllocatorArgs,
-}
-
-/// Which functions allocate, where the module does not say.
-#[derive(clap::Args)]
-#[command(next_help_heading = "Allocator functions, each by name or index")]
-pub struct AllocatorArgs {
-    /// malloc(size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    malloc: Vec<String>,
-    /// free(pointer)
-    #[arg(long, value_name = "NAME|INDEX")]
-    free: Vec<String>,
-    /// calloc(count, size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    calloc: Vec<String>,
-    /// realloc(pointer, size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    realloc: Vec<String>,
-    /// reallocarray(pointer, count, size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    reallocarray: Vec<String>,
-    /// aligned_alloc(alignment, size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    aligned_alloc: Vec<String>,
-    /// posix_memalign(pointer to result, alignment, size) -> error
-    #[arg(long, value_name = "NAME|INDEX")]
-    posix_memalign: Vec<String>,
-    /// __rust_alloc(size, alignment) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    rust_alloc: Vec<String>,
-    /// __rust_dealloc(pointer, size, alignment)
-    #[arg(long, value_name = "NAME|INDEX")]
-    rust_dealloc: Vec<String>,
-    /// __rust_realloc(pointer, old size, alignment, new size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    rust_realloc: Vec<String>,
-    /// cabi_realloc(pointer, old size, alignment, new size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    cabi_realloc: Vec<String>,
-    /// dealloc(pointer, size)
-    #[arg(long, value_name = "NAME|INDEX")]
-    sized_free: Vec<String>,
-}
-
-impl AllocatorArgs {
-    /// The hints, one for each name or index given.
-    pub fn hints(&self) -> Vec<(Role, String)> {
-        let by_role = [
-            (Role::Malloc, &self.malloc),
-            (Role::Free, &self.free),
-            (Role::Calloc, &self.calloc),
-            (Role::Realloc, &self.realloc),
-            (Role::ReallocArray, &self.reallocarray),
-            (Role::AlignedAlloc, &self.aligned_alloc),
-            (Role::PosixMemalign, &self.posix_memalign),
-            (Role::RustAlloc, &self.rust_alloc),
-            (Role::RustDealloc, &self.rust_dealloc),
-            (Role::RustRealloc, &self.rust_realloc),
-            (Role::CabiRealloc, &self.cabi_realloc),
-            (Role::SizedFree, &self.sized_free),
-        ];
-        let pairs =
-            by_role.into_iter().flat_map(|(role, names)| names.iter().map(move |n| (role, n)));
-        pairs.map(|(role, name)| (role, name.clone())).collect()
-    }
+    guest: GuestArgs,
 }
 
 /// Runs the command.
 pub fn main(args: Args) -> Result<ExitCode> {
     let wasm = files::read(&args.program)?;
     let debug = files::external_debug_info(&args.program, &wasm);
-    let run = prepare(&args, &wasm, debug.as_deref())?;
+    let name = args.program.file_name().unwrap_or_default().to_string_lossy();
+    let run = args
+        .guest
+        .prepare(&wasm, &name, debug.as_deref())
+        .with_context(|| args.program.display().to_string())?;
+    let run = run.inherit_stdio().args(&args.args);
 
     let trace = args.trace.as_deref().map(create).transpose()?;
     let options = analyze::Options { hot_sites: args.output.top, debug_files: vec![debug.clone()] };
@@ -155,50 +70,6 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let trace = args.trace.as_deref().unwrap_or(Path::new(""));
     kept.with_context(|| format!("cannot write {}", trace.display()))?;
     Ok(output::exit_code(&report))
-}
-
-fn prepare<'a>(args: &Args, wasm: &'a [u8], debug: Option<&'a [u8]>) -> Result<Run<'a>> {
-    let name = args.program.file_name().unwrap_or_default().to_string_lossy();
-    let mut run = Run::new(wasm).with_context(|| args.program.display().to_string())?;
-    run = run.name(&name).inherit_stdio().args(&args.args);
-    for grant in &args.dir {
-        let (host, guest) = grant.split_once("::").unwrap_or((grant, grant));
-        run = run.dir(host, guest)?;
-    }
-    for variable in &args.env {
-        run = match variable.split_once('=') {
-            Some((name, value)) => run.env(name, value),
-            None => {
-                let value = std::env::var(variable)
-                    .with_context(|| format!("--env {variable}: cannot pass it on"))?;
-                run.env(variable, &value)
-            }
-        };
-    }
-    for (role, name) in args.allocator.hints() {
-        run = run.allocator_function(role, &name);
-    }
-    if let Some(debug) = debug {
-        run = run.debug_file(debug);
-    }
-    if let Some(pages) = args.max_pages {
-        run = run.max_pages(pages);
-    }
-    if let Some(nth) = args.fail_alloc {
-        run = run.fail_alloc(nth);
-    }
-    if let Some(limit) = args.timeout {
-        run = run.timeout(limit);
-    }
-    if args.stub_imports {
-        run = run.stub_imports();
-    }
-    Ok(run)
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 fn create(path: &Path) -> Result<File> {

@@ -5,6 +5,7 @@
 //! - [`misuse`]: double frees, invalid frees, wrong sizes, overlapping blocks
 //! - [`failures`]: allocations that returned NULL, and whether the program noticed
 //! - [`growth`]: who grew the memory, and whether it came to rest
+//! - [`repeats`]: whether the same call again and again comes to rest
 //! - [`hot_sites`]: where most allocations, bytes and temporary blocks come from
 
 pub mod failures;
@@ -12,6 +13,7 @@ pub mod growth;
 pub mod hot_sites;
 pub mod leaks;
 pub mod misuse;
+pub mod repeats;
 
 use std::io::Read;
 

@@ -18,12 +18,20 @@ pub const UNKNOWN_SIZE: u64 = u64::MAX;
 /// Memory 0 under a name of ours, as a module need not export it. A host hides the name.
 pub const MEMORY_EXPORT: &str = "linmem.memory";
 
+/// A function that executes `memory.size` inside of the module. A host hides the name.
+pub const SIZE_EXPORT: &str = "linmem.memory.size";
+
 /// What the names of exported globals begin with.
 pub const GLOBAL_EXPORT: &str = "linmem.global.";
 
 /// A global that can change, under a name of ours. A host hides the name.
 pub fn global_export(global: u32) -> String {
     format!("{GLOBAL_EXPORT}{global}")
+}
+
+/// Whether an exported name is one of ours.
+pub fn is_ours(name: &str) -> bool {
+    [MEMORY_EXPORT, SIZE_EXPORT].contains(&name) || name.starts_with(GLOBAL_EXPORT)
 }
 
 /// The globals that can hold a pointer or a stack pointer: mutable integers.

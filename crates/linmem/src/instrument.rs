@@ -85,8 +85,7 @@ pub fn instrument(
 }
 
 fn refuse_our_names(module: &Module<'_>) -> Result<()> {
-    let ours = |name: &str| name == event::MEMORY_EXPORT || name.starts_with(event::GLOBAL_EXPORT);
-    match module.exports.iter().find(|export| ours(export.name)) {
+    match module.exports.iter().find(|export| event::is_ours(export.name)) {
         None => Ok(()),
         Some(export) => Err(Error::new(
             ErrorKind::Unsupported,
@@ -112,6 +111,8 @@ pub(crate) struct Layout {
     entries: BTreeMap<u32, u32>,
     /// Index of the function that stands in for `memory.grow`.
     grow: u32,
+    /// Index of the function that tells the host the memory's size.
+    size: u32,
     /// First added type.
     first_type: u32,
     /// Added globals.
@@ -150,6 +151,8 @@ enum Added {
     Entry(u32),
     /// Stands in for `memory.grow`.
     Grow,
+    /// Executes `memory.size`, for the host.
+    Size,
 }
 
 impl Layout {
@@ -169,6 +172,7 @@ impl Layout {
             wrappers: BTreeMap::new(),
             entries: BTreeMap::new(),
             grow: 0,
+            size: 0,
             first_type: module.types.len() as u32,
             globals: AddedGlobals {
                 depth: first_global,
@@ -183,6 +187,7 @@ impl Layout {
             fail_alloc: options.fail_alloc,
         };
         layout.grow = layout.add(Added::Grow);
+        layout.size = layout.add(Added::Size);
         for hooked in &allocator.functions {
             let wrapper = layout.add(Added::Wrapper(hooked.function, hooked.role));
             layout.wrappers.insert(hooked.function, wrapper);
@@ -234,6 +239,10 @@ impl Layout {
         self.first_type + Hook::ALL.len() as u32
     }
 
+    fn size_type(&self) -> u32 {
+        self.grow_type() + 1
+    }
+
     /// For every function of the new module, where it comes from.
     fn origins(&self) -> Vec<Origin> {
         let original = self.first_added - Hook::ALL.len() as u32;
@@ -242,7 +251,7 @@ impl Layout {
         let defined = (self.first_hook..original).map(Origin::Function);
         let added = self.added.iter().map(|added| match *added {
             Added::Wrapper(function, _) => Origin::Wrapper(function),
-            Added::Entry(_) | Added::Grow => Origin::Added,
+            Added::Entry(_) | Added::Grow | Added::Size => Origin::Added,
         });
         imports.chain(hooks).chain(defined).chain(added).collect()
     }
@@ -281,6 +290,7 @@ impl Reencode for Rewriter<'_, '_> {
             types.ty().function(hook.params(self.layout.address).into_iter().map(encoded), []);
         }
         types.ty().function([address], [address]);
+        types.ty().function([], [address]);
         Ok(())
     }
 
@@ -306,6 +316,7 @@ impl Reencode for Rewriter<'_, '_> {
                     self.module.functions[function as usize].type_index
                 }
                 Added::Grow => self.layout.grow_type(),
+                Added::Size => self.layout.size_type(),
             });
         }
         Ok(())
@@ -509,6 +520,7 @@ impl Rewriter<'_, '_> {
         use wasm_encoder::ExportKind;
         self.has_exports = true;
         exports.export(event::MEMORY_EXPORT, ExportKind::Memory, 0);
+        exports.export(event::SIZE_EXPORT, ExportKind::Func, self.layout.size);
         for global in event::exported_globals(self.module) {
             exports.export(&event::global_export(global), ExportKind::Global, global);
         }
@@ -527,6 +539,7 @@ impl Rewriter<'_, '_> {
                 Added::Wrapper(function, role) => (index, format!("{role}: {}", name(function))),
                 Added::Entry(function) => (index, format!("entry: {}", name(function))),
                 Added::Grow => (index, "memory.grow".to_owned()),
+                Added::Size => (index, "memory.size".to_owned()),
             }
         });
         let all: BTreeMap<u32, String> = moved.chain(hooks).chain(added).collect();
@@ -592,6 +605,7 @@ impl Rewriter<'_, '_> {
                 calls::entry(&self.layout, function, params as u32)
             }
             Added::Grow => grow::replacement(&self.layout),
+            Added::Size => grow::size(),
         }
     }
 }

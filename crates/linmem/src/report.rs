@@ -2,6 +2,7 @@
 
 pub mod coverage;
 pub mod json;
+pub mod repeats;
 pub mod stacks;
 pub mod text;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::heap::{Held, Totals};
 
 pub use coverage::{Coverage, HookedFunction, UnseenReport};
+pub use repeats::{AfterCall, Repeats, RepeatsRow, Verdict, Witnesses};
 pub use stacks::{Stack, StackFrame};
 
 /// What a recorded run did with its memory, and what is wrong with it.
@@ -29,6 +31,9 @@ pub struct Report {
     pub truncated: bool,
     /// What is wrong, worst first.
     pub findings: Vec<Finding>,
+    /// What repeated calls of one export did, if that is what was watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
     /// The figures of all instances together.
     pub totals: Totals,
     /// The instances, in the order of their creation.
@@ -117,6 +122,10 @@ pub enum Code {
     WrongAlignment,
     /// The allocator handed out memory that is part of a live block.
     Overlap,
+    /// A call that was repeated failed.
+    CallFailed,
+    /// Memory or live bytes keep growing when a call is repeated.
+    KeepsGrowing,
     /// An allocation failed and memory near NULL was written afterwards.
     NullIgnored,
     /// An allocation failed.
@@ -146,6 +155,8 @@ impl Code {
             Code::WrongSize => "wrong-size",
             Code::WrongAlignment => "wrong-alignment",
             Code::Overlap => "overlap",
+            Code::CallFailed => "call-failed",
+            Code::KeepsGrowing => "keeps-growing",
             Code::NullIgnored => "null-ignored",
             Code::AllocationFailed => "allocation-failed",
             Code::LeakDefinite => "leak-definite",

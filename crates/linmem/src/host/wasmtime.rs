@@ -16,7 +16,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
-pub use engine::Val;
+pub use engine::{FuncType, Val, ValType};
 
 use super::{Recorder, Sink};
 use crate::allocator::{Allocator, Hints, Role};
@@ -24,10 +24,11 @@ use crate::analyze::{self, analyze_replay};
 use crate::call_graph::CallGraph;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, ContextId, Event, Hook, IMPORT_MODULE, UNKNOWN_SIZE};
+use crate::heap::Totals;
 use crate::instrument::{self, Instrumented, OffsetMap, Origin};
 use crate::module::Module;
 use crate::replay::Replay;
-use crate::report::Report;
+use crate::report::{Report, Witnesses};
 use crate::symbolize::Symbolizer;
 use crate::trace::{Frame, Reader, Record, Trace};
 
@@ -462,9 +463,63 @@ impl Session {
         Ok(())
     }
 
+    /// What the heap did so far, in figures.
+    ///
+    /// # Errors
+    ///
+    /// As for [`report`](Session::report).
+    pub fn totals(&mut self) -> Result<Totals> {
+        self.catch_up()?;
+        Ok(self.replay.totals())
+    }
+
     /// Size of memory 0 in pages, as the host sees it.
     pub fn pages(&self) -> u64 {
         self.store.data().memory.map_or(0, |memory| memory.size(&self.store))
+    }
+
+    /// Size of memory 0 in pages, as each of those sees it who can. `None` without a memory, or when
+    /// the instance has ended.
+    pub fn witnesses(&mut self) -> Option<Witnesses> {
+        let memory = self.store.data().memory.filter(|_| self.store.data().ended.is_none())?;
+        let page_bytes = memory.page_size(&self.store);
+        let size = self.export(event::SIZE_EXPORT)?;
+        let mut executed = [Val::I32(0)];
+        size.call(&mut self.store, &[], &mut executed).ok()?;
+        Some(Witnesses {
+            host_view: memory.data_size(&self.store) as u64 / page_bytes,
+            grow_zero: memory.grow(&mut self.store, 0).ok()?,
+            memory_size: integer(&executed[0])?,
+        })
+    }
+
+    /// The type of an exported function.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`] when there is no such function; the message lists those that
+    /// there are.
+    pub fn function_type(&mut self, export: &str) -> Result<FuncType> {
+        match self.export(export) {
+            Some(function) => Ok(function.ty(&self.store)),
+            None => Err(self.no_such_function(export)),
+        }
+    }
+
+    /// The instance, in [`store`](Session::store), for libraries that work on these. `None` when the
+    /// module's start function did not return.
+    pub fn instance(&self) -> Option<Instance> {
+        self.instance
+    }
+
+    /// Whether addresses in memory 0 have 64 bits.
+    pub fn has_64_bit_memory(&self) -> bool {
+        self.store.data().memory.is_some_and(|memory| memory.ty(&self.store).is_64())
+    }
+
+    /// The engine's store. What is called in it is recorded.
+    pub fn store(&mut self) -> impl AsContextMut<Data: Send> {
+        &mut self.store
     }
 
     /// Memory 0, to read and write as any host would.
@@ -499,18 +554,32 @@ impl Session {
         Ok(Outcome { trace: Trace::from_bytes(self.recorded.recording()), exit, stdout, stderr })
     }
 
+    fn no_such_function(&mut self, name: &str) -> Error {
+        let exports = self.instance.map(|instance| {
+            let all: Vec<_> = instance.exports(&mut self.store).collect();
+            let functions = all.into_iter().filter_map(|export| {
+                let name = export.name().to_owned();
+                export.into_func().map(|_| name)
+            });
+            functions.filter(|name| !event::is_ours(name)).collect::<Vec<_>>().join("`, `")
+        });
+        let others = match exports.unwrap_or_default() {
+            none if none.is_empty() => "it exports none".to_owned(),
+            names => format!("it exports `{names}`"),
+        };
+        let message = format!("the module exports no function `{name}`; {others}");
+        Error::new(ErrorKind::InvalidRequest, message)
+    }
+
     fn export(&mut self, name: &str) -> Option<engine::Func> {
         self.instance?.get_func(&mut self.store, name)
     }
 
     /// Calls an export between two records. `None` when the guest ended in it.
     fn call_recorded(&mut self, export: &str, args: &[Val]) -> Result<Option<Vec<Val>>> {
-        let function = self.export(export).ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidRequest,
-                format!("the module exports no function `{export}`"),
-            )
-        })?;
+        let Some(function) = self.export(export) else {
+            return Err(self.no_such_function(export));
+        };
         let ty = function.ty(&self.store);
         let fits = ty.params().len() == args.len()
             && ty

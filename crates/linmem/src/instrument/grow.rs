@@ -28,3 +28,11 @@ pub(super) fn replacement(layout: &Layout) -> Vec<u8> {
     code.local_get(PREVIOUS).end();
     function.into_raw_body()
 }
+
+/// The function that asks inside of the module what the host asks from outside:
+/// `(func (result $pages) memory.size)`.
+pub(super) fn size() -> Vec<u8> {
+    let mut function = Function::new([]);
+    function.instructions().memory_size(0).end();
+    function.into_raw_body()
+}

@@ -1,5 +1,7 @@
 //! The report as text for a terminal: the answer first, then the evidence.
 
+mod repeats;
+
 use std::fmt::Write;
 
 use super::{
@@ -92,6 +94,9 @@ impl Text {
     fn report(&mut self, report: &Report) -> Result {
         self.headline(report)?;
         self.end(report)?;
+        if let Some(repeats) = &report.repeats {
+            write!(self.out, "\n{}", repeats::table(repeats))?;
+        }
         for severity in [Severity::Error, Severity::Warning, Severity::Note] {
             let of_severity: Vec<&Finding> =
                 report.findings.iter().filter(|f| f.severity == severity).collect();
@@ -134,6 +139,9 @@ impl Text {
         };
         let verdict = self.styled(style, &verdict);
         writeln!(self.out, "linmem: {program}: {verdict}")?;
+        if let Some(repeats) = &report.repeats {
+            writeln!(self.out, "{}", repeats::verdict(repeats))?;
+        }
         if report.truncated {
             writeln!(self.out, "The recording stops before the program ended.")?;
         }

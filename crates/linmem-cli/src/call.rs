@@ -1,0 +1,271 @@
+//! `linmem call`: call an export under observation, once or many times.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use linmem::analyze::repeats::{self, RepeatsBuilder};
+use linmem::heap::{Held, Totals};
+use linmem::report::text::escape;
+use linmem::report::{AfterCall, Repeats, Report};
+use linmem::wasmtime::{FuncType, Session, Val};
+
+use crate::files;
+use crate::guest::GuestArgs;
+use crate::guest_values::{self, Passed, SessionStrings, Value};
+use crate::output::{self, Output};
+
+/// Call an export of a reactor or plain module and report what its memory did
+#[derive(clap::Args)]
+#[command(after_help = HELP)]
+pub struct Args {
+    /// The module; it is not changed
+    #[arg(value_name = "MODULE.wasm")]
+    program: PathBuf,
+
+    /// The exported function
+    export: String,
+
+    /// Its arguments: numbers, and text (see below)
+    #[arg(value_name = "ARGS", allow_hyphen_values = true)]
+    args: Vec<String>,
+
+    /// Call it so many times, and say whether memory comes to rest
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    times: u64,
+
+    /// What comes back
+    #[arg(long, value_name = "KIND", default_value = "number")]
+    returns: Returns,
+
+    #[command(flatten)]
+    output: Output,
+
+    /// Keep the recorded calls in this file, for `linmem report`
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    trace: Option<PathBuf>,
+
+    #[command(flatten)]
+    guest: GuestArgs,
+}
+
+const HELP: &str = "\
+Arguments, for the parameters of the export in their order:
+  42 -1 0x10 2.5   a number, if the whole argument is one
+  banana           any other text: a C string in a block of its own, freed after the call
+  'a*131072'       text, repeated: what is before the last * as often as the number behind it says
+  @FILE            the text in a file
+  text:42          the rest, as it is, as a C string: also what looks like a number or a pattern
+  sized:banana     any of these texts, for two parameters: pointer and length, no NUL needed
+
+Exit code: 1 when an error was found, a call failed, or memory or live bytes keep growing; 2 when
+linmem could not do its job.";
+
+/// What an export returns.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Returns {
+    /// Numbers, as they are
+    Number,
+    /// A pointer to a C string that stays the module's
+    String,
+    /// A pointer to a C string that the host frees
+    OwnedString,
+    /// Pointer and length
+    Bytes,
+}
+
+/// Runs the command.
+pub fn main(args: Args) -> Result<ExitCode> {
+    let path = args.program.display().to_string();
+    let wasm = files::read(&args.program)?;
+    let debug = files::external_debug_info(&args.program, &wasm);
+    let name = args.program.file_name().unwrap_or_default().to_string_lossy();
+    let run = args.guest.prepare(&wasm, &name, debug.as_deref()).with_context(|| path.clone())?;
+    let session = run.inherit_stdio().start().with_context(|| path.clone())?;
+    let mut calls = Calls::new(&args, session).with_context(|| path.clone())?;
+    let (report, last) = calls.make().with_context(|| path)?;
+    if !last.is_empty() {
+        anstream::println!("{}", escape(&last));
+    }
+    args.output.write(&report)?;
+    if let Some(path) = &args.trace {
+        files::write(path, calls.session.finish()?.trace.as_bytes())?;
+    }
+    Ok(output::exit_code(&report))
+}
+
+/// The calls that are to be made.
+struct Calls<'a> {
+    export: &'a str,
+    returns: Returns,
+    times: u64,
+    values: Vec<Value>,
+    /// `None` when only numbers go in and come out.
+    strings: Option<SessionStrings>,
+    session: Session,
+}
+
+/// What a call returned.
+#[derive(Default)]
+struct Returned {
+    /// In a cell of the table.
+    short: String,
+    whole: String,
+}
+
+impl<'a> Calls<'a> {
+    fn new(args: &'a Args, mut session: Session) -> Result<Calls<'a>> {
+        let ty = session.function_type(&args.export)?;
+        let values = guest_values::parse(&args.args, &args.export, &ty)?;
+        args.returns.check(&args.export, &ty)?;
+        let only_numbers = matches!(args.returns, Returns::Number)
+            && values.iter().all(|value| matches!(value, Value::Number(_)));
+        let strings = if only_numbers { None } else { Some(SessionStrings::new(&mut session)?) };
+        let (export, returns, times) = (&args.export, args.returns, args.times);
+        Ok(Calls { export, returns, times, values, strings, session })
+    }
+
+    /// Makes them. What the last one returned comes with the report.
+    fn make(&mut self) -> Result<(Report, String)> {
+        let mut totals = self.session.totals()?;
+        let before = self.after(&totals, &totals, Vec::new(), String::new())?;
+        let mut watch = RepeatsBuilder::new(self.export, self.times, before);
+        let mut last = String::new();
+        for _ in 0..self.times {
+            let (texts_at, returned) = match self.one() {
+                Ok(done) => done,
+                Err(reason) => return self.report(watch.fail(format!("{reason:#}")), last),
+            };
+            let now = self.session.totals()?;
+            watch.add(self.after(&totals, &now, texts_at, returned.short)?);
+            (totals, last) = (now, returned.whole);
+        }
+        self.report(watch.finish(), last)
+    }
+
+    /// Makes one: passes the texts, calls, takes what comes back, and frees the texts.
+    fn one(&mut self) -> Result<(Vec<u64>, Returned)> {
+        let mut passed = Vec::new();
+        let called = self.call(&mut passed);
+        let texts_at = passed.iter().map(Passed::pointer).collect();
+        // After a trap they cannot be freed, and the trap is what matters.
+        let freed: Result<()> =
+            passed.into_iter().try_for_each(|text| text.free(&mut self.session));
+        let returned = called?;
+        freed?;
+        Ok((texts_at, returned))
+    }
+
+    fn call(&mut self, passed: &mut Vec<Passed>) -> Result<Returned> {
+        let mut arguments = Vec::new();
+        for value in &self.values {
+            match (value, &self.strings) {
+                (Value::Number(number), _) => arguments.push(*number),
+                (Value::Text(text) | Value::Sized(text), Some(strings)) => {
+                    let text = strings.pass(&mut self.session, text)?;
+                    arguments.extend(text.values(matches!(value, Value::Sized(_))));
+                    passed.push(text);
+                }
+                (_, None) => bail!("the module has no allocator for text"),
+            }
+        }
+        let results = self.session.call(self.export, &arguments)?;
+        self.returned(&results)
+    }
+
+    fn returned(&mut self, results: &[Val]) -> Result<Returned> {
+        let pointers: Vec<u64> = results.iter().filter_map(address).collect();
+        let session = &mut self.session;
+        let text = match (self.returns, &self.strings, pointers.as_slice()) {
+            (Returns::String, Some(strings), &[at]) => strings.read(session, at)?,
+            (Returns::OwnedString, Some(strings), &[at]) => strings.take(session, at)?,
+            (Returns::Bytes, Some(strings), &[at, length]) => {
+                strings.read_sized(session, at, length)?
+            }
+            _ => {
+                let numbers: Vec<String> = results.iter().map(shown_number).collect();
+                let whole = numbers.join(" ");
+                return Ok(Returned { short: whole.clone(), whole });
+            }
+        };
+        let short = format!("{} at {:#x}", shortened(&text), pointers[0]);
+        Ok(Returned { short, whole: text })
+    }
+
+    fn after(
+        &mut self,
+        before: &Totals,
+        now: &Totals,
+        texts_at: Vec<u64>,
+        result: String,
+    ) -> Result<AfterCall> {
+        Ok(AfterCall {
+            pages: self.session.witnesses().unwrap_or_default(),
+            live_bytes: now.at_end.bytes,
+            allocated: Held {
+                blocks: allocations(now) - allocations(before),
+                bytes: now.allocated_bytes - before.allocated_bytes,
+            },
+            freed_blocks: now.frees - before.frees,
+            texts_at,
+            result,
+        })
+    }
+
+    fn report(&mut self, repeats: Repeats, last: String) -> Result<(Report, String)> {
+        let mut report = self.session.report()?;
+        report.findings.splice(0..0, repeats::finding(&repeats));
+        report.repeats = Some(repeats);
+        Ok((report, last))
+    }
+}
+
+impl Returns {
+    /// Refuses what the export cannot return.
+    fn check(self, export: &str, ty: &FuncType) -> Result<()> {
+        let needed = match self {
+            Returns::Number => return Ok(()),
+            Returns::String | Returns::OwnedString => 1,
+            Returns::Bytes => 2,
+        };
+        let results: Vec<String> = ty.results().map(|result| result.to_string()).collect();
+        let integers = results.iter().filter(|result| ["i32", "i64"].contains(&result.as_str()));
+        if results.len() == needed && integers.count() == needed {
+            return Ok(());
+        }
+        let wanted = if needed == 1 { "a pointer" } else { "a pointer and a length" };
+        bail!("`{export}` returns ({}), which is not {wanted}", results.join(", "))
+    }
+}
+
+fn allocations(totals: &Totals) -> u64 {
+    totals.allocations + totals.reallocations
+}
+
+fn address(value: &Val) -> Option<u64> {
+    match value {
+        Val::I32(value) => Some(u64::from(*value as u32)),
+        Val::I64(value) => Some(*value as u64),
+        _ => None,
+    }
+}
+
+fn shown_number(value: &Val) -> String {
+    match value {
+        Val::I32(value) => value.to_string(),
+        Val::I64(value) => value.to_string(),
+        Val::F32(bits) => f32::from_bits(*bits).to_string(),
+        Val::F64(bits) => f64::from_bits(*bits).to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// A text as it fits into a table.
+fn shortened(text: &str) -> String {
+    const CHARACTERS: usize = 24;
+    match text.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("\"{}…\" ({} bytes)", &text[..end], text.len()),
+        None => format!("\"{text}\""),
+    }
+}

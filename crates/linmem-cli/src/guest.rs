@@ -1,0 +1,153 @@
+//! What a module that runs is granted, and what is told about it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use linmem::allocator::Role;
+use linmem::wasmtime::Run;
+
+/// The options of every command that runs a module.
+#[derive(clap::Args)]
+pub struct GuestArgs {
+    /// Grant a directory, and what is in it; GUEST is its name for the program
+    #[arg(long, value_name = "HOST[::GUEST]", help_heading = "Program")]
+    dir: Vec<String>,
+
+    /// Grant an environment variable; without VALUE, linmem's own
+    #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Program")]
+    env: Vec<String>,
+
+    /// Stop the program after this many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Program")]
+    timeout: Option<Duration>,
+
+    /// Cap the memory: every growth past this many pages (of 64 KiB) fails
+    #[arg(long, value_name = "N", help_heading = "Program")]
+    max_pages: Option<u64>,
+
+    /// Let the Nth allocation, counted from 1, return NULL
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Program")]
+    fail_alloc: Option<u64>,
+
+    /// Let functions that WASI does not provide trap only when they are called
+    #[arg(long, help_heading = "Program")]
+    stub_imports: bool,
+
+    #[command(flatten)]
+    allocator: AllocatorArgs,
+}
+
+/// Which functions allocate, where the module does not say.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Allocator functions, each by name or index")]
+pub struct AllocatorArgs {
+    /// malloc(size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    malloc: Vec<String>,
+    /// free(pointer)
+    #[arg(long, value_name = "NAME|INDEX")]
+    free: Vec<String>,
+    /// calloc(count, size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    calloc: Vec<String>,
+    /// realloc(pointer, size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    realloc: Vec<String>,
+    /// reallocarray(pointer, count, size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    reallocarray: Vec<String>,
+    /// aligned_alloc(alignment, size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    aligned_alloc: Vec<String>,
+    /// posix_memalign(pointer to result, alignment, size) -> error
+    #[arg(long, value_name = "NAME|INDEX")]
+    posix_memalign: Vec<String>,
+    /// __rust_alloc(size, alignment) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    rust_alloc: Vec<String>,
+    /// __rust_dealloc(pointer, size, alignment)
+    #[arg(long, value_name = "NAME|INDEX")]
+    rust_dealloc: Vec<String>,
+    /// __rust_realloc(pointer, old size, alignment, new size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    rust_realloc: Vec<String>,
+    /// cabi_realloc(pointer, old size, alignment, new size) -> pointer
+    #[arg(long, value_name = "NAME|INDEX")]
+    cabi_realloc: Vec<String>,
+    /// dealloc(pointer, size)
+    #[arg(long, value_name = "NAME|INDEX")]
+    sized_free: Vec<String>,
+}
+
+impl AllocatorArgs {
+    /// The hints, one for each name or index given.
+    pub fn hints(&self) -> Vec<(Role, String)> {
+        let by_role = [
+            (Role::Malloc, &self.malloc),
+            (Role::Free, &self.free),
+            (Role::Calloc, &self.calloc),
+            (Role::Realloc, &self.realloc),
+            (Role::ReallocArray, &self.reallocarray),
+            (Role::AlignedAlloc, &self.aligned_alloc),
+            (Role::PosixMemalign, &self.posix_memalign),
+            (Role::RustAlloc, &self.rust_alloc),
+            (Role::RustDealloc, &self.rust_dealloc),
+            (Role::RustRealloc, &self.rust_realloc),
+            (Role::CabiRealloc, &self.cabi_realloc),
+            (Role::SizedFree, &self.sized_free),
+        ];
+        let pairs =
+            by_role.into_iter().flat_map(|(role, names)| names.iter().map(move |n| (role, n)));
+        pairs.map(|(role, name)| (role, name.clone())).collect()
+    }
+}
+
+impl GuestArgs {
+    /// A module, with all that it is granted.
+    pub fn prepare<'a>(
+        &self,
+        wasm: &'a [u8],
+        name: &str,
+        debug: Option<&'a [u8]>,
+    ) -> Result<Run<'a>> {
+        let mut run = Run::new(wasm)?.name(name);
+        for grant in &self.dir {
+            let (host, guest) = grant.split_once("::").unwrap_or((grant, grant));
+            run = run.dir(host, guest)?;
+        }
+        for variable in &self.env {
+            run = match variable.split_once('=') {
+                Some((name, value)) => run.env(name, value),
+                None => {
+                    let value = std::env::var(variable)
+                        .with_context(|| format!("--env {variable}: cannot pass it on"))?;
+                    run.env(variable, &value)
+                }
+            };
+        }
+        for (role, name) in self.allocator.hints() {
+            run = run.allocator_function(role, &name);
+        }
+        if let Some(debug) = debug {
+            run = run.debug_file(debug);
+        }
+        if let Some(pages) = self.max_pages {
+            run = run.max_pages(pages);
+        }
+        if let Some(nth) = self.fail_alloc {
+            run = run.fail_alloc(nth);
+        }
+        if let Some(limit) = self.timeout {
+            run = run.timeout(limit);
+        }
+        if self.stub_imports {
+            run = run.stub_imports();
+        }
+        Ok(run)
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}

@@ -1,0 +1,237 @@
+//! The same call again and again: whether memory and live blocks come to rest. What is known after
+//! each call goes in; the rows of a table and a verdict come out.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::report::{AfterCall, Code, Finding, Repeats, RepeatsRow, Severity, Verdict};
+
+/// Calls that a verdict needs, unless nothing ever changed.
+const ENOUGH: u64 = 4;
+
+/// Rows that are kept from the start, and from the end.
+const ROWS: usize = 100;
+
+/// Collects what was seen after each call. Needs the same memory for a million calls as for a
+/// thousand.
+#[derive(Debug)]
+pub struct RepeatsBuilder {
+    repeats: Repeats,
+    /// The calls that are to be made.
+    times: u64,
+    /// The highest so far.
+    highest: Size,
+    /// The highest in the first half.
+    first_half: Size,
+    /// The state when the first half was over.
+    at_half: Size,
+    last: Size,
+    /// The last call that raised the highest.
+    last_rise: u64,
+    late_rows: VecDeque<RepeatsRow>,
+}
+
+/// What must not keep growing.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    pages: u64,
+    live_bytes: u64,
+}
+
+impl Size {
+    fn of(after: &AfterCall) -> Size {
+        Size { pages: after.pages.memory_size, live_bytes: after.live_bytes }
+    }
+
+    fn max(self, other: Size) -> Size {
+        Size {
+            pages: self.pages.max(other.pages),
+            live_bytes: self.live_bytes.max(other.live_bytes),
+        }
+    }
+
+    fn exceeds(self, other: Size) -> bool {
+        self.pages > other.pages || self.live_bytes > other.live_bytes
+    }
+}
+
+impl RepeatsBuilder {
+    /// Before the first of `times` calls.
+    pub fn new(export: &str, times: u64, before: AfterCall) -> RepeatsBuilder {
+        let start = Size::of(&before);
+        RepeatsBuilder {
+            times,
+            highest: start,
+            first_half: start,
+            at_half: start,
+            last: start,
+            last_rise: 0,
+            late_rows: VecDeque::new(),
+            repeats: Repeats {
+                export: export.to_owned(),
+                calls: 0,
+                before,
+                rows: Vec::new(),
+                verdict: Verdict::TooFew,
+                failure: None,
+            },
+        }
+    }
+
+    /// After a call.
+    pub fn add(&mut self, after: AfterCall) {
+        self.repeats.calls += 1;
+        let call = self.repeats.calls;
+        let size = Size::of(&after);
+        if size.exceeds(self.highest) {
+            self.highest = self.highest.max(size);
+            self.last_rise = call;
+        }
+        if call <= self.times / 2 {
+            (self.first_half, self.at_half) = (self.highest, size);
+        }
+        self.last = size;
+        self.add_row(call, after);
+    }
+
+    /// Calls after which all was the same share a row.
+    fn add_row(&mut self, call: u64, after: AfterCall) {
+        let rows = &mut self.repeats.rows;
+        match self.late_rows.back_mut().or(rows.last_mut()) {
+            Some(row) if row.after == after => row.last_call = call,
+            _ => {
+                let row = RepeatsRow { first_call: call, last_call: call, after };
+                if rows.len() < ROWS {
+                    rows.push(row);
+                } else {
+                    self.late_rows.push_back(row);
+                }
+            }
+        }
+        if self.late_rows.len() > ROWS {
+            self.late_rows.pop_front();
+        }
+    }
+
+    /// After the last call.
+    pub fn finish(mut self) -> Repeats {
+        self.repeats.verdict = self.verdict();
+        self.repeats.rows.extend(self.late_rows);
+        self.repeats
+    }
+
+    /// After a call that failed, for the reason given.
+    pub fn fail(mut self, reason: String) -> Repeats {
+        self.repeats.failure = Some(reason);
+        self.repeats.verdict = Verdict::Failing { at_call: self.repeats.calls + 1 };
+        self.repeats.rows.extend(self.late_rows);
+        self.repeats
+    }
+
+    fn verdict(&self) -> Verdict {
+        let calls = self.repeats.calls;
+        if self.last_rise == 0 && calls > 0 {
+            return Verdict::Steady { after_call: 0 };
+        }
+        if calls < ENOUGH {
+            return Verdict::TooFew;
+        }
+        if !self.highest.exceeds(self.first_half) {
+            return Verdict::Steady { after_call: self.last_rise };
+        }
+        let since_half = (calls - calls / 2) as f64;
+        let grown = |last: u64, half: u64| (last as f64 - half as f64).max(0.0) / since_half;
+        Verdict::Growing {
+            live_bytes_per_call: grown(self.last.live_bytes, self.at_half.live_bytes),
+            pages_per_call: grown(self.last.pages, self.at_half.pages),
+        }
+    }
+}
+
+/// That a repeated call keeps growing, or fails, is an error.
+pub fn finding(repeats: &Repeats) -> Option<Finding> {
+    let export = &repeats.export;
+    let (code, message, advice) = match repeats.verdict {
+        Verdict::TooFew | Verdict::Steady { .. } => return None,
+        Verdict::Growing { live_bytes_per_call, pages_per_call } => (
+            Code::KeepsGrowing,
+            format!(
+                "{} calls of {export} keep growing: {live_bytes_per_call:.1} live bytes and \
+                 {pages_per_call:.3} pages more with each",
+                repeats.calls,
+            ),
+            "See which blocks are left, and free them; memory that only the allocator holds on to \
+             comes to rest with more calls (--times).",
+        ),
+        Verdict::Failing { at_call } => (
+            Code::CallFailed,
+            format!(
+                "call {at_call} of {export} failed: {}",
+                repeats.failure.as_deref().unwrap_or_default()
+            ),
+            "See the calls before it, and how large the memory may become.",
+        ),
+    };
+    let numbers = BTreeMap::from([("calls".to_owned(), repeats.calls)]);
+    Some(Finding {
+        code,
+        severity: Severity::Error,
+        instance: 0,
+        message,
+        numbers,
+        stacks: Vec::new(),
+        advice: advice.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Witnesses;
+
+    fn after(pages: u64, live_bytes: u64) -> AfterCall {
+        let pages = Witnesses { host_view: pages, grow_zero: pages, memory_size: pages };
+        AfterCall { pages, live_bytes, ..AfterCall::default() }
+    }
+
+    fn repeats(calls: &[(u64, u64)]) -> Repeats {
+        let mut builder = RepeatsBuilder::new("work", calls.len() as u64, after(2, 0));
+        calls.iter().for_each(|&(pages, live)| builder.add(after(pages, live)));
+        builder.finish()
+    }
+
+    #[test]
+    fn growth_in_the_first_half_is_warming_up() {
+        let verdict = repeats(&[(2, 0), (5, 0), (5, 0), (5, 0)]).verdict;
+        assert_eq!(verdict, Verdict::Steady { after_call: 2 });
+        let verdict = repeats(&[(2, 0), (2, 0)]).verdict;
+        assert_eq!(verdict, Verdict::Steady { after_call: 0 }, "nothing happened");
+        assert_eq!(repeats(&[(3, 0), (3, 0)]).verdict, Verdict::TooFew);
+    }
+
+    #[test]
+    fn what_goes_up_and_down_is_steady() {
+        let waves: Vec<_> = (0..20).map(|call| (4, 100 * (call % 3))).collect();
+        assert_eq!(repeats(&waves).verdict, Verdict::Steady { after_call: 3 });
+    }
+
+    #[test]
+    fn growth_in_the_second_half_is_growth() {
+        let leak: Vec<_> = (1..=16).map(|call| (2 + call / 16, 100 * call)).collect();
+        let repeats = repeats(&leak);
+        let growing = Verdict::Growing { live_bytes_per_call: 100.0, pages_per_call: 0.125 };
+        assert_eq!(repeats.verdict, growing);
+        assert_eq!(finding(&repeats).unwrap().code, Code::KeepsGrowing);
+    }
+
+    #[test]
+    fn rows_are_shared_and_few() {
+        let calls: Vec<_> = (0..10_000).map(|call| (2 + call / 2_500, 0)).collect();
+        let rows = repeats(&calls).rows;
+        let spans: Vec<_> = rows.iter().map(|row| (row.first_call, row.last_call)).collect();
+        assert_eq!(spans, [(1, 2_500), (2_501, 5_000), (5_001, 7_500), (7_501, 10_000)]);
+        let leak: Vec<_> = (1..=10_000).map(|call| (2, call)).collect();
+        let rows = repeats(&leak).rows;
+        assert_eq!(rows.len(), 2 * ROWS);
+        assert_eq!(rows[ROWS].first_call, 10_001 - ROWS as u64);
+    }
+}
