@@ -41,7 +41,7 @@ export class CStrings {
 
   with(text, run) {
     this.#guard.check();
-    let block = this.#scratch.open();
+    let block = this.#scratch.open(text?.length);
     let start = 0;
     let length = -1;
     if (block !== undefined) {
@@ -60,7 +60,7 @@ export class CStrings {
 
   withAll(texts, run) {
     this.#guard.check();
-    const block = this.#scratch.open();
+    const block = this.#scratch.open(0);
     const start = block === undefined ? 0 : block.top;
     const pointers = block === undefined ? undefined : this.#writeAll(texts, block);
     if (pointers !== undefined) return this.#lend(block, start, () => run(...pointers));

@@ -25,9 +25,9 @@ export class Scratch {
     return this.#block;
   }
 
-  /** The kept block, or a new one; undefined when the guest has no room for it or it is switched off. */
-  open() {
-    return this.#block ?? (this.#size > 0 ? this.#allocate() : undefined);
+  /** The kept block, or a new one. Undefined when so many bytes and a NUL can have no room in it, or the guest has none for it. */
+  open(length) {
+    return length < this.#size ? this.#block ?? this.#allocate() : undefined;
   }
 
   /** Ends a use on the way out of an error, which a second one must not hide. */
