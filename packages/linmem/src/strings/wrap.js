@@ -44,10 +44,10 @@ export function wrap(signatures, context) {
 
 function wrapOne(name, signature, context) {
   const run = findFunction(name, context);
-  const arrow = signature.indexOf("->");
-  const types = arrow < 0 ? signature : signature.slice(0, arrow);
-  const checks = types.map((type) => PARAMETERS[type] ?? unknown(type, name, PARAMETERS));
-  const finish = finisher(name, arrow < 0 ? undefined : signature[arrow + 1], context);
+  const arrow = signature.includes("->") ? signature.indexOf("->") : signature.length;
+  const types = signature.slice(0, arrow);
+  const checks = types.map((type) => lookUp(PARAMETERS, type, name));
+  const finish = finisher(name, signature.slice(arrow + 1), context);
   const texts = types.flatMap((type, index) => (type.startsWith("string") ? [index] : []));
 
   return (...values) => {
@@ -71,13 +71,16 @@ function checkArguments(name, types, checks, values) {
 }
 
 // What turns the guest's result into the caller's, a promise of it if the guest returned a promise.
-function finisher(name, type, context) {
-  if (type === undefined) return (value) => (isThenable(value) ? value.then(() => undefined) : undefined);
-  const [, kind, optional, by] = /^(.*?)(\?)?(?: freed by (.*))?$/s.exec(type);
-  const convert = RESULTS[kind] ?? unknown(type, name, RESULTS);
-  const parts = by === undefined ? context : { ...context, free: findFunction(by, context) };
-  const finish = (value) => (optional && address(value) === 0 ? null : convert(value, parts));
+function finisher(name, results, context) {
+  const finish = results.length === 0 ? () => undefined : converter(name, results.join(), context);
   return (value) => (isThenable(value) ? value.then(finish) : finish(value));
+}
+
+function converter(name, type, context) {
+  const [, kind, optional, by] = /^(string|owned string)(\?)?(?: freed by (.+))?$/s.exec(type) ?? [type, type];
+  const convert = lookUp(RESULTS, by === undefined || kind === "owned string" ? kind : type, name);
+  const parts = by === undefined ? context : { ...context, free: findFunction(by, context) };
+  return (value) => (optional && address(value) === 0 ? null : convert(value, parts));
 }
 
 function findFunction(name, { exports }) {
@@ -85,6 +88,7 @@ function findFunction(name, { exports }) {
   throw new MissingExportError(`the module exports no function ${name}: check the spelling, or export it`);
 }
 
-function unknown(type, name, known) {
+function lookUp(known, type, name) {
+  if (Object.hasOwn(known, type)) return known[type];
   throw new ArgumentError(`${name}: there is no type ${JSON.stringify(type)} here; known are ${Object.keys(known).join(", ")}`);
 }
