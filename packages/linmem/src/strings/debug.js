@@ -3,9 +3,8 @@
 
 import { Allocator } from "./allocator.js";
 import { CStrings } from "./cstrings.js";
-import { hex } from "./errors.js";
 import { GuestString } from "./guest-string.js";
-import { address } from "./memory.js";
+import { address, hex } from "./memory.js";
 
 /** Remembers the blocks that are alive: address → { size, allocated }. */
 export class TrackingAllocator extends Allocator {
@@ -52,8 +51,16 @@ class DebugGuestString extends GuestString {
   }
 }
 
-// All instances in debug mode, to tell whose a pointer is.
-const instances = new Set();
+// The allocators of all instances in debug mode, to tell whose a pointer is.
+const allocators = new Set();
+
+function ownerOf(at) {
+  for (const reference of allocators) {
+    const allocator = reference.deref();
+    if (allocator === undefined) allocators.delete(reference);
+    else if (allocator.blocks.has(at)) return allocator;
+  }
+}
 
 export class DebugCStrings extends CStrings {
   static GuestString = DebugGuestString;
@@ -68,7 +75,7 @@ export class DebugCStrings extends CStrings {
     this.#memory = parts.memory;
     this.#blocks = parts.allocator.blocks;
     this.#report = typeof options.debug === "function" ? options.debug : console.warn;
-    instances.add(new WeakRef(this));
+    allocators.add(new WeakRef(parts.allocator));
   }
 
   alloc(text) {
@@ -79,13 +86,11 @@ export class DebugCStrings extends CStrings {
   }
 
   read(pointer, byteLength) {
-    this.#checkOwner(address(pointer));
-    return super.read(pointer, byteLength);
+    return this.#explain(pointer, () => super.read(pointer, byteLength));
   }
 
   take(pointer, byteLength, free) {
-    this.#checkOwner(address(pointer));
-    return super.take(pointer, byteLength, free);
+    return this.#explain(pointer, () => super.take(pointer, byteLength, free));
   }
 
   unfreed() {
@@ -97,26 +102,22 @@ export class DebugCStrings extends CStrings {
     this.#tell("string-dropped", `the string at ${hex(at)} (${block.size} bytes) was dropped without free()`, block.allocated);
   }
 
-  // The same number can be a good pointer here by chance, so this is told and not thrown. Where the
-  // bytes are the same too, nothing can go wrong.
-  #checkOwner(at) {
-    if (this.#blocks.has(at)) return;
-    for (const reference of instances) {
-      const other = reference.deref();
-      if (other === undefined) instances.delete(reference);
-      else if (other !== this && other.#blocks.has(at) && !this.#holdsSame(other, at)) this.#tellForeign(at, other);
+  // A pointer is a number, which may be good in two instances. So whose it is matters only when
+  // there is nothing to read, and is told and not thrown.
+  #explain(pointer, read) {
+    let text = "";
+    try {
+      return (text = read());
+    } finally {
+      if (text === "") this.#tellForeign(address(pointer));
     }
   }
 
-  #holdsSame(other, at) {
-    const bytes = ({ view }, { size }) => String(view.slice(at, at + size));
-    const block = other.#blocks.get(at);
-    return bytes(this.#memory, block) === bytes(other.#memory, block);
-  }
-
-  #tellForeign(at, other) {
-    const { allocated } = other.#blocks.get(at);
-    this.#tell("foreign-pointer", `${hex(at)} is a string of another instance, and no string that was allocated here`, allocated);
+  #tellForeign(at) {
+    const owner = this.#blocks.has(at) ? undefined : ownerOf(at);
+    if (owner === undefined) return;
+    const { allocated } = owner.blocks.get(at);
+    this.#tell("foreign-pointer", `there is no string at ${hex(at)}, but in another instance there is`, allocated);
   }
 
   #tell(code, message, cause) {

@@ -1,6 +1,7 @@
 // Text out of a guest's memory: where it ends, and what its bytes mean.
 
-import { InvalidUtf8Error, UnterminatedError, hex } from "./errors.js";
+import { InvalidUtf8Error, UnterminatedError } from "./errors.js";
+import { hex } from "./memory.js";
 import { guestSearchesFaster, hasNativeBuffer } from "./runtime.js";
 
 // Up to here a loop and one String.fromCharCode beat every native call.

@@ -74,6 +74,3 @@ export class ArgumentError extends CStringError {
   name = "ArgumentError";
   code = "invalid-argument";
 }
-
-/** An address as it stands in messages. */
-export const hex = (address) => `0x${address.toString(16)}`;

@@ -1,7 +1,7 @@
 // A guest's memory as a host may touch it. Every address and length that comes from a guest passes
 // `address` and `check`, and nothing else computes ranges.
 
-import { ArgumentError, OutOfRangeError, hex } from "./errors.js";
+import { ArgumentError, OutOfRangeError } from "./errors.js";
 import { viewOf } from "./runtime.js";
 
 export class GuestMemory {
@@ -78,6 +78,9 @@ export function address(pointer) {
   if (pointer >= 0 && Number.isSafeInteger(pointer)) return pointer;
   throw new ArgumentError(`expected a pointer or a length, got ${describe(pointer)}`);
 }
+
+/** An address as it stands in messages. */
+export const hex = (address) => `0x${address.toString(16)}`;
 
 /** A value as it stands in messages. Texts may be long, and objects may have any toString. */
 export function describe(value) {
