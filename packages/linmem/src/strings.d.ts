@@ -15,7 +15,7 @@ export interface Options {
   scanLimit?: number;
   /**
    * How many bytes of the guest's memory are kept for short strings that are lent, from the first
-   * such string until `release()`. 0 for none. Default 8192.
+   * such string until `release()`. 0 for none. Default 16384.
    */
   scratch?: number;
   /** For a module without an allocator: strings can be read only. Default false. */

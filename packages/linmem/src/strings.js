@@ -19,7 +19,7 @@ const DEFAULTS = {
   onLoneSurrogate: "replace",
   invalid: "replace",
   scanLimit: 64 * 1024 * 1024,
-  scratch: 8192,
+  scratch: 16384,
   readOnly: false,
   debug: false,
 };

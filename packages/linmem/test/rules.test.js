@@ -36,7 +36,7 @@ describe("lending", () => {
   });
 
   test("a batch of nothing but NULL", () => {
-    for (const scratch of [0, 8192]) {
+    for (const scratch of [0, 16384]) {
       const strings = cstrings(bump(), { scratch });
       assert.deepEqual(strings.withAll([null, null], (a, b) => [a, b]), [0, 0]);
       assert.deepEqual(strings.withAll([], (...pointers) => pointers), []);
@@ -45,7 +45,7 @@ describe("lending", () => {
 
   test("a batch that has no room in the kept block", () => {
     const strings = cstrings(bump({ pages: 4 }));
-    const texts = ["x".repeat(5000), "y", "é".repeat(5000), "z"];
+    const texts = ["x".repeat(9000), "y", "é".repeat(9000), "z"];
     assert.deepEqual(strings.withAll(texts, (...pointers) => pointers.map((p) => strings.read(p))), texts);
   });
 
@@ -103,7 +103,7 @@ describe("the kept block", () => {
     const strings = cstrings(guest);
     assert.equal(strings.scratch, undefined);
     strings.with("text", () => {});
-    assert.deepEqual(strings.scratch, { ptr: 1024, byteLength: 8192 });
+    assert.deepEqual(strings.scratch, { ptr: 1024, byteLength: 16384 });
     strings.release();
     strings.release();
     assert.equal(strings.scratch, undefined);
@@ -131,7 +131,7 @@ describe("the kept block", () => {
 
   test("long texts do not make one", () => {
     const strings = cstrings(bump({ pages: 4 }));
-    strings.with("x".repeat(8192), () => assert.equal(strings.scratch, undefined));
+    strings.with("x".repeat(16384), () => assert.equal(strings.scratch, undefined));
   });
 });
 
@@ -231,7 +231,7 @@ describe("errors", () => {
 
   test("nothing is written when the allocator returns NULL", () => {
     const guest = bump({ fails: true });
-    for (const text of ["short", "x".repeat(10000)]) {
+    for (const text of ["short", "x".repeat(20000)]) {
       const strings = cstrings(guest);
       for (const run of [() => strings.with(text, assert.fail), () => strings.alloc(text), () => strings.withAll([text], assert.fail)]) {
         thrown(run, "allocation-failed");

@@ -17,7 +17,7 @@ function counted() {
 const isTrap = (error) => error instanceof WebAssembly.RuntimeError;
 
 test("a trap in a call: no free, and no further call", () => {
-  for (const text of ["short", "x".repeat(10000)]) {
+  for (const text of ["short", "x".repeat(20000)]) {
     const { calls, exports, strings } = counted();
     const kept = strings.alloc("kept");
     calls.count = 0;
@@ -74,7 +74,7 @@ test("an exhausted stack is a trap", () => {
 
 test("an error of the host's is none: the string is freed and the instance goes on", () => {
   const { calls, strings } = counted();
-  assert.throws(() => strings.with("x".repeat(10000), () => JSON.parse("{")), SyntaxError);
+  assert.throws(() => strings.with("x".repeat(20000), () => JSON.parse("{")), SyntaxError);
   assert.equal(calls.count, 2);
   assert.equal(strings.with("text", (pointer) => strings.read(pointer)), "text");
 });

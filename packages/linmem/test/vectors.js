@@ -116,7 +116,7 @@ const ways = [
 
 function passIn({ cstrings, makeMemory, allocator, options, text, bytes, error, pointer, minimumPagesAfter = 0 }) {
   for (const way of ways) {
-    for (const scratch of [0, 8192]) {
+    for (const scratch of [0, 16384]) {
       const guest = bumpAllocator(allocator, makeMemory);
       const strings = cstrings(guest, { ...options, scratch });
       const check = (at, length = bytes.length, none = 0) => {

@@ -28,7 +28,7 @@ export class Decoder {
   end(start) {
     const view = this.#memory.check(start, 1);
     const last = Math.min(start + this.#options.scanLimit + 1, view.length);
-    const near = Math.min(start + 2 * SHORT, last);
+    const near = Math.min(start + SHORT + 1, last);
     for (let at = start; at < near; at++) if (view[at] === 0) return at;
     const end = this.#ask(start, last) ?? search(view, near, last);
     return end < 0 ? this.#unterminated(start, last) : end;
