@@ -55,14 +55,14 @@ export interface CStrings<E extends Exports = Exports, P extends Pointer = numbe
    *
    * @example strings.with("banana", (pointer) => exports.count_as(pointer))
    */
-  with<T>(text: string, run: (pointer: P, byteLength: number) => T): Settled<T>;
+  with<T>(text: string, run: (pointer: P, byteLength: P) => T): Settled<T>;
 
   /**
    * Lends several texts, with one allocation at most. `null` becomes NULL.
    *
    * @example strings.withAll(["a", null], (a, b) => exports.concatenate(a, b))
    */
-  withAll<T>(texts: Iterable<string | null | undefined>, run: (...pointers: P[]) => T): Settled<T>;
+  withAll<T>(texts: readonly (string | null | undefined)[], run: (...pointers: P[]) => T): Settled<T>;
 
   /**
    * Puts a text into the guest's memory until it is freed.
@@ -107,7 +107,7 @@ export interface GuestString<P extends Pointer = number> {
   /** Where it lies. Throws after `free()`. */
   readonly ptr: P;
   /** Its length in bytes, without the NUL. */
-  readonly byteLength: number;
+  readonly byteLength: P;
   /** Gives it back. More than once does nothing. */
   free(): void;
   [Symbol.dispose](): void;

@@ -100,7 +100,7 @@ describe("families", () => {
   test("a sized function is not told a size that is not known", () => {
     const guest = bumpAllocator({ pages: 1 }, makeMemory);
     new Uint8Array(guest.memory.buffer).fill(0x61, 1024);
-    const strings = cstrings({ ...guest, free: (pointer, size) => assert.fail() });
+    const strings = cstrings({ ...guest, free: (_pointer, _size) => assert.fail() });
     thrown(() => strings.take(1024), "unterminated");
   });
 

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { after, before, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import { serve } from "./browser/server.js";
-import { EXAMPLE_OUTPUT, readmeExample } from "./readme.js";
+import { EXAMPLE_LINES, example, installPacked } from "./readme.js";
 
 const executablePath = process.env.CHROMIUM ?? findChromium();
 
@@ -20,10 +21,12 @@ function findChromium() {
 const folder = (relative) => new URL(relative, import.meta.url);
 
 describe("in Chromium", { skip: !executablePath && "no chromium in PATH; name one in the variable CHROMIUM" }, () => {
-  let server, browser, page;
+  let project, server, browser, page;
 
   before(async () => {
-    server = await serve({ src: folder("../src/"), test: folder("./"), testdata: folder("../../../testdata/") });
+    project = installPacked();
+    const installed = pathToFileURL(`${project.directory}/node_modules/linmem/`);
+    server = await serve({ installed, test: folder("./"), testdata: folder("../../../testdata/") });
     const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"];
     browser = await chromium.launch({ executablePath, args });
     page = await browser.newPage();
@@ -33,6 +36,7 @@ describe("in Chromium", { skip: !executablePath && "no chromium in PATH; name on
   after(async () => {
     await browser?.close();
     server?.close();
+    project?.remove();
   });
 
   for (const kind of ["plain", "shared", "resizable"]) {
@@ -56,14 +60,14 @@ describe("in Chromium", { skip: !executablePath && "no chromium in PATH; name on
     for (const [text, read] of pairs) assert.equal(read, text);
   });
 
-  test("the README's example", async () => {
-    const source = readmeExample().replace("linmem/strings", `${server.address}src/strings.js`);
+  test("the README's example, from the packed package", async () => {
     const lines = [];
-    page.on("console", (message) => message.type() === "log" && lines.push(`${message.text()}\n`));
-    await page.evaluate(async (source) => {
-      const load = `const bytes = await (await fetch("${location.origin}/test/guests/libc.wasm")).arrayBuffer();`;
-      await import(URL.createObjectURL(new Blob([source.replace("\n\n", `\n${load}\n`)], { type: "text/javascript" })));
-    }, source);
-    assert.equal(lines.join(""), EXAMPLE_OUTPUT);
+    page.on("console", (message) => message.type() === "log" && lines.push(message.text()));
+    const load = `const bytes = await (await fetch("${server.address}test/guests/libc.wasm")).arrayBuffer();`;
+    await page.evaluate(
+      (source) => import(URL.createObjectURL(new Blob([source], { type: "text/javascript" }))),
+      example(load),
+    );
+    assert.deepEqual(lines, EXAMPLE_LINES);
   });
 });

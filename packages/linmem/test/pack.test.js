@@ -1,29 +1,31 @@
 // The package as users get it: packed, installed into an empty project, and the README's example run.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { EXAMPLE_OUTPUT, readmeExample } from "./readme.js";
+import { EXAMPLE_LINES, example, installPacked } from "./readme.js";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const project = mkdtempSync(join(tmpdir(), "linmem-"));
-after(() => rmSync(project, { recursive: true }));
+const project = installPacked();
+after(project.remove);
 
-const run = (command, ...values) => execFileSync(command, values, { cwd: project, encoding: "utf8" });
+const installed = join(project.directory, "node_modules/linmem");
 
-test("installs from its tarball, and the README's example runs", () => {
-  const [{ filename, files }] = JSON.parse(run("npm", "pack", "--json", "--silent", "--pack-destination", project, root));
-  assert.ok(files.every(({ path }) => /^(src\/|package\.json$|README\.md$|LICENSE-)/.test(path)), files.map(({ path }) => path).join());
-  writeFileSync(join(project, "package.json"), '{ "type": "module" }');
-  run("npm", "install", "--offline", "--no-audit", "--no-fund", "--silent", join(project, filename));
-  copyFileSync(fileURLToPath(new URL("guests/libc.wasm", import.meta.url)), join(project, "guest.wasm"));
-  const load = 'import { readFileSync } from "node:fs";\nconst bytes = readFileSync("guest.wasm");\n';
-  writeFileSync(join(project, "example.js"), load + readmeExample());
-  assert.equal(run("node", "example.js"), EXAMPLE_OUTPUT);
-  const installed = JSON.parse(readFileSync(join(project, "node_modules/linmem/package.json"), "utf8"));
-  assert.equal(installed.dependencies, undefined);
+test("only what users need is packed, and it depends on nothing", () => {
+  assert.deepEqual(project.files.filter((path) => !/^(src\/.*\.(js|d\.ts)|package\.json|README\.md|LICENSE-\w+)$/.test(path)), []);
+  assert.equal(JSON.parse(readFileSync(join(installed, "package.json"), "utf8")).dependencies, undefined);
+});
+
+test("the README's example runs", () => {
+  const guest = fileURLToPath(new URL("guests/libc.wasm", import.meta.url));
+  const load = `import { readFileSync } from "node:fs";\nconst bytes = readFileSync(${JSON.stringify(guest)});`;
+  writeFileSync(join(project.directory, "example.js"), example(load));
+  assert.deepEqual(project.run(process.execPath, "example.js").split("\n"), [...EXAMPLE_LINES, ""]);
+});
+
+test("every export and its types are there", () => {
+  const { exports } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+  const paths = Object.values(exports).flatMap((target) => (typeof target === "string" ? [target] : Object.values(target)));
+  for (const path of paths) assert.ok(readFileSync(join(installed, path)).length > 0);
 });

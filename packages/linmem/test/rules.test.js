@@ -242,7 +242,7 @@ describe("errors", () => {
 
   test("a failed realloc frees the block", () => {
     const guest = bump({ pages: 2, maximum: 2 });
-    thrown(() => cstrings({ ...guest, realloc: (block, size) => 0 }).alloc("é".repeat(1000)), "allocation-failed");
+    thrown(() => cstrings({ ...guest, realloc: (_block, _size) => 0 }).alloc("é".repeat(1000)), "allocation-failed");
     assert.equal(guest.live.size, 0);
     thrown(() => cstrings(guest).alloc("é".repeat(40000)), "allocation-failed");
     assert.equal(guest.live.size, 0);

@@ -87,3 +87,10 @@ test("a guest whose strlen traps is no reason to stop", () => {
   const strings = cstrings({ ...exports, strlen });
   assert.equal(strings.with("x".repeat(100), (pointer) => strings.read(pointer)), "x".repeat(100));
 });
+
+test("a wrapped function without strings whose promise is rejected by a trap", async () => {
+  const { exports } = libcInstance();
+  const strings = cstrings({ ...exports, later: async () => exports.trap(0) });
+  await assert.rejects(strings.wrap({ later: [] }).later(), isTrap);
+  thrown(() => strings.alloc("text"), "poisoned");
+});

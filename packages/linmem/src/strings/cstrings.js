@@ -1,6 +1,5 @@
 // The operations on strings of one instance: lending, allocating, reading, taking.
 
-import { Allocator } from "./allocator.js";
 import { Decoder } from "./decode.js";
 import { Encoder } from "./encode.js";
 import { NullPointerError, OutOfRangeError } from "./errors.js";
@@ -28,7 +27,6 @@ export class CStrings {
   #decoder;
   #scratch;
 
-  /** `guest` has the parts that `cstrings` found. */
   constructor({ exports, memory, guard, allocator }, options) {
     this.#exports = exports;
     this.#memory = memory;
@@ -55,7 +53,7 @@ export class CStrings {
       length = placed.length;
     }
     block.top = start + length + 1;
-    return this.#lend(block, start, run, this.#memory.toGuest(block.address + start), length);
+    return this.#lend(block, start, run, this.#memory.toGuest(block.address + start), this.#memory.toGuest(length));
   }
 
   withAll(texts, run) {
@@ -71,7 +69,8 @@ export class CStrings {
   alloc(text) {
     this.#guard.check();
     const { address, size, length } = this.#encoder.place(text, true);
-    return new this.constructor.GuestString(this.#memory.toGuest(address), length, () => this.#allocator.free(address, size));
+    const free = () => this.#allocator.free(address, size);
+    return new this.constructor.GuestString(this.#memory.toGuest(address), this.#memory.toGuest(length), free);
   }
 
   read(pointer, byteLength) {

@@ -64,7 +64,7 @@ export class Encoder {
   #encodeInto(text, at, room) {
     const target = this.#memory.window(at, room);
     if (!this.#memory.copies) return utf8.encodeInto(text, target);
-    const copy = new Uint8Array(room);
+    const copy = new Uint8Array(Math.min(room, 3 * text.length));
     const result = utf8.encodeInto(text, copy);
     target.set(copy.subarray(0, result.written));
     return result;

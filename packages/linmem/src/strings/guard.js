@@ -35,7 +35,7 @@ export class Guard {
 // By name, because an instance may come from another realm. Exhausting the stack unwinds the
 // guest's frames like a trap, and every engine has its own error for it.
 function isTrap(error) {
-  return error?.name === "RuntimeError" || /call stack|too much recursion/.test(error?.message);
+  return error?.name === "RuntimeError" || /^(Range|Internal)Error .*(call stack|recursion)/.test(`${error?.name} ${error?.message}`);
 }
 
 export const isThenable = (value) => typeof value === "object" && value !== null && typeof value.then === "function";

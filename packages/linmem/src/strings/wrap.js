@@ -52,14 +52,17 @@ function wrapOne(name, signature, context) {
 
   return (...values) => {
     checkArguments(name, types, checks, values);
-    const call = (...pointers) => {
+    if (texts.length === 0) return context.guard.call(() => finish(run(...values)));
+    if (texts.length === 1 && isText(values[texts[0]])) {
+      return context.strings.with(values[texts[0]], (pointer) => {
+        values[texts[0]] = pointer;
+        return finish(run(...values));
+      });
+    }
+    return context.strings.withAll(texts.map((index) => values[index]), (...pointers) => {
       texts.forEach((index, i) => (values[index] = pointers[i]));
       return finish(run(...values));
-    };
-    if (texts.length === 0) return context.guard.call(call);
-    const first = values[texts[0]];
-    if (texts.length === 1 && isText(first)) return context.strings.with(first, (pointer) => call(pointer));
-    return context.strings.withAll(texts.map((index) => values[index]), call);
+    });
   };
 }
 
@@ -73,7 +76,11 @@ function checkArguments(name, types, checks, values) {
 // What turns the guest's result into the caller's, a promise of it if the guest returned a promise.
 function finisher(name, results, context) {
   const finish = results.length === 0 ? () => undefined : converter(name, results.join(), context);
-  return (value) => (isThenable(value) ? value.then(finish) : finish(value));
+  const fail = (error) => {
+    context.guard.note(error);
+    throw error;
+  };
+  return (value) => (isThenable(value) ? value.then(finish, fail) : finish(value));
 }
 
 function converter(name, type, context) {

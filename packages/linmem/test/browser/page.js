@@ -1,6 +1,6 @@
 // Runs in the page: the vectors, in each kind of memory, and what only browsers have.
 
-import { cstrings } from "/src/strings.js";
+import { cstrings } from "linmem/strings";
 import { bumpAllocator, vectors } from "/test/vectors.js";
 
 const kinds = {

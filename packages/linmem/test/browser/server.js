@@ -4,6 +4,9 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname } from "node:path";
 
+const PAGE = `<!doctype html><meta charset=utf-8><title>linmem</title>
+<script type=importmap>{ "imports": { "linmem/strings": "/installed/src/strings.js" } }</script>`;
+
 const TYPES = { ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm", ".html": "text/html" };
 
 /** `folders` maps the first part of a path to a URL of a folder. Answers with the server's address and `close`. */
@@ -16,7 +19,7 @@ export async function serve(folders) {
       "Cross-Origin-Embedder-Policy": "require-corp",
     };
     try {
-      const body = folder === "" ? "<!doctype html><meta charset=utf-8><title>linmem</title>" : await readFile(new URL(path, folders[folder]));
+      const body = folder === "" ? PAGE : await readFile(new URL(path, folders[folder]));
       response.writeHead(200, headers).end(body);
     } catch {
       response.writeHead(404).end();
