@@ -60,6 +60,15 @@ describe("in Chromium", { skip: !executablePath && "no chromium in PATH; name on
     for (const [text, read] of pairs) assert.equal(read, text);
   });
 
+  test("the guest's strlen is asked about long strings only, and not believed blindly", async () => {
+    const answers = await page.evaluate(async () => (await import("/test/browser/page.js")).askStrlen());
+    assert.equal(answers.length, 7);
+    for (const { name, asked, read } of answers) {
+      assert.deepEqual(read, ["text", "é".repeat(500)], name);
+      assert.equal(asked, 1, name);
+    }
+  });
+
   test("the README's example, from the packed package", async () => {
     const lines = [];
     page.on("console", (message) => message.type() === "log" && lines.push(message.text()));

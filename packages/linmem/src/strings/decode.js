@@ -1,7 +1,7 @@
 // Text out of a guest's memory: where it ends, and what its bytes mean.
 
 import { InvalidUtf8Error, UnterminatedError } from "./errors.js";
-import { hex } from "./memory.js";
+import { address, hex } from "./memory.js";
 import { guestSearchesFaster, hasNativeBuffer } from "./runtime.js";
 
 // Up to here a loop and one String.fromCharCode beat every native call.
@@ -30,7 +30,7 @@ export class Decoder {
     const last = Math.min(start + this.#options.scanLimit + 1, view.length);
     const near = Math.min(start + SHORT + 1, last);
     for (let at = start; at < near; at++) if (view[at] === 0) return at;
-    const end = this.#ask(start, last) ?? search(view, near, last);
+    const end = this.#ask(start, last) ?? search(this.#memory.view, near, last);
     return end < 0 ? this.#unterminated(start, last) : end;
   }
 
@@ -49,7 +49,7 @@ export class Decoder {
   #ask(start, last) {
     if (this.#strlen === undefined || this.#guard.trap !== undefined) return undefined;
     try {
-      const end = start + Number(this.#strlen(this.#memory.toGuest(start)));
+      const end = start + address(this.#strlen(this.#memory.toGuest(start)));
       return end < last && this.#memory.view[end] === 0 ? end : undefined;
     } catch {
       return undefined;

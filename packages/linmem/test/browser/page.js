@@ -45,3 +45,19 @@ export function flipKinds() {
     [text, strings.with(text, (pointer) => (guest.memory.toFixedLengthBuffer(), strings.read(pointer)))],
   ]);
 }
+
+/** How often each strlen is asked, and what is read, for a short and a long text. */
+export async function askStrlen() {
+  const { instance } = await WebAssembly.instantiate(await (await fetch("/test/guests/libc.wasm")).arrayBuffer());
+  const { exports } = instance;
+  const trap = () => exports.trap(0);
+  const grow = () => (exports.grow(1), 20);
+  const answers = { true: exports.strlen, short: () => 20, long: () => 1e9, negative: () => -8, none: () => undefined, trap, grow };
+  return Object.entries(answers).map(([name, answer]) => {
+    let asked = 0;
+    const strlen = (pointer) => (asked++, answer(pointer));
+    const strings = cstrings({ ...exports, strlen });
+    const read = ["text", "é".repeat(500)].map((text) => strings.with(text, (pointer) => strings.read(pointer)));
+    return { name, asked, read };
+  });
+}
