@@ -2,6 +2,7 @@
 // instance or its exports. Nothing is kept in the guest between calls.
 
 import { cstrings } from "./strings.js";
+import { isThenable } from "./strings/promise.js";
 
 const writers = new WeakMap();
 const readers = new WeakMap();
@@ -19,7 +20,7 @@ export function readStaticCString(module, address) {
 /** Reads the string whose pointer `create` returns, and frees it. */
 export function receiveCString(module, create) {
   const created = create();
-  if (typeof created?.then === "function") return created.then((pointer) => writer(module).take(pointer));
+  if (isThenable(created)) return created.then((pointer) => writer(module).take(pointer));
   return writer(module).take(created);
 }
 

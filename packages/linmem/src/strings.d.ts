@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" />
+
 /** A pointer, or a size, as the guest's functions take it: a BigInt where the memory is 64-bit. */
 export type Pointer = number | bigint;
 

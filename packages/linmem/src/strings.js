@@ -10,7 +10,7 @@ import { CStrings } from "./strings/cstrings.js";
 import { DebugCStrings, TrackingAllocator } from "./strings/debug.js";
 import { ArgumentError, MissingExportError } from "./strings/errors.js";
 import { Guard } from "./strings/guard.js";
-import { GuestMemory } from "./strings/memory.js";
+import { describe, GuestMemory } from "./strings/memory.js";
 
 export * from "./strings/errors.js";
 
@@ -41,7 +41,10 @@ const ALLOWED = {
 export function cstrings(source, options = {}) {
   const settings = { ...DEFAULTS, ...options };
   for (const name in settings) {
-    if (!ALLOWED[name]?.(settings[name])) throw new ArgumentError(`option ${name} cannot be ${settings[name]}`);
+    if (!ALLOWED[name]?.(settings[name])) throw new ArgumentError(`option ${name} cannot be ${String(settings[name])}`);
+  }
+  if (typeof source !== "object" || source === null) {
+    throw new ArgumentError(`expected an instance, its exports, or { memory, malloc, free }, got ${describe(source)}`);
   }
   const exports = typeof source.exports === "object" ? source.exports : source;
   const memory = new GuestMemory(findMemory(exports));

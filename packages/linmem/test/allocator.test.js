@@ -130,6 +130,11 @@ describe("memory", () => {
     thrown(() => cstrings({ ...functions, a: makeMemory({ initial: 1 }), b: makeMemory({ initial: 1 }) }), "missing-export");
   });
 
+  test("a source that is none", () => {
+    for (const source of [undefined, null, 3, "module"]) thrown(() => cstrings(source), "invalid-argument");
+    thrown(() => cstrings(Promise.resolve()), "missing-export");
+  });
+
   test("is not touched when it is looked at", () => {
     const memory = makeMemory({ initial: 1 });
     const { buffer } = memory;

@@ -4,8 +4,8 @@ import { Decoder } from "./decode.js";
 import { Encoder } from "./encode.js";
 import { NullPointerError, OutOfRangeError } from "./errors.js";
 import { GuestString } from "./guest-string.js";
-import { isThenable } from "./guard.js";
 import { address } from "./memory.js";
+import { isThenable } from "./promise.js";
 import { lentBlock, Scratch } from "./scratch.js";
 import { wrap } from "./wrap.js";
 
@@ -173,7 +173,7 @@ export class CStrings {
   #end(start, byteLength) {
     const length = byteLength === undefined ? undefined : address(byteLength);
     if (start === 0 && length !== 0) {
-      throw new NullPointerError('the pointer is NULL: check it first, or say "string?" where there may be no string');
+      throw new NullPointerError('the pointer is NULL, so there is no string: check it first, or in wrap use the type "string?"');
     }
     if (length === undefined) return this.#decoder.end(start);
     this.#memory.check(start, length);

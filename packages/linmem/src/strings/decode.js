@@ -58,9 +58,9 @@ export class Decoder {
 
   #unterminated(start, last) {
     const scanned = last - start;
-    const why = scanned > this.#options.scanLimit ? "which is the scan limit (option scanLimit)" : "which is the end of memory";
+    const why = scanned > this.#options.scanLimit ? "the scan limit (option scanLimit)" : "the end of memory";
     throw new UnterminatedError(
-      `no NUL ends the string at ${hex(start)}: looked at ${scanned} bytes, ${why}. Check the pointer, or read with a length`,
+      `no NUL ends the string at ${hex(start)}: looked at ${scanned} bytes, up to ${why}. Check the pointer, or read with a length`,
       { address: start, scanned },
     );
   }

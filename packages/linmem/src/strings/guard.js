@@ -37,5 +37,3 @@ export class Guard {
 function isTrap(error) {
   return error?.name === "RuntimeError" || /^(Range|Internal)Error .*(call stack|recursion)/.test(`${error?.name} ${error?.message}`);
 }
-
-export const isThenable = (value) => typeof value === "object" && value !== null && typeof value.then === "function";

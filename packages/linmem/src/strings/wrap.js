@@ -1,8 +1,8 @@
 // Exports as functions on strings: a signature says what each argument and the result mean.
 
 import { ArgumentError, MissingExportError } from "./errors.js";
-import { isThenable } from "./guard.js";
 import { address, describe } from "./memory.js";
+import { isThenable } from "./promise.js";
 
 const isInteger = (low, high) => (value) => Number.isInteger(value) && value >= low && value <= high;
 const isWide = (low, high) => (value) => typeof value === "bigint" && value >= low && value <= high;
