@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { cstrings } from "linmem/strings";
-import { instantiate, makeMemory, thrown } from "./support.js";
+import { instantiate, libcInstance, makeMemory, thrown } from "./support.js";
 import { bumpAllocator } from "./vectors.js";
 
 // A bump allocator in WebAssembly whose functions have other names and take sizes. It reports
@@ -102,6 +102,28 @@ describe("families", () => {
     new Uint8Array(guest.memory.buffer).fill(0x61, 1024);
     const strings = cstrings({ ...guest, free: (_pointer, _size) => assert.fail() });
     thrown(() => strings.take(1024), "unterminated");
+  });
+
+  test("what was never allocated is not given back", () => {
+    const memory = makeMemory({ initial: 1 });
+    const sizedStrings = cstrings({ memory, malloc: assert.fail, free: (_pointer, _size) => assert.fail() });
+    assert.equal(sizedStrings.take(0, 0), "");
+    assert.equal(sizedStrings.take(1, 0), "");
+    const freed = [];
+    const strings = cstrings({ memory, malloc: assert.fail, free: (pointer) => freed.push(pointer) });
+    assert.equal(strings.take(0, 0), "");
+    assert.equal(strings.take(8, 0), "");
+    assert.deepEqual(freed, [8]);
+  });
+
+  test("a realloc of any number of parameters is called as C's", () => {
+    const { exports } = libcInstance();
+    const realloc = (...values) => {
+      assert.equal(values.length, 4);
+      assert.deepEqual(values.slice(2), [undefined, undefined]);
+      return exports.realloc(...values);
+    };
+    passEveryWay(cstrings({ ...exports, realloc }));
   });
 
   test("none: the error lists the names", () => {

@@ -69,9 +69,12 @@ export class Allocator {
     }
   }
 
-  /** Gives a block back, to another function than `free` if the guest wants that. After a trap it stays. */
+  /**
+   * Gives a block back, to another function than `free` if the guest wants that. After a trap it
+   * stays. NULL is no block, and for no bytes a sized allocator has none: Rust's pointer dangles.
+   */
   free(block, size, free = this.#functions.free) {
-    if (this.#guard.trap !== undefined) return;
+    if (this.#guard.trap !== undefined || block === 0 || (size === 0 && free.length > 1)) return;
     this.#guard.call(free, this.#memory.toGuest(block), this.#memory.toGuest(size), this.#alignment);
   }
 
@@ -90,9 +93,9 @@ export class Allocator {
   #resize(realloc, block, oldSize, size) {
     const memory = this.#memory;
     const [pointer, wanted] = [memory.toGuest(block), memory.toGuest(size)];
-    return realloc.length === 2
-      ? this.#guard.call(realloc, pointer, wanted)
-      : this.#guard.call(realloc, pointer, memory.toGuest(oldSize), wanted, this.#alignment);
+    return realloc.length > 2
+      ? this.#guard.call(realloc, pointer, memory.toGuest(oldSize), wanted, this.#alignment)
+      : this.#guard.call(realloc, pointer, wanted);
   }
 
   #move(block, oldSize, size) {
