@@ -1,0 +1,153 @@
+// Text out of a guest's memory: where it ends, and what its bytes mean.
+
+import { InvalidUtf8Error, UnterminatedError } from "./errors.js";
+import { address, hex } from "./memory.js";
+import { guestSearchesFaster, hasNativeBuffer } from "./runtime.js";
+
+// Up to here a loop and one String.fromCharCode beat every native call.
+const SHORT = 16;
+
+// Buffer's search counts in signed 32-bit numbers.
+const FAR = 0x7fffffff;
+
+export class Decoder {
+  #memory;
+  #guard;
+  #options;
+  #strlen;
+
+  /** `strlen` is the guest's, or undefined. */
+  constructor(memory, guard, options, strlen) {
+    this.#memory = memory;
+    this.#guard = guard;
+    this.#options = options;
+    this.#strlen = guestSearchesFaster ? strlen : undefined;
+  }
+
+  /** The address of the NUL that ends the string at `start`. */
+  end(start) {
+    const view = this.#memory.check(start, 1);
+    const last = Math.min(start + this.#options.scanLimit + 1, view.length);
+    const near = Math.min(start + SHORT + 1, last);
+    for (let at = start; at < near; at++) if (view[at] === 0) return at;
+    const end = this.#ask(start, last) ?? search(this.#memory.view, near, last);
+    return end < 0 ? this.#unterminated(start, last) : end;
+  }
+
+  /** The text between two addresses, which must have been checked. */
+  text(start, end) {
+    const { view } = this.#memory;
+    const short = end - start <= SHORT ? shortAscii(view, start, end) : undefined;
+    if (short !== undefined) return short;
+    const text = decode(view, start, end, this.#memory.copies);
+    if (this.#options.invalid === "fatal" && text.includes("\ufffd")) rejectInvalid(view, start, end);
+    return text;
+  }
+
+  // What the guest says is checked. Where it traps, because there is no NUL and its strlen ran off
+  // the end of memory, it leaves nothing behind, and the search from here tells what is wrong.
+  #ask(start, last) {
+    if (this.#strlen === undefined || this.#guard.trap !== undefined) return undefined;
+    try {
+      const end = start + address(this.#strlen(this.#memory.toGuest(start)));
+      return end < last && this.#memory.view[end] === 0 ? end : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #unterminated(start, last) {
+    const scanned = last - start;
+    const why = scanned > this.#options.scanLimit ? "the scan limit (option scanLimit)" : "the end of memory";
+    throw new UnterminatedError(
+      `no NUL ends the string at ${hex(start)}: looked at ${scanned} bytes, up to ${why}. Check the pointer, or read with a length`,
+      { address: start, scanned },
+    );
+  }
+}
+
+// The first NUL between two addresses, or -1. The search must not run to the end of memory.
+function search(view, from, end) {
+  const part = end < view.length ? view.subarray(0, end) : view;
+  return end > FAR ? Uint8Array.prototype.indexOf.call(part, 0, from) : part.indexOf(0, from);
+}
+
+// Undefined when a byte isn't ASCII. One call with all characters: each `+=` would make a string.
+function shortAscii(view, start, end) {
+  let bits = 0;
+  for (let at = start; at < end; at++) bits |= view[at];
+  return bits < 128 ? fromBytes(view, start, end - start) : undefined;
+}
+
+function decode(view, start, end, copies) {
+  if (copies) {
+    const copy = Uint8Array.prototype.slice.call(view, start, end);
+    return decode(copy, 0, copy.length, false);
+  }
+  return hasNativeBuffer ? view.utf8Slice(start, end) : decodeStandard(view.subarray(start, end));
+}
+
+let decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+let decoded = 0;
+
+// Safari up to 18 fails once a decoder has seen 2 GiB.
+function decodeStandard(bytes) {
+  decoded += bytes.length;
+  if (decoded > FAR) {
+    decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    decoded = bytes.length;
+  }
+  return decoder.decode(bytes);
+}
+
+// A U+FFFD may stand in the bytes themselves. Only who has seen one pays for this.
+function rejectInvalid(view, start, end) {
+  for (let at = start; at < end; ) {
+    const length = sequenceLength(view, at, end);
+    if (length === 0) {
+      const offset = at - start;
+      throw new InvalidUtf8Error(
+        `the string at ${hex(start)} is not UTF-8 at byte ${offset} (${hex(view[at])}): use invalid: "replace", or correct the guest`,
+        { address: start, offset },
+      );
+    }
+    at += length;
+  }
+}
+
+// How many bytes the well-formed sequence at `at` has, or 0 (Unicode, Table 3-7).
+function sequenceLength(view, at, end) {
+  const first = view[at];
+  if (first < 0x80) return 1;
+  const length = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  if (at + length > end) return 0;
+  const low = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const high = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  if (view[at + 1] < low || view[at + 1] > high) return 0;
+  for (let i = 2; i < length; i++) if (view[at + i] >> 6 !== 2) return 0;
+  return length;
+}
+
+// String.fromCharCode of a fixed number of arguments, which engines compile without an array.
+function fromBytes(v, i, length) {
+  const { fromCharCode: f } = String;
+  switch (length) {
+    case 0: return "";
+    case 1: return f(v[i]);
+    case 2: return f(v[i], v[i + 1]);
+    case 3: return f(v[i], v[i + 1], v[i + 2]);
+    case 4: return f(v[i], v[i + 1], v[i + 2], v[i + 3]);
+    case 5: return f(v[i], v[i + 1], v[i + 2], v[i + 3], v[i + 4]);
+    case 6: return f(v[i], v[i + 1], v[i + 2], v[i + 3], v[i + 4], v[i + 5]);
+    case 7: return f(v[i], v[i + 1], v[i + 2], v[i + 3], v[i + 4], v[i + 5], v[i + 6]);
+    case 8: return f(v[i], v[i + 1], v[i + 2], v[i + 3], v[i + 4], v[i + 5], v[i + 6], v[i + 7]);
+    case 9: return f(v[i], v[i + 1], v[i + 2], v[i + 3], v[i + 4], v[i + 5], v[i + 6], v[i + 7], v[i + 8]);
+    case 10: return f(v[i], v[i + 1], v[i + 2], v[i + 3], v[i + 4], v[i + 5], v[i + 6], v[i + 7], v[i + 8], v[i + 9]);
+    case 11: return f(v[i], v[i + 1], v[i + 2], v[i + 3], v[i + 4], v[i + 5], v[i + 6], v[i + 7], v[i + 8], v[i + 9], v[i + 10]);
+    case 12: return f(v[i], v[i + 1], v[i + 2], v[i + 3], v[i + 4], v[i + 5], v[i + 6], v[i + 7], v[i + 8], v[i + 9], v[i + 10], v[i + 11]);
+    case 13: return f(v[i], v[i + 1], v[i + 2], v[i + 3], v[i + 4], v[i + 5], v[i + 6], v[i + 7], v[i + 8], v[i + 9], v[i + 10], v[i + 11], v[i + 12]);
+    case 14: return f(v[i], v[i + 1], v[i + 2], v[i + 3], v[i + 4], v[i + 5], v[i + 6], v[i + 7], v[i + 8], v[i + 9], v[i + 10], v[i + 11], v[i + 12], v[i + 13]);
+    case 15: return f(v[i], v[i + 1], v[i + 2], v[i + 3], v[i + 4], v[i + 5], v[i + 6], v[i + 7], v[i + 8], v[i + 9], v[i + 10], v[i + 11], v[i + 12], v[i + 13], v[i + 14]);
+    case 16: return f(v[i], v[i + 1], v[i + 2], v[i + 3], v[i + 4], v[i + 5], v[i + 6], v[i + 7], v[i + 8], v[i + 9], v[i + 10], v[i + 11], v[i + 12], v[i + 13], v[i + 14], v[i + 15]);
+  }
+}

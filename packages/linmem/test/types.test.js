@@ -1,0 +1,24 @@
+// The declarations: types/*.ts say what must compile and what must not.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import * as library from "linmem/strings";
+import { readFileSync } from "node:fs";
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+
+test("tsc --strict agrees", () => {
+  try {
+    execFileSync(process.execPath, [path("../node_modules/typescript/bin/tsc"), "-p", path("types")], { encoding: "utf8" });
+  } catch (error) {
+    assert.fail(error.stdout);
+  }
+});
+
+test("what is declared is exported, and the other way round", () => {
+  const declarations = readFileSync(path("../src/strings.d.ts"), "utf8");
+  const declared = [...declarations.matchAll(/^export (?:class|function) (\w+)/gm)].map(([, name]) => name);
+  assert.deepEqual([...new Set(declared)].sort(), Object.keys(library).sort());
+});
