@@ -28,7 +28,7 @@ pub struct Args {
     export: String,
 
     /// Its arguments: numbers, and text (see below)
-    #[arg(value_name = "ARGS", allow_hyphen_values = true)]
+    #[arg(value_name = "ARGS", allow_negative_numbers = true)]
     args: Vec<String>,
 
     /// Call it so many times, and say whether memory comes to rest

@@ -33,7 +33,7 @@ pub fn parse(args: &[String], export: &str, ty: &FuncType) -> Result<Vec<Value>>
     };
     for arg in args {
         let param = params.next().with_context(wrong_number)?;
-        let value = match number(arg, &param) {
+        let value = match number(arg, &param)? {
             Some(number) => Value::Number(number),
             None => text_value(arg).with_context(|| format!("argument `{arg}`"))?,
         };
@@ -51,33 +51,31 @@ pub fn parse(args: &[String], export: &str, ty: &FuncType) -> Result<Vec<Value>>
     Ok(values)
 }
 
-/// A number of the parameter's type, if the whole argument is one.
-fn number(arg: &str, ty: &ValType) -> Option<Val> {
-    Some(match ty {
-        ValType::I32 => {
-            let number = integer(arg)?;
-            // Unsigned ones too, which C programs and pointers have.
-            let fits = i128::from(i32::MIN) <= number && number <= i128::from(u32::MAX);
-            Val::I32(fits.then_some(number as i32)?)
+/// A number of the parameter's type, if the whole argument is a number.
+fn number(arg: &str, ty: &ValType) -> Result<Option<Val>> {
+    // Unsigned ones too, which C programs and pointers have.
+    let whole = |least: i64, most: u64| match integer(arg) {
+        Some(number) if i128::from(least) <= number && number <= i128::from(most) => {
+            Ok(Some(number))
         }
-        ValType::I64 => {
-            let number = integer(arg)?;
-            let fits = i128::from(i64::MIN) <= number && number <= i128::from(u64::MAX);
-            Val::I64(fits.then_some(number as i64)?)
-        }
-        ValType::F32 => Val::F32(arg.parse::<f32>().ok()?.to_bits()),
-        ValType::F64 => Val::F64(arg.parse::<f64>().ok()?.to_bits()),
-        _ => return None,
+        Some(_) => bail!("{arg} does not fit into {ty}; text:{arg} would be text"),
+        None => Ok(None),
+    };
+    Ok(match ty {
+        ValType::I32 => whole(i32::MIN.into(), u32::MAX.into())?.map(|n| Val::I32(n as i32)),
+        ValType::I64 => whole(i64::MIN, u64::MAX)?.map(|n| Val::I64(n as i64)),
+        ValType::F32 => arg.parse::<f32>().ok().map(|n| Val::F32(n.to_bits())),
+        ValType::F64 => arg.parse::<f64>().ok().map(|n| Val::F64(n.to_bits())),
+        _ => None,
     })
 }
 
+/// A whole number, decimal or hexadecimal; one that no type holds is as large as can be.
 fn integer(arg: &str) -> Option<i128> {
     let (sign, digits) = arg.strip_prefix('-').map_or((1, arg), |digits| (-1, digits));
-    let magnitude = match digits.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16).ok()?,
-        None => digits.parse::<u64>().ok()?,
-    };
-    Some(sign * i128::from(magnitude))
+    let (digits, radix) = digits.strip_prefix("0x").map_or((digits, 10), |hex| (hex, 16));
+    let is_number = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
+    is_number.then(|| sign * i128::from_str_radix(digits, radix).unwrap_or(i128::MAX))
 }
 
 fn expect_integer(param: &ValType, arg: &str) -> Result<()> {

@@ -80,14 +80,17 @@ fn every_field_of_a_report_is_described() {
     let scene = Scene::new();
     let mut names = BTreeSet::new();
     for line in [
-        "examples/leaks.wasm",
-        "examples/double_free.wasm",
-        "--max-pages 4 examples/null_ignored.wasm",
-        "examples/steady_growth.wasm",
-        "$TMP/trap.wasm",
-        "$TMP/unnamed.wasm",
+        "run examples/leaks.wasm",
+        "run examples/double_free.wasm",
+        "run --max-pages 4 examples/null_ignored.wasm",
+        "run examples/steady_growth.wasm",
+        "run $TMP/trap.wasm",
+        "run $TMP/unnamed.wasm",
+        "call examples/strings.wasm count_as a*131072 --times 4",
+        "call examples/strings.wasm upper a --returns string --times 4",
+        "call $TMP/values.wasm fail_at 3 --times 4",
     ] {
-        scene.run(&format!("linmem run -q --json $TMP/x.json {line}"));
+        scene.run(&format!("linmem {line} -q --json $TMP/x.json"));
         let json = fs::read(scene.path("x.json")).unwrap();
         collect_names(&serde_json::from_slice(&json).unwrap(), &mut names);
     }

@@ -129,7 +129,7 @@ impl RepeatsBuilder {
 
     fn verdict(&self) -> Verdict {
         let calls = self.repeats.calls;
-        if self.last_rise == 0 && calls > 0 {
+        if self.last_rise == 0 && calls > 1 {
             return Verdict::Steady { after_call: 0 };
         }
         if calls < ENOUGH {
@@ -155,9 +155,9 @@ pub fn finding(repeats: &Repeats) -> Option<Finding> {
         Verdict::Growing { live_bytes_per_call, pages_per_call } => (
             Code::KeepsGrowing,
             format!(
-                "{} calls of {export} keep growing: {live_bytes_per_call:.1} live bytes and \
-                 {pages_per_call:.3} pages more with each",
+                "{} calls of {export}, and still growing: {} with each",
                 repeats.calls,
+                growth(live_bytes_per_call, pages_per_call),
             ),
             "See which blocks are left, and free them; memory that only the allocator holds on to \
              comes to rest with more calls (--times).",
@@ -181,6 +181,21 @@ pub fn finding(repeats: &Repeats) -> Option<Finding> {
         stacks: Vec::new(),
         advice: advice.to_owned(),
     })
+}
+
+/// The parts that grow, as in `7 live bytes and 0.125 pages`.
+fn growth(live_bytes: f64, pages: f64) -> String {
+    let parts = [(live_bytes, "live bytes"), (pages, "pages")];
+    let growing = parts.iter().filter(|(number, _)| *number > 0.0);
+    // Up to three digits behind the point, and none that say nothing.
+    let rounded = |number: f64| (number * 1000.0).round() / 1000.0;
+    let parts: Vec<String> =
+        growing.map(|(number, unit)| format!("{} {unit}", rounded(*number))).collect();
+    if parts.is_empty() {
+        "more at times".to_owned()
+    } else {
+        format!("{} more", parts.join(" and "))
+    }
 }
 
 #[cfg(test)]
@@ -220,7 +235,11 @@ mod tests {
         let repeats = repeats(&leak);
         let growing = Verdict::Growing { live_bytes_per_call: 100.0, pages_per_call: 0.125 };
         assert_eq!(repeats.verdict, growing);
-        assert_eq!(finding(&repeats).unwrap().code, Code::KeepsGrowing);
+        let finding = finding(&repeats).unwrap();
+        assert_eq!(finding.code, Code::KeepsGrowing);
+        let message =
+            "16 calls of work, and still growing: 100 live bytes and 0.125 pages more with each";
+        assert_eq!(finding.message, message);
     }
 
     #[test]

@@ -89,7 +89,7 @@ fn an_allocator_function_gets_a_wrapper_that_counts_the_outermost_call() {
     assert_data_eq!(
         function(&text, r#"$"malloc: malloc""#),
         str![[r#"
-  (func $"malloc: malloc" (;11;) (type 1) (param i32) (result i32)
+  (func $"malloc: malloc" (;12;) (type 1) (param i32) (result i32)
     (local i64 i32)
     global.get 0
     if ;; label = @1
@@ -128,7 +128,7 @@ fn a_deallocation_is_reported_before_it_happens() {
     assert_data_eq!(
         function(&text, r#"$"free: free""#),
         str![[r#"
-  (func $"free: free" (;12;) (type 0) (param i32)
+  (func $"free: free" (;13;) (type 0) (param i32)
     (local i64 i32)
     global.get 0
     if ;; label = @1
@@ -165,7 +165,7 @@ fn the_chosen_allocation_fails() {
     assert_data_eq!(
         function(&text, r#"$"malloc: malloc""#),
         str![[r#"
-  (func $"malloc: malloc" (;11;) (type 1) (param i32) (result i32)
+  (func $"malloc: malloc" (;12;) (type 1) (param i32) (result i32)
     (local i64 i32)
     global.get 0
     if ;; label = @1
@@ -263,7 +263,7 @@ fn the_host_enters_through_a_function_that_resets_what_a_trap_left_behind() {
     assert_data_eq!(
         function(&text, r#"$"entry: work""#),
         str![[r#"
-  (func $"entry: work" (;15;) (type 3)
+  (func $"entry: work" (;16;) (type 3)
     i32.const 0
     global.set 0
     i64.const -5090238771144687616
@@ -358,6 +358,7 @@ fn everything_else_of_the_module_stays() {
   (type (;7;) (func (param i32)))
   (type (;8;) (func (param i32 i32 i32 i32 i32)))
   (type (;9;) (func (param i32) (result i32)))
+  (type (;10;) (func (result i32)))
   (import "env" "log" (func $log (;0;) (type 0)))
   (import "linmem" "allocated" (func $linmem.allocated (;1;) (type 4)))
   (import "linmem" "freed" (func $linmem.freed (;2;) (type 5)))
@@ -374,6 +375,7 @@ fn everything_else_of_the_module_stays() {
   (export "free" (func $"entry: free"))
   (export "work" (func $"entry: work"))
   (export "linmem.memory" (memory 0))
+  (export "linmem.memory.size" (func $memory.size))
 "#]]
     );
 }
