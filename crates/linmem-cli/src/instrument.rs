@@ -23,6 +23,10 @@ pub struct Args {
     #[arg(long, short, value_name = "OUT.wasm")]
     output: PathBuf,
 
+    /// Also write what a recorder has to know (docs/trace-format.md), as JSON
+    #[arg(long, value_name = "FILE")]
+    map: Option<PathBuf>,
+
     #[command(flatten)]
     allocator: AllocatorArgs,
 }
@@ -39,6 +43,10 @@ pub fn main(args: Args) -> Result<ExitCode> {
         .with_context(name)?;
     let instrumented = instrument(&module, &graph, &allocator, &instrument::Options::default())
         .with_context(name)?;
+    if let Some(path) = &args.map {
+        let map = instrumented.recorder_map(&module, &allocator).with_context(name)?;
+        files::write(path, &map)?;
+    }
     files::write(&args.output, &instrumented.wasm)?;
     Ok(ExitCode::SUCCESS)
 }

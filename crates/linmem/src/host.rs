@@ -25,7 +25,12 @@ const MAX_BACKTRACES: usize = 1 << 14;
 
 /// Addresses that are watched for writes through NULL. Compilers leave at least this much free
 /// below the first data segment.
-const LOW_MEMORY_BYTES: usize = 1024;
+const LOW_MEMORY_BYTES: u64 = 1024;
+
+/// How many bytes from address 0 on are watched.
+pub(crate) fn low_memory_bytes(module: &Module<'_>) -> u64 {
+    module.first_data_address().map_or(LOW_MEMORY_BYTES, |address| address.min(LOW_MEMORY_BYTES))
+}
 
 /// Where a recording goes.
 pub type Sink = Box<dyn Write + Send>;
@@ -107,8 +112,7 @@ impl Recorder {
 
     /// Remembers the memory below the first data segment, as it is before the program runs.
     pub fn watch_low_memory(&mut self, module: &Module<'_>, memory: &[u8]) {
-        let end = module.first_data_address().map_or(LOW_MEMORY_BYTES as u64, |a| a.min(1024));
-        let end = memory.len().min(end as usize);
+        let end = memory.len().min(low_memory_bytes(module) as usize);
         self.low_memory = memory[..end].to_vec();
     }
 

@@ -14,6 +14,7 @@ pub mod grow;
 pub mod heap;
 
 mod offset_map;
+mod recorder_map;
 
 use std::collections::{BTreeMap, BTreeSet};
 

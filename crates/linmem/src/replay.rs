@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::ContextId;
 use crate::heap::{Heap, LowMemory, Totals};
 use crate::module::PAGE_BYTES;
-use crate::trace::{Frame, Record};
+use crate::trace::{Frame, HostRecord, Record, SizeReadBy};
 
 /// What a trace says, all in all.
 #[derive(Debug, Default)]
@@ -29,8 +29,69 @@ pub struct Replay {
     pub events: u64,
     /// Time of the last clock record, in microseconds since the start.
     pub micros: u64,
+    /// What the host did.
+    pub host: HostLog,
     selected: usize,
 }
+
+/// What the host did with instances and memories.
+#[derive(Debug, Default)]
+pub struct HostLog {
+    /// When the program asked for sizes, in order; the first ones of very many.
+    pub size_reads: Vec<SizeRead>,
+    /// How often it did in all.
+    pub size_reads_in_all: u64,
+    /// Growths from outside, in order; the first ones of very many.
+    pub growths: Vec<HostGrowth>,
+    /// Uses of detached views, by memory and context, with how often.
+    pub stale_views: Vec<(StaleView, u64)>,
+    /// The recorder's words.
+    pub notes: Vec<String>,
+}
+
+/// The program asked how large a memory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SizeRead {
+    /// Number of the memory.
+    pub memory: u64,
+    /// How it asked.
+    pub by: SizeReadBy,
+    /// What it was told.
+    pub pages: u64,
+    /// Where it asked.
+    pub context: ContextId,
+    /// Events of all instances before.
+    pub events_before: u64,
+}
+
+/// The program grew a memory from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostGrowth {
+    /// Number of the memory.
+    pub memory: u64,
+    /// Pages asked for.
+    pub delta_pages: u64,
+    /// Pages before; `None` when it was refused.
+    pub previous_pages: Option<u64>,
+    /// Where.
+    pub context: ContextId,
+    /// Events of all instances before.
+    pub events_before: u64,
+}
+
+/// The program used a view that an earlier growth had detached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StaleView {
+    /// Number of the memory.
+    pub memory: u64,
+    /// The memory's size when the view was made.
+    pub pages: u64,
+    /// Where it was used.
+    pub context: ContextId,
+}
+
+/// Entries of each list of a [`HostLog`] that are kept.
+const MAX_HOST_ENTRIES: usize = 10_000;
 
 /// A module of the trace.
 #[derive(Debug)]
@@ -56,6 +117,14 @@ pub struct RecordedInstance {
     pub heap: Heap,
     /// Its memory and globals, when they were last looked at.
     pub snapshot: Option<Snapshot>,
+    /// Number of its memory 0, if the host said: two instances can share one.
+    pub memory: Option<u64>,
+    /// Where it was created, if the host said.
+    pub created: Option<ContextId>,
+    /// Whether it was garbage-collected.
+    pub collected: bool,
+    /// Events of all instances before its first and up to its last.
+    pub active: Option<(u64, u64)>,
     /// Calls of exports, by name and number, in the order of the first ones.
     pub calls: Vec<(String, u64)>,
     /// Where a name stands in `calls`.
@@ -118,15 +187,16 @@ impl Replay {
     pub fn apply(&mut self, record: Record) -> Result<()> {
         match record {
             Record::Event(event) => {
-                let unknown = |context: &ContextId| context.0 as usize >= self.contexts.len();
-                if event.context().as_ref().is_some_and(unknown) {
-                    return Err(damaged(
-                        "an event names a call stack that the trace has not given",
-                    ));
+                if let Some(context) = event.context() {
+                    self.check_context(context)?;
                 }
                 self.events += 1;
-                self.instance()?.heap.apply(&event);
+                let number = self.events;
+                let instance = self.instance()?;
+                instance.heap.apply(&event);
+                instance.active.get_or_insert((number, number)).1 = number;
             }
+            Record::Host(record) => self.apply_host(record)?,
             Record::Context { mut frames } => {
                 frames.truncate(MAX_FRAMES);
                 self.contexts.push(frames);
@@ -146,6 +216,10 @@ impl Replay {
                     max_pages,
                     heap: Heap::new(initial_pages),
                     snapshot: None,
+                    memory: None,
+                    created: None,
+                    collected: false,
+                    active: None,
                     calls: Vec::new(),
                     call_of_name: FxHashMap::default(),
                 });
@@ -176,6 +250,43 @@ impl Replay {
             Record::Trap { message, frames } => self.end = Some(End::Trap { message, frames }),
         }
         Ok(())
+    }
+
+    fn apply_host(&mut self, record: HostRecord) -> Result<()> {
+        let events_before = self.events;
+        match record {
+            HostRecord::UsesMemory { memory } => self.instance()?.memory = Some(memory),
+            HostRecord::Created { context } => {
+                self.check_context(context)?;
+                self.instance()?.created = Some(context);
+            }
+            HostRecord::Collected => self.instance()?.collected = true,
+            HostRecord::SizeRead { memory, by, pages, context } => {
+                self.check_context(context)?;
+                self.host.size_reads_in_all += 1;
+                let read = SizeRead { memory, by, pages, context, events_before };
+                push_bounded(&mut self.host.size_reads, read);
+            }
+            HostRecord::HostGrown { memory, delta_pages, previous_pages, context } => {
+                self.check_context(context)?;
+                let growth =
+                    HostGrowth { memory, delta_pages, previous_pages, context, events_before };
+                push_bounded(&mut self.host.growths, growth);
+            }
+            HostRecord::StaleView { memory, pages, context } => {
+                self.check_context(context)?;
+                self.host.add_stale_view(StaleView { memory, pages, context });
+            }
+            HostRecord::Note { text } => push_bounded(&mut self.host.notes, text),
+        }
+        Ok(())
+    }
+
+    fn check_context(&self, context: ContextId) -> Result<()> {
+        match self.contexts.get(context.0 as usize) {
+            Some(_) => Ok(()),
+            None => Err(damaged("an event names a call stack that the trace has not given")),
+        }
     }
 
     /// The call stack of a context, innermost frame first; empty if it was not taken.
@@ -209,6 +320,21 @@ impl Replay {
         let instance = self.instances.get_mut(self.selected);
         instance
             .ok_or_else(|| damaged("a record is about an instance that the trace has not given"))
+    }
+}
+
+impl HostLog {
+    fn add_stale_view(&mut self, view: StaleView) {
+        match self.stale_views.iter().position(|(known, _)| *known == view) {
+            Some(known) => self.stale_views[known].1 += 1,
+            None => push_bounded(&mut self.stale_views, (view, 1)),
+        }
+    }
+}
+
+fn push_bounded<T>(list: &mut Vec<T>, entry: T) {
+    if list.len() < MAX_HOST_ENTRIES {
+        list.push(entry);
     }
 }
 

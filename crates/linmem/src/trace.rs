@@ -7,7 +7,9 @@
 mod read;
 mod write;
 
-use crate::event::Event;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{ContextId, Event};
 
 pub use read::Reader;
 pub use write::Writer;
@@ -119,6 +121,8 @@ pub enum Record {
     },
     /// What happened in the instance.
     Event(Event),
+    /// What the host did with an instance or its memory.
+    Host(HostRecord),
     /// The program ended by itself.
     Exit {
         /// Its exit code.
@@ -131,6 +135,70 @@ pub enum Record {
         /// Where, innermost frame first.
         frames: Vec<Frame>,
     },
+}
+
+/// What only a host can see: a program around the modules that it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostRecord {
+    /// Memory 0 of the selected instance is this one. The recorder numbers memories from 0, as it
+    /// comes to see them.
+    UsesMemory {
+        /// Its number.
+        memory: u64,
+    },
+    /// Where the selected instance was created.
+    Created {
+        /// The stack.
+        context: ContextId,
+    },
+    /// The selected instance was garbage-collected.
+    Collected,
+    /// The program asked how large a memory is.
+    SizeRead {
+        /// Number of the memory.
+        memory: u64,
+        /// How it asked.
+        by: SizeReadBy,
+        /// What it was told.
+        pages: u64,
+        /// Where it asked.
+        context: ContextId,
+    },
+    /// The program grew a memory from outside, by at least one page.
+    HostGrown {
+        /// Number of the memory.
+        memory: u64,
+        /// Pages asked for.
+        delta_pages: u64,
+        /// Pages before; `None` when it was refused.
+        previous_pages: Option<u64>,
+        /// Where.
+        context: ContextId,
+    },
+    /// The program used a view that an earlier growth had detached.
+    StaleView {
+        /// Number of the memory.
+        memory: u64,
+        /// The memory's size when the view was made.
+        pages: u64,
+        /// Where it was used.
+        context: ContextId,
+    },
+    /// Something that the reader of a report should know, in the recorder's words.
+    Note {
+        /// The words.
+        text: String,
+    },
+}
+
+/// How a host asks for the size of a memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SizeReadBy {
+    /// The length of a buffer or view.
+    HostView,
+    /// Growing by nothing.
+    GrowZero,
 }
 
 /// One frame of a call stack.
@@ -161,6 +229,13 @@ mod tag {
     pub const SNAPSHOT_BYTES: u8 = 0x0a;
     pub const EXIT: u8 = 0x0b;
     pub const TRAP: u8 = 0x0c;
+    pub const USES_MEMORY: u8 = 0x20;
+    pub const CREATED: u8 = 0x21;
+    pub const COLLECTED: u8 = 0x22;
+    pub const SIZE_READ: u8 = 0x23;
+    pub const HOST_GROWN: u8 = 0x24;
+    pub const STALE_VIEW: u8 = 0x25;
+    pub const NOTE: u8 = 0x26;
     pub const ALLOCATED: u8 = 0x10;
     pub const ALLOCATED_ALIGNED: u8 = 0x11;
     pub const FREED: u8 = 0x12;

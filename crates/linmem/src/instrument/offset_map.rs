@@ -52,6 +52,17 @@ impl OffsetMap {
         Ok(OffsetMap { origins, points })
     }
 
+    /// Where each function of the instrumented module comes from, in their order.
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
+    /// `(offset in the instrumented file, offset in the original file)`, sorted; between two points
+    /// both advance alike.
+    pub fn points(&self) -> &[(usize, usize)] {
+        &self.points
+    }
+
     /// Where a function of the instrumented module comes from.
     pub fn origin(&self, function: u32) -> Origin {
         self.origins.get(function as usize).copied().unwrap_or(Origin::Added)

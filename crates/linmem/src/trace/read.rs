@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{Frame, MAGIC, Record, tag};
+use super::{Frame, HostRecord, MAGIC, Record, SizeReadBy, tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ContextId, Event, UNKNOWN_SIZE};
 
@@ -182,7 +182,38 @@ impl Cursor<'_> {
                 Record::Exit { code }
             }
             tag::TRAP => Record::Trap { message: self.text()?, frames: self.frames()? },
+            tag::USES_MEMORY..=tag::NOTE => Record::Host(self.host_record(tag)?),
             _ => Record::Event(self.event(tag)?),
+        })
+    }
+
+    fn host_record(&mut self, tag: u8) -> Decoded<HostRecord> {
+        Ok(match tag {
+            tag::USES_MEMORY => HostRecord::UsesMemory { memory: self.number()? },
+            tag::CREATED => HostRecord::Created { context: self.context()? },
+            tag::COLLECTED => HostRecord::Collected,
+            tag::SIZE_READ => HostRecord::SizeRead {
+                memory: self.number()?,
+                by: match self.number()? {
+                    0 => SizeReadBy::HostView,
+                    1 => SizeReadBy::GrowZero,
+                    _ => return Err(malformed("unknown way to read a size")),
+                },
+                pages: self.number()?,
+                context: self.context()?,
+            },
+            tag::HOST_GROWN => HostRecord::HostGrown {
+                memory: self.number()?,
+                delta_pages: self.number()?,
+                previous_pages: self.optional()?,
+                context: self.context()?,
+            },
+            tag::STALE_VIEW => HostRecord::StaleView {
+                memory: self.number()?,
+                pages: self.number()?,
+                context: self.context()?,
+            },
+            _ => HostRecord::Note { text: self.text()? },
         })
     }
 

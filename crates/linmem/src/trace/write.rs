@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Instant;
 
-use super::{Frame, MAGIC, Record, tag};
+use super::{Frame, HostRecord, MAGIC, Record, SizeReadBy, tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, UNKNOWN_SIZE};
 
@@ -83,6 +83,7 @@ impl<W: Write> Writer<W> {
             }
             Record::SnapshotBytes { address, bytes } => self.snapshot_bytes(*address, bytes),
             Record::Event(event) => self.event(event),
+            Record::Host(record) => self.host_record(record),
             Record::Exit { code } => {
                 self.tag(tag::EXIT);
                 self.number(zigzag(i64::from(*code)));
@@ -94,6 +95,44 @@ impl<W: Write> Writer<W> {
             }
         }
         self.flush_if_full();
+    }
+
+    fn host_record(&mut self, record: &HostRecord) {
+        match record {
+            HostRecord::UsesMemory { memory } => {
+                self.tag(tag::USES_MEMORY);
+                self.number(*memory);
+            }
+            HostRecord::Created { context } => {
+                self.tag(tag::CREATED);
+                self.number(context.0.into());
+            }
+            HostRecord::Collected => self.tag(tag::COLLECTED),
+            HostRecord::SizeRead { memory, by, pages, context } => {
+                self.tag(tag::SIZE_READ);
+                self.number(*memory);
+                self.number(u64::from(*by == SizeReadBy::GrowZero));
+                self.number(*pages);
+                self.number(context.0.into());
+            }
+            HostRecord::HostGrown { memory, delta_pages, previous_pages, context } => {
+                self.tag(tag::HOST_GROWN);
+                self.number(*memory);
+                self.number(*delta_pages);
+                self.optional(*previous_pages);
+                self.number(context.0.into());
+            }
+            HostRecord::StaleView { memory, pages, context } => {
+                self.tag(tag::STALE_VIEW);
+                self.number(*memory);
+                self.number(*pages);
+                self.number(context.0.into());
+            }
+            HostRecord::Note { text } => {
+                self.tag(tag::NOTE);
+                self.bytes(text.as_bytes());
+            }
+        }
     }
 
     /// Appends an event; the same as [`Writer::record`] with [`Record::Event`].

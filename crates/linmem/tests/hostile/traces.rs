@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use linmem::analyze::{Options, analyze_stream};
 use linmem::event::{ContextId, Event, UNKNOWN_SIZE};
-use linmem::trace::{Frame, MAGIC, Reader, Record, Writer};
+use linmem::trace::{Frame, HostRecord, MAGIC, Reader, Record, SizeReadBy, Writer};
 use linmem::wasmtime::Run;
 use linmem::{ErrorKind, Report, Result, report};
 use proptest::prelude::*;
@@ -349,8 +349,33 @@ fn record() -> impl Strategy<Value = Record> {
         }),
         1 => (number(), bytes())
             .prop_map(|(address, bytes)| Record::SnapshotBytes { address, bytes }),
+        1 => host_record().prop_map(Record::Host),
         1 => any::<i32>().prop_map(|code| Record::Exit { code }),
         1 => (text(), frames()).prop_map(|(message, frames)| Record::Trap { message, frames }),
+    ]
+}
+
+fn host_record() -> impl Strategy<Value = HostRecord> {
+    let context = || (0..3u32).prop_map(ContextId);
+    let by = prop_oneof![Just(SizeReadBy::HostView), Just(SizeReadBy::GrowZero)];
+    prop_oneof![
+        number().prop_map(|memory| HostRecord::UsesMemory { memory }),
+        context().prop_map(|context| HostRecord::Created { context }),
+        Just(HostRecord::Collected),
+        (number(), by, number(), context()).prop_map(|(memory, by, pages, context)| {
+            HostRecord::SizeRead { memory, by, pages, context }
+        }),
+        (number(), number(), any::<Option<u64>>(), context()).prop_map(
+            |(memory, delta_pages, previous_pages, context)| HostRecord::HostGrown {
+                memory,
+                delta_pages,
+                previous_pages,
+                context
+            }
+        ),
+        (number(), number(), context())
+            .prop_map(|(memory, pages, context)| HostRecord::StaleView { memory, pages, context }),
+        text().prop_map(|text| HostRecord::Note { text }),
     ]
 }
 
