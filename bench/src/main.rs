@@ -12,6 +12,7 @@ mod pairs;
 mod process;
 mod programs;
 mod rewriting;
+mod strings;
 mod table;
 mod timing;
 
@@ -28,7 +29,7 @@ use table::Table;
 #[derive(Parser)]
 #[command(name = "linmem-bench", after_help = "Without names, all of it is measured.")]
 struct Args {
-    /// Sections (memory, overhead, pairs, rewriting, contexts) or programs of the overhead (sqlite, ...)
+    /// Sections (memory, overhead, pairs, rewriting, contexts, strings) or programs of the overhead (sqlite, ...)
     names: Vec<String>,
 
     /// Rounds in each section; each round measures every side once
@@ -63,6 +64,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("pairs", pairs::measure),
     ("rewriting", rewriting::measure),
     ("contexts", contexts::measure),
+    ("strings", strings::measure),
 ];
 
 fn main() -> Result<ExitCode> {

@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// assert!(range(65_536, u64::MAX, 2).is_err());
 /// # Ok::<(), linmem_strings::Error>(())
 /// ```
+#[inline]
 pub fn range(memory_bytes: usize, address: u64, byte_length: u64) -> Result<Range<usize>> {
     let end = address.checked_add(byte_length).filter(|end| *end <= memory_bytes as u64);
     match end {
@@ -45,6 +46,7 @@ fn out_of_range(memory_bytes: usize, address: u64, byte_length: u64) -> Error {
 ///
 /// [`ErrorKind::NullPointer`], [`ErrorKind::OutOfRange`], and [`ErrorKind::Unterminated`] when there
 /// is no NUL within `scan_limit` bytes and one more.
+#[inline]
 pub fn c_string(memory: &[u8], address: u64, scan_limit: u64) -> Result<&[u8]> {
     not_null(address)?;
     let start = range(memory.len(), address, 1)?.start;
@@ -75,6 +77,7 @@ fn unterminated(address: u64, scanned: u64, scan_limit: u64) -> Error {
 /// # Errors
 ///
 /// [`ErrorKind::NullPointer`], [`ErrorKind::OutOfRange`].
+#[inline]
 pub fn sized_string(memory: &[u8], address: u64, byte_length: u64) -> Result<&[u8]> {
     if byte_length > 0 {
         not_null(address)?;
@@ -87,6 +90,7 @@ pub fn sized_string(memory: &[u8], address: u64, byte_length: u64) -> Result<&[u
 /// # Errors
 ///
 /// [`ErrorKind::OutOfRange`]; nothing is written then.
+#[inline]
 pub fn write_c_string(memory: &mut [u8], address: u64, text: &str) -> Result<()> {
     let range = range(memory.len(), address, text.len() as u64 + 1)?;
     let (bytes, nul) = memory[range].split_at_mut(text.len());
@@ -95,11 +99,17 @@ pub fn write_c_string(memory: &mut [u8], address: u64, text: &str) -> Result<()>
     Ok(())
 }
 
+#[inline]
 fn not_null(address: u64) -> Result<()> {
     if address != 0 {
         return Ok(());
     }
-    let message =
-        "the pointer is NULL: check it first, or read it as optional where there may be no string";
-    Err(Error::new(ErrorKind::NullPointer, message))
+    Err(null_pointer())
+}
+
+#[cold]
+fn null_pointer() -> Error {
+    let message = "the pointer is NULL: check it first, or read it as optional where there may be \
+                   no string";
+    Error::new(ErrorKind::NullPointer, message)
 }

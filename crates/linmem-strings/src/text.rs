@@ -10,6 +10,7 @@ use crate::{Invalid, OnNul};
 /// # Errors
 ///
 /// [`ErrorKind::EmbeddedNul`], with [`OnNul::Error`].
+#[inline]
 pub fn encode(text: &str, on_nul: OnNul) -> Result<&str> {
     if on_nul == OnNul::Allow {
         return Ok(text);
@@ -38,6 +39,7 @@ fn embedded_nul(byte_index: usize) -> Error {
 /// # Errors
 ///
 /// [`ErrorKind::InvalidUtf8`], with [`Invalid::Fatal`].
+#[inline]
 pub fn decode(bytes: &[u8], address: u64, invalid: Invalid) -> Result<Cow<'_, str>> {
     match invalid {
         Invalid::Replace => Ok(String::from_utf8_lossy(bytes)),

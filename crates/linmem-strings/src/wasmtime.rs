@@ -307,6 +307,7 @@ impl<A: Address> GuestStrings<A> {
         Ok(GuestString { block, guest: self.guest.clone() })
     }
 
+    #[inline]
     fn place(&self, mut cx: impl AsContextMut, text: &str) -> Result<Block<A>> {
         let text = text::encode(text, self.options.on_nul)?;
         let block = self.guest.malloc(&mut cx, text.len() as u64 + 1)?;
@@ -325,6 +326,7 @@ impl<A: Address> GuestStrings<A> {
         Ok(block)
     }
 
+    #[inline]
     fn write(&self, mut cx: impl AsContextMut, address: u64, text: &str) -> Result<()> {
         memory::write_c_string(self.guest.memory.data_mut(&mut cx), address, text)
     }

@@ -9,7 +9,6 @@ use engine::{AsContext, AsContextMut, Func, Memory, Trap, TypedFunc, WasmBacktra
 
 use super::Address;
 use crate::error::{Error, ErrorKind, Result};
-use crate::memory;
 
 /// What an instance provides.
 pub(super) struct Guest<A: Address> {
@@ -49,6 +48,7 @@ impl<A: Address> fmt::Debug for Guest<A> {
 }
 
 impl<A: Address> Guest<A> {
+    #[inline]
     pub(super) fn malloc(&self, mut cx: impl AsContextMut, bytes: u64) -> Result<Block<A>> {
         self.check_not_poisoned()?;
         let size = A::narrow(bytes).ok_or_else(|| too_large(bytes))?;
@@ -67,6 +67,7 @@ impl<A: Address> Guest<A> {
         self.block(&cx, address, size)
     }
 
+    #[inline]
     pub(super) fn free(&self, mut cx: impl AsContextMut, block: Block<A>) -> Result<()> {
         self.check_not_poisoned()?;
         let freed = self.free.call(&mut cx, block);
@@ -83,17 +84,19 @@ impl<A: Address> Guest<A> {
         freed.map_err(|error| self.allocator_trapped(error))
     }
 
-    /// What the allocator returned, as a block that lies in the memory.
+    /// What the allocator returned, as a block. Whether that lies in the memory turns out when it is
+    /// written.
+    #[inline]
     fn block(&self, cx: impl AsContext, address: engine::Result<A>, size: A) -> Result<Block<A>> {
         let address = address.map_err(|error| self.allocator_trapped(error))?;
         if address.wide() == 0 {
             return Err(self.allocation_failed(cx, size.wide()));
         }
-        memory::range(self.memory.data_size(cx), address.wide(), size.wide())?;
         Ok(Block { address, size })
     }
 
     /// Frees what was lent, unless the instance trapped meanwhile.
+    #[inline]
     pub(super) fn after_lending<R>(
         &self,
         cx: impl AsContextMut,
@@ -122,6 +125,7 @@ impl<A: Address> Guest<A> {
 
     /// Whether an error cut off guest code in the middle: a trap, or a host function's error that
     /// went through its frames.
+    #[inline]
     fn note_trap<R>(&self, result: &engine::Result<R>) -> bool {
         let trapped = result.as_ref().is_err_and(|error| {
             error.downcast_ref::<Trap>().is_some()
@@ -133,14 +137,12 @@ impl<A: Address> Guest<A> {
         trapped
     }
 
+    #[inline]
     fn check_not_poisoned(&self) -> Result<()> {
         if !self.poisoned.load(Ordering::Relaxed) {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::Poisoned,
-            "the instance trapped earlier, so its heap may be in any state: make a new instance",
-        ))
+        Err(poisoned())
     }
 
     #[cold]
@@ -173,6 +175,7 @@ impl<A: Address> Malloc<A> {
         typed.or_else(|_| function.typed(&cx).map(Malloc::SizeAlignment)).ok()
     }
 
+    #[inline]
     fn call(&self, cx: impl AsContextMut, size: A) -> engine::Result<A> {
         match self {
             Malloc::Size(malloc) => malloc.call(cx, size),
@@ -197,6 +200,7 @@ impl<A: Address> Free<A> {
         typed.or_else(|_| function.typed(&cx).map(Free::PointerSizeAlignment)).ok()
     }
 
+    #[inline]
     fn call(&self, cx: impl AsContextMut, Block { address, size }: Block<A>) -> engine::Result<()> {
         match self {
             Free::Pointer(free) => free.call(cx, address),
@@ -220,6 +224,13 @@ impl<A: Address> Free<A> {
             }
         }
     }
+}
+
+#[cold]
+fn poisoned() -> Error {
+    let message =
+        "the instance trapped earlier, so its heap may be in any state: make a new instance";
+    Error::new(ErrorKind::Poisoned, message)
 }
 
 #[cold]
