@@ -7,6 +7,7 @@ mod guest;
 mod guest_values;
 mod inspect;
 mod instrument;
+mod node;
 mod output;
 mod report;
 mod run;
@@ -29,6 +30,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Call(call::Args),
+    Node(node::Args),
     Report(report::Args),
     Inspect(inspect::Args),
     Instrument(instrument::Args),
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::main(args),
         Command::Call(args) => call::main(args),
+        Command::Node(args) => node::main(args),
         Command::Report(args) => report::main(args),
         Command::Inspect(args) => inspect::main(args),
         Command::Instrument(args) => instrument::main(args),

@@ -55,6 +55,16 @@ impl Output {
         text
     }
 
+    /// Writes a line in place of a report.
+    pub fn note(&self, line: &str) -> Result<()> {
+        match &self.output {
+            _ if self.quiet => {}
+            Some(path) => crate::files::write(path, format!("{line}\n").as_bytes())?,
+            None => anstream::eprintln!("{line}"),
+        }
+        Ok(())
+    }
+
     fn write_text(&self, report: &Report) -> Result<()> {
         if self.quiet {
             return Ok(());

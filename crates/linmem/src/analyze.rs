@@ -5,9 +5,11 @@
 //! - [`misuse`]: double frees, invalid frees, wrong sizes, overlapping blocks
 //! - [`failures`]: allocations that returned NULL, and whether the program noticed
 //! - [`growth`]: who grew the memory, and whether it came to rest
+//! - [`diagnose`]: what the sizes mean that a host read of its memories
 //! - [`repeats`]: whether the same call again and again comes to rest
 //! - [`hot_sites`]: where most allocations, bytes and temporary blocks come from
 
+pub mod diagnose;
 pub mod failures;
 pub mod growth;
 pub mod hot_sites;
@@ -151,6 +153,7 @@ pub fn analyze_replay(replay: &Replay, options: &Options) -> Result<Report> {
         truncated: replay.truncated,
         events: replay.events,
         micros: replay.micros,
+        notes: replay.host.notes.clone(),
         ..Report::default()
     };
     for (number, instance) in replay.instances.iter().enumerate() {
@@ -171,6 +174,12 @@ pub fn analyze_replay(replay: &Replay, options: &Options) -> Result<Report> {
         report.end = report.end.or_else(|| end_report(replay, &stacks));
         report.instances.push(describe(&subject, leaks, options));
     }
+    let host_stack = |context| match symbols.first() {
+        Some(symbols) => Stacks::new(replay, symbols).of(context),
+        None => Vec::new(),
+    };
+    report.findings.extend(diagnose::findings(replay, host_stack));
+    report.answer = diagnose::answer(replay, &report.findings);
     // Worst first; within a severity, misuse before leaks, as found.
     report.findings.sort_by_key(|finding| finding.severity);
     Ok(report)

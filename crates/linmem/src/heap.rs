@@ -60,6 +60,28 @@ pub struct Totals {
     pub at_end: Extent,
 }
 
+impl Totals {
+    /// The figures of two heaps together. What was live at peak is that of the one with the higher
+    /// peak, since they had theirs at different times.
+    #[must_use]
+    pub fn and(mut self, other: Totals) -> Totals {
+        self.allocations += other.allocations;
+        self.reallocations += other.reallocations;
+        self.frees += other.frees;
+        self.failed += other.failed;
+        self.allocated_bytes = self.allocated_bytes.saturating_add(other.allocated_bytes);
+        self.temporary += other.temporary;
+        self.reused += other.reused;
+        self.at_end.blocks += other.at_end.blocks;
+        self.at_end.bytes = self.at_end.bytes.saturating_add(other.at_end.bytes);
+        self.at_end.pages = self.at_end.pages.saturating_add(other.at_end.pages);
+        if other.at_peak.bytes >= self.at_peak.bytes {
+            self.at_peak = other.at_peak;
+        }
+        self
+    }
+}
+
 /// What one context's allocations did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SiteTotals {
@@ -269,6 +291,11 @@ impl Heap {
                 self.grown(delta_pages, previous_pages, in_allocator, context);
             }
         }
+    }
+
+    /// Takes in that the host grew the memory to so many pages.
+    pub fn grown_from_outside(&mut self, pages: u64) {
+        self.totals.at_end.pages = self.totals.at_end.pages.max(pages);
     }
 
     /// Takes in that memory near address 0 was written.

@@ -31,6 +31,8 @@ pub struct Replay {
     pub micros: u64,
     /// What the host did.
     pub host: HostLog,
+    /// Numbers of the instances that use each memory.
+    memory_users: FxHashMap<u64, Vec<usize>>,
     selected: usize,
 }
 
@@ -62,6 +64,11 @@ pub struct SizeRead {
     pub context: ContextId,
     /// Events of all instances before.
     pub events_before: u64,
+    /// Allocations before, in the instances that use the memory.
+    pub allocations_before: u64,
+    /// The size that these instances' events and the growths from outside give; `None` if no
+    /// instance uses the memory.
+    pub pages_recorded: Option<u64>,
 }
 
 /// The program grew a memory from outside.
@@ -255,7 +262,10 @@ impl Replay {
     fn apply_host(&mut self, record: HostRecord) -> Result<()> {
         let events_before = self.events;
         match record {
-            HostRecord::UsesMemory { memory } => self.instance()?.memory = Some(memory),
+            HostRecord::UsesMemory { memory } => {
+                self.instance()?.memory = Some(memory);
+                self.memory_users.entry(memory).or_default().push(self.selected);
+            }
             HostRecord::Created { context } => {
                 self.check_context(context)?;
                 self.instance()?.created = Some(context);
@@ -264,11 +274,26 @@ impl Replay {
             HostRecord::SizeRead { memory, by, pages, context } => {
                 self.check_context(context)?;
                 self.host.size_reads_in_all += 1;
-                let read = SizeRead { memory, by, pages, context, events_before };
+                let (allocations_before, pages_recorded) = self.usage(memory);
+                let read = SizeRead {
+                    memory,
+                    by,
+                    pages,
+                    context,
+                    events_before,
+                    allocations_before,
+                    pages_recorded,
+                };
                 push_bounded(&mut self.host.size_reads, read);
             }
             HostRecord::HostGrown { memory, delta_pages, previous_pages, context } => {
                 self.check_context(context)?;
+                if let Some(previous) = previous_pages {
+                    for number in self.users(memory) {
+                        let pages = previous.saturating_add(delta_pages);
+                        self.instances[number].heap.grown_from_outside(pages);
+                    }
+                }
                 let growth =
                     HostGrowth { memory, delta_pages, previous_pages, context, events_before };
                 push_bounded(&mut self.host.growths, growth);
@@ -280,6 +305,21 @@ impl Replay {
             HostRecord::Note { text } => push_bounded(&mut self.host.notes, text),
         }
         Ok(())
+    }
+
+    /// Numbers of the instances that use a memory.
+    pub fn users(&self, memory: u64) -> Vec<usize> {
+        self.memory_users.get(&memory).cloned().unwrap_or_default()
+    }
+
+    /// Allocations so far in the instances that use a memory, and the memory's size.
+    fn usage(&self, memory: u64) -> (u64, Option<u64>) {
+        let users = self.memory_users.get(&memory).into_iter().flatten();
+        users.fold((0, None), |(allocations, pages), &number| {
+            let totals = self.instances[number].heap.totals();
+            let largest = pages.unwrap_or_default().max(totals.at_end.pages);
+            (allocations + totals.allocations, Some(largest))
+        })
     }
 
     fn check_context(&self, context: ContextId) -> Result<()> {
@@ -297,23 +337,8 @@ impl Replay {
     /// The figures of all instances together. What was live at peak is that of the instance with
     /// the highest peak, since the instances had theirs at different times.
     pub fn totals(&self) -> Totals {
-        let mut all = Totals::default();
-        for totals in self.instances.iter().map(|instance| instance.heap.totals()) {
-            all.allocations += totals.allocations;
-            all.reallocations += totals.reallocations;
-            all.frees += totals.frees;
-            all.failed += totals.failed;
-            all.allocated_bytes = all.allocated_bytes.saturating_add(totals.allocated_bytes);
-            all.temporary += totals.temporary;
-            all.reused += totals.reused;
-            all.at_end.blocks += totals.at_end.blocks;
-            all.at_end.bytes = all.at_end.bytes.saturating_add(totals.at_end.bytes);
-            all.at_end.pages = all.at_end.pages.saturating_add(totals.at_end.pages);
-            if totals.at_peak.bytes >= all.at_peak.bytes {
-                all.at_peak = totals.at_peak;
-            }
-        }
-        all
+        let totals = self.instances.iter().map(|instance| instance.heap.totals());
+        totals.fold(Totals::default(), Totals::and)
     }
 
     fn instance(&mut self) -> Result<&mut RecordedInstance> {

@@ -29,11 +29,17 @@ pub struct Report {
     pub end: Option<EndReport>,
     /// Whether the recording stops before the program ended.
     pub truncated: bool,
+    /// What the memory's sizes mean, in plain words, where the program asked for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
     /// What is wrong, worst first.
     pub findings: Vec<Finding>,
     /// What repeated calls of one export did, if that is what was watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeats: Option<Repeats>,
+    /// What the recorder wants to be known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The figures of all instances together.
     pub totals: Totals,
     /// The instances, in the order of their creation.
@@ -126,6 +132,24 @@ pub enum Code {
     CallFailed,
     /// Memory or live bytes keep growing when a call is repeated.
     KeepsGrowing,
+    /// A view that an earlier growth had detached was used.
+    StaleView,
+    /// The three who can know a memory's size disagree.
+    WitnessesDisagree,
+    /// The memory whose size was read belongs to an instance that did nothing, while others did.
+    WatchedIdleInstance,
+    /// The memory's size was read before the work was done.
+    MeasuredTooEarly,
+    /// The memory whose size was read is not the one that the instances use.
+    ForeignMemory,
+    /// Each call had an instance of its own.
+    InstancePerCall,
+    /// Blocks were allocated where others had been, so the memory need not grow.
+    Reused,
+    /// The memory had room from the start, so it need not grow.
+    RoomToSpare,
+    /// Pages that nothing uses any more.
+    GrewAndHeld,
     /// An allocation failed and memory near NULL was written afterwards.
     NullIgnored,
     /// An allocation failed.
@@ -157,6 +181,15 @@ impl Code {
             Code::Overlap => "overlap",
             Code::CallFailed => "call-failed",
             Code::KeepsGrowing => "keeps-growing",
+            Code::StaleView => "stale-view",
+            Code::WitnessesDisagree => "witnesses-disagree",
+            Code::WatchedIdleInstance => "watched-idle-instance",
+            Code::MeasuredTooEarly => "measured-too-early",
+            Code::ForeignMemory => "foreign-memory",
+            Code::InstancePerCall => "instance-per-call",
+            Code::Reused => "reused",
+            Code::RoomToSpare => "room-to-spare",
+            Code::GrewAndHeld => "grew-and-held",
             Code::NullIgnored => "null-ignored",
             Code::AllocationFailed => "allocation-failed",
             Code::LeakDefinite => "leak-definite",
@@ -346,6 +379,28 @@ impl Report {
     /// The findings about misuse of the allocator.
     pub fn misuse(&self) -> Vec<&Finding> {
         self.findings.iter().filter(|finding| finding.code.is_misuse()).collect()
+    }
+
+    /// The reports of several processes or threads as one, in their order; `None` if there are none.
+    pub fn merge(reports: impl IntoIterator<Item = Report>) -> Option<Report> {
+        reports.into_iter().reduce(|mut all, report| {
+            let before = all.instances.len();
+            let renumbered = report.findings.into_iter().map(|mut finding| {
+                finding.instance += before;
+                finding
+            });
+            all.findings.extend(renumbered);
+            all.findings.sort_by_key(|finding| finding.severity);
+            all.answer = all.answer.or(report.answer);
+            all.notes.extend(report.notes);
+            all.end = all.end.or(report.end);
+            all.truncated |= report.truncated;
+            all.totals = all.totals.and(report.totals);
+            all.instances.extend(report.instances);
+            all.events += report.events;
+            all.micros = all.micros.max(report.micros);
+            all
+        })
     }
 
     /// Number of findings of a severity.

@@ -1,6 +1,8 @@
 //! The report as text for a terminal: the answer first, then the evidence.
 
+mod instances;
 mod repeats;
+mod table;
 
 use std::fmt::Write;
 
@@ -83,6 +85,9 @@ struct Text {
 
 type Result = std::fmt::Result;
 
+/// Columns that the answer is wrapped to.
+const ANSWER_WIDTH: usize = 96;
+
 const BOLD: anstyle::Style = anstyle::Style::new().bold();
 const DIM: anstyle::Style = anstyle::Style::new().dimmed();
 const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
@@ -93,6 +98,9 @@ const GREEN: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
 impl Text {
     fn report(&mut self, report: &Report) -> Result {
         self.headline(report)?;
+        if let Some(answer) = &report.answer {
+            writeln!(self.out, "\n{}", textwrap::fill(&escape(answer), ANSWER_WIDTH))?;
+        }
         self.end(report)?;
         if let Some(repeats) = &report.repeats {
             write!(self.out, "\n{}", repeats::table(repeats))?;
@@ -107,13 +115,27 @@ impl Text {
                 writeln!(self.out, "\n… and {} more like these", count(hidden as u64 + 1))?;
             }
         }
-        for (number, instance) in report.instances.iter().enumerate() {
-            if report.instances.len() > 1 {
-                writeln!(self.out, "\ninstance {number} of {}", escape(&instance.module))?;
-            }
-            self.instance(instance)?;
+        for note in &report.notes {
+            let label = self.styled(CYAN, "note");
+            writeln!(self.out, "\n{label}: {}", escape(note))?;
         }
-        Ok(())
+        match report.instances.as_slice() {
+            [only] => self.instance(only),
+            several => self.instances(several),
+        }
+    }
+
+    /// All instances in a table, and the one that allocated most in full.
+    fn instances(&mut self, instances: &[InstanceReport]) -> Result {
+        write!(self.out, "\n{}", instances::table(instances))?;
+        let busiest = (0..instances.len()).max_by_key(|&number| {
+            // The first one of several that are alike.
+            (instances[number].totals.allocated_bytes, std::cmp::Reverse(number))
+        });
+        let Some(number) = busiest else { return Ok(()) };
+        let name = escape(&instances[number].module);
+        self.title(&format!("instance {number} of {name}, which allocated most"))?;
+        self.instance(&instances[number])
     }
 
     /// The answer: one line.

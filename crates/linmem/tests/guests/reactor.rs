@@ -202,7 +202,9 @@ fn calls_that_cannot_be_made_are_refused() {
     let mut session = Run::new(&wasm).unwrap().start().unwrap();
     let none = session.call("no_such_export", &[]).unwrap_err();
     assert_eq!(none.kind(), ErrorKind::InvalidRequest);
-    assert_eq!(none.to_string(), "the module exports no function `no_such_export`");
+    let message = "the module exports no function `no_such_export`; it exports `allocate`, \
+                   `deallocate`, `string_duplicate`, `count_as`, `upper`, `get_memory_size`";
+    assert_eq!(none.to_string(), message);
     let wrong = session.call("allocate", &[Val::I64(1)]).unwrap_err();
     assert_eq!(wrong.kind(), ErrorKind::InvalidRequest);
     let outcome = session.finish().unwrap();

@@ -8,7 +8,7 @@ mod hints;
 
 use linmem::allocator::{Allocator, Hints};
 use linmem::call_graph::CallGraph;
-use linmem::event::{self, IMPORT_MODULE};
+use linmem::event::IMPORT_MODULE;
 use linmem::instrument::{self, Instrumented};
 use linmem::symbolize::Symbolizer;
 use linmem::{ErrorKind, Module};
@@ -111,11 +111,6 @@ pub fn define_hooks(linker: &mut Linker<Host>, module: &wasmtime::Module) {
         };
         linker.func_new(IMPORT_MODULE, import.name(), ty, count).expect("a hook is defined");
     }
-}
-
-/// Whether an export is one that instrumentation added.
-pub fn is_ours(export: &str) -> bool {
-    export == event::MEMORY_EXPORT || export.starts_with(event::GLOBAL_EXPORT)
 }
 
 /// A value that can be compared across stores.

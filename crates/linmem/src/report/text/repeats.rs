@@ -1,6 +1,6 @@
 //! Repeated calls as a verdict and a table.
 
-use super::{bytes, count, escape, pages};
+use super::{bytes, count, escape, pages, table};
 use crate::report::{AfterCall, Repeats, Verdict};
 
 /// Rows that are shown from the start, and from the end.
@@ -54,7 +54,7 @@ pub(super) fn table(repeats: &Repeats) -> String {
         rows.push(std::array::from_fn(|column| if column == 0 { "…" } else { "" }.to_owned()));
         rows.extend(all[first + hidden..].iter().map(|row| cells(number(row), &row.after)));
     }
-    aligned(&rows)
+    table::aligned(&rows)
 }
 
 fn cells(call: String, after: &AfterCall) -> [String; 9] {
@@ -79,26 +79,4 @@ fn cells(call: String, after: &AfterCall) -> [String; 9] {
         texts.join(" "),
         escape(&after.result),
     ]
-}
-
-/// Columns as wide as their widest cell: the first and the last to the left, the others to the
-/// right.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let width = |column: usize| {
-        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
-    };
-    let widths: [usize; N] = std::array::from_fn(width);
-    let mut out = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let pad = " ".repeat(widths[column] - cell.chars().count());
-            let (before, after) =
-                if column == 0 || column + 1 == N { ("", &*pad) } else { (&*pad, "") };
-            line += &format!("{before}{cell}{after}  ");
-        }
-        out += line.trim_end();
-        out.push('\n');
-    }
-    out
 }

@@ -1,0 +1,452 @@
+//! What the sizes mean that a program read of its memories: whether it watched the memory that did
+//! the work, and at the right time. Needs a recording of a host that tells its size reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::event::ContextId;
+use crate::module::PAGE_BYTES;
+use crate::replay::{RecordedInstance, Replay, SizeRead};
+use crate::report::text::{bytes, count, pages};
+use crate::report::{Code, Finding, LabelledStack, Severity, Stack};
+
+/// Instances of one module from which on each call seems to have one of its own.
+const MANY_INSTANCES: usize = 5;
+
+/// All size reads of one memory.
+struct Watched<'a> {
+    memory: u64,
+    reads: Vec<&'a SizeRead>,
+    /// The instances that use it.
+    users: Vec<usize>,
+}
+
+/// Explains the sizes that a program read. `stack` turns a context into a stack.
+pub fn findings(replay: &Replay, stack: impl Fn(ContextId) -> Stack) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    findings.extend(stale_views(replay, &stack));
+    for watched in watched(replay) {
+        findings.extend(disagreement(&watched, &stack));
+        findings.extend(explain(replay, &watched, &stack));
+    }
+    if !replay.host.size_reads.is_empty() {
+        findings.extend(grown_and_held(replay));
+    }
+    findings.extend(instances_per_call(replay));
+    findings
+}
+
+/// The findings in plain words: what a person would say who was asked for the answer.
+pub fn answer(replay: &Replay, findings: &[Finding]) -> Option<String> {
+    let explains = |finding: &&Finding| {
+        matches!(
+            finding.code,
+            Code::WatchedIdleInstance
+                | Code::MeasuredTooEarly
+                | Code::ForeignMemory
+                | Code::StaleView
+                | Code::NullIgnored
+                | Code::RoomToSpare
+                | Code::Reused
+        )
+    };
+    let reads = replay.host.size_reads_in_all;
+    let main = findings.iter().filter(explains).min_by_key(|finding| finding.severity)?;
+    if reads == 0 && main.code != Code::StaleView {
+        return None;
+    }
+    let mut sentences = vec![sentence(&main.message), main.advice.clone()];
+    if reads > 0 && !findings.iter().any(|finding| finding.code == Code::WitnessesDisagree) {
+        sentences.push(format!(
+            "All {} that the program read agree with the growths recorded, and no instruction \
+             makes a memory smaller.",
+            number_of(reads, "size")
+        ));
+    }
+    Some(sentences.join(" "))
+}
+
+fn watched(replay: &Replay) -> Vec<Watched<'_>> {
+    let mut by_memory: BTreeMap<u64, Vec<&SizeRead>> = BTreeMap::new();
+    for read in &replay.host.size_reads {
+        by_memory.entry(read.memory).or_default().push(read);
+    }
+    let watched = by_memory.into_iter().map(|(memory, reads)| {
+        let users = replay.users(memory);
+        Watched { memory, reads, users }
+    });
+    // One look is not a measurement.
+    watched.filter(|watched| watched.reads.len() > 1).collect()
+}
+
+/// Why the sizes were what they were.
+fn explain(
+    replay: &Replay,
+    watched: &Watched<'_>,
+    stack: &impl Fn(ContextId) -> Stack,
+) -> Option<Finding> {
+    let (first, last) = (watched.reads.first()?, watched.reads.last()?);
+    let between = last.allocations_before - first.allocations_before;
+    let others = others_at_work(replay, watched, first);
+    let Some(&instance) = watched.users.first() else {
+        return (!others.is_empty()).then(|| foreign_memory(replay, watched, &others, stack));
+    };
+    let in_all: u64 = watched.users.iter().map(|&user| allocations(&replay.instances[user])).sum();
+    if between == 0 && in_all > last.allocations_before {
+        return Some(too_early(watched, instance, in_all - last.allocations_before, stack));
+    }
+    if between == 0 && !others.is_empty() {
+        return Some(idle_instance(replay, watched, instance, &others, stack));
+    }
+    if between == 0 || first.pages != last.pages {
+        return None;
+    }
+    Some(no_growth_needed(replay, watched, instance, between))
+}
+
+/// Instances that do not use the watched memory, and allocated after it was first read.
+fn others_at_work(replay: &Replay, watched: &Watched<'_>, first: &SizeRead) -> Vec<usize> {
+    let module = watched.users.first().map(|&user| replay.instances[user].module);
+    let worked = |(number, instance): &(usize, &RecordedInstance)| {
+        let same_module = module.is_none_or(|module| module == instance.module);
+        let later = instance.active.is_some_and(|(_, last)| last > first.events_before);
+        same_module && later && allocations(instance) > 0 && !watched.users.contains(number)
+    };
+    replay.instances.iter().enumerate().filter(worked).map(|(number, _)| number).collect()
+}
+
+fn allocations(instance: &RecordedInstance) -> u64 {
+    instance.heap.totals().allocations
+}
+
+fn idle_instance(
+    replay: &Replay,
+    watched: &Watched<'_>,
+    instance: usize,
+    others: &[usize],
+    stack: &impl Fn(ContextId) -> Stack,
+) -> Finding {
+    let last = watched.reads[watched.reads.len() - 1].events_before;
+    let late = others
+        .iter()
+        .filter(|&&other| replay.instances[other].active.is_some_and(|(start, _)| start > last));
+    let when = match late.count() {
+        0 => "",
+        all if all == others.len() => ", all of it after the last reading",
+        _ => ", part of it after the last reading",
+    };
+    let message = format!(
+        "the memory whose size was read {} belongs to instance {instance}, which allocated nothing \
+         between the readings; the work was done in {}{when}",
+        times(watched.reads.len() as u64),
+        work_of(replay, others),
+    );
+    Finding {
+        code: Code::WatchedIdleInstance,
+        severity: Severity::Warning,
+        instance,
+        message,
+        numbers: numbers(&[
+            ("readings", watched.reads.len() as u64),
+            ("other_instances", others.len() as u64),
+            ("their_allocations", others.iter().map(|&o| allocations(&replay.instances[o])).sum()),
+        ]),
+        stacks: vec![
+            labelled("read", stack(watched.reads[0].context)),
+            created(replay, others[0], stack),
+        ],
+        advice: "Await the work, and let it use the instance whose memory you measure.".to_owned(),
+    }
+}
+
+/// What instances did, as in "instances 9 to 25 of a.wasm: 17 allocations, ...".
+fn work_of(replay: &Replay, numbers: &[usize]) -> String {
+    let instances = || numbers.iter().map(|&number| &replay.instances[number]);
+    let all: u64 = instances().map(allocations).sum();
+    let left: u64 = instances().map(|instance| instance.heap.totals().at_end.bytes).sum();
+    let starts: BTreeSet<u64> = instances().map(|instance| instance.initial_pages).collect();
+    let ends: BTreeSet<u64> =
+        instances().map(|instance| instance.heap.totals().at_end.pages).collect();
+    let grew = if starts == ends {
+        format!("stayed at {} pages", span(&starts))
+    } else {
+        format!("grew from {} to {} pages", span(&starts), span(&ends))
+    };
+    let freed = if left == 0 {
+        "and freed everything".to_owned()
+    } else {
+        format!("and left {} allocated", bytes(left))
+    };
+    let made = number_of(all, "allocation");
+    match numbers {
+        [one] => format!("instance {one}, which made {made}, {grew} {freed}"),
+        _ => format!("instances {}, which made {made}; each {grew} {freed}", ranges(numbers)),
+    }
+}
+
+/// One number, or from the least to the most.
+fn span(sizes: &BTreeSet<u64>) -> String {
+    match (sizes.first(), sizes.last()) {
+        (Some(least), Some(most)) if least < most => format!("{}–{}", count(*least), count(*most)),
+        (size, _) => count(size.copied().unwrap_or_default()),
+    }
+}
+
+/// Numbers in order, as in `3, 9 to 25`.
+fn ranges(numbers: &[usize]) -> String {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for &number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let text = ranges.iter().map(|&(first, last)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first} and {last}"),
+        _ => format!("{first} to {last}"),
+    });
+    text.collect::<Vec<_>>().join(", ")
+}
+
+fn too_early(
+    watched: &Watched<'_>,
+    instance: usize,
+    later: u64,
+    stack: &impl Fn(ContextId) -> Stack,
+) -> Finding {
+    let message = format!(
+        "instance {instance} allocated nothing between the {} readings of its memory's size, and made \
+         {} after the last one: the readings came too early",
+        count(watched.reads.len() as u64),
+        number_of(later, "allocation"),
+    );
+    Finding {
+        code: Code::MeasuredTooEarly,
+        severity: Severity::Warning,
+        instance,
+        message,
+        numbers: numbers(&[("readings", watched.reads.len() as u64), ("allocations_after", later)]),
+        stacks: vec![labelled("read", stack(watched.reads[0].context))],
+        advice: "Await the work before you measure.".to_owned(),
+    }
+}
+
+fn foreign_memory(
+    replay: &Replay,
+    watched: &Watched<'_>,
+    others: &[usize],
+    stack: &impl Fn(ContextId) -> Stack,
+) -> Finding {
+    let message = format!(
+        "no instance uses memory {}, whose size was read {}; the work was done in the memory of {}",
+        watched.memory,
+        times(watched.reads.len() as u64),
+        work_of(replay, others),
+    );
+    Finding {
+        code: Code::ForeignMemory,
+        severity: Severity::Warning,
+        instance: others[0],
+        message,
+        numbers: numbers(&[("readings", watched.reads.len() as u64)]),
+        stacks: vec![
+            labelled("read", stack(watched.reads[0].context)),
+            created(replay, others[0], stack),
+        ],
+        advice: "Give the instance that memory as an import, or read the memory that it exports."
+            .to_owned(),
+    }
+}
+
+/// The healthy cases: there was room already, or blocks were reused.
+fn no_growth_needed(
+    replay: &Replay,
+    watched: &Watched<'_>,
+    instance: usize,
+    between: u64,
+) -> Finding {
+    let totals = replay.instances[instance].heap.totals();
+    let size = watched.reads[0].pages;
+    let grew = !replay.instances[instance].heap.growths().is_empty();
+    let (code, message) = if grew || totals.reused > 0 {
+        (
+            Code::Reused,
+            format!(
+                "between the {} readings instance {instance} made {}, and its memory rightly stayed \
+                 at {}: {} were made where freed blocks had been, and never more than {} were live",
+                count(watched.reads.len() as u64),
+                number_of(between, "allocation"),
+                pages(size),
+                count(totals.reused),
+                bytes(totals.at_peak.bytes),
+            ),
+        )
+    } else {
+        (
+            Code::RoomToSpare,
+            format!(
+                "between the {} readings instance {instance} made {}, and its memory rightly stayed \
+                 at {}: these are {}, and never more than {} were live",
+                count(watched.reads.len() as u64),
+                number_of(between, "allocation"),
+                pages(size),
+                bytes(size.saturating_mul(PAGE_BYTES)),
+                bytes(totals.at_peak.bytes),
+            ),
+        )
+    };
+    Finding {
+        code,
+        severity: Severity::Note,
+        instance,
+        message,
+        numbers: numbers(&[
+            ("readings", watched.reads.len() as u64),
+            ("allocations", between),
+            ("peak_bytes", totals.at_peak.bytes),
+        ]),
+        stacks: Vec::new(),
+        advice: "Watch the live bytes if you look for leaks: the memory's size does not show them."
+            .to_owned(),
+    }
+}
+
+fn disagreement(watched: &Watched<'_>, stack: &impl Fn(ContextId) -> Stack) -> Option<Finding> {
+    let wrong = |read: &&&SizeRead| read.pages_recorded.is_some_and(|pages| pages != read.pages);
+    let read = watched.reads.iter().find(wrong)?;
+    let recorded = read.pages_recorded?;
+    let message = format!(
+        "the program was told that memory {} has {}, and the growths recorded make {}",
+        watched.memory,
+        pages(read.pages),
+        pages(recorded),
+    );
+    Some(Finding {
+        code: Code::WitnessesDisagree,
+        severity: Severity::Warning,
+        instance: watched.users.first().copied().unwrap_or_default(),
+        message,
+        numbers: numbers(&[("pages_read", read.pages), ("pages_recorded", recorded)]),
+        stacks: vec![labelled("read", stack(read.context))],
+        advice:
+            "Something grew the memory that linmem does not see: code of another module, perhaps."
+                .to_owned(),
+    })
+}
+
+fn stale_views(replay: &Replay, stack: &impl Fn(ContextId) -> Stack) -> Vec<Finding> {
+    let views = replay.host.stale_views.iter().map(|(view, number)| Finding {
+        code: Code::StaleView,
+        severity: Severity::Error,
+        instance: replay.users(view.memory).first().copied().unwrap_or_default(),
+        message: format!(
+            "a view from when memory {} had {} was used {} after the memory had grown: it is detached, \
+             reads as empty, and swallows writes",
+            view.memory,
+            pages(view.pages),
+            times(*number),
+        ),
+        numbers: numbers(&[("times", *number), ("pages", view.pages)]),
+        stacks: vec![labelled("used", stack(view.context))],
+        advice: "Make the view anew from memory.buffer after everything that can grow the memory."
+            .to_owned(),
+    });
+    views.collect()
+}
+
+/// Pages that were needed at some time and are not any more.
+fn grown_and_held(replay: &Replay) -> Vec<Finding> {
+    let held = |(number, instance): (usize, &RecordedInstance)| {
+        let totals = instance.heap.totals();
+        let size = totals.at_end.pages.saturating_mul(PAGE_BYTES);
+        let grew = totals.at_end.pages > instance.initial_pages;
+        let unused = size.saturating_sub(totals.at_end.bytes);
+        (grew && unused > size / 2).then(|| Finding {
+            code: Code::GrewAndHeld,
+            severity: Severity::Note,
+            instance: number,
+            message: format!(
+                "instance {number} grew from {} to {} for at most {} live bytes, and {} are live at \
+                 the end: the allocator keeps the rest for later",
+                count(instance.initial_pages),
+                pages(totals.at_end.pages),
+                count(totals.at_peak.bytes),
+                count(totals.at_end.bytes),
+            ),
+            numbers: numbers(&[
+                ("pages_at_start", instance.initial_pages),
+                ("pages_at_end", totals.at_end.pages),
+                ("bytes_at_end", totals.at_end.bytes),
+            ]),
+            stacks: Vec::new(),
+            advice: "No instruction gives pages back; a new instance starts small again.".to_owned(),
+        })
+    };
+    replay.instances.iter().enumerate().filter_map(held).collect()
+}
+
+/// What it costs to make a new instance for each call.
+fn instances_per_call(replay: &Replay) -> Vec<Finding> {
+    let mut of_module: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (number, instance) in replay.instances.iter().enumerate() {
+        of_module.entry(instance.module).or_default().push(number);
+    }
+    let many = of_module.into_iter().filter(|(_, numbers)| numbers.len() >= MANY_INSTANCES);
+    many.map(|(module, numbers)| {
+        let held: u64 = numbers
+            .iter()
+            .map(|&number| replay.instances[number].heap.totals().at_end.pages)
+            .fold(0, u64::saturating_add);
+        let message = format!(
+            "{} has {} instances ({}), with a memory each and {} in all",
+            replay.modules[module].name,
+            count(numbers.len() as u64),
+            ranges(&numbers),
+            pages(held),
+        );
+        Finding {
+            code: Code::InstancePerCall,
+            severity: Severity::Note,
+            instance: numbers[0],
+            message,
+            numbers: self::numbers(&[("instances", numbers.len() as u64), ("pages", held)]),
+            stacks: Vec::new(),
+            advice: "Make one instance and call it again, unless each call is to start afresh."
+                .to_owned(),
+        }
+    })
+    .collect()
+}
+
+fn created(replay: &Replay, instance: usize, stack: &impl Fn(ContextId) -> Stack) -> LabelledStack {
+    let context = replay.instances[instance].created;
+    let label = format!("instance {instance} was created");
+    LabelledStack { label, stack: context.map(stack).unwrap_or_default() }
+}
+
+fn labelled(label: &str, stack: Stack) -> LabelledStack {
+    LabelledStack { label: label.to_owned(), stack }
+}
+
+fn numbers(numbers: &[(&str, u64)]) -> BTreeMap<String, u64> {
+    numbers.iter().map(|&(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn number_of(number: u64, what: &str) -> String {
+    format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+fn times(number: u64) -> String {
+    match number {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        number => format!("{} times", count(number)),
+    }
+}
+
+/// A message as a sentence.
+fn sentence(message: &str) -> String {
+    let mut characters = message.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), characters.as_str())
+}

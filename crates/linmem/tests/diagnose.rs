@@ -1,0 +1,246 @@
+//! What sizes that a host read mean: one short recording for each cause, as a recorder in a
+//! JavaScript program writes them.
+
+use linmem::analyze;
+use linmem::event::{ContextId, Event, UNKNOWN_SIZE};
+use linmem::report::{Code, Finding, Report};
+use linmem::trace::{Frame, HostRecord, Record, SizeReadBy, Trace, Writer};
+
+/// A program that runs in a host, as it is recorded.
+struct Program {
+    writer: Writer<Vec<u8>>,
+    instances: u64,
+}
+
+const READ: ContextId = ContextId(0);
+const CREATED: ContextId = ContextId(1);
+const WORK: ContextId = ContextId(2);
+
+impl Program {
+    fn new() -> Program {
+        let mut writer = Writer::new(Vec::new());
+        writer.record(&Record::Module {
+            name: "strings.wasm".to_owned(),
+            bytes: wat::parse_str("(module (memory 2))").unwrap(),
+            allocator: r#"{"functions":[],"unseen":[],"notes":[],"candidates":[]}"#.to_owned(),
+        });
+        for place in ["measure (test.js:10)", "setUp (test.js:3)", "work (test.js:20)"] {
+            writer.record(&Record::Context { frames: vec![Frame::Host(place.to_owned())] });
+        }
+        Program { writer, instances: 0 }
+    }
+
+    /// An instance with a memory of two pages, which has the same number.
+    fn instance(&mut self) -> u64 {
+        let instance = self.instances;
+        self.instances += 1;
+        self.writer.record(&Record::Instance { module: 0, initial_pages: 2, max_pages: None });
+        self.host(HostRecord::UsesMemory { memory: instance });
+        self.host(HostRecord::Created { context: CREATED });
+        instance
+    }
+
+    fn host(&mut self, record: HostRecord) {
+        self.writer.record(&Record::Host(record));
+    }
+
+    fn read(&mut self, memory: u64, pages: u64) {
+        let by = SizeReadBy::HostView;
+        self.host(HostRecord::SizeRead { memory, by, pages, context: READ });
+    }
+
+    fn event(&mut self, instance: u64, event: Event) {
+        self.writer.record(&Record::Select { instance });
+        self.writer.event(&event);
+    }
+
+    fn grow(&mut self, instance: u64, previous: u64, delta_pages: u64) {
+        let previous_pages = Some(previous);
+        let grown = Event::Grown { delta_pages, previous_pages, in_allocator: true, context: WORK };
+        self.event(instance, grown);
+    }
+
+    /// Allocates and frees.
+    fn round_trip(&mut self, instance: u64, size: u64) {
+        let pointer = 4096;
+        self.event(instance, Event::Allocated { pointer, size, align: 0, context: WORK });
+        let size = UNKNOWN_SIZE;
+        self.event(instance, Event::Freed { pointer, size, align: 0, context: WORK });
+    }
+
+    fn report(mut self) -> Report {
+        self.writer.record(&Record::Exit { code: 0 });
+        analyze(&Trace::from_bytes(self.writer.finish().unwrap())).unwrap()
+    }
+}
+
+fn finding(report: &Report, code: Code) -> &Finding {
+    let mut findings = report.findings.iter().filter(|finding| finding.code == code);
+    let finding = findings.next().unwrap_or_else(|| panic!("no {}:\n{report}", code.name()));
+    assert!(findings.next().is_none(), "{report}");
+    finding
+}
+
+/// The riddle: the memory of an idle instance, and a new instance for each round trip.
+#[test]
+fn the_watched_instance_is_idle_while_others_work() {
+    let mut program = Program::new();
+    let watched = program.instance();
+    program.read(watched, 2);
+    for _ in 0..17 {
+        let instance = program.instance();
+        program.grow(instance, 2, 2);
+        program.round_trip(instance, 131_073);
+        program.read(watched, 2);
+    }
+    let report = program.report();
+    let idle = finding(&report, Code::WatchedIdleInstance);
+    assert_eq!(
+        idle.message,
+        "the memory whose size was read 18 times belongs to instance 0, which allocated nothing \
+         between the readings; the work was done in instances 1 to 17, which made 17 allocations; \
+         each grew from 2 to 4 pages and freed everything"
+    );
+    assert_eq!(idle.stacks[0].stack[0].function, "measure (test.js:10)");
+    assert_eq!(idle.stacks[1].stack[0].function, "setUp (test.js:3)");
+    let answer = report.answer.as_deref().unwrap();
+    assert!(answer.starts_with("The memory whose size was read 18 times"), "{answer}");
+    assert!(answer.contains("All 18 sizes that the program read agree"), "{answer}");
+    let many = finding(&report, Code::InstancePerCall);
+    assert_eq!((many.numbers["instances"], many.numbers["pages"]), (18, 2 + 17 * 4));
+    assert!(report.to_string().contains("\ninstance  pages"), "{report}");
+}
+
+#[test]
+fn the_work_had_not_begun() {
+    let mut program = Program::new();
+    let instance = program.instance();
+    program.read(instance, 2);
+    program.read(instance, 2);
+    program.grow(instance, 2, 3);
+    program.round_trip(instance, 131_073);
+    let report = program.report();
+    let early = finding(&report, Code::MeasuredTooEarly);
+    assert_eq!(early.numbers["allocations_after"], 1);
+    assert!(report.answer.unwrap().contains("Await the work"));
+}
+
+#[test]
+fn the_work_of_others_came_after_the_last_reading() {
+    let mut program = Program::new();
+    let watched = program.instance();
+    program.read(watched, 2);
+    program.read(watched, 2);
+    let other = program.instance();
+    program.round_trip(other, 10);
+    let report = program.report();
+    let idle = finding(&report, Code::WatchedIdleInstance);
+    assert!(
+        idle.message.ends_with(
+            "the work was done in instance 1, which made 1 allocation, stayed at 2 pages and freed \
+         everything, all of it after the last reading"
+        ),
+        "{}",
+        idle.message
+    );
+}
+
+#[test]
+fn the_memory_is_not_the_one_that_is_used() {
+    let mut program = Program::new();
+    let instance = program.instance();
+    program.read(7, 2);
+    program.round_trip(instance, 100);
+    program.read(7, 2);
+    let report = program.report();
+    let foreign = finding(&report, Code::ForeignMemory);
+    assert!(foreign.message.starts_with("no instance uses memory 7"), "{}", foreign.message);
+}
+
+#[test]
+fn there_was_room() {
+    let mut program = Program::new();
+    let instance = program.instance();
+    program.read(instance, 2);
+    program
+        .event(instance, Event::Allocated { pointer: 4096, size: 60_000, align: 0, context: WORK });
+    program.read(instance, 2);
+    let report = program.report();
+    let room = finding(&report, Code::RoomToSpare);
+    assert_eq!((room.numbers["allocations"], room.numbers["peak_bytes"]), (1, 60_000));
+}
+
+#[test]
+fn freed_blocks_were_used_again() {
+    let mut program = Program::new();
+    let instance = program.instance();
+    program.grow(instance, 2, 2);
+    program.round_trip(instance, 131_073);
+    for _ in 0..3 {
+        program.read(instance, 4);
+        program.round_trip(instance, 131_073);
+    }
+    program.read(instance, 4);
+    let report = program.report();
+    let reused = finding(&report, Code::Reused);
+    assert_eq!(reused.numbers["allocations"], 3);
+    let held = finding(&report, Code::GrewAndHeld);
+    assert_eq!((held.numbers["pages_at_start"], held.numbers["pages_at_end"]), (2, 4));
+    assert!(!report.has_errors());
+}
+
+/// A test that sees its memory grow knows what it measures.
+#[test]
+fn a_growth_that_was_seen_needs_no_explanation() {
+    let mut program = Program::new();
+    let instance = program.instance();
+    program.read(instance, 2);
+    program.grow(instance, 2, 2);
+    program.round_trip(instance, 131_073);
+    program.read(instance, 4);
+    let report = program.report();
+    assert_eq!(report.answer, None);
+}
+
+#[test]
+fn a_view_is_stale() {
+    let mut program = Program::new();
+    let instance = program.instance();
+    program.grow(instance, 2, 2);
+    for _ in 0..5 {
+        program.host(HostRecord::StaleView { memory: instance, pages: 2, context: READ });
+    }
+    let report = program.report();
+    let stale = finding(&report, Code::StaleView);
+    assert_eq!((stale.numbers["times"], stale.numbers["pages"]), (5, 2));
+    assert!(report.has_errors());
+}
+
+#[test]
+fn growths_from_outside_count() {
+    let mut program = Program::new();
+    let instance = program.instance();
+    program.read(instance, 2);
+    let (delta_pages, previous_pages) = (3, Some(2));
+    program.host(HostRecord::HostGrown {
+        memory: instance,
+        delta_pages,
+        previous_pages,
+        context: WORK,
+    });
+    program.read(instance, 5);
+    let report = program.report();
+    assert!(report.findings.iter().all(|f| f.code != Code::WitnessesDisagree), "{report}");
+    assert_eq!(report.totals.at_end.pages, 5);
+}
+
+#[test]
+fn the_witnesses_disagree() {
+    let mut program = Program::new();
+    let instance = program.instance();
+    program.read(instance, 2);
+    program.read(instance, 3);
+    let report = program.report();
+    let disagree = finding(&report, Code::WitnessesDisagree);
+    assert_eq!((disagree.numbers["pages_read"], disagree.numbers["pages_recorded"]), (3, 2));
+}
