@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use linmem::analyze::repeats::{self, RepeatsBuilder};
-use linmem::heap::{Held, Totals};
 use linmem::report::text::escape;
 use linmem::report::{AfterCall, Repeats, Report};
 use linmem::wasmtime::{FuncType, Session, Val};
@@ -129,7 +128,7 @@ impl<'a> Calls<'a> {
     /// Makes them. What the last one returned comes with the report.
     fn make(&mut self) -> Result<(Report, String)> {
         let mut totals = self.session.totals()?;
-        let before = self.after(&totals, &totals, Vec::new(), String::new())?;
+        let before = self.session.after(&totals, &totals);
         let mut watch = RepeatsBuilder::new(self.export, self.times, before);
         let mut last = String::new();
         for _ in 0..self.times {
@@ -138,7 +137,8 @@ impl<'a> Calls<'a> {
                 Err(reason) => return self.report(watch.fail(format!("{reason:#}")), last),
             };
             let now = self.session.totals()?;
-            watch.add(self.after(&totals, &now, texts_at, returned.short)?);
+            let after = self.session.after(&totals, &now);
+            watch.add(AfterCall { texts_at, result: returned.short, ..after });
             (totals, last) = (now, returned.whole);
         }
         self.report(watch.finish(), last)
@@ -193,26 +193,6 @@ impl<'a> Calls<'a> {
         Ok(Returned { short, whole: text })
     }
 
-    fn after(
-        &mut self,
-        before: &Totals,
-        now: &Totals,
-        texts_at: Vec<u64>,
-        result: String,
-    ) -> Result<AfterCall> {
-        Ok(AfterCall {
-            pages: self.session.witnesses().unwrap_or_default(),
-            live_bytes: now.at_end.bytes,
-            allocated: Held {
-                blocks: allocations(now) - allocations(before),
-                bytes: now.allocated_bytes - before.allocated_bytes,
-            },
-            freed_blocks: now.frees - before.frees,
-            texts_at,
-            result,
-        })
-    }
-
     fn report(&mut self, repeats: Repeats, last: String) -> Result<(Report, String)> {
         let mut report = self.session.report()?;
         report.findings.splice(0..0, repeats::finding(&repeats));
@@ -237,10 +217,6 @@ impl Returns {
         let wanted = if needed == 1 { "a pointer" } else { "a pointer and a length" };
         bail!("`{export}` returns ({}), which is not {wanted}", results.join(", "))
     }
-}
-
-fn allocations(totals: &Totals) -> u64 {
-    totals.allocations + totals.reallocations
 }
 
 fn address(value: &Val) -> Option<u64> {

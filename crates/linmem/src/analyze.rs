@@ -188,6 +188,7 @@ pub fn analyze_replay(replay: &Replay, options: &Options) -> Result<Report> {
 fn describe(subject: &Subject<'_>, leaks: leaks::Leaks, options: &Options) -> InstanceReport {
     InstanceReport {
         module: subject.recorded.name.clone(),
+        created: subject.instance.created.map(|context| subject.stacks.of(context)),
         totals: subject.instance.heap.totals(),
         initial_pages: subject.instance.initial_pages,
         max_pages: subject.instance.max_pages,

@@ -219,6 +219,9 @@ impl Code {
 pub struct InstanceReport {
     /// Name of its module.
     pub module: String,
+    /// Where the host created it, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Stack>,
     /// Its figures.
     pub totals: Totals,
     /// Pages at the start.

@@ -27,9 +27,7 @@ pub fn findings(replay: &Replay, stack: impl Fn(ContextId) -> Stack) -> Vec<Find
     for watched in watched(replay) {
         findings.extend(disagreement(&watched, &stack));
         findings.extend(explain(replay, &watched, &stack));
-    }
-    if !replay.host.size_reads.is_empty() {
-        findings.extend(grown_and_held(replay));
+        findings.extend(grown_and_held(replay, &watched));
     }
     findings.extend(instances_per_call(replay));
     findings
@@ -355,8 +353,9 @@ fn stale_views(replay: &Replay, stack: &impl Fn(ContextId) -> Stack) -> Vec<Find
 }
 
 /// Pages that were needed at some time and are not any more.
-fn grown_and_held(replay: &Replay) -> Vec<Finding> {
-    let held = |(number, instance): (usize, &RecordedInstance)| {
+fn grown_and_held(replay: &Replay, watched: &Watched<'_>) -> Vec<Finding> {
+    let held = |&number: &usize| {
+        let instance = &replay.instances[number];
         let totals = instance.heap.totals();
         let size = totals.at_end.pages.saturating_mul(PAGE_BYTES);
         let grew = totals.at_end.pages > instance.initial_pages;
@@ -382,7 +381,7 @@ fn grown_and_held(replay: &Replay) -> Vec<Finding> {
             advice: "No instruction gives pages back; a new instance starts small again.".to_owned(),
         })
     };
-    replay.instances.iter().enumerate().filter_map(held).collect()
+    watched.users.iter().filter_map(held).collect()
 }
 
 /// What it costs to make a new instance for each call.

@@ -69,6 +69,7 @@ impl RepeatsBuilder {
             repeats: Repeats {
                 export: export.to_owned(),
                 calls: 0,
+                allocations: 0,
                 before,
                 rows: Vec::new(),
                 verdict: Verdict::TooFew,
@@ -80,6 +81,7 @@ impl RepeatsBuilder {
     /// After a call.
     pub fn add(&mut self, after: AfterCall) {
         self.repeats.calls += 1;
+        self.repeats.allocations += after.allocated.blocks;
         let call = self.repeats.calls;
         let size = Size::of(&after);
         if size.exceeds(self.highest) {

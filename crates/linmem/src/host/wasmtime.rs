@@ -20,15 +20,16 @@ pub use engine::{FuncType, Val, ValType};
 
 use super::{Recorder, Sink};
 use crate::allocator::{Allocator, Hints, Role};
+use crate::analyze::repeats::RepeatsBuilder;
 use crate::analyze::{self, analyze_replay};
 use crate::call_graph::CallGraph;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, ContextId, Event, Hook, IMPORT_MODULE, UNKNOWN_SIZE};
-use crate::heap::Totals;
+use crate::heap::{Held, Totals};
 use crate::instrument::{self, Instrumented, OffsetMap, Origin};
 use crate::module::Module;
 use crate::replay::Replay;
-use crate::report::{Report, Witnesses};
+use crate::report::{AfterCall, Repeats, Report, Witnesses};
 use crate::symbolize::Symbolizer;
 use crate::trace::{Frame, Reader, Record, Trace};
 
@@ -427,6 +428,70 @@ impl Session {
             let ended = self.store.data().ended.as_ref().map(ToString::to_string);
             Error::new(ErrorKind::Engine, format!("`{export}`: {}", ended.unwrap_or_default()))
         })
+    }
+
+    /// Does the same work again and again, and says whether memory and live bytes come to rest: the
+    /// leak test. `name` is what the result calls the work.
+    ///
+    /// ```
+    /// # use linmem::wasmtime::{Run, Val};
+    /// # let wasm = include_bytes!("../../../../examples/strings.wasm");
+    /// let mut session = Run::new(wasm)?.start()?;
+    /// let repeats = session.repeat("round trip", 16, |session| {
+    ///     let block = session.call("allocate", &[Val::I32(131_073)])?;
+    ///     session.call("deallocate", &block)?;
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(repeats.problem(), None);
+    ///
+    /// let leak = session.repeat("leak", 16, |session| {
+    ///     session.call("allocate", &[Val::I32(100)]).map(drop)
+    /// })?;
+    /// let problem = leak.problem().unwrap();
+    /// assert!(problem.contains("100 live bytes more with each"), "{problem}");
+    ///
+    /// // A test that tests nothing.
+    /// let idle = session.repeat("nothing", 16, |_| Ok(()))?;
+    /// assert!(idle.problem().unwrap().contains("allocated nothing in this instance"));
+    /// # Ok::<(), linmem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`report`](Session::report). That the work itself fails is in [`Repeats::failure`].
+    pub fn repeat(
+        &mut self,
+        name: &str,
+        times: u64,
+        mut work: impl FnMut(&mut Session) -> Result<()>,
+    ) -> Result<Repeats> {
+        let mut before = self.totals()?;
+        let mut repeats = RepeatsBuilder::new(name, times, self.after(&before, &before));
+        for _ in 0..times {
+            if let Err(error) = work(self) {
+                return Ok(repeats.fail(error.to_string()));
+            }
+            let now = self.totals()?;
+            repeats.add(self.after(&before, &now));
+            before = now;
+        }
+        Ok(repeats.finish())
+    }
+
+    /// What there is to know after a call: the figures before it, and now.
+    pub fn after(&mut self, before: &Totals, now: &Totals) -> AfterCall {
+        AfterCall {
+            pages: self.witnesses().unwrap_or_default(),
+            live_bytes: now.at_end.bytes,
+            allocated: Held {
+                blocks: now.allocations + now.reallocations
+                    - before.allocations
+                    - before.reallocations,
+                bytes: now.allocated_bytes - before.allocated_bytes,
+            },
+            freed_blocks: now.frees - before.frees,
+            ..AfterCall::default()
+        }
     }
 
     /// What the heap did so far, and what nothing points to at this instant.

@@ -12,6 +12,8 @@ pub struct Repeats {
     pub export: String,
     /// How many calls returned.
     pub calls: u64,
+    /// Allocations for these calls, and in them.
+    pub allocations: u64,
     /// Whether memory came to rest.
     pub verdict: Verdict,
     /// Why the next call failed, if it did.
@@ -20,6 +22,25 @@ pub struct Repeats {
     pub before: AfterCall,
     /// The state after each call; of very many different ones, the first and the last.
     pub rows: Vec<RepeatsRow>,
+}
+
+impl Repeats {
+    /// Why these calls do not show that memory comes to rest: it does not, there were too few of
+    /// them, or they allocated nothing, so that there was nothing to see. `None` if all is well.
+    pub fn problem(&self) -> Option<String> {
+        if let Some(finding) = crate::analyze::repeats::finding(self) {
+            return Some(finding.message);
+        }
+        let (calls, of) = (self.calls, &self.export);
+        match self.verdict {
+            Verdict::TooFew => Some(format!("{calls} calls of {of} are too few to tell")),
+            _ if self.allocations == 0 => Some(format!(
+                "{calls} calls of {of} allocated nothing in this instance, so nothing was tested: did \
+                 the work run in another instance, or has it not run yet?"
+            )),
+            _ => None,
+        }
+    }
 }
 
 /// Whether memory and live bytes came to rest.

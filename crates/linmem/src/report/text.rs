@@ -144,7 +144,9 @@ impl Text {
         let program = escape(&report.program);
         let watched = report.instances.iter().any(|instance| !instance.coverage.hooked.is_empty());
         let calls = report.instances.iter().flat_map(|instance| &instance.calls);
-        let ran = calls.filter(|(export, _)| export != "_initialize").count() > 0;
+        // A host that says where it made an instance does not say what it called.
+        let ran = calls.filter(|(export, _)| export != "_initialize").count() > 0
+            || report.instances.iter().any(|instance| instance.created.is_some());
         let (style, verdict) = if errors > 0 {
             (RED, format!("{}{}", number_of(errors, "error"), also(warnings, "warning")))
         } else if matches!(report.end, Some(EndReport::Trap { .. })) {
