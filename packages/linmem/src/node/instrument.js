@@ -50,13 +50,15 @@ export function watchedBytes(source) {
   return original && watchedContent(original);
 }
 
-// The program may change its bytes while they are compiled.
+// The program may change its bytes while they are compiled. Not every engine takes every kind of
+// buffer: those that are rare are shown to it first.
 function copyOf(source) {
   try {
+    if (!types.isArrayBuffer(source) && !types.isUint8Array(source)) validate(source);
     if (ArrayBuffer.isView(source)) return Buffer.from(new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
-    return types.isAnyArrayBuffer(source) ? Buffer.from(new Uint8Array(source)) : undefined;
+    return Buffer.from(new Uint8Array(source));
   } catch {
-    return undefined; // Detached, say: the engine knows what to answer.
+    return undefined; // The engine knows what to say.
   }
 }
 

@@ -6,7 +6,7 @@ import { exportsOf } from "./engine.js";
 import { exportsAsBefore, isAddedExport } from "./exports.js";
 import { isHook, withHooks, withNoHooks } from "./imports.js";
 import { watchedBytes, watchedModule } from "./instrument.js";
-import { patchCall, patchClass, patchGetter } from "./patch.js";
+import { patchAsync, patchCall, patchClass, patchGetter } from "./patch.js";
 import { isNodesOwn } from "./stacks.js";
 import { WatchedInstance } from "./watched-instance.js";
 
@@ -19,10 +19,10 @@ const instances = new WeakMap();
 export function watchModules() {
   patchClass(WebAssembly, "Module", construct);
   patchClass(WebAssembly, "Instance", constructInstance);
-  patchCall(WebAssembly, "compile", compile);
-  patchCall(WebAssembly, "instantiate", instantiate);
-  patchCall(WebAssembly, "compileStreaming", compileStreaming);
-  patchCall(WebAssembly, "instantiateStreaming", instantiateStreaming);
+  patchAsync(WebAssembly, "compile", compile);
+  patchAsync(WebAssembly, "instantiate", instantiate);
+  patchAsync(WebAssembly, "compileStreaming", compileStreaming);
+  patchAsync(WebAssembly, "instantiateStreaming", instantiateStreaming);
   patchCall(Module, "exports", listExports);
   patchCall(Module, "imports", listImports);
   patchCall(Module, "customSections", listCustomSections);

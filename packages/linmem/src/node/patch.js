@@ -5,9 +5,21 @@ const OWN_FILES = new URL(".", import.meta.url).href;
 
 /** Replaces a function; `call(target, self, values)` is called in its place. */
 export function patchCall(object, name, call) {
-  const apply = (target, self, values) => {
+  const apply = (...values) => {
     try {
-      return call(target, self, values);
+      return call(...values);
+    } catch (error) {
+      throw withoutOwnFrames(error);
+    }
+  };
+  redefine(object, name, { value: new Proxy(object[name], { apply }) });
+}
+
+/** The same, for a function that returns a promise. */
+export function patchAsync(object, name, call) {
+  const apply = async (...values) => {
+    try {
+      return await call(...values);
     } catch (error) {
       throw withoutOwnFrames(error);
     }
@@ -31,13 +43,23 @@ export function patchClass(object, name, make) {
 
 /** Replaces a getter by that of `source`. These are called often: no Proxy. */
 export function patchGetter(object, name, source) {
-  const { get } = Object.getOwnPropertyDescriptor(source, name);
-  redefine(object, name, { get });
+  const { get: ask } = Object.getOwnPropertyDescriptor(source, name);
+  const guarded = {
+    get [name]() {
+      try {
+        return Reflect.apply(ask, this, []);
+      } catch (error) {
+        throw withoutOwnFrames(error);
+      }
+    },
+  };
+  redefine(object, name, { get: Object.getOwnPropertyDescriptor(guarded, name).get });
 }
 
 // Whatever the descriptor does not say stays as it was.
 const redefine = (object, name, descriptor) => Object.defineProperty(object, name, descriptor);
 
+/** The error as it would be without the recorder's functions in its stack. */
 function withoutOwnFrames(error) {
   if (error instanceof Error && typeof error.stack === "string" && error.stack.includes(OWN_FILES)) {
     error.stack = error.stack.split("\n").filter((line) => !line.includes(OWN_FILES)).join("\n");
