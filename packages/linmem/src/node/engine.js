@@ -44,8 +44,8 @@ export function bufferBehind(value) {
 /** The size of an unpatched buffer, of either kind, in bytes. */
 export const sizeOf = (buffer) => (buffer instanceof ArrayBuffer ? lengthOf(buffer) : sharedLengthOf(buffer));
 
-/** The bytes of a memory as they are now, without a copy. */
-export const bytesIn = (memory) => Buffer.from(bufferOf(memory));
+/** The bytes of a memory as they are now, without a copy. (`Buffer.from` would ask for the buffer's length.) */
+export const bytesIn = (memory) => new Uint8Array(bufferOf(memory));
 
 export const PAGE_BYTES = 65536;
 

@@ -4,16 +4,22 @@
 import { snapshot } from "./snapshot.js";
 import * as trace from "./trace.js";
 
+// What Node exits with when a listener throws.
+const UNCAUGHT = 1;
+
 let ended = false;
 
 /** Writes the trace's end when the process, or the worker thread, ends by itself. */
 export function watchExit() {
   const { emit, reallyExit } = process;
   redefine("emit", function (name, ...values) {
+    let threw = true;
     try {
-      return Reflect.apply(emit, this, [name, ...values]);
+      const heard = Reflect.apply(emit, this, [name, ...values]);
+      threw = false;
+      return heard;
     } finally {
-      if (name === "exit" && this === process) end(process.exitCode ?? values[0]);
+      if (name === "exit" && this === process) end(process.exitCode ?? (threw ? UNCAUGHT : values[0]));
     }
   });
   redefine("reallyExit", function (code, ...values) {

@@ -13,6 +13,7 @@ const { PAGE_BYTES } = engine;
 
 const numbers = new WeakMap();
 let count = 0;
+let inNode = false;
 
 // Where a buffer came from: { memory: its number, pages: when it was handed out }.
 const origins = new WeakMap();
@@ -33,7 +34,7 @@ export function watchMemories() {
   patchCall(WebAssembly.Memory.prototype, "grow", grow);
   patchViewUser(TextDecoder.prototype, "decode", 0);
   patchViewUser(TextEncoder.prototype, "encodeInto", 1);
-  patchViewUser(Buffer, "from", 0);
+  patchCall(Buffer, "from", bufferFrom);
 }
 
 const getters = {
@@ -64,6 +65,7 @@ const sharedGetters = {
 const isStale = ({ pages }, bytes) => bytes === 0 && pages > 0;
 
 function lengthRead(origin, bytes) {
+  if (inNode) return;
   if (isStale(origin, bytes)) trace.staleView(origin.memory, origin.pages, hostContext());
   else trace.sizeRead(origin.memory, trace.BY_LENGTH, bytes / PAGE_BYTES, hostContext());
 }
@@ -96,6 +98,17 @@ function patchViewUser(object, name, index) {
     noteStale(values[index]);
     return Reflect.apply(target, self, values);
   });
+}
+
+// Node asks for the buffer's length itself here, which says nothing about the program.
+function bufferFrom(target, self, values) {
+  noteStale(values[0]);
+  inNode = true;
+  try {
+    return Reflect.apply(target, self, values);
+  } finally {
+    inNode = false;
+  }
 }
 
 function noteStale(value) {

@@ -30,7 +30,7 @@ const unsigned = (value) => (typeof value === "bigint" ? BigInt.asUintN(64, valu
 /** The ranges that are not zero, within a page each. */
 function* parts(memory) {
   for (let page = 0; page < memory.length; page += PAGE_BYTES) {
-    if (memory.subarray(page, page + PAGE_BYTES).equals(ZERO)) continue;
+    if (ZERO.equals(memory.subarray(page, page + PAGE_BYTES))) continue;
     yield* partsOfPage(memory, page);
   }
 }
