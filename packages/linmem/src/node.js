@@ -6,8 +6,9 @@
 //                      without it, linmem-<pid>.trace in the current directory
 //   LINMEM_CACHE_DIR   where instrumented modules are kept; else in the user's cache directory
 
+import { watchRealms } from "./node/realms.js";
 import { watchExit } from "./node/exit.js";
-import { watchMemories } from "./node/memory.js";
+import { watchMemories, watchViews } from "./node/memory.js";
 import { watchModules } from "./node/modules.js";
 
 const WATCHED = Symbol.for("linmem.node");
@@ -15,7 +16,10 @@ const WATCHED = Symbol.for("linmem.node");
 // Given twice, by hand and by the environment, it still watches once.
 if (!Object.hasOwn(process, WATCHED)) {
   Object.defineProperty(process, WATCHED, { value: true });
-  watchModules();
-  watchMemories();
+  watchRealms((realm) => {
+    watchModules(realm);
+    watchMemories(realm);
+  });
+  watchViews();
   watchExit();
 }

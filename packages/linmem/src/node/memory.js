@@ -26,40 +26,33 @@ export function numberOf(memory) {
 
 const remember = (memory, buffer) => origins.set(buffer, { memory: numberOf(memory), pages: engine.sizeOf(buffer) / PAGE_BYTES });
 
-/** Patches what programs ask memories with. */
-export function watchMemories() {
-  patchGetter(WebAssembly.Memory.prototype, "buffer", getters);
-  patchGetter(ArrayBuffer.prototype, "byteLength", getters);
-  patchGetter(SharedArrayBuffer.prototype, "byteLength", sharedGetters);
+/** Patches what programs ask memories with, in one realm. */
+export function watchMemories({ ArrayBuffer, SharedArrayBuffer, WebAssembly }) {
+  patchGetter(WebAssembly.Memory.prototype, "buffer", buffer);
   patchCall(WebAssembly.Memory.prototype, "grow", grow);
+  patchGetter(ArrayBuffer.prototype, "byteLength", byteLength);
+  if (SharedArrayBuffer) patchGetter(SharedArrayBuffer.prototype, "byteLength", byteLength);
+}
+
+/** Patches what may be given a view, which are one for all realms. */
+export function watchViews() {
   patchViewUser(TextDecoder.prototype, "decode", 0);
   patchViewUser(TextEncoder.prototype, "encodeInto", 1);
   patchCall(Buffer, "from", bufferFrom);
 }
 
-const getters = {
-  get buffer() {
-    const buffer = engine.bufferOf(this);
-    if (!origins.has(buffer)) remember(this, buffer);
-    return buffer;
-  },
+function buffer(get, memory) {
+  const buffer = Reflect.apply(get, memory, []);
+  if (!origins.has(buffer)) remember(memory, buffer);
+  return buffer;
+}
 
-  get byteLength() {
-    const bytes = engine.lengthOf(this);
-    const origin = origins.get(this);
-    if (origin !== undefined) lengthRead(origin, bytes);
-    return bytes;
-  },
-};
-
-const sharedGetters = {
-  get byteLength() {
-    const bytes = engine.sharedLengthOf(this);
-    const origin = origins.get(this);
-    if (origin !== undefined) lengthRead(origin, bytes);
-    return bytes;
-  },
-};
+function byteLength(get, buffer) {
+  const bytes = Reflect.apply(get, buffer, []);
+  const origin = origins.get(buffer);
+  if (origin !== undefined) lengthRead(origin, bytes);
+  return bytes;
+}
 
 // A detached buffer has no length left.
 const isStale = ({ pages }, bytes) => bytes === 0 && pages > 0;
@@ -76,7 +69,7 @@ function grow(target, memory, values) {
     grown(memory, Number(answer));
     return answer;
   } catch (error) {
-    if (error instanceof RangeError && engine.isMemory(memory)) refused(memory, values[0]);
+    if (error?.name === "RangeError" && engine.isMemory(memory)) refused(memory, values[0]);
     throw error;
   }
 }

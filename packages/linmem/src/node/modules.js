@@ -2,7 +2,7 @@
 // program's own, and the hooks besides the program's imports. `WebAssembly.validate` is left alone,
 // and so are bytes that are no module: the engine's errors are about what the program gave.
 
-import { exportsOf } from "./engine.js";
+import { isModule } from "./engine.js";
 import { exportsAsBefore, isAddedExport } from "./exports.js";
 import { isHook, withHooks, withNoHooks } from "./imports.js";
 import { watchedBytes, watchedModule } from "./instrument.js";
@@ -10,13 +10,12 @@ import { patchAsync, patchCall, patchClass, patchGetter } from "./patch.js";
 import { isNodesOwn } from "./stacks.js";
 import { WatchedInstance } from "./watched-instance.js";
 
-const { Instance, Module } = WebAssembly;
-
 // Instances of watched modules: what is known of the module, and the exports as the program sees them.
 const instances = new WeakMap();
 
-/** Patches `WebAssembly`. */
-export function watchModules() {
+/** Patches a realm's `WebAssembly`. */
+export function watchModules({ WebAssembly }) {
+  const { Instance, Module } = WebAssembly;
   patchClass(WebAssembly, "Module", construct);
   patchClass(WebAssembly, "Instance", constructInstance);
   patchAsync(WebAssembly, "compile", compile);
@@ -26,14 +25,14 @@ export function watchModules() {
   patchCall(Module, "exports", listExports);
   patchCall(Module, "imports", listImports);
   patchCall(Module, "customSections", listCustomSections);
-  patchGetter(Instance.prototype, "exports", getters);
+  patchGetter(Instance.prototype, "exports", exportsOf);
 }
 
 // Node brings modules along, for `fetch` say: they are no part of the program.
 const watch = (bytes) => (isNodesOwn() ? undefined : watchedBytes(bytes));
 
 /** What is known of a module; undefined for one that is as the program made it, null where it got lost. */
-const known = (module) => (module instanceof Module ? watchedModule(module) : undefined);
+const known = (module) => (isModule(module) ? watchedModule(module) : undefined);
 
 function construct(target, values, newTarget) {
   const watched = watch(values[0]);
@@ -53,19 +52,20 @@ function compile(target, self, values) {
   return Reflect.apply(target, self, watched ? [watched.wasm, ...values.slice(1)] : values);
 }
 
-function instantiate(target, self, values) {
+async function instantiate(target, self, values) {
   const [source, imports, ...rest] = values;
   const module = known(source);
   const watched = module === undefined ? watch(source) : module;
   if (watched === undefined) return Reflect.apply(target, self, values);
   const prepared = prepare(watched, imports);
   const from = module === undefined ? watched.wasm : source;
-  return completed(Reflect.apply(target, self, [from, prepared.imports, ...rest]), prepared);
+  const promise = Reflect.apply(target, self, [from, prepared.imports, ...rest]);
+  return module === undefined ? bothCompleted(promise, prepared) : complete(await promise, prepared);
 }
 
-async function completed(promise, prepared) {
+async function bothCompleted(promise, prepared) {
   const result = await promise;
-  complete(result instanceof Instance ? result : result.instance, prepared);
+  complete(result.instance, prepared);
   return result;
 }
 
@@ -93,7 +93,7 @@ function instantiateStreaming(target, self, [source, imports, ...rest]) {
   return read(source).then(({ watched, response }) => {
     if (!watched) return Reflect.apply(target, self, [response(), imports, ...rest]);
     const prepared = prepare(watched, imports);
-    return completed(Reflect.apply(target, self, [response(watched.wasm), prepared.imports, ...rest]), prepared);
+    return bothCompleted(Reflect.apply(target, self, [response(watched.wasm), prepared.imports, ...rest]), prepared);
   });
 }
 
@@ -121,11 +121,9 @@ function listCustomSections(target, self, values) {
   return Reflect.apply(target, self, known(module) ? [known(module).original, ...rest] : values);
 }
 
-const getters = {
-  get exports() {
-    const all = exportsOf(this);
-    const instance = instances.get(this);
-    if (instance === undefined) return all;
-    return (instance.view ??= exportsAsBefore(all, instance.watched));
-  },
-};
+function exportsOf(get, self) {
+  const all = Reflect.apply(get, self, []);
+  const instance = instances.get(self);
+  if (instance === undefined) return all;
+  return (instance.view ??= exportsAsBefore(all, instance.watched));
+}

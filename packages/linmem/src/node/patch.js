@@ -5,9 +5,9 @@ const OWN_FILES = new URL(".", import.meta.url).href;
 
 /** Replaces a function; `call(target, self, values)` is called in its place. */
 export function patchCall(object, name, call) {
-  const apply = (...values) => {
+  const apply = (target, self, values) => {
     try {
-      return call(...values);
+      return call(target, self, values);
     } catch (error) {
       throw withoutOwnFrames(error);
     }
@@ -17,9 +17,9 @@ export function patchCall(object, name, call) {
 
 /** The same, for a function that returns a promise. */
 export function patchAsync(object, name, call) {
-  const apply = async (...values) => {
+  const apply = async (target, self, values) => {
     try {
-      return await call(...values);
+      return await call(target, self, values);
     } catch (error) {
       throw withoutOwnFrames(error);
     }
@@ -41,13 +41,13 @@ export function patchClass(object, name, make) {
   redefine(value.prototype, "constructor", { value });
 }
 
-/** Replaces a getter by that of `source`. These are called often: no Proxy. */
-export function patchGetter(object, name, source) {
-  const { get: ask } = Object.getOwnPropertyDescriptor(source, name);
+/** Replaces a getter; `ask(get, self)` is called in its place. These are called often: no Proxy. */
+export function patchGetter(object, name, ask) {
+  const { get } = Object.getOwnPropertyDescriptor(object, name);
   const guarded = {
     get [name]() {
       try {
-        return Reflect.apply(ask, this, []);
+        return ask(get, this);
       } catch (error) {
         throw withoutOwnFrames(error);
       }

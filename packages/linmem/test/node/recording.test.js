@@ -132,6 +132,13 @@ watched("a program that is killed leaves a readable trace", async () => {
   assert.ok(truncated || end === null || end.kind !== "exit");
 });
 
+watched("contexts of node:vm, and a module that goes from one to another", () => {
+  const records = recordsOf("contexts.mjs");
+  assert.deepEqual(of(records, "ALLOCATED").map(({ size }) => size), [1, 2, 3]);
+  assert.deepEqual(of(records, "SIZE_READ").map(({ pages }) => pages), [2, 2]);
+  assert.equal(of(records, "MODULE").length, 1);
+});
+
 watched("a program without modules leaves nothing", () => {
   const { status, stdout, traces } = runWatched("idle.mjs");
   assert.deepEqual([status, stdout], [0, "done\n"]);
