@@ -1,6 +1,8 @@
 // How functions of the engine are replaced, so that a program sees no other: a Proxy has the name, the
 // length, the prototype and the text of what it stands for.
 
+import { types } from "node:util";
+
 const OWN_FILES = new URL(".", import.meta.url).href;
 
 /** Replaces a function; `call(target, self, values)` is called in its place. */
@@ -61,7 +63,7 @@ const redefine = (object, name, descriptor) => Object.defineProperty(object, nam
 
 /** The error as it would be without the recorder's functions in its stack. */
 function withoutOwnFrames(error) {
-  if (error instanceof Error && typeof error.stack === "string" && error.stack.includes(OWN_FILES)) {
+  if (types.isNativeError(error) && typeof error.stack === "string" && error.stack.includes(OWN_FILES)) {
     error.stack = error.stack.split("\n").filter((line) => !line.includes(OWN_FILES)).join("\n");
   }
   return error;

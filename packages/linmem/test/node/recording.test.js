@@ -132,6 +132,13 @@ watched("a program that is killed leaves a readable trace", async () => {
   assert.ok(truncated || end === null || end.kind !== "exit");
 });
 
+watched("the stack overflows: no half of a record stays", () => {
+  const records = recordsOf("recurses.mjs");
+  const sizes = of(records, "ALLOCATED").map(({ size }) => size);
+  assert.ok(sizes.length > 1000 && sizes.every((size) => size === 8));
+  assert.equal(of(records, "EXIT").length, 1);
+});
+
 watched("contexts of node:vm, and a module that goes from one to another", () => {
   const records = recordsOf("contexts.mjs");
   assert.deepEqual(of(records, "ALLOCATED").map(({ size }) => size), [1, 2, 3]);

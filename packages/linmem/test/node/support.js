@@ -52,6 +52,12 @@ const GUESTS = {
     (func $free (export "free") (param i32))
     (func (export "trap") unreachable)
     (data (i32.const 2048) "x"))`,
+  // Allocates on every level of a recursion that does not end.
+  recurses: `(module (memory (export "memory") 1) (global $next (mut i32) (i32.const 4096))
+    (func $malloc (export "malloc") (param $size i32) (result i32)
+      (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
+    (func $free (export "free") (param i32))
+    (func $recurse (export "recurse") (drop (call $malloc (i32.const 8))) (call $recurse) (call $free (i32.const 4096))))`,
   // No memory: nothing to instrument.
   plain: `(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))`,
 };
