@@ -1,0 +1,75 @@
+// What an instrumented instance calls: five functions that write an event each. They run millions of
+// times a second, so they allocate nothing. Numbers come as i32, or as i64 for a 64-bit memory.
+
+import * as trace from "./trace.js";
+import { narrow } from "./writer.js";
+
+const unsigned = (value) => (typeof value === "bigint" ? narrow(BigInt.asUintN(64, value)) : value >>> 0);
+
+const isNone = (value) => value === -1 || value === -1n;
+
+/** The imports that `instance`, a WatchedInstance, records through. */
+export function hooksOf(instance) {
+  return {
+    allocated(pointer, size, alignment, low, high) {
+      try {
+        const context = instance.begin(low, high);
+        const address = unsigned(pointer);
+        const bytes = unsigned(size);
+        if (address === 0 && bytes !== 0) instance.allocationFailed();
+        trace.allocated(context, address, bytes, unsigned(alignment));
+      } catch (error) {
+        abandon(error);
+      }
+    },
+
+    freed(pointer, size, alignment, low, high) {
+      try {
+        const context = instance.begin(low, high);
+        if (isNone(size)) trace.freed(context, unsigned(pointer));
+        else trace.freedSized(context, unsigned(pointer), unsigned(size), unsigned(alignment));
+      } catch (error) {
+        abandon(error);
+      }
+    },
+
+    reallocating(pointer, oldSize, alignment, newSize, low, high) {
+      try {
+        const context = instance.begin(low, high);
+        const address = unsigned(pointer);
+        if (isNone(oldSize)) trace.reallocating(context, address, unsigned(newSize));
+        else trace.reallocatingSized(context, address, unsigned(oldSize), unsigned(alignment), unsigned(newSize));
+      } catch (error) {
+        abandon(error);
+      }
+    },
+
+    reallocated(pointer) {
+      try {
+        instance.select();
+        trace.reallocated(unsigned(pointer));
+      } catch (error) {
+        abandon(error);
+      }
+    },
+
+    grown(deltaPages, previousPages, inAllocator, low, high) {
+      try {
+        const context = instance.begin(low, high);
+        if (isNone(previousPages)) trace.growFailed(context, inAllocator, unsigned(deltaPages));
+        else trace.grown(context, inAllocator, unsigned(deltaPages), unsigned(previousPages));
+      } catch (error) {
+        abandon(error);
+      }
+    },
+  };
+}
+
+// The stack overflows here when the program has used nearly all of it: half a record must not stay.
+function abandon(error) {
+  trace.abandon();
+  throw error;
+}
+
+/** For a module of which nothing is known any more. */
+export const noHooks = { allocated() {}, freed() {}, reallocating() {}, reallocated() {}, grown() {} };

@@ -1,0 +1,54 @@
+// A module as the recorder knows it: what it was, what it became, and what its events are numbered by.
+
+import { compile } from "./engine.js";
+import { ContextTable } from "./context-table.js";
+import { exportedFunctions, importCount, moduleName } from "./sections.js";
+import * as trace from "./trace.js";
+
+let count = 0;
+
+export class WatchedModule {
+  #hash;
+  #bytes;
+  #number;
+  #original;
+  #functions;
+
+  /** Contexts of its events by the module's own number for them. */
+  contexts = new ContextTable();
+
+  /** What the engine calls it in stacks, once one was taken. */
+  url = undefined;
+
+  constructor(hash, original, wasm, map) {
+    this.#hash = hash;
+    this.#bytes = original;
+    this.wasm = wasm;
+    this.map = map;
+    this.importCount = importCount(original);
+    this.importedFunctions = map.functions.indexOf(null);
+  }
+
+  /** Its number in the trace, where it is written the first time that it is asked for. */
+  get number() {
+    if (this.#number === undefined) {
+      trace.moduleRecord(this.name, this.#bytes, JSON.stringify(this.map.allocator));
+      this.#number = count++;
+    }
+    return this.#number;
+  }
+
+  get name() {
+    return moduleName(this.#bytes) || `wasm-${this.#hash.slice(0, 8)}.wasm`;
+  }
+
+  /** The module as the program wrote it, compiled. */
+  get original() {
+    return (this.#original ??= compile(this.#bytes));
+  }
+
+  /** The indices of the exported functions of the original, by name. */
+  get exportedFunctions() {
+    return (this.#functions ??= exportedFunctions(this.#bytes));
+  }
+}

@@ -1,0 +1,107 @@
+// The bytes of a trace: the fields of docs/trace-format.md, gathered in one chunk of memory and
+// appended to the file when it is full. Numbers take the fast path when they fit into 32 bits.
+
+const CHUNK_BYTES = 65536;
+
+// A record's numbers end before the chunk does: only bytes, texts and lists are long, and they look themselves.
+const RESERVE_BYTES = 256;
+
+const HEADER = [0x6c, 0x69, 0x6e, 0x6d, 0x65, 0x6d, 0x00, 0x01];
+
+/** A number where it is exact, else the BigInt. */
+export const narrow = (value) => (value <= Number.MAX_SAFE_INTEGER ? Number(value) : value);
+
+export class TraceWriter {
+  #append;
+  #chunk = new Uint8Array(CHUNK_BYTES);
+  #at = HEADER.length;
+  #lastPointer = 0;
+  #recordAt = 0;
+  #pointerBefore = 0;
+  #encoder = new TextEncoder();
+
+  /** `append(bytes)` gets each chunk, in a memory that is used again. */
+  constructor(append) {
+    this.#append = append;
+    this.#chunk.set(HEADER);
+  }
+
+  /** Whether it is time to flush, before the next record. */
+  get isFull() {
+    return this.#at > CHUNK_BYTES - RESERVE_BYTES;
+  }
+
+  /** Begins a record. */
+  tag(tag) {
+    this.#recordAt = this.#at;
+    this.#pointerBefore = this.#lastPointer;
+    this.#chunk[this.#at++] = tag;
+  }
+
+  /** Takes the record back that was begun last, unless a flush came after it. */
+  abandon() {
+    this.#at = Math.min(this.#at, this.#recordAt);
+    this.#lastPointer = this.#pointerBefore;
+  }
+
+  flush() {
+    const chunk = this.#chunk.subarray(0, this.#at);
+    this.#at = 0;
+    this.#recordAt = 0;
+    if (chunk.length > 0) this.#append(chunk);
+  }
+
+  /** 0 or more, as a number or a BigInt. */
+  number(value) {
+    while (value > 0xffffffff) {
+      this.#chunk[this.#at++] = typeof value === "bigint" ? Number(value & 0x7fn) | 0x80 : (value % 0x80) | 0x80;
+      value = typeof value === "bigint" ? value >> 7n : Math.floor(value / 0x80);
+    }
+    this.#small(Number(value));
+  }
+
+  #small(value) {
+    while (value >= 0x80) {
+      this.#chunk[this.#at++] = (value & 0x7f) | 0x80;
+      value >>>= 7;
+    }
+    this.#chunk[this.#at++] = value;
+  }
+
+  signed(value) {
+    this.number(value < 0 ? -2 * value - 1 : 2 * value);
+  }
+
+  pointer(address) {
+    const last = this.#lastPointer;
+    this.#lastPointer = address;
+    if (typeof address === "bigint" || typeof last === "bigint") this.#distance(BigInt(address) - BigInt(last));
+    else this.signed(address - last);
+  }
+
+  // Distances wrap at 64 bits.
+  #distance(difference) {
+    const distance = BigInt.asIntN(64, difference);
+    this.number(distance < 0n ? -2n * distance - 1n : 2n * distance);
+  }
+
+  optional(value) {
+    this.number(value === null ? 0 : 1);
+    if (value !== null) this.number(value);
+  }
+
+  text(text) {
+    this.bytes(this.#encoder.encode(text));
+  }
+
+  bytes(bytes) {
+    this.number(bytes.length);
+    if (this.#at + bytes.length <= CHUNK_BYTES - RESERVE_BYTES) {
+      this.#chunk.set(bytes, this.#at);
+      this.#at += bytes.length;
+    } else {
+      this.flush();
+      this.#append(bytes);
+    }
+  }
+}

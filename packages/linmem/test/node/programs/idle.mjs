@@ -1,0 +1,2 @@
+// Uses no module at all.
+console.log("done");

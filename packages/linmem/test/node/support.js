@@ -1,0 +1,126 @@
+// Runs programs watched and plain, and reads what was recorded.
+
+import { spawn, spawnSync } from "node:child_process";
+import { accessSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import wabt from "wabt";
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+
+/** The preload, as a URL. */
+export const PRELOAD = new URL("../../src/node.js", import.meta.url).href;
+
+/** The linmem program. */
+export const PROGRAM = process.env.LINMEM_PROGRAM || path("../../../../target/release/linmem");
+
+/** What tests that need the linmem program are skipped for, or false. */
+export const skip = missing();
+
+function missing() {
+  try {
+    accessSync(PROGRAM);
+    return false;
+  } catch {
+    return `there is no ${PROGRAM}: build it with \`cargo build --release\`, or name another in LINMEM_PROGRAM`;
+  }
+}
+
+/** A directory for one test file: traces, the cache, guests. */
+export const directory = mkdtempSync(join(tmpdir(), "linmem-node-"));
+
+export const removeDirectory = () => rmSync(directory, { recursive: true });
+
+/** Modules in the text format, which programs find by their names. */
+const GUESTS = {
+  // Calls its import from its start function, and allocates there.
+  starts: `(module (import "host" "report" (func $report (param i32)))
+    (memory (export "memory") 1 4) (global $next (mut i32) (i32.const 4096))
+    (func $malloc (export "malloc") (param $size i32) (result i32)
+      (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
+    (func $free (export "free") (param i32))
+    (func $start (call $report (call $malloc (i32.const 24))))
+    (start $start))`,
+  // Its memory comes from the program.
+  imports: `(module (import "host" "memory" (memory 1 8)) (import "host" "limit" (global i32))
+    (global $next (mut i32) (i32.const 4096)) (table (export "table") 2 funcref) (elem (i32.const 0) $malloc $free)
+    (func $malloc (export "malloc") (param $size i32) (result i32)
+      (if (i32.gt_u (i32.add (global.get $next) (local.get $size)) (i32.mul (memory.size) (i32.const 65536)))
+        (then (if (i32.eq (memory.grow (i32.const 1)) (i32.const -1)) (then (return (i32.const 0))))))
+      (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
+    (func $free (export "free") (param i32))
+    (func (export "trap") unreachable)
+    (data (i32.const 2048) "x"))`,
+  // Allocates on every level of a recursion that does not end.
+  recurses: `(module (memory (export "memory") 1) (global $next (mut i32) (i32.const 4096))
+    (func $malloc (export "malloc") (param $size i32) (result i32)
+      (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
+    (func $free (export "free") (param i32))
+    (func $recurse (export "recurse") (drop (call $malloc (i32.const 8))) (call $recurse) (call $free (i32.const 4096))))`,
+  // No memory: nothing to instrument.
+  plain: `(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))`,
+};
+
+const { parseWat } = await wabt();
+for (const [name, text] of Object.entries(GUESTS)) {
+  const module = parseWat(`${name}.wat`, text);
+  writeFileSync(join(directory, `${name}.wasm`), module.toBinary({ write_debug_names: true }).buffer);
+  module.destroy();
+}
+
+let runs = 0;
+
+const program = (name) => path(`programs/${name}`);
+
+function watchedEnvironment(overrides) {
+  const traces = join(directory, `traces-${runs++}`);
+  const own = { LINMEM_TRACE_DIR: traces, LINMEM_PROGRAM: PROGRAM, LINMEM_CACHE_DIR: join(directory, "cache") };
+  return { traces, env: { ...process.env, NODE_OPTIONS: `--import=${PRELOAD}`, GUESTS: directory, ...own, ...overrides } };
+}
+
+const outcome = ({ status, signal, stdout, stderr }) => ({ status, signal, stdout, stderr });
+
+/** Runs a program as it is. */
+export function runPlain(name, ...values) {
+  const options = { encoding: "utf8", env: { ...process.env, NODE_OPTIONS: "", GUESTS: directory } };
+  return outcome(spawnSync(process.execPath, [program(name), ...values], options));
+}
+
+/** Runs a program under the preload: what it said, and where its traces are. */
+export function runWatched(name, ...values) {
+  return runWith({}, name, ...values);
+}
+
+/** The same, with other variables of the environment. */
+export function runWith(overrides, name, ...values) {
+  const { traces, env } = watchedEnvironment(overrides);
+  const result = spawnSync(process.execPath, [program(name), ...values], { encoding: "utf8", env });
+  return { ...outcome(result), traces };
+}
+
+/** Starts a program under the preload, which goes on. */
+export function startWatched(name, ...values) {
+  const { traces, env } = watchedEnvironment({});
+  return { child: spawn(process.execPath, [program(name), ...values], { env, stdio: ["ignore", "pipe", "inherit"] }), traces };
+}
+
+/** The files of a run, in the order of their threads. */
+export const traceFiles = (traces) => readdirSync(traces).sort().map((name) => join(traces, name));
+
+/** What `linmem report` says of a trace. */
+export function report(file) {
+  const { stdout, stderr } = spawnSync(PROGRAM, ["report", "--quiet", "--json", "-", file], { encoding: "utf8", maxBuffer: 1 << 28 });
+  if (stdout === "") throw new Error(stderr);
+  return JSON.parse(stdout).report;
+}
+
+/** The only trace of a run, as a report. */
+export function onlyReport(traces) {
+  const files = traceFiles(traces);
+  if (files.length !== 1) throw new Error(`${files.length} traces`);
+  return report(files[0]);
+}
+
+/** The only trace of a run, as bytes. */
+export const onlyTrace = (traces) => readFileSync(traceFiles(traces)[0]);
