@@ -1,0 +1,85 @@
+//! `linmem node`: the story's test in its three stages, and what becomes of the program's own end.
+
+mod support;
+
+use std::process::Output;
+
+use linmem::report::{Code, Finding, Report, Severity, json};
+use support::Scene;
+
+/// Runs a command under `linmem node`, and reads the report.
+fn watched(scene: &Scene, command: &str) -> (Output, Report) {
+    let output = scene.run(&format!("linmem node -q --json $TMP/report.json {command}"));
+    let text = std::fs::read(scene.path("report.json")).unwrap_or_else(|error| {
+        panic!("{error}: {}", String::from_utf8_lossy(&output.stderr));
+    });
+    (output, json::read(text.as_slice()).unwrap())
+}
+
+fn only(report: &Report, code: Code) -> &Finding {
+    let mut findings = report.findings.iter().filter(|finding| finding.code == code);
+    let finding = findings.next().unwrap_or_else(|| panic!("no {}:\n{report}", code.name()));
+    assert!(findings.next().is_none(), "{report}");
+    finding
+}
+
+fn functions(finding: &Finding, stack: usize) -> Vec<&str> {
+    finding.stacks[stack].stack.iter().map(|frame| frame.function.as_str()).collect()
+}
+
+#[test]
+fn the_suspicious_test_watched_an_idle_instance() {
+    let scene = Scene::new();
+    let (output, report) = watched(&scene, "-- node --test examples/story/1-suspicious.test.mjs");
+    assert_eq!(output.status.code(), Some(0));
+    let idle = only(&report, Code::WatchedIdleInstance);
+    assert_eq!(
+        idle.message,
+        "the memory whose size was read 3 times belongs to instance 1, which allocated nothing \
+         between the readings; the work was done in instances 2 to 18, which made 34 allocations; \
+         each grew from 2 to 6 pages and freed everything, all of it after the last reading"
+    );
+    assert_eq!(functions(idle, 0)[0], "size (examples/story/long.mjs:6)");
+    assert_eq!(functions(idle, 1)[0], "instantiate (examples/story/strings.mjs:9)");
+    let answer = report.answer.as_deref().unwrap_or_default();
+    assert!(answer.contains("Await the work, and let it use the instance"), "{answer}");
+    assert!(answer.contains("All 3 sizes that the program read agree"), "{answer}");
+    assert_eq!(report.totals.at_end.blocks, 0);
+    assert!(report.to_string().starts_with("linmem: strings.wasm: 1 warning\n\nThe memory whose"));
+}
+
+#[test]
+fn the_second_test_measured_too_early() {
+    let scene = Scene::new();
+    let (_, report) = watched(&scene, "-- node --test examples/story/2-not-awaited.test.mjs");
+    let early = only(&report, Code::MeasuredTooEarly);
+    assert_eq!((early.numbers["readings"], early.numbers["allocations_after"]), (2, 34));
+}
+
+/// Stacks go from the C function through the library to the test.
+#[test]
+fn the_right_test_needs_no_growth() {
+    let scene = Scene::new();
+    let (output, report) = watched(&scene, "examples/story/3-right.test.mjs");
+    assert_eq!(output.status.code(), Some(0));
+    let reused = only(&report, Code::Reused);
+    assert_eq!(reused.numbers["allocations"], 32);
+    assert!(report.findings.iter().all(|finding| finding.severity == Severity::Note), "{report}");
+    let growth = &report.instances[0].growth.sites[0].stack;
+    let functions: Vec<&str> = growth.iter().map(|frame| frame.function.as_str()).collect();
+    let at = |name: &str| functions.iter().position(|function| *function == name);
+    let allocate = at("allocate").unwrap_or_else(|| panic!("{functions:?}"));
+    assert_eq!(growth[allocate].line, Some(13));
+    assert!(at("createCString (examples/story/strings.mjs:16)") > Some(allocate), "{functions:?}");
+}
+
+#[test]
+fn the_programs_own_end_is_kept() {
+    let scene = Scene::new();
+    let script = scene.path("exits.mjs");
+    std::fs::write(&script, "console.log(process.argv[2]); process.exitCode = 7;").unwrap();
+    let output = scene.run("linmem node $TMP/exits.mjs hello");
+    assert_eq!(output.status.code(), Some(7));
+    assert_eq!(output.stdout, b"hello\n");
+    assert_eq!(output.stderr, b"linmem: the program made no WebAssembly instance\n");
+}
