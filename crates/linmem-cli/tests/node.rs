@@ -74,6 +74,25 @@ fn the_right_test_needs_no_growth() {
 }
 
 #[test]
+fn every_other_cause_has_a_variant() {
+    let scene = Scene::new();
+    for (variant, code, status) in [
+        ("room-to-spare", Code::RoomToSpare, 0),
+        ("foreign-memory", Code::ForeignMemory, 0),
+        ("null-ignored", Code::NullIgnored, 1),
+    ] {
+        let (output, report) = watched(&scene, &format!("examples/story/variants/{variant}.mjs"));
+        assert_eq!(output.status.code(), Some(status), "{variant}");
+        only(&report, code);
+        assert!(report.answer.is_some(), "{variant}: {report}");
+    }
+    let (output, report) = watched(&scene, "examples/story/variants/stale-view.mjs");
+    assert_eq!(output.status.code(), Some(1));
+    let stale: Vec<_> = report.findings.iter().filter(|f| f.code == Code::StaleView).collect();
+    assert_eq!(stale.len(), 2, "{report}");
+}
+
+#[test]
 fn the_programs_own_end_is_kept() {
     let scene = Scene::new();
     let script = scene.path("exits.mjs");

@@ -1,0 +1,11 @@
+// A buffer from before the growth: it is detached, has no length, and a view of it swallows writes.
+import { long } from "../long.mjs";
+import { instantiate } from "../strings.mjs";
+
+const strings = await instantiate();
+const { buffer } = strings.memory;
+const view = new Uint8Array(buffer);
+const pointer = strings.allocate(long.length + 1);
+new TextEncoder().encodeInto(long, view);
+console.log(buffer.byteLength, view[pointer]);
+strings.deallocate(pointer);
