@@ -70,7 +70,10 @@ function watchedContent(original) {
 
 const sha256 = (contents) => createHash("sha256").update(contents).digest("hex");
 
-/** The watched module that was compiled to `module`, in this thread or another. */
+/**
+ * The watched module that was compiled to `module`, in this thread or another; undefined for one that is
+ * not instrumented, null for one that is, but of which nothing is known any more.
+ */
 export function watchedModule(module) {
   if (!byModule.has(module)) byModule.set(module, findOrigin(module));
   return byModule.get(module);
@@ -80,8 +83,16 @@ function findOrigin(module) {
   const [section] = customSections(module, ORIGIN_SECTION);
   if (section === undefined) return undefined;
   const hash = Buffer.from(section).toString();
-  if (!byHash.has(hash)) byHash.set(hash, cached(hash));
+  if (!byHash.has(hash)) byHash.set(hash, cachedIfReadable(hash));
   return byHash.get(hash);
+}
+
+function cachedIfReadable(hash) {
+  try {
+    return cached(hash);
+  } catch {
+    return null;
+  }
 }
 
 function instrumented(hash, original) {
