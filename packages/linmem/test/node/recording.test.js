@@ -160,6 +160,12 @@ watched("a module that cannot be instrumented passes through, with a note", () =
   assert.deepEqual(notes.map(({ words }) => words.replace(/[0-9a-f]{8}\./, "")), ["module wasm-wasm is not watched: the module has no memory, so nothing is recorded"]);
 });
 
+watched("functions that allocate can be named", () => {
+  const { traces } = runWith({ LINMEM_INSTRUMENT_OPTIONS: '["--malloc", "upper"]' }, "commonjs.cjs");
+  const [module] = of(readTrace(onlyTrace(traces)), "MODULE");
+  assert.ok(JSON.parse(module.allocator).functions.some(({ role, evidence }) => role === "malloc" && evidence.kind === "flag"));
+});
+
 watched("without the linmem program, one line says so", () => {
   const { status, stdout, stderr } = runWith({ LINMEM_PROGRAM: "/none/linmem" }, "child.mjs", "child");
   assert.deepEqual([status, stdout, stderr], [3, "child\n", "linmem: there is no program /none/linmem: nothing is watched\n"]);
