@@ -11,7 +11,6 @@ const getter = (object, name) => {
 };
 
 const { Instance, Memory, Module } = WebAssembly;
-
 const TypedArray = Object.getPrototypeOf(Uint8Array);
 
 export const customSections = Module.customSections;

@@ -19,7 +19,7 @@ export function watchExit() {
       threw = false;
       return heard;
     } finally {
-      if (name === "exit" && this === process) end(process.exitCode ?? (threw ? UNCAUGHT : values[0]));
+      if (name === "exit" && isExiting(this)) end(process.exitCode ?? (threw ? UNCAUGHT : values[0]));
     }
   });
   redefine("reallyExit", function (code, ...values) {
@@ -28,10 +28,14 @@ export function watchExit() {
   });
 }
 
-const redefine = (name, value) => {
+// A program may emit the event by itself.
+const isExiting = (emitter) => emitter === process && process._exiting !== false;
+
+function redefine(name, value) {
+  const { enumerable = false } = Object.getOwnPropertyDescriptor(process, name) ?? {};
   Object.defineProperty(value, "name", { value: name });
-  Object.defineProperty(process, name, { value, configurable: true, enumerable: false, writable: true });
-};
+  Object.defineProperty(process, name, { value, configurable: true, enumerable, writable: true });
+}
 
 function end(code) {
   if (ended || !trace.isKept()) return;

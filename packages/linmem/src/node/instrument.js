@@ -28,6 +28,8 @@ const byHash = new Map();
 const byModule = new WeakMap();
 
 const program = findProgram(process.env.LINMEM_PROGRAM);
+// Which functions allocate, where a module does not say: `["--malloc", "xa"]`.
+const options = JSON.parse(process.env.LINMEM_INSTRUMENT_OPTIONS || "[]");
 let directory;
 
 function findProgram(given) {
@@ -70,7 +72,10 @@ function watchedContent(original) {
 
 const sha256 = (contents) => createHash("sha256").update(contents).digest("hex");
 
-/** The watched module that was compiled to `module`, in this thread or another. */
+/**
+ * The watched module that was compiled to `module`, in this thread or another; undefined for one that is
+ * not instrumented, null for one that is, but of which nothing is known any more.
+ */
 export function watchedModule(module) {
   if (!byModule.has(module)) byModule.set(module, findOrigin(module));
   return byModule.get(module);
@@ -80,8 +85,16 @@ function findOrigin(module) {
   const [section] = customSections(module, ORIGIN_SECTION);
   if (section === undefined) return undefined;
   const hash = Buffer.from(section).toString();
-  if (!byHash.has(hash)) byHash.set(hash, cached(hash));
+  if (!byHash.has(hash)) byHash.set(hash, cachedIfReadable(hash));
   return byHash.get(hash);
+}
+
+function cachedIfReadable(hash) {
+  try {
+    return cached(hash);
+  } catch {
+    return null;
+  }
 }
 
 function instrumented(hash, original) {
@@ -106,9 +119,9 @@ function cached(hash) {
   return watch(hash, readFileSync(path("original")), readFileSync(path("wasm")), readFileSync(path("json"), "utf8"));
 }
 
-// Another build of linmem may instrument in another way.
+// Another build of linmem may instrument in another way, and so does one that is told more.
 function cacheDirectory() {
-  const key = sha256(`${program}\0${statSync(program).mtimeMs}`).slice(0, 16);
+  const key = sha256(JSON.stringify([program, statSync(program).mtimeMs, options])).slice(0, 16);
   const path = join(cacheRoot(), key);
   try {
     mkdirSync(path, { recursive: true });
@@ -129,7 +142,7 @@ function instrument(hash, original) {
   const own = (kind) => join(directory, `${hash}.${process.pid}-${threadId}.${kind}`);
   try {
     writeFileSync(own("original"), original);
-    run(["instrument", own("original"), "--output", own("wasm"), "--map", own("json")], own("original"));
+    run(["instrument", ...options, own("original"), "--output", own("wasm"), "--map", own("json")], own("original"));
     const module = watch(hash, original, readFileSync(own("wasm")), readFileSync(own("json"), "utf8"));
     for (const kind of ["original", "wasm", "json"]) renameSync(own(kind), join(directory, `${hash}.${kind}`));
     return module;
@@ -138,8 +151,8 @@ function instrument(hash, original) {
   }
 }
 
-function run(options, path) {
-  const { error, status, stderr } = spawnSync(program, options, { encoding: "utf8", stdio: ["ignore", "ignore", "pipe"] });
+function run(values, path) {
+  const { error, status, stderr } = spawnSync(program, values, { encoding: "utf8", stdio: ["ignore", "ignore", "pipe"] });
   if (error) throw error;
   if (status === 0) return;
   const [line] = stderr.trim().split("\n");

@@ -95,7 +95,7 @@ function frame({ host, index, offset }) {
   }
 }
 
-export function clock() {
+function clock() {
   writer.tag(0x05);
   writer.number(Math.round((now() - began) * 1000));
 }

@@ -26,6 +26,7 @@ export class WatchedModule {
     this.wasm = wasm;
     this.map = map;
     this.importCount = importCount(original);
+    // The hooks, which are added, come right after them.
     this.importedFunctions = map.functions.indexOf(null);
   }
 

@@ -6,7 +6,7 @@ import { removeDirectory, runPlain, runWatched, skip } from "./support.js";
 
 after(removeDirectory);
 
-for (const name of ["surface.mjs", "memory.mjs", "strings.mjs", "commonjs.cjs", "worker.mjs", "child.mjs", "contexts.mjs", "recurses.mjs"]) {
+for (const name of ["surface.mjs", "memory.mjs", "strings.mjs", "commonjs.cjs", "worker.mjs", "child.mjs", "contexts.mjs", "recurses.mjs", "identity.mjs", "handlers.mjs"]) {
   test(`${name} prints the same`, { skip }, () => {
     const plain = runPlain(name);
     assert.equal(plain.status, 0, plain.stderr);
@@ -15,7 +15,7 @@ for (const name of ["surface.mjs", "memory.mjs", "strings.mjs", "commonjs.cjs", 
   });
 }
 
-const WAYS = ["code", "exitCode", "throws", "rejects", "listener", "listenerCode", "listenerExits", "terminate", "interrupt", "handled", "kill", "aborts", "natural"];
+const WAYS = ["code", "exitCode", "throws", "rejects", "listener", "listenerCode", "listenerExits", "terminate", "interrupt", "handled", "kill", "aborts", "emits", "natural"];
 
 for (const way of WAYS) {
   test(`a program that ends like this: ${way}`, { skip }, () => {

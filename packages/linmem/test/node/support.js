@@ -58,6 +58,14 @@ const GUESTS = {
       (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
     (func $free (export "free") (param i32))
     (func $recurse (export "recurse") (drop (call $malloc (i32.const 8))) (call $recurse) (call $free (i32.const 4096))))`,
+  // Exports things twice, and what it imports.
+  identity: `(module (import "host" "give" (func $give (result i32))) (memory (export "memory") 1) (export "give" (func $give))
+    (global $next (mut i32) (i32.const 4096)) (global (export "one") (mut i32) (i32.const 1))
+    (table (export "table") 2 funcref) (elem (i32.const 0) $nothing $give)
+    (func $malloc (export "malloc") (export "malloc2") (param $size i32) (result i32)
+      (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
+    (func $nothing (export "nothing") (export "nothing2"))
+    (func (export "uses") (export "uses2") (drop (call $malloc (i32.const 3)))))`,
   // No memory: nothing to instrument.
   plain: `(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))`,
 };

@@ -19,6 +19,7 @@ const WAYS = {
   handled: () => { process.on("SIGTERM", () => process.exit(4)); process.kill(process.pid, "SIGTERM"); setTimeout(() => {}, 1e5); },
   kill: () => process.kill(process.pid, "SIGKILL"),
   aborts: () => { allocate(1); process.reallyExit(6); },
+  emits: () => { process.emit("exit", 3); allocate(1); },
   natural: () => {},
 };
 await WAYS[process.argv[2]]();
