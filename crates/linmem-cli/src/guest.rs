@@ -102,6 +102,16 @@ impl AllocatorArgs {
     }
 }
 
+impl AllocatorArgs {
+    /// The same as options of a command line.
+    pub fn options(&self) -> Vec<String> {
+        let hints = self.hints().into_iter();
+        hints
+            .flat_map(|(role, name)| [format!("--{}", role.name().replace('_', "-")), name])
+            .collect()
+    }
+}
+
 impl GuestArgs {
     /// A module, with all that it is granted.
     pub fn prepare<'a>(

@@ -9,8 +9,10 @@ use anyhow::{Context, Result, bail};
 use include_dir::{Dir, include_dir};
 use linmem::analyze::{self, analyze_stream};
 use linmem::report::Report;
+use linmem::report::text::escape;
 use tempfile::TempDir;
 
+use crate::guest::AllocatorArgs;
 use crate::output::{self, Output};
 
 /// Run a Node program and report what the memories of its WebAssembly instances did
@@ -28,6 +30,9 @@ pub struct Args {
 
     #[command(flatten)]
     output: Output,
+
+    #[command(flatten)]
+    allocator: AllocatorArgs,
 
     /// Keep the recordings in this directory, one for each process and thread
     #[arg(long, value_name = "DIRECTORY", help_heading = "Report")]
@@ -59,26 +64,28 @@ pub fn main(args: Args) -> Result<ExitCode> {
         .with_context(|| format!("cannot make the directory {}", traces.display()))?;
     let traces = traces.canonicalize()?;
 
-    let status = run(&args.command, &recorder.join("node.js"), &traces)?;
+    let status = run(&args, &recorder.join("node.js"), &traces)?;
     let report = report(&traces, &args)?;
     match report {
-        Some(report) => {
+        Some(report) if !report.instances.is_empty() => {
             args.output.write(&report)?;
             Ok(exit_code(status, output::exit_code(&report)))
         }
-        None => {
-            args.output.note("linmem: the program made no WebAssembly instance")?;
+        nothing_watched => {
+            let notes = nothing_watched.map(|report| report.notes).unwrap_or_default();
+            args.output.note("linmem: the program made no WebAssembly instance to watch")?;
+            notes.iter().try_for_each(|note| args.output.note(&escape(note)))?;
             Ok(exit_code(status, ExitCode::SUCCESS))
         }
     }
 }
 
 /// Runs the command with the recorder in all its node processes.
-fn run(command: &[String], recorder: &Path, traces: &Path) -> Result<ExitStatus> {
-    let mut process = match command {
+fn run(args: &Args, recorder: &Path, traces: &Path) -> Result<ExitStatus> {
+    let mut process = match args.command.as_slice() {
         [script, ..] if is_script(script) => {
             let mut node = Command::new("node");
-            node.args(command);
+            node.args(&args.command);
             node
         }
         [program, arguments @ ..] => {
@@ -93,6 +100,7 @@ fn run(command: &[String], recorder: &Path, traces: &Path) -> Result<ExitStatus>
     process
         .env("NODE_OPTIONS", format!("{options} {import}").trim())
         .env("LINMEM_TRACE_DIR", traces)
+        .env("LINMEM_INSTRUMENT_OPTIONS", serde_json::to_string(&args.allocator.options())?)
         .env("LINMEM_PROGRAM", std::env::current_exe()?);
     let name = process.get_program().to_string_lossy().into_owned();
     process.status().with_context(|| format!("cannot run {name}"))

@@ -100,5 +100,5 @@ fn the_programs_own_end_is_kept() {
     let output = scene.run("linmem node $TMP/exits.mjs hello");
     assert_eq!(output.status.code(), Some(7));
     assert_eq!(output.stdout, b"hello\n");
-    assert_eq!(output.stderr, b"linmem: the program made no WebAssembly instance\n");
+    assert_eq!(output.stderr, b"linmem: the program made no WebAssembly instance to watch\n");
 }

@@ -114,8 +114,11 @@ impl Facts {
 
 /// Judges every live block of an instance.
 pub fn find(subject: &Subject<'_>) -> Leaks {
-    let blocks: Vec<(u64, Block)> =
-        subject.instance.heap.live().iter().map(|(address, block)| (*address, *block)).collect();
+    let host_held = |block: &Block| block.host_held || host_may_hold(subject);
+    let live = subject.instance.heap.live().iter();
+    let blocks: Vec<(u64, Block)> = live
+        .map(|(address, block)| (*address, Block { host_held: host_held(block), ..*block }))
+        .collect();
     let is_64 = subject.module.memories.first().is_some_and(|memory| memory.is_64);
     let word_bytes = if is_64 { 8 } else { 4 };
     let mut leaks = Leaks { not_judged: not_judged(subject), ..Leaks::default() };
@@ -140,10 +143,16 @@ pub fn find(subject: &Subject<'_>) -> Leaks {
     leaks
 }
 
+/// Whether the host may hold any block: one that makes instances, and whose calls were not recorded.
+fn host_may_hold(subject: &Subject<'_>) -> bool {
+    subject.instance.created.is_some() && subject.instance.calls.is_empty()
+}
+
 /// Why the blocks cannot be judged, if that is so.
 fn not_judged(subject: &Subject<'_>) -> Option<String> {
     const STOPS_EARLY: &str = "the recording stops before the program ended";
     let reason = match (&subject.instance.snapshot, &subject.replay.end) {
+        (None, _) if subject.instance.collected => "the instance was garbage-collected before",
         // The last parts of the memory may be missing.
         _ if subject.replay.truncated => STOPS_EARLY,
         (None, _) => STOPS_EARLY,
@@ -171,6 +180,10 @@ pub fn findings(subject: &Subject<'_>, leaks: &Leaks) -> Vec<Finding> {
     });
     let (reachable, lost): (Vec<_>, Vec<_>) =
         groups.into_iter().partition(|((kind, _), _)| *kind == Kind::Reachable);
+    if host_may_hold(subject) {
+        let held = host_finding(subject, &lost);
+        return held.into_iter().chain(reachable_finding(subject, &reachable)).collect();
+    }
     let mut findings: Vec<Finding> = lost
         .into_iter()
         .map(|(&(kind, context), group)| leak_finding(subject, kind, context, group))
@@ -231,12 +244,34 @@ fn leak_finding(subject: &Subject<'_>, kind: Kind, context: ContextId, group: &G
     }
 }
 
-/// One note for all that is still reachable, with the largest stack.
-fn reachable_finding(
-    subject: &Subject<'_>,
-    groups: &[(&(Kind, ContextId), &Group)],
-) -> Option<Finding> {
-    let ((_, context), largest) = groups.first()?;
+/// Blocks of the same kind and call stack, with which.
+type Groups<'g> = [(&'g (Kind, ContextId), &'g Group)];
+
+/// One note for all that is still reachable.
+fn reachable_finding(subject: &Subject<'_>, groups: &Groups<'_>) -> Option<Finding> {
+    Some(Finding {
+        code: Code::StillReachable,
+        severity: Severity::Note,
+        advice: "Not a leak as long as it does not grow with the work done.".to_owned(),
+        ..finding_of_all(subject, groups, "still pointed to at the end")?
+    })
+}
+
+/// One warning for all that a host may hold whose pointers nobody sees.
+fn host_finding(subject: &Subject<'_>, groups: &Groups<'_>) -> Option<Finding> {
+    let what = "left at the end, to which nothing in the module points: the program still has the \
+                pointers, or has lost them";
+    Some(Finding {
+        code: Code::LeakHostHeld,
+        severity: Severity::Warning,
+        advice: "Pass each pointer back to the module's free when you are done with it.".to_owned(),
+        ..finding_of_all(subject, groups, what)?
+    })
+}
+
+/// What findings about several groups have in common: the sum, and the largest one's stack.
+fn finding_of_all(subject: &Subject<'_>, groups: &Groups<'_>, what: &str) -> Option<Finding> {
+    let ((_, context), largest) = groups.iter().max_by_key(|(_, group)| group.held.bytes)?;
     let all = sum_of(groups.iter().map(|(_, group)| *group));
     let of_them = match groups.len() {
         1 => String::new(),
@@ -246,13 +281,13 @@ fn reachable_finding(
         code: Code::StillReachable,
         severity: Severity::Note,
         instance: subject.number,
-        message: format!("{} still pointed to at the end{of_them}", blocks_text(all)),
+        message: format!("{} {what}{of_them}", blocks_text(all)),
         numbers: numbers(&[("blocks", all.blocks), ("bytes", all.bytes)]),
         stacks: vec![LabelledStack {
             label: "allocated".to_owned(),
             stack: subject.stacks.of(*context),
         }],
-        advice: "Not a leak as long as it does not grow with the work done.".to_owned(),
+        advice: String::new(),
     })
 }
 
