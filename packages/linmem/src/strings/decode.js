@@ -1,14 +1,14 @@
 // Text out of a guest's memory: where it ends, and what its bytes mean.
 
 import { InvalidUtf8Error, UnterminatedError } from "./errors.js";
-import { address, hex } from "./memory.js";
+import { address, hex, indexOfNul } from "./memory.js";
 import { guestSearchesFaster, hasNativeBuffer } from "./runtime.js";
 
 // Up to here a loop and one String.fromCharCode beat every native call.
 const SHORT = 16;
 
-// Buffer's search counts in signed 32-bit numbers.
-const FAR = 0x7fffffff;
+// Safari up to 18 fails once a decoder has seen 2 GiB.
+const DECODER_LIMIT = 0x7fffffff;
 
 export class Decoder {
   #memory;
@@ -68,8 +68,7 @@ export class Decoder {
 
 // The first NUL between two addresses, or -1. The search must not run to the end of memory.
 function search(view, from, end) {
-  const part = end < view.length ? view.subarray(0, end) : view;
-  return end > FAR ? Uint8Array.prototype.indexOf.call(part, 0, from) : part.indexOf(0, from);
+  return indexOfNul(end < view.length ? view.subarray(0, end) : view, from);
 }
 
 // Undefined when a byte isn't ASCII. One call with all characters: each `+=` would make a string.
@@ -90,10 +89,9 @@ function decode(view, start, end, copies) {
 let decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 let decoded = 0;
 
-// Safari up to 18 fails once a decoder has seen 2 GiB.
 function decodeStandard(bytes) {
   decoded += bytes.length;
-  if (decoded > FAR) {
+  if (decoded > DECODER_LIMIT) {
     decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     decoded = bytes.length;
   }
