@@ -64,11 +64,19 @@ export class CStrings {
 
   read(pointer, byteLength) {
     const start = address(pointer);
-    return this.#decoder.text(start, this.#end(start, byteLength));
+    const short = byteLength === undefined ? this.#decoder.short(start) : undefined;
+    return short ?? this.#decoder.text(start, this.#end(start, byteLength));
   }
 
   take(pointer, byteLength, free) {
     const start = address(pointer);
+    const short = byteLength === undefined ? this.#decoder.short(start) : undefined;
+    if (short === undefined) return this.#takeLong(start, byteLength, free);
+    this.#allocator.free(start, this.#decoder.size, free);
+    return short;
+  }
+
+  #takeLong(start, byteLength, free) {
     let size;
     let text;
     try {
