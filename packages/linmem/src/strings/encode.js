@@ -120,17 +120,29 @@ function lengthOf(text) {
 // bytes, or -1 if it has no room or is not for this loop: it has a NUL, or half of a surrogate pair.
 function writeShort(text, view, at, room) {
   const units = text.length;
-  let spare = room - units - 1;
-  let to = at;
   for (let i = 0; i < units; i++) {
     const unit = text.charCodeAt(i);
-    if (unit - 1 >>> 0 < 127) {
-      view[to++] = unit;
+    if (unit > 127 || unit === 0) return writeUnicode(text, i, view, at, room);
+    view[at + i] = unit;
+  }
+  view[at + units] = 0;
+  return units;
+}
+
+// Goes on at a code unit that isn't ASCII.
+function writeUnicode(text, i, view, at, room) {
+  const units = text.length;
+  let spare = room - units - 1;
+  let to = at + i;
+  for (; i < units; i++) {
+    const code = text.codePointAt(i);
+    if (code < 0x80) {
+      if (code === 0) return -1;
+      view[to++] = code;
       continue;
     }
-    const code = text.codePointAt(i);
-    const more = code < 0x800 ? 1 : 2;
-    if (unit === 0 || code >> 11 === 0x1b || (spare -= more) < 0) return -1;
+    spare -= code < 0x800 ? 1 : 2;
+    if (spare < 0 || code >> 11 === 0x1b) return -1;
     if (code < 0x800) view[to++] = 0xc0 | code >> 6;
     else {
       if (code < 0x10000) view[to++] = 0xe0 | code >> 12;
