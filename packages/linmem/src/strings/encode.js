@@ -29,17 +29,14 @@ export class Encoder {
   place(text, exact) {
     lengthOf(text);
     const admitted = this.#admit(text);
-    const size = admitted.length + 1;
-    const address = this.#allocator.malloc(size);
-    const short = size <= loopLimit ? writeShort(admitted, this.#memory.view, address, size) : -1;
-    if (short >= 0) return { address, size, length: short };
-    const { read, written } = this.#encodeInto(admitted, address, size - 1);
-    const placed = read < size - 1 ? this.#placeRest(admitted, read, address, written, exact) : { address, size, length: written };
-    if (!this.#terminate(admitted, placed.address, placed.length)) {
-      this.#allocator.release(placed.address, placed.size);
+    const placed = this.#put(admitted);
+    const { address, size, length } = placed;
+    if (!this.#terminate(admitted, address, length)) {
+      this.#allocator.release(address, size);
       rejectNul(admitted);
     }
-    return placed;
+    if (!exact || size === length + 1) return placed;
+    return { address: this.#allocator.realloc(address, size, length + 1), size: length + 1, length };
   }
 
   /** The bytes of a text, without NUL. */
@@ -57,14 +54,22 @@ export class Encoder {
     return written;
   }
 
-  // A code unit takes three bytes at most, and a text that isn't ASCII usually more than one.
-  #placeRest(text, read, first, written, exact) {
-    const guess = written + 3 * (text.length - read) + 1;
-    const address = this.#allocator.realloc(first, text.length + 1, guess);
-    const rest = this.#encodeInto(text.slice(read), address + written, guess - written - 1);
-    const length = written + rest.written;
-    if (!exact) return { address, size: guess, length };
-    return { address: this.#allocator.realloc(address, guess, length + 1), size: length + 1, length };
+  // A code unit takes three bytes at most, and one if the text is ASCII, which its beginning suggests.
+  #put(text) {
+    const units = text.length;
+    const size = (beginsAscii(text) ? units : 3 * units) + 1;
+    const address = this.#allocator.malloc(size);
+    const short = units <= loopLimit ? writeShort(text, this.#memory.view, address, size) : -1;
+    if (short >= 0) return { address, size, length: short };
+    const { read, written } = this.#encodeInto(text, address, size - 1);
+    return read < units ? this.#putRest(text.slice(read), { address, size, length: written }) : { address, size, length: written };
+  }
+
+  #putRest(rest, { address, size, length }) {
+    const larger = length + 3 * rest.length + 1;
+    const moved = this.#allocator.realloc(address, size, larger);
+    const { written } = this.#encodeInto(rest, moved + length, larger - length - 1);
+    return { address: moved, size: larger, length: length + written };
   }
 
   #encodeInto(text, at, room) {
@@ -100,6 +105,12 @@ function rejectNul(text) {
     `the text has a NUL at index ${index}, where a C string ends: remove it, or use onNul: "truncate", or "allow" and pass the length too`,
     { index },
   );
+}
+
+function beginsAscii(text) {
+  const end = Math.min(text.length, loopLimit);
+  for (let i = 0; i < end; i++) if (text.charCodeAt(i) > 127) return false;
+  return true;
 }
 
 function rejectLoneSurrogates(text) {
