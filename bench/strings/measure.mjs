@@ -1,6 +1,7 @@
 // Measures all peers in one process, be it Node or a page: for every kind, length and direction they
 // take turns, a batch each, and of each peer's batches the shortest counts.
 
+import { loadParts } from "./parts.mjs";
 import { PEERS } from "./peers/index.mjs";
 import { KINDS, LENGTHS, makeText } from "./texts.mjs";
 
@@ -32,11 +33,21 @@ const isOffered = (direction, peer) => direction !== "out, borrowed" || peer.kep
 // Reading a character makes an engine put a rope's pieces together.
 const weigh = (text) => (text.length === 0 ? 0 : text.length + text.charCodeAt(text.length - 1));
 
+const PARTS = "parts";
+
+function runPart(part, text, count) {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += part();
+  return sum;
+}
+
 /** Nanoseconds per string: a list of { direction, kind, length, ns: { peer: number } }. */
 export async function measure({ quick = false } = {}) {
   const peers = new Map();
   for (const { name, load } of PEERS) peers.set(name, await load());
   checkAll(peers);
+  const partsOf = await loadParts();
+  const settings = quick ? QUICK : FULL;
   const cells = [];
   for (const length of LENGTHS) {
     for (const kind of KINDS) {
@@ -44,8 +55,9 @@ export async function measure({ quick = false } = {}) {
       for (const peer of peers.values()) peer.keep(text);
       for (const direction in DIRECTIONS) {
         const offered = [...peers].filter(([, peer]) => isOffered(direction, peer));
-        cells.push({ direction, kind, length, ns: takeTurns(DIRECTIONS[direction], offered, text, quick ? QUICK : FULL) });
+        cells.push({ direction, kind, length, ns: takeTurns(DIRECTIONS[direction], offered, text, settings) });
       }
+      cells.push({ direction: PARTS, kind, length, ns: takeTurns(runPart, partsOf(text), text, settings) });
     }
   }
   return cells;

@@ -16,7 +16,10 @@ export function compare({ ns }) {
   return { ratio, best, lost: ratio > NOISE };
 }
 
-/** Three directions, and two kinds of text in each. */
+/** Whether a cell has peers in it, and not the parts of strings. */
+export const isCompared = ({ ns }) => OURS in ns;
+
+/** One for each direction and kind of text. */
 export function tables(cells) {
   const directions = [...new Set(cells.map(({ direction }) => direction))];
   return directions.flatMap((direction) => KINDS.map((kind) => {
@@ -28,8 +31,8 @@ export function tables(cells) {
 function table(row) {
   const names = Object.keys(row[0].ns);
   const times = names.map((name) => [name, ...row.map(({ ns }) => time(ns[name]))]);
-  const ratios = ["linmem / best peer", ...row.map(ratio)];
-  return align([["characters", ...LENGTHS.map(length)], ...times, ratios]);
+  const ratios = row.every(isCompared) ? [["linmem / best peer", ...row.map(ratio)]] : [];
+  return align([["characters", ...LENGTHS.map(length)], ...times, ...ratios]);
 }
 
 function ratio(cell) {
