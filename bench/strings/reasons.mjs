@@ -2,12 +2,11 @@
 
 const isOwned = ({ direction }) => direction === "out, owned";
 const isIn = ({ direction }) => direction === "in";
-const isChromium = ({ engine }) => engine.startsWith("Chromium");
 
 export const REASONS = [
   {
-    applies: (cell) => isIn(cell) && cell.length <= 16,
-    why: `Shorter than two dozen characters a text costs little beside the call, and \`with\` does more around it: it calls a callback that it doesn't know,
+    applies: (cell) => isIn(cell) && cell.length <= 64 && cell.best !== "AssemblyScript",
+    why: `A short text costs little beside the call, and \`with\` does more around it: it calls a callback that it doesn't know,
 looks whether that returned a promise, and whether the guest trapped. wasm-bindgen's and Emscripten's functions call the guest themselves and look
 at nothing; for an empty text wasm-bindgen's doesn't allocate either. With one callback in the whole program, which an engine then compiles into
 \`with\`, it is up to 8 ns less`,
@@ -32,16 +31,7 @@ when it is told too. Mixed text of up to some hundred characters also pays for t
     why: `wasm-bindgen doesn't look for a NUL: *text.indexOf(NUL)* in a browser, and a native search of the bytes in Node`,
   },
   {
-    applies: (cell) => isIn(cell) && isChromium(cell),
-    why: `Chromium's *encodeInto* has a high fixed cost, and a loop over so many characters costs as much: wasm-bindgen's loop is the same without
-the test for NUL`,
-  },
-  {
     applies: (cell) => cell.direction === "out, borrowed" && cell.length === 64,
     why: `The loop for short texts gives up after 16 characters, and then the NUL is searched from the start: 15 to 30 ns, which longer texts don't feel`,
-  },
-  {
-    applies: (cell) => cell.length === 8388608,
-    why: `Within the noise of this length, of which a round has few: pages of new strings come from the operating system`,
   },
 ];

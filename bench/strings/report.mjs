@@ -54,10 +54,10 @@ function losses(engine) {
   if (lost.length === 0) return "No cell is lost.";
   const groups = new Map();
   for (const cell of lost) {
-    const why = REASONS.find(({ applies }) => applies({ ...cell, engine: engine.engine, ...compare(cell) }))?.why ?? "Not explained yet.";
+    const why = REASONS.find(({ applies }) => applies({ ...cell, engine: engine.engine, ...compare(cell) }))?.why ?? "Not explained yet";
     groups.set(why, [...(groups.get(why) ?? []), describe(cell)]);
   }
-  const lines = Array.from(groups, ([why, cells]) => `- ${why} (${cells.join("; ")})`);
+  const lines = Array.from(groups, ([why, cells]) => `- ${why.replaceAll("\n", " ")} (${cells.join("; ")}).`);
   return `${lost.length} of ${cells.length} cells are lost:\n\n${lines.join("\n")}`;
 }
 
