@@ -1,4 +1,5 @@
-// Why cells are lost. The first that applies is told; what it says is in the engine's tables of parts.
+// Why cells are lost; the first that applies is told. What it says is in the engine's tables of parts, but
+// for the figures in ns: these are differences between runs on Node 20 with and without that step.
 
 const isOwned = ({ direction }) => direction === "out, owned";
 const isIn = ({ direction }) => direction === "in";

@@ -24,7 +24,7 @@ const { measureInPage } = await import("./page.mjs");
 // The machine without its name.
 function machine() {
   const [cpu] = cpus();
-  return `${cpu.model.trim()}, ${cpus().length} cores, ${process.platform} ${release()}, ${process.arch}`;
+  return `${cpu.model.trim()}, ${cpus().length} cores, ${process.platform} ${release().split("-")[0]}, ${process.arch}`;
 }
 
 function chromium() {
