@@ -39,21 +39,10 @@ export class CStrings {
 
   with(text, run) {
     this.#guard.check();
-    let block = this.#scratch.open(text?.length);
-    let start = 0;
-    let length = -1;
-    if (block !== undefined) {
-      start = block.top;
-      length = this.#encoder.write(text, block.address + start, block.size - start);
-    }
-    if (length < 0) {
-      const placed = this.#encoder.place(text, false);
-      block = lentBlock(placed.address, placed.size);
-      start = 0;
-      length = placed.length;
-    }
-    block.top = start + length + 1;
-    return this.#lend(block, start, run, this.#memory.toGuest(block.address + start), this.#memory.toGuest(length));
+    const block = this.#scratch.open(text?.length);
+    const start = block === undefined ? 0 : block.top;
+    const length = block === undefined ? -1 : this.#encoder.write(text, block.address + start, block.size - start);
+    return length < 0 ? this.#withOwn(text, run) : this.#with(block, start, length, run);
   }
 
   withAll(texts, run) {
@@ -75,11 +64,19 @@ export class CStrings {
 
   read(pointer, byteLength) {
     const start = address(pointer);
-    return this.#decoder.text(start, this.#end(start, byteLength));
+    const short = byteLength === undefined ? this.#decoder.short(start) : undefined;
+    return short ?? this.#decoder.text(start, this.#end(start, byteLength));
   }
 
   take(pointer, byteLength, free) {
     const start = address(pointer);
+    const short = byteLength === undefined ? this.#decoder.short(start) : undefined;
+    if (short === undefined) return this.#takeLong(start, byteLength, free);
+    this.#allocator.free(start, this.#decoder.size, free);
+    return short;
+  }
+
+  #takeLong(start, byteLength, free) {
     let size;
     let text;
     try {
@@ -105,6 +102,17 @@ export class CStrings {
 
   release() {
     this.#scratch.release();
+  }
+
+  // Lends a text that has no room in the kept block.
+  #withOwn(text, run) {
+    const { address, size, length } = this.#encoder.place(text, false);
+    return this.#with(lentBlock(address, size), 0, length, run);
+  }
+
+  #with(block, start, length, run) {
+    block.top = start + length + 1;
+    return this.#lend(block, start, run, this.#memory.toGuest(block.address + start), this.#memory.toGuest(length));
   }
 
   // Runs a callback while its strings lie in `block`, filled up to `start` before them.

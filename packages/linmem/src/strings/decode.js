@@ -1,16 +1,19 @@
 // Text out of a guest's memory: where it ends, and what its bytes mean.
 
 import { InvalidUtf8Error, UnterminatedError } from "./errors.js";
-import { address, hex } from "./memory.js";
+import { address, hex, indexOfNul } from "./memory.js";
 import { guestSearchesFaster, hasNativeBuffer } from "./runtime.js";
 
-// Up to here a loop and one String.fromCharCode beat every native call.
+// Up to so many code units a loop and one String.fromCharCode beat every native call.
 const SHORT = 16;
 
-// Buffer's search counts in signed 32-bit numbers.
-const FAR = 0x7fffffff;
+// Safari up to 18 fails once a decoder has seen 2 GiB.
+const DECODER_LIMIT = 0x7fffffff;
 
 export class Decoder {
+  /** How many bytes the last text from `short` has, with its NUL. */
+  size = 0;
+
   #memory;
   #guard;
   #options;
@@ -24,13 +27,25 @@ export class Decoder {
     this.#strlen = guestSearchesFaster ? strlen : undefined;
   }
 
+  /** The text from `start` to its NUL, or undefined if that is not short and well-formed: `end` and `text` know more. */
+  short(start) {
+    const { view } = this.#memory;
+    const limit = start === 0 ? -1 : Math.min(SHORT, this.#options.scanLimit);
+    for (let i = 0; i <= limit; i++) {
+      const byte = view[start + i];
+      if (byte >= 0x80) return this.#shortUnicode(view, start);
+      if (byte === 0) {
+        this.size = i + 1;
+        return fromUnits(view, start, i);
+      }
+    }
+  }
+
   /** The address of the NUL that ends the string at `start`. */
   end(start) {
     const view = this.#memory.check(start, 1);
     const last = Math.min(start + this.#options.scanLimit + 1, view.length);
-    const near = Math.min(start + SHORT + 1, last);
-    for (let at = start; at < near; at++) if (view[at] === 0) return at;
-    const end = this.#ask(start, last) ?? search(this.#memory.view, near, last);
+    const end = this.#ask(start, last) ?? search(this.#memory.view, start, last);
     return end < 0 ? this.#unterminated(start, last) : end;
   }
 
@@ -42,6 +57,45 @@ export class Decoder {
     const text = decode(view, start, end, this.#memory.copies);
     if (this.#options.invalid === "fatal" && text.includes("\ufffd")) rejectInvalid(view, start, end);
     return text;
+  }
+
+  // Sequences as in Table 3-7 of Unicode: neither too long for their character, nor half of a pair.
+  #shortUnicode(view, start) {
+    let count = 0;
+    let i = 0;
+    for (let byte; (byte = view[start + i]) !== 0; ) {
+      if (count >= SHORT) return undefined;
+      if (byte < 0x80) {
+        units[count++] = byte;
+        i++;
+        continue;
+      }
+      const second = view[start + i + 1] ^ 0x80;
+      if (second > 63) return undefined;
+      if (byte < 0xe0) {
+        if (byte < 0xc2) return undefined;
+        units[count++] = (byte & 31) << 6 | second;
+        i += 2;
+        continue;
+      }
+      const third = view[start + i + 2] ^ 0x80;
+      if (third > 63) return undefined;
+      if (byte < 0xf0) {
+        const code = (byte & 15) << 12 | second << 6 | third;
+        if (code < 0x800 || code >> 11 === 0x1b) return undefined;
+        units[count++] = code;
+        i += 3;
+        continue;
+      }
+      const fourth = view[start + i + 3] ^ 0x80;
+      const code = byte - 0xf0 << 18 | second << 12 | third << 6 | fourth;
+      if (fourth > 63 || code < 0x10000 || code > 0x10ffff) return undefined;
+      units[count++] = 0xd7c0 + (code >> 10);
+      units[count++] = 0xdc00 | code & 0x3ff;
+      i += 4;
+    }
+    this.size = i + 1;
+    return i > this.#options.scanLimit ? undefined : fromUnits(units, 0, count);
   }
 
   // What the guest says is checked. Where it traps, because there is no NUL and its strlen ran off
@@ -66,17 +120,19 @@ export class Decoder {
   }
 }
 
+// Kept between calls. The last character may be a pair, and then the text is one too long.
+const units = new Uint16Array(SHORT + 1);
+
 // The first NUL between two addresses, or -1. The search must not run to the end of memory.
 function search(view, from, end) {
-  const part = end < view.length ? view.subarray(0, end) : view;
-  return end > FAR ? Uint8Array.prototype.indexOf.call(part, 0, from) : part.indexOf(0, from);
+  return indexOfNul(end < view.length ? view.subarray(0, end) : view, from);
 }
 
 // Undefined when a byte isn't ASCII. One call with all characters: each `+=` would make a string.
 function shortAscii(view, start, end) {
   let bits = 0;
   for (let at = start; at < end; at++) bits |= view[at];
-  return bits < 128 ? fromBytes(view, start, end - start) : undefined;
+  return bits < 128 ? fromUnits(view, start, end - start) : undefined;
 }
 
 function decode(view, start, end, copies) {
@@ -90,10 +146,9 @@ function decode(view, start, end, copies) {
 let decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 let decoded = 0;
 
-// Safari up to 18 fails once a decoder has seen 2 GiB.
 function decodeStandard(bytes) {
   decoded += bytes.length;
-  if (decoded > FAR) {
+  if (decoded > DECODER_LIMIT) {
     decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     decoded = bytes.length;
   }
@@ -129,7 +184,7 @@ function sequenceLength(view, at, end) {
 }
 
 // String.fromCharCode of a fixed number of arguments, which engines compile without an array.
-function fromBytes(v, i, length) {
+function fromUnits(v, i, length) {
   const { fromCharCode: f } = String;
   switch (length) {
     case 0: return "";

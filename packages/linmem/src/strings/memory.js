@@ -79,6 +79,12 @@ export function address(pointer) {
   throw new ArgumentError(`expected a pointer or a length, got ${describe(pointer)}`);
 }
 
+// Buffer's search counts in signed 32-bit numbers.
+const FAR = 0x7fffffff;
+
+/** The index of the first NUL, or -1. */
+export const indexOfNul = (view, from) => (view.length > FAR ? Uint8Array.prototype.indexOf.call(view, 0, from) : view.indexOf(0, from));
+
 /** An address as it stands in messages. */
 export const hex = (address) => `0x${address.toString(16)}`;
 

@@ -8,7 +8,7 @@ const isNode = process?.versions?.node !== undefined && Bun === undefined && Den
 /** Whether views are `Buffer`s: its native search and decoder beat the standard ones on Node. */
 export const hasNativeBuffer = isNode && typeof Buffer?.prototype.utf8Slice === "function";
 
-/** Up to how many code units ASCII text is written by a loop. */
+/** Up to how many code units text is written by a loop. */
 export const loopLimit = isNode ? 24 : Bun !== undefined ? 14 : Deno !== undefined ? 45 : 80;
 
 /** Whether a guest's `strlen` finds a NUL faster than `Uint8Array.prototype.indexOf` does. */

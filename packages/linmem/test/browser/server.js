@@ -7,7 +7,7 @@ import { extname } from "node:path";
 const PAGE = `<!doctype html><meta charset=utf-8><title>linmem</title>
 <script type=importmap>{ "imports": { "linmem/strings": "/installed/src/strings.js" } }</script>`;
 
-const TYPES = { ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm", ".html": "text/html" };
+const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".json": "application/json", ".wasm": "application/wasm", ".html": "text/html" };
 
 /** `folders` maps the first part of a path to a URL of a folder. Answers with the server's address and `close`. */
 export async function serve(folders) {
