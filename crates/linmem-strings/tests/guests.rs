@@ -119,6 +119,14 @@ fn greetings_from_c_and_rust() {
     }
 }
 
+#[test]
+fn every_code_point_comes_back() {
+    let mut guest = Guest::new(&read(root().join("examples/strings.wasm")));
+    let all: String = ('\u{1}'..=char::MAX).collect();
+    assert!(guest.exchange("string_duplicate", &all) == all);
+    guest.assert_nothing_left(2);
+}
+
 /// What the JavaScript package makes of the same texts and bytes.
 #[derive(Deserialize, PartialEq, Eq)]
 struct Seen {
