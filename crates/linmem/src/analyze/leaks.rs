@@ -114,11 +114,8 @@ impl Facts {
 
 /// Judges every live block of an instance.
 pub fn find(subject: &Subject<'_>) -> Leaks {
-    let host_held = |block: &Block| block.host_held || host_may_hold(subject);
-    let live = subject.instance.heap.live().iter();
-    let blocks: Vec<(u64, Block)> = live
-        .map(|(address, block)| (*address, Block { host_held: host_held(block), ..*block }))
-        .collect();
+    let blocks: Vec<(u64, Block)> =
+        subject.instance.heap.live().iter().map(|(address, block)| (*address, *block)).collect();
     let is_64 = subject.module.memories.first().is_some_and(|memory| memory.is_64);
     let word_bytes = if is_64 { 8 } else { 4 };
     let mut leaks = Leaks { not_judged: not_judged(subject), ..Leaks::default() };
@@ -131,7 +128,13 @@ pub fn find(subject: &Subject<'_>) -> Leaks {
     let runtime =
         |context| start_up.allocates(subject.replay.stack(context), |f| hooked.contains(&f));
     for (index, (address, block)) in blocks.iter().enumerate() {
-        let kind = if runtime(block.context) { Kind::Runtime } else { mark.kinds[index] };
+        let kind = match mark.kinds[index] {
+            _ if runtime(block.context) => Kind::Runtime,
+            Kind::Definite | Kind::Indirect | Kind::Possible if host_may_hold(subject) => {
+                Kind::HostHeld
+            }
+            kind => kind,
+        };
         let context = subject.stacks.representative(block.context);
         let group = leaks.groups.entry((kind, context)).or_default();
         group.held += Held { blocks: 1, bytes: block.size };

@@ -114,6 +114,8 @@ export function instance(number, module, initialPages, maxPages) {
   writer.number(initialPages);
   writer.optional(maxPages);
   selected = number;
+  // A process that is killed a moment later still has its instance in the report.
+  writer.flush();
 }
 
 /** Says which instance the records after it are about. */
