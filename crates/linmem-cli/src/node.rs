@@ -1,11 +1,16 @@
 //! `linmem node`: run a Node program with every WebAssembly instance in it under observation.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::BufReader;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use include_dir::{Dir, include_dir};
 use linmem::analyze::{self, analyze_stream};
 use linmem::report::Report;
@@ -64,8 +69,10 @@ pub fn main(args: Args) -> Result<ExitCode> {
         .with_context(|| format!("cannot make the directory {}", traces.display()))?;
     let traces = traces.canonicalize()?;
 
-    let status = run(&args, &recorder.join("node.js"), &traces)?;
-    let report = report(&traces, &args)?;
+    let mut analyses = Analyses::new(&traces, args.output.top);
+    let process = start(&args, &recorder.join("node.js"), &traces)?;
+    let status = analyses.run_beside(process)?;
+    let report = analyses.finish()?;
     match report {
         Some(report) if !report.instances.is_empty() => {
             args.output.write(&report)?;
@@ -80,8 +87,8 @@ pub fn main(args: Args) -> Result<ExitCode> {
     }
 }
 
-/// Runs the command with the recorder in all its node processes.
-fn run(args: &Args, recorder: &Path, traces: &Path) -> Result<ExitStatus> {
+/// Starts the command with the recorder in all its node processes.
+fn start(args: &Args, recorder: &Path, traces: &Path) -> Result<Child> {
     let mut process = match args.command.as_slice() {
         [script, ..] if is_script(script) => {
             let mut node = Command::new("node");
@@ -103,7 +110,7 @@ fn run(args: &Args, recorder: &Path, traces: &Path) -> Result<ExitStatus> {
         .env("LINMEM_INSTRUMENT_OPTIONS", serde_json::to_string(&args.allocator.options())?)
         .env("LINMEM_PROGRAM", std::env::current_exe()?);
     let name = process.get_program().to_string_lossy().into_owned();
-    process.status().with_context(|| format!("cannot run {name}"))
+    process.spawn().with_context(|| format!("cannot run {name}"))
 }
 
 fn is_script(word: &str) -> bool {
@@ -125,21 +132,84 @@ fn file_url(path: &Path) -> String {
     url
 }
 
-/// What the recordings of all processes and threads say; `None` if there are none.
-fn report(traces: &Path, args: &Args) -> Result<Option<Report>> {
-    let entries = fs::read_dir(traces).with_context(|| traces.display().to_string())?;
-    let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "trace"));
-    files.sort();
-    let options = analyze::Options { hot_sites: args.output.top, ..analyze::Options::default() };
-    let mut reports = Vec::new();
-    for file in files {
-        let name = || file.display().to_string();
-        let source = BufReader::new(File::open(&file).with_context(name)?);
-        reports.push(analyze_stream(source, &options).with_context(name)?);
-    }
-    Ok(Report::merge(reports))
+/// Analyses the recordings of all processes and threads while these write them.
+struct Analyses<'a> {
+    traces: &'a Path,
+    options: analyze::Options,
+    /// Set when the command has ended.
+    ended: Arc<AtomicBool>,
+    running: BTreeMap<PathBuf, JoinHandle<Result<Report>>>,
 }
+
+impl Analyses<'_> {
+    fn new(traces: &Path, hot_sites: usize) -> Analyses<'_> {
+        let options = analyze::Options { hot_sites, ..analyze::Options::default() };
+        Analyses { traces, options, ended: Arc::default(), running: BTreeMap::new() }
+    }
+
+    /// Waits for the command's end.
+    fn run_beside(&mut self, mut process: Child) -> Result<ExitStatus> {
+        loop {
+            self.take_up_new_ones()?;
+            match process.try_wait()? {
+                Some(status) => return Ok(status),
+                None => thread::sleep(LOOK_AGAIN),
+            }
+        }
+    }
+
+    fn take_up_new_ones(&mut self) -> Result<()> {
+        let entries =
+            fs::read_dir(self.traces).with_context(|| self.traces.display().to_string())?;
+        for entry in entries {
+            let path = entry?.path();
+            let is_trace = path.extension().is_some_and(|extension| extension == "trace");
+            if !is_trace || self.running.contains_key(&path) {
+                continue;
+            }
+            let file = File::open(&path).with_context(|| path.display().to_string())?;
+            let growing = Growing { file, ended: self.ended.clone() };
+            let options = self.options.clone();
+            let name = path.display().to_string();
+            let analysis =
+                thread::spawn(move || analyze_stream(growing, &options).with_context(|| name));
+            self.running.insert(path, analysis);
+        }
+        Ok(())
+    }
+
+    /// What they say; `None` if there is nothing.
+    fn finish(mut self) -> Result<Option<Report>> {
+        self.take_up_new_ones()?;
+        self.ended.store(true, Ordering::Release);
+        let reports = self.running.into_values().map(|analysis| {
+            analysis.join().unwrap_or_else(|_| Err(anyhow!("the analysis failed")))
+        });
+        Ok(Report::merge(reports.collect::<Result<Vec<_>>>()?))
+    }
+}
+
+/// A file that others write to until the command has ended.
+struct Growing {
+    file: File,
+    ended: Arc<AtomicBool>,
+}
+
+impl Read for Growing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            // In this order: what was written before the end is read.
+            let ended = self.ended.load(Ordering::Acquire);
+            match self.file.read(buffer)? {
+                0 if !ended => thread::sleep(LOOK_AGAIN),
+                count => return Ok(count),
+            }
+        }
+    }
+}
+
+/// How often to look whether there is more.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The program's own code, unless all is well with it.
 fn exit_code(status: ExitStatus, found: ExitCode) -> ExitCode {

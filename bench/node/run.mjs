@@ -1,0 +1,73 @@
+// How much longer programs take under `linmem node`: whole processes, watched and plain, interleaved.
+// usage: node bench/node/run.mjs [--rounds N] [--write]     (after scripts/build-guests --real)
+import { spawnSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const { values } = parseArgs({ options: { rounds: { type: "string", default: "5" }, write: { type: "boolean" } } });
+const rounds = Number(values.rounds);
+
+const BAR = 1.5;
+// Not binary_trees: Node 20 itself crashes in it now and then, unwatched.
+const linmem = `${root}target/release/linmem`;
+
+const guest = (file, ...args) => [`${root}bench/node/wasi.mjs`, `${root}target/guests/${file}`, `${root}bench/guests`, ...args];
+const PROGRAMS = [
+  ["SQLite, 400,000 rows", guest("sqlite.wasm", "400000")],
+  ["QuickJS, 600,000 objects", guest("qjs.wasm", "/objects.js", "600")],
+  ["QuickJS without its arena", guest("qjs-noarena.wasm", "/objects.js", "600")],
+  ["hash_map, 15 M operations", guest("hash_map.wasm", "15000")],
+  ["string_build, 225,000 texts", guest("string_build.wasm", "225")],
+  ["sql.js, 100 rows", [`${root}examples/npm/sql.js.mjs`]],
+];
+
+function seconds(program, args) {
+  const start = process.hrtime.bigint();
+  const { status, stderr } = spawnSync(program, args, { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
+  // Programs that leave blocks behind end with 1 when they are watched.
+  if (status !== 0 && status !== 1) throw new Error(`${args.join(" ")} ended with ${status}: ${stderr}`);
+  return Number(process.hrtime.bigint() - start) / 1e9;
+}
+
+const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+function measure([title, args]) {
+  console.error(`${title} ...`);
+  const plain = [];
+  const watched = [];
+  for (let round = 0; round < rounds; round++) {
+    plain.push(seconds(process.execPath, args));
+    watched.push(seconds(linmem, ["node", "--quiet", "--", process.execPath, ...args]));
+  }
+  const least = Math.min(...watched) / Math.min(...plain);
+  const middle = median(watched.map((time, round) => time / plain[round]));
+  return { title, plain: Math.min(...plain), watched: Math.min(...watched), least, middle };
+}
+
+function table(rows) {
+  const lines = rows.map(({ title, plain, watched, least, middle }) => {
+    const met = Math.max(least, middle) <= BAR ? "yes" : "no";
+    return `| ${title} | ${plain.toFixed(2)} | ${watched.toFixed(2)} | ${least.toFixed(2)}x | ${middle.toFixed(2)}x | ${met} |`;
+  });
+  return ["| program | plain s | watched s | shortest | median | met |", "|---|--:|--:|--:|--:|--:|", ...lines].join("\n");
+}
+
+for (const [, [, file]] of PROGRAMS) {
+  if (file?.endsWith(".wasm") && !existsSync(file)) throw new Error(`${file} is not built: scripts/build-guests --real`);
+}
+const machine = `Machine: ${cpus()[0].model}, ${cpus().length} cores, linux ${release().split("-")[0]}, ${process.arch}; Node ${process.version}.`;
+const text = `# What watching a Node program costs
+
+Written by \`node bench/node/run.mjs --write\`: whole processes, \`linmem node --quiet\` against node alone,
+with instrumentation (kept after the first time), recording, analysis and all; ${rounds} rounds, interleaved. The
+ratio of the shortest times, and the median of the rounds' ratios. The bar is ${BAR}.
+
+${machine}
+
+${table(PROGRAMS.map(measure))}
+`;
+console.log(text);
+if (values.write) writeFileSync(`${root}bench/node/RESULTS.md`, text);
