@@ -68,6 +68,9 @@ pub fn main(args: Args) -> Result<ExitCode> {
     fs::create_dir_all(&traces)
         .with_context(|| format!("cannot make the directory {}", traces.display()))?;
     let traces = traces.canonicalize()?;
+    if trace_files(&traces)?.next().is_some() {
+        bail!("{} has recordings already: name another directory", traces.display());
+    }
 
     let mut analyses = Analyses::new(&traces, args.output.top);
     let process = start(&args, &recorder.join("node.js"), &traces)?;
@@ -132,6 +135,12 @@ fn file_url(path: &Path) -> String {
     url
 }
 
+fn trace_files(directory: &Path) -> Result<impl Iterator<Item = PathBuf>> {
+    let entries = fs::read_dir(directory).with_context(|| directory.display().to_string())?;
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    Ok(paths.filter(|path| path.extension().is_some_and(|extension| extension == "trace")))
+}
+
 /// Analyses the recordings of all processes and threads while these write them.
 struct Analyses<'a> {
     traces: &'a Path,
@@ -159,12 +168,8 @@ impl Analyses<'_> {
     }
 
     fn take_up_new_ones(&mut self) -> Result<()> {
-        let entries =
-            fs::read_dir(self.traces).with_context(|| self.traces.display().to_string())?;
-        for entry in entries {
-            let path = entry?.path();
-            let is_trace = path.extension().is_some_and(|extension| extension == "trace");
-            if !is_trace || self.running.contains_key(&path) {
+        for path in trace_files(self.traces)? {
+            if self.running.contains_key(&path) {
                 continue;
             }
             let file = File::open(&path).with_context(|| path.display().to_string())?;
