@@ -88,6 +88,8 @@ function know(module, url) {
   names.set(url, module.name);
 }
 
+// How the wrapper of an allocator function is called: `malloc: dlmalloc`.
+const WRAPPER = /^[a-z-]+: /;
 const POSITION = /wasm-function\[(\d+)\]:0x([0-9a-f]+)\)?$/;
 
 // A wrapper's frame stands for its allocator function, unless that function's own frame is there.
@@ -97,7 +99,7 @@ function addFrame(frames, map, site) {
   const origin = map.functions[index];
   if (origin === null || origin === undefined) return;
   if (!Array.isArray(origin)) frames.push({ index: origin, offset: originalOffset(map.offsets, parseInt(offset, 16)), name });
-  else if (frames.at(-1)?.index !== origin[0]) frames.push({ index: origin[0], name });
+  else if (frames.at(-1)?.index !== origin[0]) frames.push({ index: origin[0], name: name?.replace(WRAPPER, "") });
 }
 
 // The last pair that begins before the offset.
