@@ -64,7 +64,13 @@ export function isNodesOwn() {
 const isOfModule = (file) => typeof file === "string" && file.startsWith("wasm://");
 
 /** The frames of an event as texts, which are in no trace. */
-export const stackTexts = (module) => moduleFrames(module).map(({ host, name }) => host ?? `${name ?? "function"} (${module.name})`);
+export const stackTexts = (module) => moduleFrames(module).map(({ host, name, index }) => host ?? `${name ?? nameOf(module, index)} (${module.name})`);
+
+// Where a module has no names, its exports may tell.
+function nameOf({ exportedFunctions }, index) {
+  for (const [name, exported] of exportedFunctions) if (exported === index) return name;
+  return `function ${index}`;
+}
 
 // The innermost frame of a module is that which called the hook.
 function moduleFrames(module) {
