@@ -69,6 +69,7 @@ test("too few calls, unless nothing changes", async () => {
   const error = await failure(expectSteadyMemory(libcInstance(), ({ malloc }) => malloc(1), { times: 3 }), "too-few-calls");
   assert.equal(error.message, "3 calls of the body are too few to tell");
   await failure(expectSteadyMemory(libcInstance(), passes, { times: 1 }), "too-few-calls");
+  await failure(expectSteadyMemory(libcInstance(), ({ malloc }) => malloc(1), { times: 4 }), "keeps-growing");
   await expectSteadyMemory(libcInstance(), passes, { times: 2 });
 });
 
@@ -146,9 +147,20 @@ test("reallocation, NULL, and blocks that the module frees itself", async () => 
   const error = await failure(expectNoLeak(libcInstance(), ({ malloc, realloc }) => realloc(malloc(8), 100)), "leak");
   assert.equal(error.leakedBytes, 100);
   await expectNoLeak(libcInstance(), ({ malloc, realloc, free }) => { const block = malloc(8); realloc(block, 2 ** 31); free(block); free(0); });
+  // One that fails leaves the block as it was.
+  const failed = await failure(expectNoLeak(libcInstance(), ({ malloc, realloc }) => realloc(malloc(8), 2 ** 31)), "leak");
+  assert.equal(failed.leakedBytes, 8);
   const { exports } = libcInstance();
   // The same address again: it was freed where nobody looked.
   await expectSteadyMemory(exports, ({ malloc }) => exports.free(malloc(8)));
+});
+
+test("a reallocation to nothing frees", async () => {
+  const guest = instantiate(`(module (memory (export "memory") 1)
+    (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+    (func (export "realloc") (param i32 i32) (result i32) (i32.const 0)))`);
+  const seen = await expectNoLeak(guest, ({ malloc, realloc }) => realloc(malloc(8), 0));
+  assert.deepEqual([seen.allocations, seen.frees], [2, 2]);
 });
 
 test("the component model's allocator", async () => {

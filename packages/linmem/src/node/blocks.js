@@ -72,12 +72,6 @@ export class Blocks {
     this.#stacksLeft = MAX_STACKS;
   }
 
-  /** No more stacks, and no more blocks for `left`. */
-  unmark() {
-    this.#marks = false;
-    this.#stacksLeft = 0;
-  }
-
   /** What is live of the marked blocks, by stack, the most bytes first. */
   left() {
     const groups = new Map();

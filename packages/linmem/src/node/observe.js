@@ -70,10 +70,6 @@ export class Observation {
     this.#blocks.mark();
   }
 
-  unmark() {
-    this.#blocks.unmark();
-  }
-
   left() {
     return this.#blocks.left();
   }

@@ -63,10 +63,6 @@ export class ExportedObservation {
     this.#blocks.mark();
   }
 
-  unmark() {
-    this.#blocks.unmark();
-  }
-
   left() {
     return this.#blocks.left();
   }

@@ -153,6 +153,10 @@ watched("an instance that is not watched, in a program that is", () => {
   assert.match(failure("unwatched", "unseen").message, /linmem watches this program, but not this instance: its report has a note that says why\.$/);
 });
 
+watched("events are looked at only while an expectation runs", () => {
+  assert.equal(value("rests"), false);
+});
+
 watched("sizes that an expectation reads are not the program's", () => {
   const sizes = readTrace(onlyTrace(ran.traces)).filter(({ record }) => record === "SIZE_READ");
   assert.equal(new Set(sizes.map(({ memory }) => memory)).size, 1);
