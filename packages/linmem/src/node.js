@@ -11,6 +11,7 @@ import { watchExit } from "./node/exit.js";
 import { watchMemories, watchViews } from "./node/memory.js";
 import { watchModules } from "./node/modules.js";
 import { watchRealms } from "./node/realms.js";
+import { offerWatch } from "./node/watch.js";
 
 const WATCHED = Symbol.for("linmem.node");
 
@@ -20,6 +21,7 @@ if (!Object.hasOwn(process, WATCHED)) {
   watchRealms((realm) => {
     watchModules(realm);
     watchMemories(realm);
+    offerWatch(realm);
   });
   watchViews();
   watchExit();

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import * as library from "linmem/strings";
+import * as strings from "linmem/strings";
+import * as expectations from "linmem/test";
 import { readFileSync } from "node:fs";
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
@@ -17,8 +18,10 @@ test("tsc --strict agrees", () => {
   }
 });
 
-test("what is declared is exported, and the other way round", () => {
-  const declarations = readFileSync(path("../src/strings.d.ts"), "utf8");
-  const declared = [...declarations.matchAll(/^export (?:class|function) (\w+)/gm)].map(([, name]) => name);
-  assert.deepEqual([...new Set(declared)].sort(), Object.keys(library).sort());
-});
+for (const [name, library] of Object.entries({ strings, test: expectations })) {
+  test(`linmem/${name}: what is declared is exported, and the other way round`, () => {
+    const declarations = readFileSync(path(`../src/${name}.d.ts`), "utf8");
+    const declared = [...declarations.matchAll(/^export (?:class|function) (\w+)/gm)].map(([, name]) => name);
+    assert.deepEqual([...new Set(declared)].sort(), Object.keys(library).sort());
+  });
+}

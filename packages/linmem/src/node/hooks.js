@@ -1,12 +1,15 @@
 // What an instrumented instance calls: five functions that write an event each. They run millions of
 // times a second, so they allocate nothing. Numbers come as i32, or as i64 for a 64-bit memory.
 
+import * as observe from "./observe.js";
 import * as trace from "./trace.js";
 import { narrow } from "./writer.js";
 
 const unsigned = (value) => (typeof value === "bigint" ? narrow(BigInt.asUintN(64, value)) : value >>> 0);
 
 const isNone = (value) => value === -1 || value === -1n;
+
+const known = (size) => (isNone(size) ? undefined : unsigned(size));
 
 /** The imports that `instance`, a WatchedInstance, records through. */
 export function hooksOf(instance) {
@@ -18,6 +21,7 @@ export function hooksOf(instance) {
         const bytes = unsigned(size);
         if (address === 0 && bytes !== 0) instance.allocationFailed();
         trace.allocated(context, address, bytes, unsigned(alignment));
+        if (observe.isObserving) observe.allocated(instance, address, bytes);
       } catch (error) {
         abandon(error);
       }
@@ -28,6 +32,7 @@ export function hooksOf(instance) {
         const context = instance.begin(low, high);
         if (isNone(size)) trace.freed(context, unsigned(pointer));
         else trace.freedSized(context, unsigned(pointer), unsigned(size), unsigned(alignment));
+        if (observe.isObserving) observe.freed(instance, unsigned(pointer), known(size));
       } catch (error) {
         abandon(error);
       }
@@ -39,6 +44,7 @@ export function hooksOf(instance) {
         const address = unsigned(pointer);
         if (isNone(oldSize)) trace.reallocating(context, address, unsigned(newSize));
         else trace.reallocatingSized(context, address, unsigned(oldSize), unsigned(alignment), unsigned(newSize));
+        if (observe.isObserving) observe.reallocating(instance, address, known(oldSize), unsigned(newSize));
       } catch (error) {
         abandon(error);
       }
@@ -48,6 +54,7 @@ export function hooksOf(instance) {
       try {
         instance.select();
         trace.reallocated(unsigned(pointer));
+        if (observe.isObserving) observe.reallocated(instance, unsigned(pointer));
       } catch (error) {
         abandon(error);
       }

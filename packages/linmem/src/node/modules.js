@@ -12,6 +12,11 @@ import { WatchedInstance } from "./watched-instance.js";
 
 // Instances of watched modules: what is known of the module, and the exports as the program sees them.
 const instances = new WeakMap();
+// The recorder's instances, by the program's and by their exports.
+const watchedInstances = new WeakMap();
+
+/** The recorder's instance for the program's, or for its exports. */
+export const watchedInstanceOf = (value) => watchedInstances.get(value);
 
 /** Patches a realm's `WebAssembly`. */
 export function watchModules({ WebAssembly }) {
@@ -77,6 +82,7 @@ function prepare(watched, imports) {
 
 function complete(made, { watched, instance }) {
   instances.set(made, { watched, view: undefined });
+  if (instance !== undefined) watchedInstances.set(made, instance);
   instance?.complete(made);
   return made;
 }
@@ -125,5 +131,11 @@ function exportsOf(get, self) {
   const all = Reflect.apply(get, self, []);
   const instance = instances.get(self);
   if (instance === undefined) return all;
-  return (instance.view ??= exportsAsBefore(all, instance.watched));
+  return (instance.view ??= viewOf(self, all, instance.watched));
+}
+
+function viewOf(self, all, watched) {
+  const view = exportsAsBefore(all, watched);
+  if (watchedInstances.has(self)) watchedInstances.set(view, watchedInstances.get(self));
+  return view;
 }

@@ -27,7 +27,7 @@ export function contextOf(module, low, high) {
 
 function newContext(module, low, high) {
   if (count >= MAX_CONTEXTS) return withoutFrames();
-  const context = define(stacks < MAX_STACKS ? moduleFrames(module) : []);
+  const context = define(stacks++ < MAX_STACKS ? moduleFrames(module) : []);
   module.contexts.set(low, high, context);
   return context;
 }
@@ -63,15 +63,23 @@ export function isNodesOwn() {
 
 const isOfModule = (file) => typeof file === "string" && file.startsWith("wasm://");
 
+/** The frames of an event as texts, which are in no trace. */
+export const stackTexts = (module) => moduleFrames(module).map(({ host, name, index }) => host ?? `${name ?? nameOf(module, index)} (${module.name})`);
+
+// Where a module has no names, its exports may tell.
+function nameOf({ exportedFunctions }, index) {
+  for (const [name, exported] of exportedFunctions) if (exported === index) return name;
+  return `function ${index}`;
+}
+
 // The innermost frame of a module is that which called the hook.
 function moduleFrames(module) {
-  stacks++;
   const frames = [];
   for (const site of callSites()) {
     const file = site.getFileName();
     if (isOfModule(file)) {
       if (module.url === undefined) know(module, file);
-      if (file === module.url) addFrame(frames, module.map, String(site));
+      if (file === module.url) addFrame(frames, module.map, site);
       else frames.push({ host: hostFrame(site) });
     } else {
       const host = hostFrame(site);
@@ -86,15 +94,18 @@ function know(module, url) {
   names.set(url, module.name);
 }
 
+// How the wrapper of an allocator function is called: `malloc: dlmalloc`.
+const WRAPPER = /^[a-z-]+: /;
 const POSITION = /wasm-function\[(\d+)\]:0x([0-9a-f]+)\)?$/;
 
 // A wrapper's frame stands for its allocator function, unless that function's own frame is there.
-function addFrame(frames, map, text) {
-  const [, index, offset] = POSITION.exec(text);
+function addFrame(frames, map, site) {
+  const [, index, offset] = POSITION.exec(String(site));
+  const name = site.getFunctionName();
   const origin = map.functions[index];
   if (origin === null || origin === undefined) return;
-  if (!Array.isArray(origin)) frames.push({ index: origin, offset: originalOffset(map.offsets, parseInt(offset, 16)) });
-  else if (frames.at(-1)?.index !== origin[0]) frames.push({ index: origin[0] });
+  if (!Array.isArray(origin)) frames.push({ index: origin, offset: originalOffset(map.offsets, parseInt(offset, 16)), name });
+  else if (frames.at(-1)?.index !== origin[0]) frames.push({ index: origin[0], name: name?.replace(WRAPPER, "") });
 }
 
 // The last pair that begins before the offset.

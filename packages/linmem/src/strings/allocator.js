@@ -6,7 +6,7 @@ import { address } from "./memory.js";
 
 // A sized `free` gets (pointer, size, alignment) and `malloc` (size, alignment). WebAssembly
 // ignores arguments that a function doesn't have, so plain C functions get the same.
-const FAMILIES = [
+export const FAMILIES = [
   ["malloc", "free", "realloc"],
   ["allocate", "deallocate", "reallocate"],
   ["alloc", "dealloc", "realloc"],

@@ -1,0 +1,30 @@
+// The recorder's side of linmem/test. It hangs at each realm's `WebAssembly`, under a symbol that all
+// realms share: the tests may have another copy of these files, or run in a context of `node:vm`.
+
+import { isMemory } from "./engine.js";
+import { watchedInstanceOf } from "./modules.js";
+import { Observation } from "./observe.js";
+import { liveInstances } from "./watched-instance.js";
+
+const WATCH = Symbol.for("linmem.watch");
+
+const watch = Object.freeze({
+  /** Changes when the rest does. */
+  version: 1,
+
+  /** Begins to observe an instance, its exports, a memory, or what has one; undefined if it is not watched. */
+  observe(subject) {
+    const instances = find(subject);
+    return instances.length === 0 ? undefined : new Observation(instances);
+  },
+});
+
+function find(subject) {
+  const instance = watchedInstanceOf(subject);
+  if (instance !== undefined) return [instance];
+  const memory = isMemory(subject) ? subject : subject.memory;
+  return isMemory(memory) ? liveInstances().filter((instance) => instance.memory === memory) : [];
+}
+
+/** Lets the expectations of a realm find the recorder. */
+export const offerWatch = ({ WebAssembly }) => Object.defineProperty(WebAssembly, WATCH, { value: watch });
