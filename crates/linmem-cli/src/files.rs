@@ -1,7 +1,7 @@
 //! Reading and writing files, with errors that name them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use linmem::Module;
@@ -40,4 +40,12 @@ pub fn external_debug_info(path: &Path, wasm: &[u8]) -> Option<Vec<u8>> {
             None
         }
     }
+}
+
+/// The recordings in a directory.
+pub fn traces(directory: &Path) -> Result<impl Iterator<Item = PathBuf>> {
+    let entries =
+        fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    Ok(paths.filter(|path| path.extension().is_some_and(|extension| extension == "trace")))
 }

@@ -17,6 +17,7 @@ use linmem::report::Report;
 use linmem::report::text::escape;
 use tempfile::TempDir;
 
+use crate::files;
 use crate::guest::AllocatorArgs;
 use crate::output::{self, Output};
 
@@ -68,7 +69,7 @@ pub fn main(args: Args) -> Result<ExitCode> {
     fs::create_dir_all(&traces)
         .with_context(|| format!("cannot make the directory {}", traces.display()))?;
     let traces = traces.canonicalize()?;
-    if trace_files(&traces)?.next().is_some() {
+    if files::traces(&traces)?.next().is_some() {
         bail!("{} has recordings already: name another directory", traces.display());
     }
 
@@ -135,12 +136,6 @@ fn file_url(path: &Path) -> String {
     url
 }
 
-fn trace_files(directory: &Path) -> Result<impl Iterator<Item = PathBuf>> {
-    let entries = fs::read_dir(directory).with_context(|| directory.display().to_string())?;
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    Ok(paths.filter(|path| path.extension().is_some_and(|extension| extension == "trace")))
-}
-
 /// Analyses the recordings of all processes and threads while these write them.
 struct Analyses<'a> {
     traces: &'a Path,
@@ -168,7 +163,7 @@ impl Analyses<'_> {
     }
 
     fn take_up_new_ones(&mut self) -> Result<()> {
-        for path in trace_files(self.traces)? {
+        for path in files::traces(self.traces)? {
             if self.running.contains_key(&path) {
                 continue;
             }

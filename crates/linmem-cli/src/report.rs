@@ -1,20 +1,22 @@
 //! `linmem report`: render a recorded run again.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use linmem::analyze::{self, analyze_stream};
+use linmem::report::Report;
 
+use crate::files;
 use crate::output::{self, Output};
 
-/// Report on a run that was recorded with `linmem run --trace`
+/// Report on a run that was recorded with `--trace` or `linmem node --traces`
 #[derive(clap::Args)]
 #[command(after_help = output::EXIT_CODES)]
 pub struct Args {
-    /// The recorded run
-    #[arg(value_name = "FILE")]
+    /// The recorded run: a file, or a directory with one for each process and thread
+    #[arg(value_name = "FILE|DIRECTORY")]
     trace: PathBuf,
 
     #[command(flatten)]
@@ -23,10 +25,22 @@ pub struct Args {
 
 /// Runs the command.
 pub fn main(args: Args) -> Result<ExitCode> {
-    let name = || args.trace.display().to_string();
-    let file = File::open(&args.trace).with_context(|| format!("cannot read {}", name()))?;
     let options = analyze::Options { hot_sites: args.output.top, ..analyze::Options::default() };
-    let report = analyze_stream(file, &options).with_context(name)?;
+    let report = if args.trace.is_dir() {
+        let mut traces: Vec<PathBuf> = files::traces(&args.trace)?.collect();
+        traces.sort();
+        let reports = traces.iter().map(|trace| report(trace, &options));
+        Report::merge(reports.collect::<Result<Vec<_>>>()?)
+            .with_context(|| format!("{} has no recordings (*.trace)", args.trace.display()))?
+    } else {
+        report(&args.trace, &options)?
+    };
     args.output.write(&report)?;
     Ok(output::exit_code(&report))
+}
+
+fn report(trace: &Path, options: &analyze::Options) -> Result<Report> {
+    let name = || trace.display().to_string();
+    let file = File::open(trace).with_context(|| format!("cannot read {}", name()))?;
+    analyze_stream(file, options).with_context(name)
 }
