@@ -50,6 +50,14 @@ function wrapOne(name, signature, context) {
   const finish = finisher(name, signature.slice(arrow + 1), context);
   const texts = types.flatMap((type, index) => (type.startsWith("string") ? [index] : []));
 
+  // The shape of most functions, without a list of arguments and a closure for each call.
+  if (types.length === 1 && types[0] === "string") {
+    const call = (pointer) => finish(run(pointer));
+    return function (text) {
+      if (arguments.length > 1 || !isText(text)) checkArguments(name, types, checks, Array.from(arguments));
+      return context.strings.with(text, call);
+    };
+  }
   return (...values) => {
     checkArguments(name, types, checks, values);
     if (texts.length === 0) return context.guard.call(() => finish(run(...values)));
