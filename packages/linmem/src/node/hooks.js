@@ -15,67 +15,41 @@ const known = (size) => (isNone(size) ? undefined : unsigned(size));
 export function hooksOf(instance) {
   return {
     allocated(pointer, size, alignment, low, high) {
-      try {
-        const context = instance.begin(low, high);
-        const address = unsigned(pointer);
-        const bytes = unsigned(size);
-        if (address === 0 && bytes !== 0) instance.allocationFailed();
-        trace.allocated(context, address, bytes, unsigned(alignment));
-        if (observe.isObserving) observe.allocated(instance, address, bytes);
-      } catch (error) {
-        abandon(error);
-      }
+      const context = instance.begin(low, high);
+      const address = unsigned(pointer);
+      const bytes = unsigned(size);
+      if (address === 0 && bytes !== 0) instance.allocationFailed();
+      trace.allocated(context, address, bytes, unsigned(alignment));
+      if (observe.isObserving) observe.allocated(instance, address, bytes);
     },
 
     freed(pointer, size, alignment, low, high) {
-      try {
-        const context = instance.begin(low, high);
-        if (isNone(size)) trace.freed(context, unsigned(pointer));
-        else trace.freedSized(context, unsigned(pointer), unsigned(size), unsigned(alignment));
-        if (observe.isObserving) observe.freed(instance, unsigned(pointer), known(size));
-      } catch (error) {
-        abandon(error);
-      }
+      const context = instance.begin(low, high);
+      if (isNone(size)) trace.freed(context, unsigned(pointer));
+      else trace.freedSized(context, unsigned(pointer), unsigned(size), unsigned(alignment));
+      if (observe.isObserving) observe.freed(instance, unsigned(pointer), known(size));
     },
 
     reallocating(pointer, oldSize, alignment, newSize, low, high) {
-      try {
-        const context = instance.begin(low, high);
-        const address = unsigned(pointer);
-        if (isNone(oldSize)) trace.reallocating(context, address, unsigned(newSize));
-        else trace.reallocatingSized(context, address, unsigned(oldSize), unsigned(alignment), unsigned(newSize));
-        if (observe.isObserving) observe.reallocating(instance, address, known(oldSize), unsigned(newSize));
-      } catch (error) {
-        abandon(error);
-      }
+      const context = instance.begin(low, high);
+      const address = unsigned(pointer);
+      if (isNone(oldSize)) trace.reallocating(context, address, unsigned(newSize));
+      else trace.reallocatingSized(context, address, unsigned(oldSize), unsigned(alignment), unsigned(newSize));
+      if (observe.isObserving) observe.reallocating(instance, address, known(oldSize), unsigned(newSize));
     },
 
     reallocated(pointer) {
-      try {
-        instance.select();
-        trace.reallocated(unsigned(pointer));
-        if (observe.isObserving) observe.reallocated(instance, unsigned(pointer));
-      } catch (error) {
-        abandon(error);
-      }
+      instance.select();
+      trace.reallocated(unsigned(pointer));
+      if (observe.isObserving) observe.reallocated(instance, unsigned(pointer));
     },
 
     grown(deltaPages, previousPages, inAllocator, low, high) {
-      try {
-        const context = instance.begin(low, high);
-        if (isNone(previousPages)) trace.growFailed(context, inAllocator, unsigned(deltaPages));
-        else trace.grown(context, inAllocator, unsigned(deltaPages), unsigned(previousPages));
-      } catch (error) {
-        abandon(error);
-      }
+      const context = instance.begin(low, high);
+      if (isNone(previousPages)) trace.growFailed(context, inAllocator, unsigned(deltaPages));
+      else trace.grown(context, inAllocator, unsigned(deltaPages), unsigned(previousPages));
     },
   };
-}
-
-// The stack overflows here when the program has used nearly all of it: half a record must not stay.
-function abandon(error) {
-  trace.abandon();
-  throw error;
 }
 
 /** For a module of which nothing is known any more. */

@@ -81,11 +81,8 @@ function begin(tag) {
   writer.tag(tag);
 }
 
-/** Takes back a record that was not written to its end. */
-export const abandon = () => writer.abandon();
-
 function frame({ host, index, offset }) {
-  if (writer.isFull) writer.flush();
+  if (writer.isFull) writer.spill();
   if (host === undefined) {
     writer.number(index + 1);
     writer.number(offset === undefined ? 0 : offset + 1);
@@ -98,6 +95,7 @@ function frame({ host, index, offset }) {
 function clock() {
   writer.tag(0x05);
   writer.number(Math.round((now() - began) * 1000));
+  writer.commit();
 }
 
 export function moduleRecord(name, bytes, allocator) {
@@ -105,6 +103,7 @@ export function moduleRecord(name, bytes, allocator) {
   writer.text(name);
   writer.bytes(bytes);
   writer.text(allocator);
+  writer.commit();
   keep();
 }
 
@@ -113,6 +112,7 @@ export function instance(number, module, initialPages, maxPages) {
   writer.number(module);
   writer.number(initialPages);
   writer.optional(maxPages);
+  writer.commit();
   selected = number;
   // A process that is killed a moment later still has its instance in the report.
   writer.flush();
@@ -123,6 +123,7 @@ export function select(number) {
   if (number === selected) return;
   begin(0x03);
   writer.number(number);
+  writer.commit();
   selected = number;
 }
 
@@ -130,6 +131,7 @@ export function context(frames) {
   begin(0x04);
   writer.number(frames.length);
   frames.forEach(frame);
+  writer.commit();
 }
 
 export function lowMemory(first, last, changed) {
@@ -137,6 +139,7 @@ export function lowMemory(first, last, changed) {
   writer.number(first);
   writer.number(last);
   writer.number(changed);
+  writer.commit();
 }
 
 export function snapshot(pages, framesLive, globals) {
@@ -145,16 +148,18 @@ export function snapshot(pages, framesLive, globals) {
   writer.number(framesLive);
   writer.number(globals.length);
   for (const [index, value] of globals) {
-    if (writer.isFull) writer.flush();
+    if (writer.isFull) writer.spill();
     writer.number(index);
     writer.number(value);
   }
+  writer.commit();
 }
 
 export function snapshotBytes(address, contents) {
   begin(0x0a);
   writer.number(address);
   writer.bytes(contents);
+  writer.commit();
 }
 
 export function allocated(context, pointer, size, alignment) {
@@ -163,12 +168,14 @@ export function allocated(context, pointer, size, alignment) {
   writer.pointer(pointer);
   writer.number(size);
   if (alignment !== 0) writer.number(alignment);
+  writer.commit();
 }
 
 export function freed(context, pointer) {
   begin(0x12);
   writer.number(context);
   writer.pointer(pointer);
+  writer.commit();
 }
 
 export function freedSized(context, pointer, size, alignment) {
@@ -177,6 +184,7 @@ export function freedSized(context, pointer, size, alignment) {
   writer.pointer(pointer);
   writer.number(size);
   writer.number(alignment);
+  writer.commit();
 }
 
 export function reallocating(context, pointer, newSize) {
@@ -184,6 +192,7 @@ export function reallocating(context, pointer, newSize) {
   writer.number(context);
   writer.pointer(pointer);
   writer.number(newSize);
+  writer.commit();
 }
 
 export function reallocatingSized(context, pointer, oldSize, alignment, newSize) {
@@ -193,11 +202,13 @@ export function reallocatingSized(context, pointer, oldSize, alignment, newSize)
   writer.number(oldSize);
   writer.number(alignment);
   writer.number(newSize);
+  writer.commit();
 }
 
 export function reallocated(pointer) {
   begin(0x16);
   writer.pointer(pointer);
+  writer.commit();
 }
 
 export function grown(context, inAllocator, deltaPages, previousPages) {
@@ -206,6 +217,7 @@ export function grown(context, inAllocator, deltaPages, previousPages) {
   writer.number(inAllocator);
   writer.number(deltaPages);
   writer.number(previousPages);
+  writer.commit();
 }
 
 export function growFailed(context, inAllocator, deltaPages) {
@@ -213,20 +225,24 @@ export function growFailed(context, inAllocator, deltaPages) {
   writer.number(context);
   writer.number(inAllocator);
   writer.number(deltaPages);
+  writer.commit();
 }
 
 export function usesMemory(memory) {
   begin(0x20);
   writer.number(memory);
+  writer.commit();
 }
 
 export function created(context) {
   begin(0x21);
   writer.number(context);
+  writer.commit();
 }
 
 export function collected() {
   begin(0x22);
+  writer.commit();
 }
 
 export const BY_LENGTH = 0;
@@ -238,6 +254,7 @@ export function sizeRead(memory, by, pages, context) {
   writer.number(by);
   writer.number(pages);
   writer.number(context);
+  writer.commit();
 }
 
 export function hostGrown(memory, deltaPages, previousPages, context) {
@@ -246,6 +263,7 @@ export function hostGrown(memory, deltaPages, previousPages, context) {
   writer.number(deltaPages);
   writer.optional(previousPages);
   writer.number(context);
+  writer.commit();
 }
 
 export function staleView(memory, pages, context) {
@@ -253,11 +271,13 @@ export function staleView(memory, pages, context) {
   writer.number(memory);
   writer.number(pages);
   writer.number(context);
+  writer.commit();
 }
 
 export function note(words) {
   begin(0x26);
   writer.text(words);
+  writer.commit();
   keep();
 }
 
@@ -265,6 +285,7 @@ export function note(words) {
 export function exit(code) {
   begin(0x0b);
   writer.signed(code);
+  writer.commit();
   clock();
   clearInterval(timer);
   flush();

@@ -16,8 +16,11 @@ export class TraceWriter {
   #chunk = new Uint8Array(CHUNK_BYTES);
   #at = HEADER.length;
   #lastPointer = 0;
-  #recordAt = 0;
-  #pointerBefore = 0;
+
+  // Where the last whole record ends, and its pointer. What comes after is a record that was begun, or
+  // half of one in which the stack overflowed; the next record is written over it.
+  #committed = HEADER.length;
+  #committedPointer = 0;
   #encoder = new TextEncoder();
 
   /** `append(bytes)` gets each chunk, in a memory that is used again. */
@@ -33,21 +36,28 @@ export class TraceWriter {
 
   /** Begins a record. */
   tag(tag) {
-    this.#recordAt = this.#at;
-    this.#pointerBefore = this.#lastPointer;
+    this.#at = this.#committed;
+    this.#lastPointer = this.#committedPointer;
     this.#chunk[this.#at++] = tag;
   }
 
-  /** Takes the record back that was begun last, unless a flush came after it. */
-  abandon() {
-    this.#at = Math.min(this.#at, this.#recordAt);
-    this.#lastPointer = this.#pointerBefore;
+  /** Ends a record. There is no call in here, so the stack cannot overflow half way. */
+  commit() {
+    this.#committed = this.#at;
+    this.#committedPointer = this.#lastPointer;
   }
 
+  /** Appends the whole records. */
   flush() {
+    this.#at = this.#committed;
+    this.spill();
+  }
+
+  /** Appends all there is, in the middle of a record too large for the chunk. */
+  spill() {
     const chunk = this.#chunk.subarray(0, this.#at);
     this.#at = 0;
-    this.#recordAt = 0;
+    this.#committed = 0;
     if (chunk.length > 0) this.#append(chunk);
   }
 
@@ -100,7 +110,7 @@ export class TraceWriter {
       this.#chunk.set(bytes, this.#at);
       this.#at += bytes.length;
     } else {
-      this.flush();
+      this.spill();
       this.#append(bytes);
     }
   }
