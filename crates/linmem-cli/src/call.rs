@@ -163,8 +163,9 @@ impl<'a> Calls<'a> {
             match (value, &self.strings) {
                 (Value::Number(number), _) => arguments.push(*number),
                 (Value::Text(text) | Value::Sized(text), Some(strings)) => {
-                    let text = strings.pass(&mut self.session, text)?;
-                    arguments.extend(text.values(matches!(value, Value::Sized(_))));
+                    let with_length = matches!(value, Value::Sized(_));
+                    let text = strings.pass(&mut self.session, text, with_length)?;
+                    arguments.extend(text.values(with_length));
                     passed.push(text);
                 }
                 (_, None) => bail!("the module has no allocator for text"),

@@ -128,23 +128,28 @@ impl SessionStrings {
     /// Finds the memory and the allocator.
     pub fn new(session: &mut Session) -> Result<SessionStrings> {
         let instance = session.instance().context("the module's start function did not return")?;
-        let options = Options { on_nul: OnNul::Allow, ..Options::default() };
         let is_64 = session.has_64_bit_memory();
         let mut store = session.store();
         Ok(if is_64 {
-            SessionStrings::Wide(Strings64::new(&mut store, &instance)?.options(options))
+            SessionStrings::Wide(Strings64::new(&mut store, &instance)?)
         } else {
-            SessionStrings::Narrow(Strings::new(&mut store, &instance)?.options(options))
+            SessionStrings::Narrow(Strings::new(&mut store, &instance)?)
         })
     }
 
-    /// Puts a text into a block of its own.
-    pub fn pass(&self, session: &mut Session, text: &str) -> Result<Passed> {
+    /// Puts a text into a block of its own. One with a NUL inside is no C string, but may be passed
+    /// with its length.
+    pub fn pass(&self, session: &mut Session, text: &str, with_length: bool) -> Result<Passed> {
+        let on_nul = if with_length { OnNul::Allow } else { OnNul::Error };
+        let options = Options { on_nul, ..Options::default() };
+        let store = session.store();
         Ok(match self {
             SessionStrings::Narrow(strings) => {
-                Passed::Narrow(strings.alloc(session.store(), text)?)
+                Passed::Narrow(strings.clone().options(options).alloc(store, text)?)
             }
-            SessionStrings::Wide(strings) => Passed::Wide(strings.alloc(session.store(), text)?),
+            SessionStrings::Wide(strings) => {
+                Passed::Wide(strings.clone().options(options).alloc(store, text)?)
+            }
         })
     }
 

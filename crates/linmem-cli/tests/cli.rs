@@ -271,3 +271,18 @@ fn the_version_is_that_of_the_package() {
     let version = concat!("linmem ", env!("CARGO_PKG_VERSION"), "\n");
     assert_eq!(String::from_utf8_lossy(&output.stdout), version);
 }
+
+/// A C string with a NUL inside would be cut off silently; with its length it is whole.
+#[test]
+fn a_nul_inside_of_a_text_needs_a_length() {
+    let scene = Scene::new();
+    std::fs::write(scene.path("nul.txt"), "a\0b").unwrap();
+    let cut = scene.run("linmem call $TMP/values.wasm first_byte @$TMP/nul.txt");
+    assert_eq!(cut.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&cut.stderr);
+    assert!(error.contains("the text has a NUL at byte 1"), "{error}");
+    let whole =
+        scene.run("linmem call -q $TMP/values.wasm same sized:@$TMP/nul.txt --returns bytes");
+    assert_eq!(whole.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&whole.stdout), "a\\u{0}b\n");
+}
