@@ -100,9 +100,7 @@ impl AllocatorArgs {
             by_role.into_iter().flat_map(|(role, names)| names.iter().map(move |n| (role, n)));
         pairs.map(|(role, name)| (role, name.clone())).collect()
     }
-}
 
-impl AllocatorArgs {
     /// The same as options of a command line.
     pub fn options(&self) -> Vec<String> {
         let hints = self.hints().into_iter();

@@ -1,8 +1,7 @@
 //! An original module beside its instrumented twin, in one engine: what the tests of
 //! "instrumented modules behave exactly as the originals" share.
 
-// Each test uses a part of this.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test uses a part")]
 
 mod hints;
 
