@@ -62,6 +62,14 @@ pub struct Subject<'a> {
     pub stacks: &'a Stacks<'a>,
 }
 
+impl Subject<'_> {
+    /// What the host calls an exported function.
+    fn export_name(&self, function: u32) -> String {
+        let exported = self.module.exported_functions().find(|(_, index)| *index == function);
+        exported.map_or_else(|| format!("function {function}"), |(name, _)| name.to_owned())
+    }
+}
+
 /// What is known of a module and its allocator, whatever an instance did.
 pub struct Facts {
     has_lines: bool,
@@ -197,9 +205,14 @@ fn describe(subject: &Subject<'_>, leaks: leaks::Leaks, options: &Options) -> In
         leaks: leaks.summary(),
         growth: growth::describe(subject),
         hot_sites: hot_sites::rank(subject, options.hot_sites),
-        calls: subject.instance.calls.clone(),
+        calls: calls(subject),
         coverage: subject.facts.coverage.clone(),
     }
+}
+
+fn calls(subject: &Subject<'_>) -> Vec<(String, u64)> {
+    let calls = subject.instance.calls.iter();
+    calls.map(|&(function, times)| (subject.export_name(function), times)).collect()
 }
 
 fn end_report(replay: &Replay, stacks: &Stacks<'_>) -> Option<EndReport> {

@@ -5,6 +5,8 @@
 //! sizes in a module with a 64-bit memory, which are `i64`; a JavaScript host never sees a
 //! BigInt for an ordinary module.
 
+use std::collections::BTreeSet;
+
 use wasmparser::ValType;
 
 use crate::module::Module;
@@ -24,14 +26,33 @@ pub const SIZE_EXPORT: &str = "linmem.memory.size";
 /// What the names of exported globals begin with.
 pub const GLOBAL_EXPORT: &str = "linmem.global.";
 
+/// What the names of exported tables of functions begin with.
+pub const TABLE_EXPORT: &str = "linmem.table.";
+
+/// What the names begin with under which functions are exported that have a stand-in under their own
+/// name, and can be met elsewhere as well.
+pub const FUNCTION_EXPORT: &str = "linmem.function.";
+
 /// A global that can change, under a name of ours. A host hides the name.
 pub fn global_export(global: u32) -> String {
     format!("{GLOBAL_EXPORT}{global}")
 }
 
+/// A table of functions, under a name of ours. A host hides the name.
+pub fn table_export(table: u32) -> String {
+    format!("{TABLE_EXPORT}{table}")
+}
+
+/// A function that has a stand-in, under a name of ours. A host hides the name, and shows the
+/// stand-in wherever it meets the function.
+pub fn function_export(function: u32) -> String {
+    format!("{FUNCTION_EXPORT}{function}")
+}
+
 /// Whether an exported name is one of ours.
 pub fn is_ours(name: &str) -> bool {
-    [MEMORY_EXPORT, SIZE_EXPORT].contains(&name) || name.starts_with(GLOBAL_EXPORT)
+    [MEMORY_EXPORT, SIZE_EXPORT].contains(&name)
+        || [GLOBAL_EXPORT, TABLE_EXPORT, FUNCTION_EXPORT].iter().any(|ours| name.starts_with(ours))
 }
 
 /// The globals that can hold a pointer or a stack pointer: mutable integers.
@@ -40,6 +61,18 @@ pub fn exported_globals(module: &Module<'_>) -> impl Iterator<Item = u32> {
         let integer = matches!(global.ty, ValType::I32 | ValType::I64);
         (global.mutable && integer).then_some(index)
     })
+}
+
+/// The tables of functions.
+pub fn exported_tables(module: &Module<'_>) -> impl Iterator<Item = u32> {
+    module.function_tables.iter().zip(0..).filter_map(|(holds, index)| holds.then_some(index))
+}
+
+/// The functions that the host knows as exports, and can meet in tables or globals as well.
+pub fn exported_functions(module: &Module<'_>) -> impl Iterator<Item = u32> {
+    let exported: BTreeSet<u32> = module.exported_functions().map(|(_, f)| f).collect();
+    let defined = exported.into_iter().filter(|&f| f >= module.imported_functions());
+    defined.filter(|function| module.address_taken.binary_search(function).is_ok())
 }
 
 /// One function that instrumented code imports.
@@ -60,12 +93,34 @@ pub enum Hook {
     /// `grown(delta_pages, previous_pages, in_allocator, context_low, context_high)`, after
     /// `memory.grow`. `previous_pages` is -1 for a failed growth.
     Grown,
+    /// `entered(function, a, b, c, d)`, when the host calls an exported function. The others are its
+    /// first arguments that can be addresses, 0 where it has fewer. Where it has more, `passed`
+    /// follows.
+    Entered,
+    /// `passed(a, b, c, d)`: further arguments.
+    Passed,
+    /// `returned(function, value)`, for each result that can be an address.
+    Returned,
+    /// `handed_out(a, b, c, d)`: the module calls an imported function with these arguments.
+    HandedOut,
 }
 
 impl Hook {
     /// Every hook, in the order of their imports.
-    pub const ALL: [Hook; 5] =
-        [Hook::Allocated, Hook::Freed, Hook::Reallocating, Hook::Reallocated, Hook::Grown];
+    pub const ALL: [Hook; 9] = [
+        Hook::Allocated,
+        Hook::Freed,
+        Hook::Reallocating,
+        Hook::Reallocated,
+        Hook::Grown,
+        Hook::Entered,
+        Hook::Passed,
+        Hook::Returned,
+        Hook::HandedOut,
+    ];
+
+    /// How many values [`Hook::Entered`], [`Hook::Passed`] and [`Hook::HandedOut`] take at once.
+    pub const VALUES: usize = 4;
 
     /// The field name of the import.
     pub fn name(self) -> &'static str {
@@ -75,6 +130,10 @@ impl Hook {
             Hook::Reallocating => "reallocating",
             Hook::Reallocated => "reallocated",
             Hook::Grown => "grown",
+            Hook::Entered => "entered",
+            Hook::Passed => "passed",
+            Hook::Returned => "returned",
+            Hook::HandedOut => "handed_out",
         }
     }
 
@@ -86,6 +145,9 @@ impl Hook {
             Hook::Reallocating => vec![address, address, address, address, I32, I32],
             Hook::Reallocated => vec![address],
             Hook::Grown => vec![address, address, I32, I32, I32],
+            Hook::Entered => vec![I32, address, address, address, address],
+            Hook::Passed | Hook::HandedOut => vec![address; Hook::VALUES],
+            Hook::Returned => vec![I32, address],
         }
     }
 }

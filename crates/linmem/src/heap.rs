@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{ContextId, Event, UNKNOWN_SIZE};
+use crate::trace::Crossing;
 
 /// One live allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +23,8 @@ pub struct Block {
     pub context: ContextId,
     /// How many allocations there had been, this one included.
     pub serial: u64,
-    /// Whether an export has returned its address to the host.
-    pub host_held: bool,
+    /// The best evidence that the host has its address.
+    pub crossed: Option<Crossing>,
 }
 
 /// Blocks and bytes at one instant.
@@ -115,6 +116,15 @@ impl std::ops::AddAssign for Held {
         self.blocks = self.blocks.saturating_add(other.blocks);
         self.bytes = self.bytes.saturating_add(other.bytes);
     }
+}
+
+/// What became of the blocks that an exported function returned to the host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Returned {
+    /// Blocks that it returned.
+    pub blocks: u64,
+    /// How many of them were freed, or moved elsewhere by a reallocation.
+    pub freed: u64,
 }
 
 /// How an allocator was misused, or misbehaved.
@@ -250,6 +260,7 @@ pub struct Heap {
     last_failure: Option<usize>,
     lowest_address: Option<u64>,
     own_growth: Vec<(u64, u64)>,
+    returned: FxHashMap<u32, Returned>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -312,11 +323,21 @@ impl Heap {
         self.explained = self.growths.len();
     }
 
-    /// Takes in that an export returned this value to the host.
-    pub fn returned_to_host(&mut self, value: u64) {
-        if let Some(block) = self.live.get_mut(&value) {
-            block.host_held = true;
+    /// Takes in that this value came to the host, or from it.
+    pub fn crossed(&mut self, value: u64, crossing: Crossing) {
+        let Some(block) = self.live.get_mut(&value) else { return };
+        if let Some(Crossing::Returned(_)) = block.crossed {
+            return;
         }
+        block.crossed = block.crossed.max(Some(crossing));
+        if let Crossing::Returned(function) = crossing {
+            self.returned.entry(function).or_default().blocks += 1;
+        }
+    }
+
+    /// What became of the blocks that an exported function returned to the host first.
+    pub fn returned(&self, function: u32) -> Returned {
+        self.returned.get(&function).copied().unwrap_or_default()
     }
 
     /// The live blocks by address.
@@ -384,7 +405,7 @@ impl Heap {
         self.totals.reused += u64::from(self.freed.remove(pointer));
         self.lowest_address = Some(self.lowest_address.map_or(pointer, |a| a.min(pointer)));
         let serial = self.totals.allocations + self.totals.reallocations;
-        let block = Block { size, align, context, serial, host_held: false };
+        let block = Block { size, align, context, serial, crossed: None };
         if let Some(overlapped) = self.live.insert(pointer, block) {
             self.account_loss(&overlapped);
         }
@@ -433,12 +454,20 @@ impl Heap {
         };
         self.check_layout(pointer, &block, size, align, context);
         self.totals.frees += 1;
+        self.given_back(&block);
         if block.serial == self.totals.allocations + self.totals.reallocations {
             self.totals.temporary += 1;
             self.changing_site(block.context).temporary += 1;
         }
         self.account_loss(&block);
         self.freed.add(pointer, block, context);
+    }
+
+    /// A block is no longer where the host may know it.
+    fn given_back(&mut self, block: &Block) {
+        if let Some(Crossing::Returned(function)) = block.crossed {
+            self.returned.entry(function).or_default().freed += 1;
+        }
     }
 
     fn check_reallocation(&mut self, pointer: u64, old_size: u64, align: u64, context: ContextId) {
@@ -474,11 +503,15 @@ impl Heap {
             Some(block) => {
                 self.totals.reallocations += 1;
                 self.account_loss(&block);
+                let align = if align == 0 { block.align } else { align };
                 if pointer != old {
+                    self.given_back(&block);
                     self.freed.add(old, block, context);
                 }
-                let align = if align == 0 { block.align } else { align };
                 self.insert(pointer, new_size, align, context);
+                if let (true, Some(resized)) = (pointer == old, self.live.get_mut(&pointer)) {
+                    resized.crossed = block.crossed;
+                }
             }
             None => {
                 self.totals.allocations += 1;

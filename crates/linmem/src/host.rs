@@ -8,6 +8,7 @@
 pub mod wasmtime;
 
 use std::io::Write;
+use std::ops::RangeInclusive;
 
 use rustc_hash::FxHashMap;
 
@@ -15,7 +16,7 @@ use crate::allocator::Allocator;
 use crate::error::Result;
 use crate::event::{ContextId, Event};
 use crate::module::Module;
-use crate::trace::{Frame, Record, Writer};
+use crate::trace::{Crossing, Frame, Record, Writer};
 
 /// Distinct contexts that are told apart; the ones after them share one without a stack.
 const MAX_CONTEXTS: usize = 1 << 20;
@@ -43,6 +44,8 @@ pub struct Recorder {
     /// places.
     recent: Vec<(u64, ContextId)>,
     low_memory: Vec<u8>,
+    /// The addresses between which all blocks have been.
+    blocks: RangeInclusive<u64>,
 }
 
 /// Number of entries in [`Recorder::recent`], a power of two.
@@ -62,6 +65,7 @@ impl Recorder {
             contexts: FxHashMap::default(),
             recent: vec![(0, UNSEEN); RECENT],
             low_memory: Vec::new(),
+            blocks: u64::MAX..=0,
         }
     }
 
@@ -97,7 +101,20 @@ impl Recorder {
     /// Records an event.
     #[inline]
     pub fn event(&mut self, event: &Event) {
+        if let Event::Allocated { pointer, .. } | Event::Reallocated { pointer } = *event
+            && pointer != 0
+        {
+            let (first, last) = (*self.blocks.start(), *self.blocks.end());
+            self.blocks = first.min(pointer)..=last.max(pointer);
+        }
         self.writer.event(event);
+    }
+
+    /// Records that a value came to the host or from it, if it can be a block's address.
+    pub fn crossed(&mut self, value: u64, crossing: Crossing) {
+        if self.blocks.contains(&value) {
+            self.writer.record(&Record::Crossed { pointer: value, crossing });
+        }
     }
 
     /// Records anything else.

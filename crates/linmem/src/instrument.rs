@@ -6,9 +6,11 @@
 //! a function's reference or grow a memory are copied byte for byte.
 //!
 //! - `heap`: a wrapper for each allocator function
+//! - `boundary`: stands in for exported functions, and for imported ones where they are called
 //! - `calls`: calling contexts, kept at call sites and reset at exports
 //! - `grow`: stands in for `memory.grow`
 
+pub mod boundary;
 pub mod calls;
 pub mod grow;
 pub mod heap;
@@ -108,8 +110,10 @@ pub(crate) struct Layout {
     added: Vec<Added>,
     /// Original function to the index of its wrapper.
     wrappers: BTreeMap<u32, u32>,
-    /// Original function to the index of its entry.
+    /// Exported function to the index of its entry.
     entries: BTreeMap<u32, u32>,
+    /// Imported function to the index of its stub.
+    stubs: BTreeMap<u32, u32>,
     /// Index of the function that stands in for `memory.grow`.
     grow: u32,
     /// Index of the function that tells the host the memory's size.
@@ -148,8 +152,10 @@ pub(crate) struct AddedGlobals {
 enum Added {
     /// Stands in for an allocator function.
     Wrapper(u32, crate::allocator::Role),
-    /// Stands in for an exported function that can reach the allocator.
-    Entry(u32),
+    /// Stands in for an exported function; whether that can reach the allocator.
+    Entry(u32, bool),
+    /// Stands in for an imported function where it is called.
+    Stub(u32),
     /// Stands in for `memory.grow`.
     Grow,
     /// Executes `memory.size`, for the host.
@@ -172,6 +178,7 @@ impl Layout {
             added: Vec::new(),
             wrappers: BTreeMap::new(),
             entries: BTreeMap::new(),
+            stubs: BTreeMap::new(),
             grow: 0,
             size: 0,
             first_type: module.types.len() as u32,
@@ -182,7 +189,7 @@ impl Layout {
                 anchor: first_global + 3,
                 until_failure: first_global + 4,
             },
-            address: if module.memories[0].is_64 { ValType::I64 } else { ValType::I32 },
+            address: address_type(module),
             page_bytes: module.memories[0].page_bytes,
             tail_calls: has_tail_calls(module),
             fail_alloc: options.fail_alloc,
@@ -194,11 +201,15 @@ impl Layout {
             layout.wrappers.insert(hooked.function, wrapper);
         }
         let observed = calls::observed(module, graph, allocator);
-        for (_, function) in module.exported_functions() {
-            if observed[function as usize] && !layout.entries.contains_key(&function) {
-                let entry = layout.add(Added::Entry(function));
-                layout.entries.insert(function, entry);
-            }
+        // An imported function that is exported again stays the same to the host.
+        let exported: BTreeSet<u32> = module.exported_functions().map(|(_, f)| f).collect();
+        for function in exported.range(first_hook..).copied() {
+            let entry = layout.add(Added::Entry(function, observed[function as usize]));
+            layout.entries.insert(function, entry);
+        }
+        for function in boundary::imports(module, allocator) {
+            let stub = layout.add(Added::Stub(function));
+            layout.stubs.insert(function, stub);
         }
         layout
     }
@@ -218,9 +229,14 @@ impl Layout {
         if function < self.first_hook { function } else { function + Hook::ALL.len() as u32 }
     }
 
-    /// What a call or reference to the original function goes to.
+    /// What a reference to the original function goes to, or a call from outside.
     pub(crate) fn target(&self, function: u32) -> u32 {
         self.wrappers.get(&function).copied().unwrap_or_else(|| self.moved(function))
+    }
+
+    /// What a call of the original function goes to.
+    fn callee(&self, function: u32) -> u32 {
+        self.stubs.get(&function).copied().unwrap_or_else(|| self.target(function))
     }
 
     /// Calls a function, whose results are those of the caller.
@@ -252,7 +268,7 @@ impl Layout {
         let defined = (self.first_hook..original).map(Origin::Function);
         let added = self.added.iter().map(|added| match *added {
             Added::Wrapper(function, _) => Origin::Wrapper(function),
-            Added::Entry(_) | Added::Grow | Added::Size => Origin::Added,
+            Added::Entry(..) | Added::Stub(_) | Added::Grow | Added::Size => Origin::Added,
         });
         imports.chain(hooks).chain(defined).chain(added).collect()
     }
@@ -313,7 +329,7 @@ impl Reencode for Rewriter<'_, '_> {
         reencode::utils::parse_function_section(self, functions, section)?;
         for added in &self.layout.added {
             functions.function(match *added {
-                Added::Wrapper(function, _) | Added::Entry(function) => {
+                Added::Wrapper(function, _) | Added::Entry(function, _) | Added::Stub(function) => {
                     self.module.functions[function as usize].type_index
                 }
                 Added::Grow => self.layout.grow_type(),
@@ -525,6 +541,13 @@ impl Rewriter<'_, '_> {
         for global in event::exported_globals(self.module) {
             exports.export(&event::global_export(global), ExportKind::Global, global);
         }
+        for table in event::exported_tables(self.module) {
+            exports.export(&event::table_export(table), ExportKind::Table, table);
+        }
+        for function in event::exported_functions(self.module) {
+            let target = self.layout.target(function);
+            exports.export(&event::function_export(function), ExportKind::Func, target);
+        }
     }
 
     fn function_names(&self) -> wasm_encoder::NameMap {
@@ -538,7 +561,8 @@ impl Rewriter<'_, '_> {
             let name = |function: u32| self.module.function_name(function).unwrap_or_default();
             match *added {
                 Added::Wrapper(function, role) => (index, format!("{role}: {}", name(function))),
-                Added::Entry(function) => (index, format!("entry: {}", name(function))),
+                Added::Entry(function, _) => (index, format!("entry: {}", name(function))),
+                Added::Stub(function) => (index, format!("import: {}", name(function))),
                 Added::Grow => (index, "memory.grow".to_owned()),
                 Added::Size => (index, "memory.size".to_owned()),
             }
@@ -577,8 +601,8 @@ impl Rewriter<'_, '_> {
             let instruction = out.len();
             let mut code = InstructionSink::new(&mut out);
             match site.kind {
-                SiteKind::Call(callee) => drop(code.call(self.layout.target(callee))),
-                SiteKind::ReturnCall(callee) => drop(code.return_call(self.layout.target(callee))),
+                SiteKind::Call(callee) => drop(code.call(self.layout.callee(callee))),
+                SiteKind::ReturnCall(callee) => drop(code.return_call(self.layout.callee(callee))),
                 SiteKind::RefFunc(callee) => drop(code.ref_func(self.layout.target(callee))),
                 SiteKind::MemoryGrow(0) => drop(code.call(self.layout.grow)),
                 SiteKind::CallIndirect(_) | SiteKind::MemoryGrow(_) | SiteKind::MemorySize(_) => {
@@ -593,6 +617,10 @@ impl Rewriter<'_, '_> {
         (out, points)
     }
 
+    fn type_of(&self, function: u32) -> &wasmparser::FuncType {
+        self.module.function_type(function).expect("functions have function types")
+    }
+
     fn added_body(&self, added: Added) -> Vec<u8> {
         match added {
             Added::Wrapper(function, role) => heap::wrapper(
@@ -601,13 +629,23 @@ impl Rewriter<'_, '_> {
                 self.layout.moved(function),
                 self.layout.fail_alloc.is_some(),
             ),
-            Added::Entry(function) => {
-                let params = self.module.function_type(function).map_or(0, |ty| ty.params().len());
-                calls::entry(&self.layout, function, params as u32)
+            Added::Entry(function, observed) => {
+                boundary::entry(&self.layout, function, self.type_of(function), observed)
+            }
+            Added::Stub(function) => {
+                boundary::stub(&self.layout, function, self.type_of(function))
             }
             Added::Grow => grow::replacement(&self.layout),
             Added::Size => grow::size(),
         }
+    }
+}
+
+/// The type of addresses in memory 0.
+fn address_type(module: &Module<'_>) -> ValType {
+    match module.memories.first() {
+        Some(memory) if memory.is_64 => ValType::I64,
+        _ => ValType::I32,
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Module<'a> {
     pub memories: Vec<Memory>,
     /// Globals by global index, imported ones first.
     pub globals: Vec<Global>,
+    /// Whether a table holds functions, by table index, imported ones first.
+    pub function_tables: Vec<bool>,
     /// Exports, in order.
     pub exports: Vec<Export<'a>>,
     /// The start function's index.
@@ -211,6 +213,7 @@ impl<'a> Module<'a> {
             functions: Vec::new(),
             memories: Vec::new(),
             globals: Vec::new(),
+            function_tables: Vec::new(),
             exports: Vec::new(),
             start: None,
             address_taken: Vec::new(),
@@ -276,7 +279,9 @@ impl<'a> Module<'a> {
             }
             Payload::TableSection(section) => {
                 for table in section {
-                    if let wasmparser::TableInit::Expr(init) = table?.init {
+                    let table = table?;
+                    self.function_tables.push(table.ty.element_type.is_func_ref());
+                    if let wasmparser::TableInit::Expr(init) = table.init {
                         self.read_const(&init)?;
                     }
                 }
@@ -345,7 +350,8 @@ impl<'a> Module<'a> {
                 ty: ty.content_type,
                 init: None,
             }),
-            TypeRef::Table(_) | TypeRef::Tag(_) => {}
+            TypeRef::Table(ty) => self.function_tables.push(ty.element_type.is_func_ref()),
+            TypeRef::Tag(_) => {}
         }
         self.imports.push(import);
     }

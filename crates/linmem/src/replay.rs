@@ -66,6 +66,8 @@ pub struct SizeRead {
     pub events_before: u64,
     /// Allocations before, in the instances that use the memory.
     pub allocations_before: u64,
+    /// Calls of these instances' exports before.
+    pub calls_before: u64,
     /// The size that these instances' events and the growths from outside give; `None` if no
     /// instance uses the memory.
     pub pages_recorded: Option<u64>,
@@ -132,10 +134,12 @@ pub struct RecordedInstance {
     pub collected: bool,
     /// Events of all instances before its first and up to its last.
     pub active: Option<(u64, u64)>,
-    /// Calls of exports, by name and number, in the order of the first ones.
-    pub calls: Vec<(String, u64)>,
-    /// Where a name stands in `calls`.
-    call_of_name: FxHashMap<String, usize>,
+    /// How often exported functions were called, by their indices, in the order of the first calls.
+    pub calls: Vec<(u32, u64)>,
+    /// Where a function stands in `calls`.
+    place_in_calls: FxHashMap<u32, usize>,
+    /// Whether the program may have called functions without being seen, which it took out of a table.
+    pub functions_taken: bool,
 }
 
 /// Memory and globals at one instant.
@@ -228,7 +232,8 @@ impl Replay {
                     collected: false,
                     active: None,
                     calls: Vec::new(),
-                    call_of_name: FxHashMap::default(),
+                    place_in_calls: FxHashMap::default(),
+                    functions_taken: false,
                 });
             }
             Record::Select { instance } => {
@@ -239,10 +244,9 @@ impl Replay {
             Record::LowMemory { first, last, changed } => {
                 self.instance()?.heap.low_memory_changed(LowMemory { first, last, changed });
             }
-            Record::CallBegin { name } => self.instance()?.call_begins(name),
-            Record::CallEnd { results } => {
-                let heap = &mut self.instance()?.heap;
-                results.into_iter().for_each(|result| heap.returned_to_host(result));
+            Record::Called { function, times } => self.instance()?.called(function, times),
+            Record::Crossed { pointer, crossing } => {
+                self.instance()?.heap.crossed(pointer, crossing);
             }
             Record::Snapshot { pages, frames_live, globals } => {
                 let snapshot = Snapshot { pages, frames_live, globals, memory: Vec::new() };
@@ -275,6 +279,9 @@ impl Replay {
                 self.check_context(context)?;
                 self.host.size_reads_in_all += 1;
                 let (allocations_before, pages_recorded) = self.usage(memory);
+                let users = self.users(memory);
+                let calls = users.iter().map(|&user| self.instances[user].calls_in_all());
+                let calls_before = calls.fold(0, u64::saturating_add);
                 let read = SizeRead {
                     memory,
                     by,
@@ -282,6 +289,7 @@ impl Replay {
                     context,
                     events_before,
                     allocations_before,
+                    calls_before,
                     pages_recorded,
                 };
                 push_bounded(&mut self.host.size_reads, read);
@@ -302,6 +310,7 @@ impl Replay {
                 self.check_context(context)?;
                 self.host.add_stale_view(StaleView { memory, pages, context });
             }
+            HostRecord::TookFunction => self.instance()?.functions_taken = true,
             HostRecord::Note { text } => push_bounded(&mut self.host.notes, text),
         }
         Ok(())
@@ -364,15 +373,20 @@ fn push_bounded<T>(list: &mut Vec<T>, entry: T) {
 }
 
 impl RecordedInstance {
-    fn call_begins(&mut self, name: String) {
+    fn called(&mut self, function: u32, times: u64) {
         self.heap.call_begins();
-        match self.call_of_name.get(&name) {
-            Some(&call) => self.calls[call].1 += 1,
+        match self.place_in_calls.get(&function) {
+            Some(&place) => self.calls[place].1 = self.calls[place].1.saturating_add(times),
             None => {
-                self.call_of_name.insert(name.clone(), self.calls.len());
-                self.calls.push((name, 1));
+                self.place_in_calls.insert(function, self.calls.len());
+                self.calls.push((function, times));
             }
         }
+    }
+
+    /// Calls of exported functions in all.
+    pub fn calls_in_all(&self) -> u64 {
+        self.calls.iter().fold(0, |all, (_, times)| all.saturating_add(*times))
     }
 }
 

@@ -93,15 +93,19 @@ pub enum Record {
         /// Number of changed bytes.
         changed: u64,
     },
-    /// The host calls an export.
-    CallBegin {
-        /// The export's name.
-        name: String,
+    /// The host called an exported function.
+    Called {
+        /// The function's index.
+        function: u32,
+        /// How often, since the last such record.
+        times: u64,
     },
-    /// The call is over.
-    CallEnd {
-        /// Its integer results.
-        results: Vec<u64>,
+    /// An address, or what looks like one, came to the host or from it.
+    Crossed {
+        /// The address.
+        pointer: u64,
+        /// How.
+        crossing: Crossing,
     },
     /// The state of memory 0 and the globals. Memory follows in `SnapshotBytes`.
     Snapshot {
@@ -184,11 +188,26 @@ pub enum HostRecord {
         /// Where it was used.
         context: ContextId,
     },
+    /// The program took a function out of a table that the selected instance uses: it may call that
+    /// without being seen.
+    TookFunction,
     /// Something that the reader of a report should know, in the recorder's words.
     Note {
         /// The words.
         text: String,
     },
+}
+
+/// How an address got to the host, or how it shows that the host has it; the strongest evidence is the
+/// greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Crossing {
+    /// The module passed it to an imported function.
+    HandedOut,
+    /// The host passed it to an exported function.
+    Passed,
+    /// This exported function returned it.
+    Returned(u32),
 }
 
 /// How a host asks for the size of a memory.
@@ -199,6 +218,8 @@ pub enum SizeReadBy {
     HostView,
     /// Growing by nothing.
     GrowZero,
+    /// An exported function that executes `memory.size`.
+    Instruction,
 }
 
 /// One frame of a call stack.
@@ -223,12 +244,14 @@ mod tag {
     pub const CONTEXT: u8 = 0x04;
     pub const CLOCK: u8 = 0x05;
     pub const LOW_MEMORY: u8 = 0x06;
-    pub const CALL_BEGIN: u8 = 0x07;
-    pub const CALL_END: u8 = 0x08;
+    pub const CALLED: u8 = 0x07;
+    pub const RETURNED: u8 = 0x08;
     pub const SNAPSHOT: u8 = 0x09;
     pub const SNAPSHOT_BYTES: u8 = 0x0a;
     pub const EXIT: u8 = 0x0b;
     pub const TRAP: u8 = 0x0c;
+    pub const PASSED: u8 = 0x0d;
+    pub const HANDED_OUT: u8 = 0x0e;
     pub const USES_MEMORY: u8 = 0x20;
     pub const CREATED: u8 = 0x21;
     pub const COLLECTED: u8 = 0x22;
@@ -236,6 +259,7 @@ mod tag {
     pub const HOST_GROWN: u8 = 0x24;
     pub const STALE_VIEW: u8 = 0x25;
     pub const NOTE: u8 = 0x26;
+    pub const TOOK_FUNCTION: u8 = 0x27;
     pub const ALLOCATED: u8 = 0x10;
     pub const ALLOCATED_ALIGNED: u8 = 0x11;
     pub const FREED: u8 = 0x12;

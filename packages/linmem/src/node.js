@@ -8,6 +8,7 @@
 //   LINMEM_CACHE_DIR           where instrumented modules are kept; else in the user's cache directory
 
 import { watchExit } from "./node/exit.js";
+import { watchFunctions } from "./node/functions.js";
 import { watchMemories, watchViews } from "./node/memory.js";
 import { watchModules } from "./node/modules.js";
 import { watchRealms } from "./node/realms.js";
@@ -20,6 +21,7 @@ if (!Object.hasOwn(process, WATCHED)) {
   Object.defineProperty(process, WATCHED, { value: true });
   watchRealms((realm) => {
     watchModules(realm);
+    watchFunctions(realm);
     watchMemories(realm);
     offerWatch(realm);
   });

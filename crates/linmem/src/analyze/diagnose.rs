@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::event::ContextId;
 use crate::module::PAGE_BYTES;
 use crate::replay::{RecordedInstance, Replay, SizeRead};
-use crate::report::text::{bytes, count, pages};
+use crate::report::text::{bytes, count, number_of, pages};
 use crate::report::{Code, Finding, LabelledStack, Severity, Stack};
 
 /// Instances of one module from which on each call seems to have one of its own.
@@ -429,10 +429,6 @@ fn labelled(label: &str, stack: Stack) -> LabelledStack {
 
 fn numbers(numbers: &[(&str, u64)]) -> BTreeMap<String, u64> {
     numbers.iter().map(|&(name, value)| (name.to_owned(), value)).collect()
-}
-
-fn number_of(number: u64, what: &str) -> String {
-    format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 fn times(number: u64) -> String {

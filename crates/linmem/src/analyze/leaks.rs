@@ -9,7 +9,8 @@
 //! - *possible*: only a chain with an interior pointer does
 //! - *definite*: nothing points there
 //! - *indirect*: only lost blocks point there
-//! - *host-held*: nothing in the guest points there, but an export returned the address
+//! - *host-held*: nothing in the guest points there, but the address came to the host or from it, or
+//!   that to a block which leads there
 
 mod mark;
 mod roots;
@@ -22,8 +23,9 @@ use crate::event::ContextId;
 use crate::heap::{Block, Held};
 use crate::layout::Layout;
 use crate::module::Module;
-use crate::report::text::{bytes, count};
+use crate::report::text::{bytes, count, number_of};
 use crate::report::{Code, Finding, LabelledStack, LeakSummary, Severity};
+use crate::trace::Crossing;
 
 use super::Subject;
 use mark::{Blocks, Mark};
@@ -38,12 +40,23 @@ pub enum Kind {
     Indirect,
     /// Only interior pointers lead to it.
     Possible,
-    /// The host has its address.
-    HostHeld,
+    /// The host has its address, or may have it.
+    HostHeld(Holder),
     /// Something points to it.
     Reachable,
     /// The language's start-up code allocated it for the whole run.
     Runtime,
+}
+
+/// Why the host is taken to have a block's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// The address crossed.
+    Has(Crossing),
+    /// The address of a block crossed that leads there.
+    LedTo(Crossing),
+    /// Not all that crosses is seen.
+    MayHave,
 }
 
 /// The live blocks of an instance, judged.
@@ -66,16 +79,16 @@ struct Group {
 impl Leaks {
     /// Blocks and bytes by kind.
     pub fn summary(&self) -> LeakSummary {
-        let sum = |kind| {
-            let groups = self.groups.range((kind, ContextId(0))..=(kind, ContextId(u32::MAX)));
-            sum_of(groups.map(|(_, group)| group))
+        let sum_where = |is_meant: &dyn Fn(Kind) -> bool| {
+            sum_of(self.groups.iter().filter(|((kind, _), _)| is_meant(*kind)).map(|(_, g)| g))
         };
+        let sum = |kind| sum_where(&|of_group| of_group == kind);
         LeakSummary {
             not_judged: self.not_judged.clone(),
             definite: sum(Kind::Definite),
             indirect: sum(Kind::Indirect),
             possible: sum(Kind::Possible),
-            host_held: sum(Kind::HostHeld),
+            host_held: sum_where(&|kind| matches!(kind, Kind::HostHeld(_))),
             reachable: sum(Kind::Reachable),
             runtime: sum(Kind::Runtime),
         }
@@ -131,7 +144,7 @@ pub fn find(subject: &Subject<'_>) -> Leaks {
         let kind = match mark.kinds[index] {
             _ if runtime(block.context) => Kind::Runtime,
             Kind::Definite | Kind::Indirect | Kind::Possible if host_may_hold(subject) => {
-                Kind::HostHeld
+                Kind::HostHeld(Holder::MayHave)
             }
             kind => kind,
         };
@@ -146,9 +159,9 @@ pub fn find(subject: &Subject<'_>) -> Leaks {
     leaks
 }
 
-/// Whether the host may hold any block: one that makes instances, and whose calls were not recorded.
+/// Whether the host may hold any block: it called functions whose arguments and results were not seen.
 fn host_may_hold(subject: &Subject<'_>) -> bool {
-    subject.instance.created.is_some() && subject.instance.calls.is_empty()
+    subject.instance.functions_taken
 }
 
 /// Why the blocks cannot be judged, if that is so.
@@ -183,14 +196,12 @@ pub fn findings(subject: &Subject<'_>, leaks: &Leaks) -> Vec<Finding> {
     });
     let (reachable, lost): (Vec<_>, Vec<_>) =
         groups.into_iter().partition(|((kind, _), _)| *kind == Kind::Reachable);
-    if host_may_hold(subject) {
-        let held = host_finding(subject, &lost);
-        return held.into_iter().chain(reachable_finding(subject, &reachable)).collect();
-    }
-    let mut findings: Vec<Finding> = lost
-        .into_iter()
-        .map(|(&(kind, context), group)| leak_finding(subject, kind, context, group))
-        .collect();
+    let (held, lost): (Vec<_>, Vec<_>) =
+        lost.into_iter().partition(|((kind, _), _)| matches!(kind, Kind::HostHeld(_)));
+    let lost = lost.into_iter();
+    let mut findings: Vec<Finding> =
+        lost.map(|(&(kind, context), group)| leak_finding(subject, kind, context, group)).collect();
+    findings.extend(host_findings(subject, &held));
     findings.extend(reachable_finding(subject, &reachable));
     findings
 }
@@ -209,12 +220,6 @@ fn leak_finding(subject: &Subject<'_>, kind: Kind, context: ContextId, group: &G
             Severity::Error,
             format!("{held} lost with others: only lost blocks point to {}", them(group.held)),
             "Free what the lost block owns together with it.",
-        ),
-        Kind::HostHeld => (
-            Code::LeakHostHeld,
-            Severity::Warning,
-            format!("{held} returned to the host by an export and never freed"),
-            "The host must pass the pointer back to the module's free.",
         ),
         _ => (
             Code::LeakPossible,
@@ -248,7 +253,8 @@ fn leak_finding(subject: &Subject<'_>, kind: Kind, context: ContextId, group: &G
 }
 
 /// Blocks of the same kind and call stack, with which.
-type Groups<'g> = [(&'g (Kind, ContextId), &'g Group)];
+type Groups<'g> = [GroupOf<'g>];
+type GroupOf<'g> = (&'g (Kind, ContextId), &'g Group);
 
 /// One note for all that is still reachable.
 fn reachable_finding(subject: &Subject<'_>, groups: &Groups<'_>) -> Option<Finding> {
@@ -260,15 +266,71 @@ fn reachable_finding(subject: &Subject<'_>, groups: &Groups<'_>) -> Option<Findi
     })
 }
 
-/// One warning for all that a host may hold whose pointers nobody sees.
-fn host_finding(subject: &Subject<'_>, groups: &Groups<'_>) -> Option<Finding> {
-    let what = "left at the end, to which nothing in the module points: the program still has the \
-                pointers, or has lost them";
+/// One warning for each way in which the host got the pointers: for each exported function that
+/// returned some.
+fn host_findings(subject: &Subject<'_>, groups: &Groups<'_>) -> Vec<Finding> {
+    let holders: BTreeSet<Holder> = groups
+        .iter()
+        .filter_map(|((kind, _), _)| match kind {
+            Kind::HostHeld(Holder::LedTo(_)) => None,
+            Kind::HostHeld(holder) => Some(*holder),
+            _ => None,
+        })
+        .collect();
+    holders.into_iter().rev().filter_map(|holder| host_finding(subject, groups, holder)).collect()
+}
+
+fn host_finding(subject: &Subject<'_>, groups: &Groups<'_>, holder: Holder) -> Option<Finding> {
+    let of = |holder| {
+        let is_meant = move |((kind, _), _): &&GroupOf<'_>| *kind == Kind::HostHeld(holder);
+        groups.iter().filter(is_meant).copied().collect::<Vec<_>>()
+    };
+    let mut counted = Vec::new();
+    let (what, led_to) = match holder {
+        Holder::Has(crossing) => {
+            let what = match crossing {
+                Crossing::Returned(function) => {
+                    let returned = subject.instance.heap.returned(function);
+                    counted = vec![("returned", returned.blocks), ("freed", returned.freed)];
+                    format!(
+                        "left at the end that `{}` returned to the host: of {} that it returned, {} \
+                         freed",
+                        subject.export_name(function),
+                        number_of(returned.blocks, "block"),
+                        count(returned.freed),
+                    )
+                }
+                Crossing::Passed => {
+                    "left at the end whose pointers only the host has: it passed them to exports".to_owned()
+                }
+                Crossing::HandedOut => {
+                    "left at the end whose pointers only the host can have: the module passed them to \
+                     imported functions".to_owned()
+                }
+            };
+            (what, of(Holder::LedTo(crossing)))
+        }
+        _ => (
+            "left at the end, to which nothing in the module points: the host still has the \
+             pointers, or has lost them".to_owned(),
+            Vec::new(),
+        ),
+    };
+    let led_to = sum_of(led_to.iter().map(|(_, group)| *group));
+    let mut finding = finding_of_all(subject, &of(holder), &what)?;
+    if led_to.blocks > 0 {
+        finding.message += &format!("; and {} that these lead to", blocks_text(led_to));
+    }
+    finding.numbers.extend(numbers(&counted));
+    finding.numbers.extend(numbers(&[
+        ("indirect_blocks", led_to.blocks),
+        ("indirect_bytes", led_to.bytes),
+    ]));
     Some(Finding {
         code: Code::LeakHostHeld,
         severity: Severity::Warning,
         advice: "Pass each pointer back to the module's free when you are done with it.".to_owned(),
-        ..finding_of_all(subject, groups, what)?
+        ..finding
     })
 }
 

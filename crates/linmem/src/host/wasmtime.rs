@@ -3,6 +3,7 @@
 mod frame_names;
 mod hooks;
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -271,6 +272,10 @@ impl<'a> Run<'a> {
             store,
             instance: None,
             names: FrameNames::new(&module),
+            exports: module
+                .exported_functions()
+                .map(|(name, function)| (name.to_owned(), function))
+                .collect(),
             reader: Reader::new(recorded.clone()),
             recorded,
             replay: Replay::default(),
@@ -369,6 +374,8 @@ pub struct Session {
     instance: Option<Instance>,
     globals: Vec<u32>,
     names: FrameNames,
+    /// The exported functions' indices.
+    exports: BTreeMap<String, u32>,
     /// The recording so far, unless it goes elsewhere.
     recorded: Shared,
     reader: Reader<Shared>,
@@ -663,15 +670,14 @@ impl Session {
             ));
         }
         let mut results = vec![Val::I32(0); ty.results().len()];
-        self.store.data_mut().recorder.record(&Record::CallBegin { name: export.to_owned() });
+        if let (None, Some(&function)) = (self.store.data().memory, self.exports.get(export)) {
+            // Without a memory the module is as it was, and does not tell.
+            self.store.data_mut().recorder.record(&Record::Called { function, times: 1 });
+        }
         let called = function.call(&mut self.store, args, &mut results);
         self.check_low_memory();
         match called {
-            Ok(()) => {
-                let integers = results.iter().filter_map(integer).collect();
-                self.store.data_mut().recorder.record(&Record::CallEnd { results: integers });
-                Ok(Some(results))
-            }
+            Ok(()) => Ok(Some(results)),
             Err(error) if self.guest_ended(&error) => Ok(None),
             Err(error) => Err(refused(error)),
         }

@@ -21,7 +21,7 @@
 //! take their context from a global of their own, and such a call fills both.
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use wasm_encoder::{Function, InstructionSink};
+use wasm_encoder::InstructionSink;
 
 use super::Layout;
 use crate::allocator::Allocator;
@@ -234,22 +234,13 @@ impl FunctionContext<'_> {
     }
 }
 
-/// The function that stands in for an export: the host enters here, so whatever a trap left
-/// behind is reset.
-pub(super) fn entry(layout: &Layout, function: u32, params: u32) -> Vec<u8> {
-    let mut body = Function::new([]);
-    let mut code = body.instructions();
+/// Where the host enters: whatever a trap left behind is reset.
+pub(super) fn reset(layout: &Layout, function: u32, code: &mut InstructionSink<'_>) {
     let start = (site_number(function as usize) << FOLD_BITS) ^ (SPREAD << FOLD_BITS);
     code.i32_const(0).global_set(layout.globals.depth);
     code.i64_const(start).global_set(layout.globals.context);
     code.i64_const(start).global_set(layout.globals.anchor);
     code.i64_const(start).global_set(layout.globals.cyclic);
-    for param in 0..params {
-        code.local_get(param);
-    }
-    layout.call_last(layout.target(function), &mut code);
-    code.end();
-    body.into_raw_body()
 }
 
 /// Pushes the two halves of the context in `local`, low half first.

@@ -44,12 +44,12 @@ fn a_call_that_leads_to_the_allocator_passes_its_context_on_and_others_do_not() 
     assert_data_eq!(
         function(&text, "$work"),
         str![[r#"
-  (func $work (;9;) (type 3)
+  (func $work (;13;) (type 3)
     (local i64)
     global.get 1
     local.set 0
     call $leaf
-    call $log
+    call $"import: log"
     i32.const 100
     local.get 0
     i64.const 3
@@ -76,7 +76,7 @@ fn a_function_that_cannot_reach_the_allocator_is_copied() {
     assert_data_eq!(
         function(&text, "$leaf"),
         str![[r#"
-  (func $leaf (;8;) (type 2) (result i32)
+  (func $leaf (;12;) (type 2) (result i32)
     i32.const 7
   )
 "#]]
@@ -89,7 +89,7 @@ fn an_allocator_function_gets_a_wrapper_that_counts_the_outermost_call() {
     assert_data_eq!(
         function(&text, r#"$"malloc: malloc""#),
         str![[r#"
-  (func $"malloc: malloc" (;12;) (type 1) (param i32) (result i32)
+  (func $"malloc: malloc" (;16;) (type 1) (param i32) (result i32)
     (local i64 i32)
     global.get 0
     if ;; label = @1
@@ -128,7 +128,7 @@ fn a_deallocation_is_reported_before_it_happens() {
     assert_data_eq!(
         function(&text, r#"$"free: free""#),
         str![[r#"
-  (func $"free: free" (;13;) (type 0) (param i32)
+  (func $"free: free" (;17;) (type 0) (param i32)
     (local i64 i32)
     global.get 0
     if ;; label = @1
@@ -165,7 +165,7 @@ fn the_chosen_allocation_fails() {
     assert_data_eq!(
         function(&text, r#"$"malloc: malloc""#),
         str![[r#"
-  (func $"malloc: malloc" (;12;) (type 1) (param i32) (result i32)
+  (func $"malloc: malloc" (;16;) (type 1) (param i32) (result i32)
     (local i64 i32)
     global.get 0
     if ;; label = @1
@@ -214,7 +214,7 @@ fn memory_grow_is_replaced() {
     assert_data_eq!(
         function(&text, "$malloc"),
         str![[r#"
-  (func $malloc (;6;) (type 1) (param $size i32) (result i32)
+  (func $malloc (;10;) (type 1) (param $size i32) (result i32)
     (local i64)
     global.get 1
     local.set 1
@@ -234,7 +234,7 @@ fn memory_grow_is_replaced() {
     assert_data_eq!(
         function(&text, "$memory.grow"),
         str![[r#"
-  (func $memory.grow (;10;) (type 9) (param i32) (result i32)
+  (func $memory.grow (;14;) (type 13) (param i32) (result i32)
     (local i32 i64)
     global.get 1
     local.set 2
@@ -263,7 +263,7 @@ fn the_host_enters_through_a_function_that_resets_what_a_trap_left_behind() {
     assert_data_eq!(
         function(&text, r#"$"entry: work""#),
         str![[r#"
-  (func $"entry: work" (;16;) (type 3)
+  (func $"entry: work" (;20;) (type 3)
     i32.const 0
     global.set 0
     i64.const -5090238771144687616
@@ -272,6 +272,12 @@ fn the_host_enters_through_a_function_that_resets_what_a_trap_left_behind() {
     global.set 3
     i64.const -5090238771144687616
     global.set 2
+    i32.const 4
+    i32.const 0
+    i32.const 0
+    i32.const 0
+    i32.const 0
+    call $linmem.entered
     call $work
   )
 "#]]
@@ -293,7 +299,7 @@ fn a_call_that_closes_a_cycle_folds_the_recursion() {
     assert_data_eq!(
         function(&text, "$descend"),
         str![[r#"
-  (func $descend (;6;) (type 1) (param $depth i32)
+  (func $descend (;10;) (type 1) (param $depth i32)
     (local i64 i64)
     global.get 2
     local.set 1
@@ -357,14 +363,22 @@ fn everything_else_of_the_module_stays() {
   (type (;6;) (func (param i32 i32 i32 i32 i32 i32)))
   (type (;7;) (func (param i32)))
   (type (;8;) (func (param i32 i32 i32 i32 i32)))
-  (type (;9;) (func (param i32) (result i32)))
-  (type (;10;) (func (result i32)))
+  (type (;9;) (func (param i32 i32 i32 i32 i32)))
+  (type (;10;) (func (param i32 i32 i32 i32)))
+  (type (;11;) (func (param i32 i32)))
+  (type (;12;) (func (param i32 i32 i32 i32)))
+  (type (;13;) (func (param i32) (result i32)))
+  (type (;14;) (func (result i32)))
   (import "env" "log" (func $log (;0;) (type 0)))
   (import "linmem" "allocated" (func $linmem.allocated (;1;) (type 4)))
   (import "linmem" "freed" (func $linmem.freed (;2;) (type 5)))
   (import "linmem" "reallocating" (func $linmem.reallocating (;3;) (type 6)))
   (import "linmem" "reallocated" (func $linmem.reallocated (;4;) (type 7)))
   (import "linmem" "grown" (func $linmem.grown (;5;) (type 8)))
+  (import "linmem" "entered" (func $linmem.entered (;6;) (type 9)))
+  (import "linmem" "passed" (func $linmem.passed (;7;) (type 10)))
+  (import "linmem" "returned" (func $linmem.returned (;8;) (type 11)))
+  (import "linmem" "handed_out" (func $linmem.handed_out (;9;) (type 12)))
   (memory (;0;) 1)
   (global (;0;) (mut i32) i32.const 0)
   (global (;1;) (mut i64) i64.const 0)
@@ -426,4 +440,132 @@ fn offsets_lead_back_to_the_original() {
         assert_eq!(calls.collect::<Vec<_>>(), originals.collect::<Vec<_>>());
     }
     assert_eq!(compared, 5);
+}
+
+#[test]
+fn an_exported_function_reports_addresses_that_go_in_and_come_out() {
+    let text = instrumented(SMALL, &Options::default());
+    assert_data_eq!(function(&text, r#"$"entry: malloc""#), str![[r#"
+  (func $"entry: malloc" (;18;) (type 1) (param i32) (result i32)
+    (local i32)
+    i32.const 0
+    global.set 0
+    i64.const -5103136566222520320
+    global.set 1
+    i64.const -5103136566222520320
+    global.set 3
+    i64.const -5103136566222520320
+    global.set 2
+    i32.const 1
+    local.get 0
+    i32.const 0
+    i32.const 0
+    i32.const 0
+    call $linmem.entered
+    local.get 0
+    call $"malloc: malloc"
+    local.set 1
+    i32.const 1
+    local.get 1
+    call $linmem.returned
+    local.get 1
+  )
+"#]]);
+}
+
+#[test]
+fn arguments_beyond_four_are_reported_and_results_keep_their_order() {
+    let text = instrumented(
+        r#"(module
+             (memory 1)
+             (func $many (export "many") (param i32 i32 f64 i32 i32 i32) (result i32 f32 i32)
+               (local.get 0) (f32.const 1) (local.get 5)))"#,
+        &Options::default(),
+    );
+    assert_data_eq!(function(&text, r#"$"entry: many""#), str![[r#"
+  (func $"entry: many" (;12;) (type 0) (param i32 i32 f64 i32 i32 i32) (result i32 f32 i32)
+    (local i32 f32 i32)
+    i32.const 0
+    local.get 0
+    local.get 1
+    local.get 3
+    local.get 4
+    call $linmem.entered
+    local.get 5
+    i32.const 0
+    i32.const 0
+    i32.const 0
+    call $linmem.passed
+    local.get 0
+    local.get 1
+    local.get 2
+    local.get 3
+    local.get 4
+    local.get 5
+    call $many
+    local.set 8
+    local.set 7
+    local.set 6
+    i32.const 0
+    local.get 6
+    call $linmem.returned
+    i32.const 0
+    local.get 8
+    call $linmem.returned
+    local.get 6
+    local.get 7
+    local.get 8
+  )
+"#]]);
+}
+
+#[test]
+fn an_imported_function_reports_the_addresses_that_it_is_given_but_for_wasi() {
+    let text = instrumented(
+        r#"(module
+             (import "env" "keep" (func $keep (param i32 f32)))
+             (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+             (memory 1)
+             (func (export "run") (param i32)
+               (call $keep (local.get 0) (f32.const 0))
+               (drop (call $close (local.get 0)))))"#,
+        &Options::default(),
+    );
+    assert_data_eq!(function(&text, r#"$"import: keep""#), str![[r#"
+  (func $"import: keep" (;15;) (type 0) (param i32 f32)
+    local.get 0
+    i32.const 0
+    i32.const 0
+    i32.const 0
+    call $linmem.handed_out
+    local.get 0
+    local.get 1
+    call $keep
+  )
+"#]]);
+    assert!(text.contains("call $close\n"), "{text}");
+}
+
+#[test]
+fn the_host_can_tell_that_a_function_in_a_table_is_one_that_it_knows() {
+    let text = instrumented(
+        r#"(module
+             (memory 1)
+             (table 2 funcref)
+             (table 1 externref)
+             (elem (i32.const 0) $both $inside)
+             (func $both (export "both"))
+             (func $inside)
+             (func $outside (export "outside")))"#,
+        &Options::default(),
+    );
+    let exports: Vec<&str> = text.lines().filter(|line| line.contains("(export")).collect();
+    assert_data_eq!(exports.join("\n"), str![[r#"
+  (export "both" (func $"entry: both"))
+  (export "outside" (func $"entry: outside"))
+  (export "linmem.memory" (memory 0))
+  (export "linmem.memory.size" (func $memory.size))
+  (export "linmem.table.0" (table 0))
+  (export "linmem.function.0" (func $both))
+"#]]);
 }

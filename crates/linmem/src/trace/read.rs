@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{Frame, HostRecord, MAGIC, Record, SizeReadBy, tag};
+use super::{Crossing, Frame, HostRecord, MAGIC, Record, SizeReadBy, tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ContextId, Event, UNKNOWN_SIZE};
 
@@ -166,8 +166,15 @@ impl Cursor<'_> {
                 last: self.number()?,
                 changed: self.number()?,
             },
-            tag::CALL_BEGIN => Record::CallBegin { name: self.text()? },
-            tag::CALL_END => Record::CallEnd { results: self.list(Self::number)? },
+            tag::CALLED => Record::Called { function: self.function()?, times: self.number()? },
+            tag::RETURNED | tag::PASSED | tag::HANDED_OUT => Record::Crossed {
+                crossing: match tag {
+                    tag::RETURNED => Crossing::Returned(self.function()?),
+                    tag::PASSED => Crossing::Passed,
+                    _ => Crossing::HandedOut,
+                },
+                pointer: self.pointer()?,
+            },
             tag::SNAPSHOT => Record::Snapshot {
                 pages: self.number()?,
                 frames_live: self.number()? != 0,
@@ -182,7 +189,7 @@ impl Cursor<'_> {
                 Record::Exit { code }
             }
             tag::TRAP => Record::Trap { message: self.text()?, frames: self.frames()? },
-            tag::USES_MEMORY..=tag::NOTE => Record::Host(self.host_record(tag)?),
+            tag::USES_MEMORY..=tag::TOOK_FUNCTION => Record::Host(self.host_record(tag)?),
             _ => Record::Event(self.event(tag)?),
         })
     }
@@ -197,6 +204,7 @@ impl Cursor<'_> {
                 by: match self.number()? {
                     0 => SizeReadBy::HostView,
                     1 => SizeReadBy::GrowZero,
+                    2 => SizeReadBy::Instruction,
                     _ => return Err(malformed("unknown way to read a size")),
                 },
                 pages: self.number()?,
@@ -213,6 +221,7 @@ impl Cursor<'_> {
                 pages: self.number()?,
                 context: self.context()?,
             },
+            tag::TOOK_FUNCTION => HostRecord::TookFunction,
             _ => HostRecord::Note { text: self.text()? },
         })
     }
@@ -282,6 +291,10 @@ impl Cursor<'_> {
     fn context(&mut self) -> Decoded<ContextId> {
         let id = u32::try_from(self.number()?);
         id.map(ContextId).map_err(|_| malformed("context number out of range"))
+    }
+
+    fn function(&mut self) -> Decoded<u32> {
+        u32::try_from(self.number()?).map_err(|_| malformed("function index out of range"))
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Instant;
 
-use super::{Frame, HostRecord, MAGIC, Record, SizeReadBy, tag};
+use super::{Crossing, Frame, HostRecord, MAGIC, Record, tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, UNKNOWN_SIZE};
 
@@ -62,15 +62,12 @@ impl<W: Write> Writer<W> {
                 self.number(*last);
                 self.number(*changed);
             }
-            Record::CallBegin { name } => {
-                self.tag(tag::CALL_BEGIN);
-                self.bytes(name.as_bytes());
+            Record::Called { function, times } => {
+                self.tag(tag::CALLED);
+                self.number(u64::from(*function));
+                self.number(*times);
             }
-            Record::CallEnd { results } => {
-                self.tag(tag::CALL_END);
-                self.number(results.len() as u64);
-                results.iter().for_each(|result| self.number(*result));
-            }
+            Record::Crossed { pointer, crossing } => self.crossed(*pointer, *crossing),
             Record::Snapshot { pages, frames_live, globals } => {
                 self.tag(tag::SNAPSHOT);
                 self.number(*pages);
@@ -111,7 +108,7 @@ impl<W: Write> Writer<W> {
             HostRecord::SizeRead { memory, by, pages, context } => {
                 self.tag(tag::SIZE_READ);
                 self.number(*memory);
-                self.number(u64::from(*by == SizeReadBy::GrowZero));
+                self.number(*by as u64);
                 self.number(*pages);
                 self.number(context.0.into());
             }
@@ -128,6 +125,7 @@ impl<W: Write> Writer<W> {
                 self.number(*pages);
                 self.number(context.0.into());
             }
+            HostRecord::TookFunction => self.tag(tag::TOOK_FUNCTION),
             HostRecord::Note { text } => {
                 self.tag(tag::NOTE);
                 self.bytes(text.as_bytes());
@@ -184,6 +182,18 @@ impl<W: Write> Writer<W> {
             }
         }
         self.flush_if_full();
+    }
+
+    fn crossed(&mut self, pointer: u64, crossing: Crossing) {
+        match crossing {
+            Crossing::HandedOut => self.tag(tag::HANDED_OUT),
+            Crossing::Passed => self.tag(tag::PASSED),
+            Crossing::Returned(function) => {
+                self.tag(tag::RETURNED);
+                self.number(u64::from(function));
+            }
+        }
+        self.pointer(pointer);
     }
 
     /// Appends a part of a snapshot.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use linmem::analyze::{Options, analyze_stream};
 use linmem::event::{ContextId, Event, UNKNOWN_SIZE};
-use linmem::trace::{Frame, HostRecord, MAGIC, Reader, Record, SizeReadBy, Writer};
+use linmem::trace::{Crossing, Frame, HostRecord, MAGIC, Reader, Record, SizeReadBy, Writer};
 use linmem::wasmtime::Run;
 use linmem::{ErrorKind, Report, Result, report};
 use proptest::prelude::*;
@@ -198,8 +198,8 @@ fn many_instances_of_one_module_take_their_time_once() {
 }
 
 #[test]
-fn calls_are_counted_by_name_at_once() {
-    assert_quick((0..200_000).map(|n| Record::CallBegin { name: format!("{n:0100}") }));
+fn calls_are_counted_by_function_at_once() {
+    assert_quick((0..200_000).map(|function| Record::Called { function, times: 1 }));
 }
 
 #[test]
@@ -341,9 +341,10 @@ fn record() -> impl Strategy<Value = Record> {
         1 => number().prop_map(|micros| Record::Clock { micros }),
         1 => (number(), number(), number())
             .prop_map(|(first, last, changed)| Record::LowMemory { first, last, changed }),
-        1 => text().prop_map(|name| Record::CallBegin { name }),
-        1 => prop::collection::vec(number(), 0..5)
-            .prop_map(|results| Record::CallEnd { results }),
+        1 => (any::<u32>(), number())
+            .prop_map(|(function, times)| Record::Called { function, times }),
+        1 => (number(), crossing())
+            .prop_map(|(pointer, crossing)| Record::Crossed { pointer, crossing }),
         1 => (number(), any::<bool>(), globals).prop_map(|(pages, frames_live, globals)| {
             Record::Snapshot { pages, frames_live, globals }
         }),
@@ -355,13 +356,26 @@ fn record() -> impl Strategy<Value = Record> {
     ]
 }
 
+fn crossing() -> impl Strategy<Value = Crossing> {
+    prop_oneof![
+        Just(Crossing::HandedOut),
+        Just(Crossing::Passed),
+        any::<u32>().prop_map(Crossing::Returned),
+    ]
+}
+
 fn host_record() -> impl Strategy<Value = HostRecord> {
     let context = || (0..3u32).prop_map(ContextId);
-    let by = prop_oneof![Just(SizeReadBy::HostView), Just(SizeReadBy::GrowZero)];
+    let by = prop_oneof![
+        Just(SizeReadBy::HostView),
+        Just(SizeReadBy::GrowZero),
+        Just(SizeReadBy::Instruction),
+    ];
     prop_oneof![
         number().prop_map(|memory| HostRecord::UsesMemory { memory }),
         context().prop_map(|context| HostRecord::Created { context }),
         Just(HostRecord::Collected),
+        Just(HostRecord::TookFunction),
         (number(), by, number(), context()).prop_map(|(memory, by, pages, context)| {
             HostRecord::SizeRead { memory, by, pages, context }
         }),

@@ -3,6 +3,7 @@
 
 use linmem::event::{ContextId, Event, UNKNOWN_SIZE};
 use linmem::heap::{Heap, LowMemory};
+use linmem::trace::Crossing;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -14,11 +15,12 @@ use crate::naive::{self, Naive, Site};
 enum Step {
     Event(Event),
     CallBegins,
-    Returned(u64),
+    Crossed(u64, Crossing),
     LowMemory(LowMemory),
 }
 
 const CONTEXTS: u32 = 5;
+const FUNCTIONS: u32 = 2;
 const PAGES: u64 = 2;
 
 fn context() -> impl Strategy<Value = ContextId> {
@@ -70,8 +72,16 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         30 => event().prop_map(Step::Event),
         1 => Just(Step::CallBegins),
-        1 => pointer().prop_map(Step::Returned),
+        2 => (pointer(), crossing()).prop_map(|(value, how)| Step::Crossed(value, how)),
         1 => low,
+    ]
+}
+
+fn crossing() -> impl Strategy<Value = Crossing> {
+    prop_oneof![
+        Just(Crossing::HandedOut),
+        Just(Crossing::Passed),
+        (0..FUNCTIONS).prop_map(Crossing::Returned),
     ]
 }
 
@@ -87,9 +97,9 @@ fn both(steps: &[Step]) -> (Heap, Naive) {
                 heap.call_begins();
                 naive.call_begins();
             }
-            Step::Returned(value) => {
-                heap.returned_to_host(value);
-                naive.returned_to_host(value);
+            Step::Crossed(value, crossing) => {
+                heap.crossed(value, crossing);
+                naive.crossed(value, crossing);
             }
             Step::LowMemory(change) => {
                 heap.low_memory_changed(change);
@@ -118,15 +128,22 @@ fn check_blocks(heap: &Heap, naive: &Naive) -> Result<(), TestCaseError> {
     let live: Vec<_> = heap
         .live()
         .iter()
-        .map(|(&address, b)| (address, b.size, b.align, b.context, b.serial, b.host_held))
+        .map(|(&address, b)| (address, b.size, b.align, b.context, b.serial, b.crossed))
         .collect();
     let mut expected: Vec<_> = naive
         .live
         .iter()
-        .map(|b| (b.address, b.size, b.align, b.context, b.serial, b.host_held))
+        .map(|b| (b.address, b.size, b.align, b.context, b.serial, b.crossed))
         .collect();
     expected.sort();
     prop_assert_eq!(live, expected);
+    Ok(())
+}
+
+fn check_returned(heap: &Heap, naive: &Naive) -> Result<(), TestCaseError> {
+    for function in 0..FUNCTIONS {
+        prop_assert_eq!(heap.returned(function), naive.returned(function));
+    }
     Ok(())
 }
 
@@ -163,6 +180,7 @@ proptest! {
         let (heap, naive) = both(&steps);
         check_totals(&heap, &naive)?;
         check_blocks(&heap, &naive)?;
+        check_returned(&heap, &naive)?;
         check_sites(&heap, &naive)?;
         check_misuse(&heap, &naive)?;
         prop_assert_eq!(heap.failures(), &naive.failures[..]);

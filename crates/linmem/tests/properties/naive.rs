@@ -2,7 +2,8 @@
 //! follows the descriptions of [`linmem::heap`]'s public types and shares no code with it.
 
 use linmem::event::{ContextId, Event, UNKNOWN_SIZE};
-use linmem::heap::{Concerned, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind};
+use linmem::heap::{Concerned, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind, Returned};
+use linmem::trace::Crossing;
 
 /// A block, alive or freed.
 #[derive(Debug, Clone, Copy)]
@@ -12,7 +13,7 @@ pub struct Block {
     pub align: u64,
     pub context: ContextId,
     pub serial: u64,
-    pub host_held: bool,
+    pub crossed: Option<Crossing>,
 }
 
 impl Block {
@@ -23,6 +24,13 @@ impl Block {
 
     fn contains(&self, address: u64) -> bool {
         (self.address..self.address + self.size).contains(&address)
+    }
+
+    fn returned_by(&self) -> Option<u32> {
+        match self.crossed {
+            Some(Crossing::Returned(function)) => Some(function),
+            _ => None,
+        }
     }
 
     fn concerned(&self, freed: Option<ContextId>) -> Concerned {
@@ -48,6 +56,9 @@ pub struct Naive {
     pub live: Vec<Block>,
     /// With where they were freed; the newest last.
     freed: Vec<(Block, ContextId)>,
+    /// The exports that returned blocks, once for each; and those whose blocks ended.
+    handed_over: Vec<u32>,
+    given_back: Vec<u32>,
     pub allocations: u64,
     pub reallocations: u64,
     pub frees: u64,
@@ -154,10 +165,19 @@ impl Naive {
         self.growths_under_way.clear();
     }
 
-    pub fn returned_to_host(&mut self, value: u64) {
-        for block in self.live.iter_mut().filter(|block| block.address == value) {
-            block.host_held = true;
+    /// The export that returned a block first is the one that counts; else the best evidence.
+    pub fn crossed(&mut self, value: u64, crossing: Crossing) {
+        let block = self.live.iter_mut().find(|block| block.address == value);
+        let Some(block) = block.filter(|block| block.returned_by().is_none()) else { return };
+        block.crossed = block.crossed.max(Some(crossing));
+        if let Some(function) = block.returned_by() {
+            self.handed_over.push(function);
         }
+    }
+
+    pub fn returned(&self, function: u32) -> Returned {
+        let count = |all: &[u32]| all.iter().filter(|f| **f == function).count() as u64;
+        Returned { blocks: count(&self.handed_over), freed: count(&self.given_back) }
     }
 
     fn reallocated(&mut self, old: u64, new: u64, size: u64, align: u64, context: ContextId) {
@@ -173,9 +193,13 @@ impl Naive {
             self.reallocations += 1;
             self.end_life(&block);
             if new != old {
+                self.given_back.extend(block.returned_by());
                 self.freed.push((block, context));
             }
             self.add(new, size, if align == 0 { block.align } else { align }, context);
+            if new == old {
+                self.live.last_mut().expect("it was added").crossed = block.crossed;
+            }
         } else {
             self.allocations += 1;
             self.add(new, size, align, context);
@@ -195,7 +219,7 @@ impl Naive {
             self.end_life(&replaced);
         }
         let serial = self.now();
-        self.live.push(Block { address, size, align, context, serial, host_held: false });
+        self.live.push(Block { address, size, align, context, serial, crossed: None });
         self.allocated_bytes += size;
         let site = self.site_mut(context);
         site.allocations += 1;
@@ -221,6 +245,7 @@ impl Naive {
             self.site_mut(block.context).temporary += 1;
         }
         self.end_life(&block);
+        self.given_back.extend(block.returned_by());
         self.freed.push((block, context));
     }
 

@@ -1,6 +1,6 @@
 // An instance's exports without those that instrumentation added.
 
-const ADDED = /^linmem\.(memory|memory\.size|global\.\d+)$/;
+const ADDED = /^linmem\.(memory|memory\.size|(global|table|function)\.\d+)$/;
 
 /** Whether instrumentation added an export of this name. */
 export const isAddedExport = (name) => ADDED.test(name);

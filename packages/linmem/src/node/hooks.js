@@ -1,5 +1,6 @@
-// What an instrumented instance calls: five functions that write an event each. They run millions of
-// times a second, so they allocate nothing. Numbers come as i32, or as i64 for a 64-bit memory.
+// What an instrumented instance calls: functions that write an event each, or what crosses between the
+// module and the program. They run millions of times a second, so they allocate nothing. Numbers come as
+// i32, or as i64 for a 64-bit memory.
 
 import * as observe from "./observe.js";
 import * as trace from "./trace.js";
@@ -18,7 +19,8 @@ export function hooksOf(instance) {
       const context = instance.begin(low, high);
       const address = unsigned(pointer);
       const bytes = unsigned(size);
-      if (address === 0 && bytes !== 0) instance.allocationFailed();
+      if (address !== 0) instance.hasBlockAt(address);
+      else if (bytes !== 0) instance.allocationFailed();
       trace.allocated(context, address, bytes, unsigned(alignment));
       if (observe.isObserving) observe.allocated(instance, address, bytes);
     },
@@ -39,9 +41,11 @@ export function hooksOf(instance) {
     },
 
     reallocated(pointer) {
+      const address = unsigned(pointer);
+      if (address !== 0) instance.hasBlockAt(address);
       instance.select();
-      trace.reallocated(unsigned(pointer));
-      if (observe.isObserving) observe.reallocated(instance, unsigned(pointer));
+      trace.reallocated(address);
+      if (observe.isObserving) observe.reallocated(instance, address);
     },
 
     grown(deltaPages, previousPages, inAllocator, low, high) {
@@ -49,8 +53,54 @@ export function hooksOf(instance) {
       if (isNone(previousPages)) trace.growFailed(context, inAllocator, unsigned(deltaPages));
       else trace.grown(context, inAllocator, unsigned(deltaPages), unsigned(previousPages));
     },
+
+    entered(index, a, b, c, d) {
+      instance.entered(index);
+      passed(instance, a, b, c, d);
+    },
+
+    passed(a, b, c, d) {
+      passed(instance, a, b, c, d);
+    },
+
+    returned(index, value) {
+      if (instance.mayBeBlock(unsigned(value))) trace.returned(index, unsigned(value));
+      if (instance.module.tellsSize) instance.sizeTold(index, unsigned(value));
+    },
+
+    handed_out(a, b, c, d) {
+      handOut(instance, a);
+      handOut(instance, b);
+      handOut(instance, c);
+      handOut(instance, d);
+    },
   };
 }
 
+function passed(instance, a, b, c, d) {
+  pass(instance, a);
+  pass(instance, b);
+  pass(instance, c);
+  pass(instance, d);
+}
+
+function pass(instance, value) {
+  if (instance.mayBeBlock(unsigned(value))) trace.passed(unsigned(value));
+}
+
+function handOut(instance, value) {
+  if (instance.mayBeBlock(unsigned(value))) trace.handedOut(unsigned(value));
+}
+
 /** For a module of which nothing is known any more. */
-export const noHooks = { allocated() {}, freed() {}, reallocating() {}, reallocated() {}, grown() {} };
+export const noHooks = {
+  allocated() {},
+  freed() {},
+  reallocating() {},
+  reallocated() {},
+  grown() {},
+  entered() {},
+  passed() {},
+  returned() {},
+  handed_out() {},
+};

@@ -68,7 +68,20 @@ function keep() {
   timer.unref();
 }
 
+// Counts that are not in the trace yet.
+const unwritten = new Set();
+
+/** Has `counts.write()` called before the next flush, or when somebody wants to know. */
+export const writeLater = (counts) => unwritten.add(counts);
+
+/** Writes what was counted so far. */
+export function writeCounts() {
+  for (const counts of unwritten) counts.write();
+  unwritten.clear();
+}
+
 function tick() {
+  writeCounts();
   clock();
   writer.flush();
 }
@@ -139,6 +152,32 @@ export function lowMemory(first, last, changed) {
   writer.number(first);
   writer.number(last);
   writer.number(changed);
+  writer.commit();
+}
+
+export function called(index, times) {
+  begin(0x07);
+  writer.number(index);
+  writer.number(times);
+  writer.commit();
+}
+
+export function returned(index, pointer) {
+  begin(0x08);
+  writer.number(index);
+  writer.pointer(pointer);
+  writer.commit();
+}
+
+export function passed(pointer) {
+  begin(0x0d);
+  writer.pointer(pointer);
+  writer.commit();
+}
+
+export function handedOut(pointer) {
+  begin(0x0e);
+  writer.pointer(pointer);
   writer.commit();
 }
 
@@ -247,8 +286,10 @@ export function collected() {
 
 export const BY_LENGTH = 0;
 export const BY_GROWING = 1;
+export const BY_INSTRUCTION = 2;
 
 export function sizeRead(memory, by, pages, context) {
+  writeCounts();
   begin(0x23);
   writer.number(memory);
   writer.number(by);
@@ -274,6 +315,11 @@ export function staleView(memory, pages, context) {
   writer.commit();
 }
 
+export function tookFunction() {
+  begin(0x27);
+  writer.commit();
+}
+
 export function note(words) {
   begin(0x26);
   writer.text(words);
@@ -283,6 +329,7 @@ export function note(words) {
 
 /** The last record, and all there is goes to the file. */
 export function exit(code) {
+  writeCounts();
   begin(0x0b);
   writer.signed(code);
   writer.commit();

@@ -1,7 +1,9 @@
 // An instance as the recorder knows it. It lives exactly as long as the engine's own data of the
 // instance, which holds the hooks, which hold this: also where the program keeps the exports only.
 
-import { bytesIn, exportsOf, isMemory, pagesOf } from "./engine.js";
+import { Calls } from "./calls.js";
+import { bytesIn, exportsOf, isMemory, PAGE_BYTES, pagesOf } from "./engine.js";
+import { learnFunctions } from "./functions.js";
 import { hooksOf } from "./hooks.js";
 import { numberOf } from "./memory.js";
 import { contextOf, hostContext } from "./stacks.js";
@@ -12,6 +14,7 @@ let count = 0;
 
 const registry = new FinalizationRegistry((number) => {
   live.delete(number);
+  trace.writeCounts();
   trace.select(number);
   trace.collected();
 });
@@ -26,10 +29,17 @@ export class WatchedInstance {
   #memory;
   #low;
   #failedBefore = false;
+  #functionTaken = false;
+  #calls;
+
+  // The addresses between which all blocks have been.
+  #lowest = Infinity;
+  #highest = 0;
 
   constructor(module, imports) {
     this.module = module;
     this.#imports = imports;
+    this.#calls = new Calls(module.entries);
     this.hooks = hooksOf(this);
   }
 
@@ -50,6 +60,7 @@ export class WatchedInstance {
     trace.usesMemory(numberOf(this.#memory));
     trace.created(this.#createdIn);
     this.#low ??= this.#lowBytes();
+    learnFunctions(this);
   }
 
   /** Records that follow are about this instance; returns the context of an event. */
@@ -57,6 +68,42 @@ export class WatchedInstance {
     if (this.#failedBefore) this.#lookAgain();
     this.select();
     return contextOf(this.module, low, high);
+  }
+
+  /** There is a block at this address. */
+  hasBlockAt(address) {
+    if (address < this.#lowest) this.#lowest = address;
+    if (address > this.#highest) this.#highest = address;
+  }
+
+  /** Whether a block can be at this address; if so, records that follow are about the instance. */
+  mayBeBlock(address) {
+    if (address < this.#lowest || address > this.#highest) return false;
+    this.select();
+    return true;
+  }
+
+  /** The program calls an exported function. */
+  entered(index) {
+    if (this.#failedBefore) this.#lookAgain();
+    if (this.#number < 0) this.#announce();
+    this.#calls.add(this.#number, index);
+  }
+
+  /** An exported function has returned what may be the memory's size. */
+  sizeTold(index, value) {
+    const unit = this.module.map.sizes[index];
+    if (unit === undefined || this.#memory === undefined) return;
+    const pages = unit === "bytes" ? value / PAGE_BYTES : value;
+    trace.sizeRead(numberOf(this.#memory), trace.BY_INSTRUCTION, pages, hostContext());
+  }
+
+  /** The program has a function of which it is not known when it calls it. */
+  functionTaken() {
+    if (this.#functionTaken) return;
+    this.#functionTaken = true;
+    this.select();
+    trace.tookFunction();
   }
 
   select() {

@@ -13,6 +13,8 @@ export class WatchedModule {
   #number;
   #original;
   #functions;
+  #entries;
+  #standIns;
 
   /** Contexts of its events by the module's own number for them. */
   contexts = new ContextTable();
@@ -28,6 +30,9 @@ export class WatchedModule {
     this.importCount = importCount(original);
     // The hooks, which are added, come right after them.
     this.importedFunctions = map.functions.indexOf(null);
+    this.tellsSize = Object.keys(map.sizes).length > 0;
+    /** The names under which instrumentation exports its tables of functions. */
+    this.tables = map.tables.map((index) => `linmem.table.${index}`);
   }
 
   /** Its number in the trace, where it is written the first time that it is asked for. */
@@ -51,5 +56,28 @@ export class WatchedModule {
   /** The indices of the exported functions of the original, by name. */
   get exportedFunctions() {
     return (this.#functions ??= exportedFunctions(this.#bytes));
+  }
+
+  /** The exported functions that it defines: their indices, and where each index stands among these. */
+  get entries() {
+    return (this.#entries ??= this.#listEntries());
+  }
+
+  #listEntries() {
+    const indices = [...this.exportedFunctions.values()];
+    const functions = [...new Set(indices)].filter((index) => index >= this.importedFunctions);
+    const places = [];
+    functions.forEach((index, place) => (places[index] = place));
+    return { functions, places };
+  }
+
+  /** Pairs of names: of a function that can be met elsewhere too, and of the export that stands in for it. */
+  get standIns() {
+    return (this.#standIns ??= this.#listStandIns());
+  }
+
+  #listStandIns() {
+    const names = new Map([...this.exportedFunctions].map(([name, index]) => [index, name]));
+    return this.map.stand_ins.map((index) => [`linmem.function.${index}`, names.get(index)]);
   }
 }

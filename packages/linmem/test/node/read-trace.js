@@ -18,9 +18,13 @@ const RECORDS = {
   0x04: ["CONTEXT", { frames: "frames" }],
   0x05: ["CLOCK", { micros: "number" }],
   0x06: ["LOW_MEMORY", { first: "number", last: "number", changed: "number" }],
+  0x07: ["CALLED", { function: "number", times: "number" }],
+  0x08: ["RETURNED", { function: "number", pointer: "pointer" }],
   0x09: ["SNAPSHOT", { pages: "number", framesLive: "number", globals: "globals" }],
   0x0a: ["SNAPSHOT_BYTES", { address: "number", contents: "bytes" }],
   0x0b: ["EXIT", { code: "signed" }],
+  0x0d: ["PASSED", { pointer: "pointer" }],
+  0x0e: ["HANDED_OUT", { pointer: "pointer" }],
   0x10: ["ALLOCATED", { context: "number", pointer: "pointer", size: "number" }],
   0x11: ["ALLOCATED_ALIGNED", { context: "number", pointer: "pointer", size: "number", alignment: "number" }],
   0x12: ["FREED", { context: "number", pointer: "pointer" }],
@@ -36,6 +40,7 @@ const RECORDS = {
   0x24: ["HOST_GROWN", { memory: "number", deltaPages: "number", previousPages: "optional", context: "number" }],
   0x25: ["STALE_VIEW", { memory: "number", pages: "number", context: "number" }],
   0x26: ["NOTE", { words: "text" }],
+  0x27: ["TOOK_FUNCTION", {}],
 };
 
 class Reader {

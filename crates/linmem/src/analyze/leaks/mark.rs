@@ -1,8 +1,11 @@
 //! The mark: roots in, the kind of every live block out.
 
-use super::Kind;
+use std::collections::BTreeMap;
+
+use super::{Holder, Kind};
 use crate::heap::{Block, Held};
 use crate::replay::Snapshot;
+use crate::trace::Crossing;
 
 /// A mark over the live blocks, and what came of it.
 pub struct Mark<'a> {
@@ -70,8 +73,7 @@ impl<'a> Mark<'a> {
         let through_blocks = reached.iter().flat_map(|&b| self.pointers(b, true));
         let possible = interior.chain(through_blocks).collect();
         self.spread(possible, Kind::Possible, true);
-        let held = (0..blocks.0.len()).filter(|&b| blocks.0[b].1.host_held).collect();
-        self.spread(held, Kind::HostHeld, true);
+        self.spread_from_host();
         self.judge_lost();
     }
 
@@ -82,6 +84,27 @@ impl<'a> Mark<'a> {
                 self.kinds[block] = kind;
                 pending.extend(self.pointers(block, interior));
             }
+        }
+    }
+
+    /// Marks the blocks whose addresses the host has, and what they lead to, by how it got them.
+    fn spread_from_host(&mut self) {
+        let mut held: BTreeMap<Crossing, Vec<usize>> = BTreeMap::new();
+        for (block, (_, Block { crossed, .. })) in self.blocks.0.iter().enumerate() {
+            if let (Some(crossing), false) = (crossed, self.seen[block]) {
+                held.entry(*crossing).or_default().push(block);
+            }
+        }
+        // A block that the host knows itself is not only led to, and so is marked before.
+        for (crossing, blocks) in &held {
+            for &block in blocks {
+                self.seen[block] = true;
+                self.kinds[block] = Kind::HostHeld(Holder::Has(*crossing));
+            }
+        }
+        for (crossing, blocks) in held.into_iter().rev() {
+            let next = blocks.iter().flat_map(|&block| self.pointers(block, true)).collect();
+            self.spread(next, Kind::HostHeld(Holder::LedTo(crossing)), true);
         }
     }
 

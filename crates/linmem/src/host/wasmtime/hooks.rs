@@ -6,7 +6,8 @@ use engine::{AsContext, AsContextMut, Caller, Linker, WasmBacktrace};
 use super::State;
 use crate::event::{ContextId, Event, Hook, IMPORT_MODULE, UNKNOWN_SIZE};
 use crate::instrument::{OffsetMap, Origin};
-use crate::trace::Frame;
+use crate::host::Recorder;
+use crate::trace::{Crossing, Frame, Record};
 
 /// An address or a size, as wide as the guest's memory has it.
 pub(super) trait Word: engine::WasmTy + Copy + 'static {
@@ -96,7 +97,41 @@ pub(super) fn define_hooks<W: Word>(linker: &mut Linker<State>) -> engine::Resul
             guest.data_mut().recorder.event(&event);
         },
     )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        Hook::Entered.name(),
+        |mut guest: Guest<'_>, function: u32, a: W, b: W, c: W, d: W| {
+            let recorder = &mut guest.data_mut().recorder;
+            recorder.record(&Record::Called { function, times: 1 });
+            crossed(recorder, [a, b, c, d], Crossing::Passed);
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        Hook::Passed.name(),
+        |mut guest: Guest<'_>, a: W, b: W, c: W, d: W| {
+            crossed(&mut guest.data_mut().recorder, [a, b, c, d], Crossing::Passed);
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        Hook::Returned.name(),
+        |mut guest: Guest<'_>, function: u32, value: W| {
+            crossed(&mut guest.data_mut().recorder, [value], Crossing::Returned(function));
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        Hook::HandedOut.name(),
+        |mut guest: Guest<'_>, a: W, b: W, c: W, d: W| {
+            crossed(&mut guest.data_mut().recorder, [a, b, c, d], Crossing::HandedOut);
+        },
+    )?;
     Ok(())
+}
+
+fn crossed<W: Word, const N: usize>(recorder: &mut Recorder, values: [W; N], crossing: Crossing) {
+    values.into_iter().for_each(|value| recorder.crossed(value.wide(), crossing));
 }
 
 /// The context of an event; a new one gets its backtrace.
