@@ -323,9 +323,11 @@ impl Heap {
         self.explained = self.growths.len();
     }
 
-    /// Takes in that this value came to the host, or from it.
+    /// Takes in that this value came to the host, or from it. An address in the middle of a block will
+    /// do: allocators on top of others put a header in front of what they hand out.
     pub fn crossed(&mut self, value: u64, crossing: Crossing) {
-        let Some(block) = self.live.get_mut(&value) else { return };
+        let Some((address, _)) = self.block_around(value) else { return };
+        let Some(block) = self.live.get_mut(&address) else { return };
         if let Some(Crossing::Returned(_)) = block.crossed {
             return;
         }
@@ -615,9 +617,9 @@ impl Heap {
         self.misused(kind, pointer, 0, context, block);
     }
 
-    /// The live block that an address lies in.
+    /// The live block that an address lies in, or that starts there.
     fn block_around(&self, address: u64) -> Option<(u64, Block)> {
-        self.last_block(address, |start, block| address - start < block.size)
+        self.last_block(address, |start, block| address - start < block.size.max(1))
     }
 
     /// Of the live blocks that start at `address` or before it, the last one that `reaches` as

@@ -33,6 +33,8 @@ pub struct Replay {
     pub host: HostLog,
     /// Numbers of the instances that use each memory.
     memory_users: FxHashMap<u64, Vec<usize>>,
+    /// How often a memory's size was read by calling an export.
+    size_calls: FxHashMap<u64, u64>,
     selected: usize,
 }
 
@@ -66,7 +68,7 @@ pub struct SizeRead {
     pub events_before: u64,
     /// Allocations before, in the instances that use the memory.
     pub allocations_before: u64,
-    /// Calls of these instances' exports before.
+    /// Calls of these instances' exports before, but for those that only read the size.
     pub calls_before: u64,
     /// The size that these instances' events and the growths from outside give; `None` if no
     /// instance uses the memory.
@@ -279,9 +281,13 @@ impl Replay {
                 self.check_context(context)?;
                 self.host.size_reads_in_all += 1;
                 let (allocations_before, pages_recorded) = self.usage(memory);
+                let size_calls = self.size_calls.entry(memory).or_default();
+                *size_calls += u64::from(by == SizeReadBy::Instruction);
+                let size_calls = *size_calls;
                 let users = self.users(memory);
                 let calls = users.iter().map(|&user| self.instances[user].calls_in_all());
-                let calls_before = calls.fold(0, u64::saturating_add);
+                let calls = calls.fold(0, u64::saturating_add);
+                let calls_before = calls.saturating_sub(size_calls);
                 let read = SizeRead {
                     memory,
                     by,

@@ -201,7 +201,7 @@ impl Code {
         }
     }
 
-    fn is_leak(self) -> bool {
+    pub(crate) fn is_leak(self) -> bool {
         matches!(
             self,
             Code::LeakDefinite | Code::LeakIndirect | Code::LeakPossible | Code::LeakHostHeld

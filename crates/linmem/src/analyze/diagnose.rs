@@ -8,6 +8,7 @@ use crate::module::PAGE_BYTES;
 use crate::replay::{RecordedInstance, Replay, SizeRead};
 use crate::report::text::{bytes, count, number_of, pages};
 use crate::report::{Code, Finding, LabelledStack, Severity, Stack};
+use crate::trace::SizeReadBy;
 
 /// Instances of one module from which on each call seems to have one of its own.
 const MANY_INSTANCES: usize = 5;
@@ -18,6 +19,16 @@ struct Watched<'a> {
     reads: Vec<&'a SizeRead>,
     /// The instances that use it.
     users: Vec<usize>,
+}
+
+impl Watched<'_> {
+    /// Calls of the exports of the instances that use the memory, from the first read to the last.
+    fn calls_between(&self) -> u64 {
+        match (self.reads.first(), self.reads.last()) {
+            (Some(first), Some(last)) => last.calls_before.saturating_sub(first.calls_before),
+            _ => 0,
+        }
+    }
 }
 
 /// Explains the sizes that a program read. `stack` turns a context into a stack.
@@ -45,6 +56,8 @@ pub fn answer(replay: &Replay, findings: &[Finding]) -> Option<String> {
                 | Code::NullIgnored
                 | Code::RoomToSpare
                 | Code::Reused
+                | Code::GrewAndHeld
+                | Code::InstancePerCall
         )
     };
     let reads = replay.host.size_reads_in_all;
@@ -53,14 +66,35 @@ pub fn answer(replay: &Replay, findings: &[Finding]) -> Option<String> {
         return None;
     }
     let mut sentences = vec![sentence(&main.message), main.advice.clone()];
+    let leak = |finding: &&Finding| finding.code.is_leak() && finding.instance == main.instance;
+    if let (Severity::Note, Some(leak)) = (main.severity, findings.iter().find(leak)) {
+        sentences.push(format!("Here they show one: {}.", leak.message));
+    }
     if reads > 0 && !findings.iter().any(|finding| finding.code == Code::WitnessesDisagree) {
         sentences.push(format!(
-            "All {} that the program read agree with the growths recorded, and no instruction \
+            "All {} that the program read, {}, agree with the growths recorded, and no instruction \
              makes a memory smaller.",
-            number_of(reads, "size")
+            number_of(reads, "size"),
+            witnesses(&replay.host.size_reads),
         ));
     }
     Some(sentences.join(" "))
+}
+
+/// How the program asked for sizes, in words.
+fn witnesses(reads: &[SizeRead]) -> String {
+    let ways = [
+        (SizeReadBy::HostView, "by the buffer's length"),
+        (SizeReadBy::GrowZero, "by memory.grow(0)"),
+        (SizeReadBy::Instruction, "by memory.size in the module"),
+    ];
+    let used = ways.iter().filter(|(by, _)| reads.iter().any(|read| read.by == *by));
+    let words: Vec<&str> = used.map(|(_, words)| *words).collect();
+    match words.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 fn watched(replay: &Replay) -> Vec<Watched<'_>> {
@@ -132,9 +166,14 @@ fn idle_instance(
         all if all == others.len() => ", all of it after the last reading",
         _ => ", part of it after the last reading",
     };
+    let calls = watched.calls_between();
+    let did = match calls {
+        0 => "was not called and allocated nothing between the readings".to_owned(),
+        _ => format!("was called {} between the readings and allocated nothing", times(calls)),
+    };
     let message = format!(
-        "the memory whose size was read {} belongs to instance {instance}, which allocated nothing \
-         between the readings; the work was done in {}{when}",
+        "the memory whose size was read {} belongs to instance {instance}, which {did}; the work was \
+         done in {}{when}",
         times(watched.reads.len() as u64),
         work_of(replay, others),
     );
@@ -145,6 +184,7 @@ fn idle_instance(
         message,
         numbers: numbers(&[
             ("readings", watched.reads.len() as u64),
+            ("calls_between", calls),
             ("other_instances", others.len() as u64),
             ("their_allocations", others.iter().map(|&o| allocations(&replay.instances[o])).sum()),
         ]),
@@ -271,7 +311,7 @@ fn no_growth_needed(
             Code::Reused,
             format!(
                 "between the {} readings instance {instance} made {}, and its memory rightly stayed \
-                 at {}: {} were made where freed blocks had been, and never more than {} were live",
+                 at {}: {} of them took the place of freed blocks, and never more than {} were live",
                 count(watched.reads.len() as u64),
                 number_of(between, "allocation"),
                 pages(size),
@@ -397,9 +437,9 @@ fn instances_per_call(replay: &Replay) -> Vec<Finding> {
             .map(|&number| replay.instances[number].heap.totals().at_end.pages)
             .fold(0, u64::saturating_add);
         let message = format!(
-            "{} has {} instances ({}), with a memory each and {} in all",
-            replay.modules[module].name,
+            "{} instances of {} were made ({}), with a memory each: {} in all",
             count(numbers.len() as u64),
+            replay.modules[module].name,
             ranges(&numbers),
             pages(held),
         );

@@ -6,11 +6,11 @@
 //! They are complete only when no wasm frame is live, because locals cannot be seen.
 //!
 //! - *reachable*: a chain of pointers to block starts leads there from a root
+//! - *host-held*: no such chain does, but the address came to the host or from it, or that of a block
+//!   which leads there
 //! - *possible*: only a chain with an interior pointer does
 //! - *definite*: nothing points there
 //! - *indirect*: only lost blocks point there
-//! - *host-held*: nothing in the guest points there, but the address came to the host or from it, or
-//!   that to a block which leads there
 
 mod mark;
 mod roots;
@@ -253,8 +253,8 @@ fn leak_finding(subject: &Subject<'_>, kind: Kind, context: ContextId, group: &G
 }
 
 /// Blocks of the same kind and call stack, with which.
-type Groups<'g> = [GroupOf<'g>];
 type GroupOf<'g> = (&'g (Kind, ContextId), &'g Group);
+type Groups<'g> = [GroupOf<'g>];
 
 /// One note for all that is still reachable.
 fn reachable_finding(subject: &Subject<'_>, groups: &Groups<'_>) -> Option<Finding> {
@@ -281,51 +281,46 @@ fn host_findings(subject: &Subject<'_>, groups: &Groups<'_>) -> Vec<Finding> {
 }
 
 fn host_finding(subject: &Subject<'_>, groups: &Groups<'_>, holder: Holder) -> Option<Finding> {
-    let of = |holder| {
-        let is_meant = move |((kind, _), _): &&GroupOf<'_>| *kind == Kind::HostHeld(holder);
-        groups.iter().filter(is_meant).copied().collect::<Vec<_>>()
+    let of = |wanted| -> Vec<GroupOf<'_>> {
+        groups.iter().filter(|((kind, _), _)| *kind == Kind::HostHeld(wanted)).copied().collect()
     };
-    let mut counted = Vec::new();
-    let (what, led_to) = match holder {
-        Holder::Has(crossing) => {
-            let what = match crossing {
-                Crossing::Returned(function) => {
-                    let returned = subject.instance.heap.returned(function);
-                    counted = vec![("returned", returned.blocks), ("freed", returned.freed)];
-                    format!(
-                        "left at the end that `{}` returned to the host: of {} that it returned, {} \
-                         freed",
-                        subject.export_name(function),
-                        number_of(returned.blocks, "block"),
-                        count(returned.freed),
-                    )
-                }
-                Crossing::Passed => {
-                    "left at the end whose pointers only the host has: it passed them to exports".to_owned()
-                }
-                Crossing::HandedOut => {
-                    "left at the end whose pointers only the host can have: the module passed them to \
-                     imported functions".to_owned()
-                }
-            };
-            (what, of(Holder::LedTo(crossing)))
+    let mut more = Vec::new();
+    let what = match holder {
+        Holder::Has(Crossing::Returned(function)) => {
+            let returned = subject.instance.heap.returned(function);
+            more = vec![("returned", returned.blocks), ("freed", returned.freed)];
+            format!(
+                "never given back: the host got {} from `{}` and freed {}",
+                number_of(returned.blocks, "block"),
+                subject.export_name(function),
+                count(returned.freed),
+            )
         }
-        _ => (
-            "left at the end, to which nothing in the module points: the host still has the \
-             pointers, or has lost them".to_owned(),
-            Vec::new(),
-        ),
+        Holder::Has(Crossing::Passed) => {
+            "never given back: nothing in the module points there, but the host passed such pointers \
+             to exports"
+                .to_owned()
+        }
+        Holder::Has(Crossing::HandedOut) => {
+            "never given back: nothing in the module points there, but it passed such pointers to \
+             imported functions"
+                .to_owned()
+        }
+        Holder::LedTo(_) | Holder::MayHave => {
+            "left at the end, to which nothing in the module points: the host still has the pointers, \
+             or has lost them"
+                .to_owned()
+        }
     };
-    let led_to = sum_of(led_to.iter().map(|(_, group)| *group));
     let mut finding = finding_of_all(subject, &of(holder), &what)?;
-    if led_to.blocks > 0 {
-        finding.message += &format!("; and {} that these lead to", blocks_text(led_to));
+    if let Holder::Has(crossing) = holder {
+        let led_to = sum_of(of(Holder::LedTo(crossing)).iter().map(|(_, group)| *group));
+        if led_to.blocks > 0 {
+            finding.message += &format!("; {} more hang on these", blocks_text(led_to));
+        }
+        more.extend([("indirect_blocks", led_to.blocks), ("indirect_bytes", led_to.bytes)]);
     }
-    finding.numbers.extend(numbers(&counted));
-    finding.numbers.extend(numbers(&[
-        ("indirect_blocks", led_to.blocks),
-        ("indirect_bytes", led_to.bytes),
-    ]));
+    finding.numbers.extend(numbers(&more));
     Some(Finding {
         code: Code::LeakHostHeld,
         severity: Severity::Warning,

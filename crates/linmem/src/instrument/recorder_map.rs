@@ -10,7 +10,7 @@ use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
 use crate::host::low_memory_bytes;
-use crate::module::Module;
+use crate::module::{Module, SiteKind};
 
 /// The format's version.
 const VERSION: u32 = 1;
@@ -32,7 +32,7 @@ struct RecorderMap<'a> {
 }
 
 /// What the result of a function counts that executes `memory.size` and nothing else.
-#[derive(Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum SizeUnit {
     Pages,
@@ -51,21 +51,51 @@ enum FunctionOrigin {
 /// The exported functions that only tell the size of memory 0, as in
 /// `return __builtin_wasm_memory_size(0)`.
 fn size_functions(module: &Module<'_>) -> BTreeMap<u32, SizeUnit> {
-    const MEMORY_SIZE: [u8; 2] = [0x3f, 0x00];
-    /// `i32.const 16  i32.shl`, and `i32.const 65536  i32.mul`.
-    const TO_BYTES: [&[u8]; 2] = [&[0x41, 0x10, 0x74], &[0x41, 0x80, 0x80, 0x04, 0x6c]];
-    const ENDS: [&[u8]; 2] = [&[0x0f, 0x0b], &[0x0b]];
-    let unit = |function: u32| {
-        let body = module.functions.get(function as usize)?.body.as_ref()?;
-        let code = module.bytes.get(body.code_start..body.range.end)?;
-        let code = ENDS.iter().find_map(|end| code.strip_suffix(*end))?;
-        match code.strip_prefix(&MEMORY_SIZE)? {
-            [] => Some(SizeUnit::Pages),
-            rest => TO_BYTES.contains(&rest).then_some(SizeUnit::Bytes),
-        }
-    };
+    const DEEPEST: usize = 4;
     let functions = module.exported_functions().map(|(_, function)| function);
-    functions.filter_map(|function| Some((function, unit(function)?))).collect()
+    functions.filter_map(|f| Some((f, size_unit(module, f, DEEPEST)?))).collect()
+}
+
+/// What the result counts of a function that executes `memory.size`, or calls one that does, and
+/// nothing else but what takes and returns nothing: `wasm-ld` lets the exports of a command run
+/// constructors and destructors.
+fn size_unit(module: &Module<'_>, function: u32, depth: usize) -> Option<SizeUnit> {
+    let body = module.functions.get(function as usize)?.body.as_ref()?;
+    let mut unit = None;
+    let mut rest = Vec::new();
+    let mut from = body.code_start;
+    for site in &body.sites {
+        rest.extend_from_slice(module.bytes.get(from..site.offset)?);
+        from = site.offset + site.len;
+        let told = match site.kind {
+            SiteKind::MemorySize(0) => SizeUnit::Pages,
+            SiteKind::Call(callee) => {
+                let ty = module.function_type(callee)?;
+                if ty.params().is_empty() && ty.results().is_empty() {
+                    continue;
+                }
+                size_unit(module, callee, depth.checked_sub(1)?)?
+            }
+            _ => return None,
+        };
+        if unit.replace(told).is_some() {
+            return None;
+        }
+    }
+    rest.extend_from_slice(module.bytes.get(from..body.range.end)?);
+    match (unit?, &rest[..]) {
+        // `end`, or `return end`.
+        (unit, [0x0b] | [0x0f, 0x0b]) => Some(unit),
+        // The same after `i32.const 16 i32.shl`, or after `i32.const 65536 i32.mul`.
+        (
+            SizeUnit::Pages,
+            [0x41, 0x10, 0x74, 0x0b]
+            | [0x41, 0x10, 0x74, 0x0f, 0x0b]
+            | [0x41, 0x80, 0x80, 0x04, 0x6c, 0x0b]
+            | [0x41, 0x80, 0x80, 0x04, 0x6c, 0x0f, 0x0b],
+        ) => Some(SizeUnit::Bytes),
+        _ => None,
+    }
 }
 
 impl Instrumented {
@@ -109,5 +139,33 @@ impl From<Origin> for FunctionOrigin {
             Origin::Wrapper(function) => FunctionOrigin::Wrapper([function]),
             Origin::Added => FunctionOrigin::Added(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_that_only_tell_the_size() {
+        let wasm = wat::parse_str(
+            r#"(module
+                 (memory 1)
+                 (func $start) (func $end)
+                 (func $size (export "size") (result i32) memory.size)
+                 (func (export "wrapped") (result i32) call $start call $size call $end)
+                 (func (export "bytes") (result i32) (i32.shl (call $size) (i32.const 16)))
+                 (func (export "product") (result i32)
+                   (return (i32.mul (memory.size) (i32.const 65536))))
+                 (func (export "half") (result i32) (i32.shr_u (memory.size) (i32.const 1)))
+                 (func (export "twice") (result i32) (i32.add (call $size) (call $size)))
+                 (func $endless (export "endless") (result i32) (call $endless))
+                 (func (export "other") (result i32) (i32.const 1)))"#,
+        )
+        .unwrap();
+        let module = Module::parse(&wasm).unwrap();
+        let told: Vec<_> = size_functions(&module).into_values().collect();
+        let [pages, bytes] = [SizeUnit::Pages, SizeUnit::Bytes];
+        assert_eq!(told, [pages, pages, bytes, bytes]);
     }
 }

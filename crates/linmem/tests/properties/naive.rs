@@ -167,7 +167,8 @@ impl Naive {
 
     /// The export that returned a block first is the one that counts; else the best evidence.
     pub fn crossed(&mut self, value: u64, crossing: Crossing) {
-        let block = self.live.iter_mut().find(|block| block.address == value);
+        let around = self.live.iter_mut().filter(|block| block.overlaps(value, 1));
+        let block = around.max_by_key(|block| block.address);
         let Some(block) = block.filter(|block| block.returned_by().is_none()) else { return };
         block.crossed = block.crossed.max(Some(crossing));
         if let Some(function) = block.returned_by() {

@@ -61,10 +61,49 @@ watched("child processes have their own", () => {
 
 watched("a start function's events belong to the instance that is being made", () => {
   const records = recordsOf("starts.mjs");
-  assert.deepEqual(records.filter(({ record }) => record !== "CLOCK").map(({ record }) => record).slice(0, 5), ["MODULE", "INSTANCE", "ALLOCATED", "USES_MEMORY", "CREATED"]);
+  assert.deepEqual(records.filter(({ record }) => record !== "CLOCK").map(({ record }) => record).slice(0, 6), ["MODULE", "INSTANCE", "ALLOCATED", "HANDED_OUT", "USES_MEMORY", "CREATED"]);
   assert.deepEqual(of(records, "INSTANCE"), [{ record: "INSTANCE", module: 0, initialPages: 1, maxPages: 4 }]);
   assert.equal(of(records, "ALLOCATED")[0].size, 24);
   assert.match(hostFrames(of(records, "CREATED")[0])[0], /^start \(.*starts\.mjs:6\)$/);
+});
+
+watched("which exports are called, and which addresses go in and come out", () => {
+  const records = recordsOf("crosses.mjs");
+  const crossings = of(records, "RETURNED", "PASSED", "HANDED_OUT").map(({ record, pointer }) => [record, pointer]);
+  assert.deepEqual(crossings, [
+    ["RETURNED", 4096],
+    ["RETURNED", 4112],
+    ["RETURNED", 4128],
+    ["PASSED", 4096],
+    ["HANDED_OUT", 4176],
+    ["PASSED", 4240],
+  ]);
+  const [sized] = of(records, "SIZE_READ");
+  assert.deepEqual([sized.by, sized.pages], [2, 1]);
+  const calls = of(records, "CALLED").map(({ times }) => times);
+  assert.equal(calls.reduce((sum, times) => sum + times), 9);
+});
+
+watched("blocks that the program has are told from lost ones", () => {
+  const { findings, instances } = onlyReport(runWatched("crosses.mjs").traces);
+  const leaks = findings.filter(({ code }) => code.startsWith("leak")).map(({ code, severity, numbers }) => [code, severity, numbers.bytes]);
+  assert.deepEqual(leaks, [
+    ["leak-definite", "error", 32],
+    ["leak-host-held", "warning", 32],
+    ["leak-host-held", "warning", 48],
+    ["leak-host-held", "warning", 64],
+  ]);
+  const [, made] = findings;
+  assert.deepEqual([made.numbers.returned, made.numbers.freed], [3, 1]);
+  assert.deepEqual(Object.fromEntries(instances[0].calls), { free: 1, give: 1, lose: 1, make: 3, put: 1, size: 1, use: 1 });
+});
+
+watched("functions that are called out of a table are not seen, and nothing counts as lost", () => {
+  const { traces } = runWatched("identity.mjs");
+  const { findings } = onlyReport(traces);
+  assert.equal(findings.some(({ code }) => code === "leak-definite"), false);
+  assert.equal(findings.filter(({ code, message }) => code === "leak-host-held" && message.includes("has lost them")).length, 2);
+  assert.equal(of(readTrace(onlyTrace(traces)), "TOOK_FUNCTION").length, 2);
 });
 
 watched("the module is the program's own, byte for byte", () => {

@@ -58,14 +58,28 @@ const GUESTS = {
       (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
     (func $free (export "free") (param i32))
     (func $recurse (export "recurse") (drop (call $malloc (i32.const 8))) (call $recurse) (call $free (i32.const 4096))))`,
-  // Exports things twice, and what it imports.
+  // Lets addresses of blocks out in every way.
+  crosses: `(module (import "host" "keep" (func $keep (param i32))) (memory (export "memory") 1)
+    (global $next (mut i32) (i32.const 4096))
+    (func $malloc (export "malloc") (param $size i32) (result i32)
+      (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
+    (func $free (export "free") (param i32))
+    (func $make (export "make") (result i32) (call $malloc (i32.const 16)))
+    (func (export "lose") (drop (call $malloc (i32.const 32))))
+    (func (export "put") (param $at i32) (i32.store (local.get $at) (call $malloc (i32.const 48))))
+    (func (export "use") (param i32 i32 f64 i32 i32 i32))
+    (func (export "give") (call $keep (call $malloc (i32.const 64))))
+    (func (export "size") (result i32) memory.size))`,
+  // Exports things twice, and what it imports. What it exports stands in a table as well.
   identity: `(module (import "host" "give" (func $give (result i32))) (memory (export "memory") 1) (export "give" (func $give))
     (global $next (mut i32) (i32.const 4096)) (global (export "one") (mut i32) (i32.const 1))
-    (table (export "table") 2 funcref) (elem (i32.const 0) $nothing $give)
+    (global (export "global") funcref (ref.func $uses))
+    (table (export "table") 6 funcref) (elem (i32.const 0) $nothing $give $malloc $uses $inside)
+    (func $inside (result i32) (call $malloc (i32.const 7)))
     (func $malloc (export "malloc") (export "malloc2") (param $size i32) (result i32)
       (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
     (func $nothing (export "nothing") (export "nothing2"))
-    (func (export "uses") (export "uses2") (drop (call $malloc (i32.const 3)))))`,
+    (func $uses (export "uses") (export "uses2") (drop (call $malloc (i32.const 3)))))`,
   // No memory: nothing to instrument.
   plain: `(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))`,
 };

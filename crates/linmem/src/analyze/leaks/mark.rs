@@ -16,6 +16,8 @@ pub struct Mark<'a> {
     pub kinds: Vec<Kind>,
     /// For each definitely lost block, what only it leads to.
     pub indirect: Vec<Held>,
+    /// The blocks that begin with their own length.
+    with_length: Vec<bool>,
     seen: Vec<bool>,
 }
 
@@ -59,6 +61,7 @@ impl<'a> Mark<'a> {
             word_bytes,
             kinds: vec![Kind::Reachable; blocks.0.len()],
             indirect: vec![Held::default(); blocks.0.len()],
+            with_length: blocks.0.iter().map(|block| begins_with_length(snapshot, block)).collect(),
             seen: vec![false; blocks.0.len()],
         }
     }
@@ -66,14 +69,15 @@ impl<'a> Mark<'a> {
     /// Marks from the words of the roots.
     pub fn run(&mut self, roots: &[u64]) {
         let blocks = self.blocks;
-        let starts = roots.iter().filter_map(|&word| blocks.at(word)).collect();
+        let starts = roots.iter().filter_map(|&word| self.starting_at(word)).collect();
         self.spread(starts, Kind::Reachable, false);
         let reached: Vec<usize> = (0..blocks.0.len()).filter(|&b| self.seen[b]).collect();
         let interior = roots.iter().filter_map(|&word| blocks.pointed_into(word));
         let through_blocks = reached.iter().flat_map(|&b| self.pointers(b, true));
         let possible = interior.chain(through_blocks).collect();
-        self.spread(possible, Kind::Possible, true);
+        // That the host has a block's address is better evidence than a pointer into its middle.
         self.spread_from_host();
+        self.spread(possible, Kind::Possible, true);
         self.judge_lost();
     }
 
@@ -149,8 +153,17 @@ impl<'a> Mark<'a> {
         left
     }
 
+    /// The block that starts at an address, or just before it with a header.
+    fn starting_at(&self, address: u64) -> Option<usize> {
+        let behind_header = || {
+            let block = self.blocks.at(address.checked_sub(LENGTH_BYTES)?)?;
+            self.with_length[block].then_some(block)
+        };
+        self.blocks.at(address).or_else(behind_header)
+    }
+
     /// The blocks that the words of a block point to.
-    fn pointers(&self, block: usize, interior: bool) -> impl Iterator<Item = usize> + use<'a> {
+    fn pointers(&self, block: usize, interior: bool) -> impl Iterator<Item = usize> + use<'a, '_> {
         let (address, Block { size, .. }) = self.blocks.0[block];
         let (blocks, word_bytes) = (self.blocks, self.word_bytes);
         // What blocks share, where they overlap, belongs to the last of them.
@@ -159,8 +172,20 @@ impl<'a> Mark<'a> {
         let words = self.snapshot.into_iter().flat_map(move |s| s.words(address, end, word_bytes));
         words.filter_map(
             move |(_, word)| {
-                if interior { blocks.pointed_into(word) } else { blocks.at(word) }
+                if interior { blocks.pointed_into(word) } else { self.starting_at(word) }
             },
         )
     }
+}
+
+/// Some programs keep a block's length in its first eight bytes, and point behind it: SQLite does.
+/// Valgrind calls this the `length64` heuristic.
+const LENGTH_BYTES: u64 = 8;
+
+fn begins_with_length(snapshot: Option<&Snapshot>, (address, block): &(u64, Block)) -> bool {
+    let Some(length) = block.size.checked_sub(LENGTH_BYTES) else { return false };
+    let first = snapshot.into_iter().flat_map(|s| s.words(*address, address + LENGTH_BYTES, 4));
+    let found: Vec<(u64, u64)> = first.collect();
+    // Zeros are left out of a snapshot, page by page.
+    length > 0 && found == [(*address, length & 0xffff_ffff), (*address + 4, length >> 32)]
 }
