@@ -12,7 +12,7 @@ const rounds = Number(values.rounds);
 
 const BAR = 1.5;
 // Not binary_trees: Node 20 itself crashes in it now and then, unwatched.
-const linmem = `${root}target/release/linmem`;
+const linmem = process.env.LINMEM_PROGRAM || `${root}target/release/linmem`;
 
 const guest = (file, ...args) => [`${root}bench/node/wasi.mjs`, `${root}target/guests/${file}`, `${root}bench/guests`, ...args];
 const PROGRAMS = [

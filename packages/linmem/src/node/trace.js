@@ -87,11 +87,14 @@ function tick() {
 }
 
 function begin(tag) {
-  if (writer.isFull) {
-    writer.flush();
-    clock();
-  }
+  makeRoom();
   writer.tag(tag);
+}
+
+function makeRoom() {
+  if (!writer.isFull) return;
+  writer.flush();
+  clock();
 }
 
 function frame({ host, index, offset }) {
@@ -202,6 +205,8 @@ export function snapshotBytes(address, contents) {
 }
 
 export function allocated(context, pointer, size, alignment) {
+  makeRoom();
+  if (alignment === 0 && writer.event(0x10, context, pointer, size)) return;
   begin(alignment === 0 ? 0x10 : 0x11);
   writer.number(context);
   writer.pointer(pointer);
@@ -211,6 +216,8 @@ export function allocated(context, pointer, size, alignment) {
 }
 
 export function freed(context, pointer) {
+  makeRoom();
+  if (writer.event(0x12, context, pointer)) return;
   begin(0x12);
   writer.number(context);
   writer.pointer(pointer);
@@ -227,6 +234,8 @@ export function freedSized(context, pointer, size, alignment) {
 }
 
 export function reallocating(context, pointer, newSize) {
+  makeRoom();
+  if (writer.event(0x14, context, pointer, newSize)) return;
   begin(0x14);
   writer.number(context);
   writer.pointer(pointer);

@@ -6,10 +6,23 @@ const CHUNK_BYTES = 65536;
 // A record's numbers end before the chunk does: only bytes, texts and lists are long, and they look themselves.
 const RESERVE_BYTES = 256;
 
+// Whatever is no farther goes through 32-bit arithmetic.
+const MAX_DISTANCE = 0x3fffffff;
+
 const HEADER = [0x6c, 0x69, 0x6e, 0x6d, 0x65, 0x6d, 0x00, 0x01];
 
 /** A number where it is exact, else the BigInt. */
 export const narrow = (value) => (value <= Number.MAX_SAFE_INTEGER ? Number(value) : value);
+
+// 32 bits; returns where the next goes.
+function put(chunk, at, value) {
+  while (value >= 0x80) {
+    chunk[at++] = (value & 0x7f) | 0x80;
+    value >>>= 7;
+  }
+  chunk[at++] = value;
+  return at;
+}
 
 export class TraceWriter {
   #append;
@@ -47,6 +60,24 @@ export class TraceWriter {
     this.#committedPointer = this.#lastPointer;
   }
 
+  /** A whole record of a context, a pointer and perhaps a size; false if it is not one of small numbers. */
+  event(tag, context, pointer, size) {
+    const last = this.#committedPointer;
+    if (typeof pointer !== "number" || typeof last !== "number") return false;
+    const distance = pointer - last;
+    if (distance > MAX_DISTANCE || distance < -MAX_DISTANCE || size > MAX_DISTANCE) return false;
+    const chunk = this.#chunk;
+    let at = this.#committed;
+    chunk[at++] = tag;
+    at = put(chunk, at, context);
+    at = put(chunk, at, distance < 0 ? -2 * distance - 1 : 2 * distance);
+    if (size !== undefined) at = put(chunk, at, size);
+    this.#at = at;
+    this.#lastPointer = pointer;
+    this.commit();
+    return true;
+  }
+
   /** Appends the whole records. */
   flush() {
     this.#at = this.#committed;
@@ -71,11 +102,7 @@ export class TraceWriter {
   }
 
   #small(value) {
-    while (value >= 0x80) {
-      this.#chunk[this.#at++] = (value & 0x7f) | 0x80;
-      value >>>= 7;
-    }
-    this.#chunk[this.#at++] = value;
+    this.#at = put(this.#chunk, this.#at, value);
   }
 
   signed(value) {
