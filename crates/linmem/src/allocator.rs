@@ -1,8 +1,10 @@
 //! Which functions of a module allocate and free, on what evidence, and what is not covered.
 //!
 //! A module says nowhere "this is malloc". The ladder, strongest evidence first: what the user
-//! says, exported names, the name section, DWARF subprograms. A name only counts when the
-//! function's type fits the role. Adding an allocator family is adding lines to `FAMILIES`.
+//! says, exported names, the name section, DWARF subprograms, the shape of dlmalloc. A name only counts
+//! when the function's type fits the role. Adding an allocator family is adding lines to `FAMILIES`.
+
+mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -264,6 +266,8 @@ pub enum Evidence {
     NameSection(String),
     /// DWARF calls it so.
     Dwarf(String),
+    /// Its code is that of this allocator.
+    Shape(String),
 }
 
 impl fmt::Display for Evidence {
@@ -276,6 +280,7 @@ impl fmt::Display for Evidence {
             }
             Evidence::NameSection(name) => write!(f, "named `{name}` in the name section"),
             Evidence::Dwarf(name) => write!(f, "named `{name}` in the debug information"),
+            Evidence::Shape(name) => write!(f, "has the shape of {name}'s"),
         }
     }
 }
@@ -302,6 +307,10 @@ pub struct Allocator {
     pub notes: Vec<String>,
     /// Where nothing was found: functions that look like `malloc`, most likely first.
     pub candidates: Vec<u32>,
+    /// Functions into which the compiler has put `realloc`: what becomes of a block that they resize
+    /// where it is, is not seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resizing: Vec<u32>,
 }
 
 /// A way to grow memory that no hook sees as an allocation.
@@ -329,13 +338,19 @@ impl Allocator {
         symbols: &Symbolizer<'_>,
         hints: &Hints,
     ) -> Result<Allocator> {
-        let mut search = Search { module, found: BTreeMap::new(), notes: BTreeSet::new() };
+        let mut search = Search {
+            module,
+            found: BTreeMap::new(),
+            notes: BTreeSet::new(),
+            resizing: Vec::new(),
+        };
         for (role, wanted) in hints {
             search.take_hint(*role, wanted)?;
         }
         search.take_names(symbols);
+        search.take_shapes(graph);
         search.take_generic_exports(graph);
-        let Search { found, notes, .. } = search;
+        let Search { found, notes, resizing, .. } = search;
         let mut functions: Vec<_> = found
             .into_iter()
             .map(|(function, (role, evidence))| AllocatorFunction { function, role, evidence })
@@ -348,6 +363,7 @@ impl Allocator {
             unseen: Vec::new(),
             notes: notes.into_iter().collect(),
             candidates,
+            resizing,
         };
         allocator.unseen = allocator.find_unseen(module, graph);
         Ok(allocator)
@@ -393,6 +409,7 @@ struct Search<'m, 'a> {
     module: &'m Module<'a>,
     found: BTreeMap<u32, (Role, Evidence)>,
     notes: BTreeSet<String>,
+    resizing: Vec<u32>,
 }
 
 impl Search<'_, '_> {
@@ -470,6 +487,27 @@ impl Search<'_, '_> {
                 "function {function} is named `{name}` but has type {}, which is not that of {role}: not hooked",
                 type_text(ty.params(), ty.results()),
             ));
+        }
+    }
+
+    /// dlmalloc without names, or what the user did not name of it.
+    fn take_shapes(&mut self, graph: &CallGraph) {
+        let named = self.found.values().any(|(_, evidence)| *evidence != Evidence::Flag);
+        if named || self.module.memories.first().is_none_or(|memory| memory.is_64) {
+            return;
+        }
+        let known = |role| self.found.iter().find(|(_, (r, _))| *r == role).map(|(f, _)| *f);
+        let shape::Dlmalloc { functions, resizing } = shape::dlmalloc(self.module, graph, known);
+        self.notes.extend(resizing.iter().map(|function| {
+            format!(
+                "the compiler has put the code of realloc into function {function}: blocks that it \
+                 resizes where they are keep their old size here"
+            )
+        }));
+        self.resizing = resizing;
+        for (function, role) in functions {
+            let evidence = Evidence::Shape("dlmalloc".to_owned());
+            self.found.entry(function).or_insert((role, evidence));
         }
     }
 

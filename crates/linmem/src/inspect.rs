@@ -235,9 +235,13 @@ impl Reencode for Skeleton<'_> {
 
     fn parse_data_section(
         &mut self,
-        _: &mut wasm_encoder::DataSection,
-        _: wasmparser::DataSectionReader<'_>,
+        data: &mut wasm_encoder::DataSection,
+        section: wasmparser::DataSectionReader<'_>,
     ) -> Result<(), reencode::Error> {
+        // As many as the module says that it has, without what is in them.
+        for _ in 0..section.count() {
+            data.passive([]);
+        }
         Ok(())
     }
 

@@ -28,7 +28,7 @@ use crate::report::{Code, Finding, LabelledStack, LeakSummary, Severity};
 use crate::trace::Crossing;
 
 use super::Subject;
-use mark::{Blocks, Mark};
+use mark::{Blocks, Live, Mark};
 use start_up::StartUp;
 
 /// What a live block turned out to be.
@@ -127,8 +127,7 @@ impl Facts {
 
 /// Judges every live block of an instance.
 pub fn find(subject: &Subject<'_>) -> Leaks {
-    let blocks: Vec<(u64, Block)> =
-        subject.instance.heap.live().iter().map(|(address, block)| (*address, *block)).collect();
+    let blocks = live_blocks(subject);
     let is_64 = subject.module.memories.first().is_some_and(|memory| memory.is_64);
     let word_bytes = if is_64 { 8 } else { 4 };
     let mut leaks = Leaks { not_judged: not_judged(subject), ..Leaks::default() };
@@ -140,7 +139,7 @@ pub fn find(subject: &Subject<'_>) -> Leaks {
     let Facts { start_up, hooked, .. } = &subject.facts.leaks;
     let runtime =
         |context| start_up.allocates(subject.replay.stack(context), |f| hooked.contains(&f));
-    for (index, (address, block)) in blocks.iter().enumerate() {
+    for (index, Live { address, block, .. }) in blocks.iter().enumerate() {
         let kind = match mark.kinds[index] {
             _ if runtime(block.context) => Kind::Runtime,
             Kind::Definite | Kind::Indirect | Kind::Possible if host_may_hold(subject) => {
@@ -157,6 +156,25 @@ pub fn find(subject: &Subject<'_>) -> Leaks {
         }
     }
     leaks
+}
+
+/// The live blocks, as large as they are. Where blocks are resized unseen, their size is in dlmalloc's
+/// header: the word before a block is its chunk's size, with flags in the lowest bits.
+fn live_blocks(subject: &Subject<'_>) -> Vec<Live> {
+    const FLAGS: u64 = 7;
+    const HEADER_BYTES: u64 = 4;
+    let resized = !subject.recorded.allocator.resizing.is_empty();
+    let snapshot = subject.instance.snapshot.as_ref().filter(|_| resized);
+    let extent = |address: u64, block: &Block| {
+        let head = snapshot?.words(address.checked_sub(HEADER_BYTES)?, address, HEADER_BYTES).next();
+        Some((head?.1 & !FLAGS).saturating_sub(HEADER_BYTES).max(block.size))
+    };
+    let live = subject.instance.heap.live().iter();
+    live.map(|(&address, &block)| {
+        let extent = extent(address, &block).unwrap_or(block.size);
+        Live { address, extent, block }
+    })
+    .collect()
 }
 
 /// Whether the host may hold any block: it called functions whose arguments and results were not seen.

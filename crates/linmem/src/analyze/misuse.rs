@@ -111,8 +111,9 @@ fn is_doubtful(subject: &Subject<'_>, misuse: &Misuse) -> bool {
     let allocator = &subject.recorded.allocator;
     let named =
         |evidence: &Evidence| matches!(evidence, Evidence::NameSection(_) | Evidence::Dwarf(_));
-    let partial =
-        !allocator.unseen.is_empty() && !allocator.functions.iter().any(|f| named(&f.evidence));
+    let partial = !allocator.resizing.is_empty()
+        || !allocator.unseen.is_empty()
+            && !allocator.functions.iter().any(|f| named(&f.evidence));
     partial
         && match misuse.kind {
             MisuseKind::InvalidFree | MisuseKind::InvalidRealloc => misuse.block.is_none(),

@@ -21,21 +21,32 @@ pub struct Mark<'a> {
     seen: Vec<bool>,
 }
 
+/// A live block.
+#[derive(Debug, Clone, Copy)]
+pub struct Live {
+    /// Its address.
+    pub address: u64,
+    /// The bytes that it has: those asked for, unless it was resized and nobody saw it.
+    pub extent: u64,
+    /// What is known of it.
+    pub block: Block,
+}
+
 /// The live blocks of an instance, by address.
 #[derive(Clone, Copy)]
-pub struct Blocks<'a>(pub &'a [(u64, Block)]);
+pub struct Blocks<'a>(pub &'a [Live]);
 
 impl<'a> Blocks<'a> {
     /// The block that starts at an address.
     fn at(self, address: u64) -> Option<usize> {
-        self.0.binary_search_by_key(&address, |(start, _)| *start).ok()
+        self.0.binary_search_by_key(&address, |live| live.address).ok()
     }
 
     /// The block that an address lies in.
     pub fn containing(self, address: u64) -> Option<usize> {
-        let after = self.0.partition_point(|(start, _)| *start <= address);
-        let (start, block) = self.0[after.checked_sub(1)?];
-        (address - start < block.size.max(1)).then_some(after - 1)
+        let after = self.0.partition_point(|live| live.address <= address);
+        let live = self.0[after.checked_sub(1)?];
+        (address - live.address < live.extent.max(1)).then_some(after - 1)
     }
 
     /// The block that a pointer into its middle, or to its start, keeps.
@@ -45,10 +56,10 @@ impl<'a> Blocks<'a> {
     /// that it lies in.
     pub fn pointed_into(self, address: u64) -> Option<usize> {
         let index = self.containing(address)?;
-        let (start, block) = self.0[index];
-        let end = start.saturating_add(block.size);
+        let live = self.0[index];
+        let end = live.address.saturating_add(live.extent);
         let next_header = address.is_multiple_of(8) && end.saturating_sub(address) <= 4;
-        (address == start || !next_header).then_some(index)
+        (address == live.address || !next_header).then_some(index)
     }
 }
 
@@ -61,7 +72,7 @@ impl<'a> Mark<'a> {
             word_bytes,
             kinds: vec![Kind::Reachable; blocks.0.len()],
             indirect: vec![Held::default(); blocks.0.len()],
-            with_length: blocks.0.iter().map(|block| begins_with_length(snapshot, block)).collect(),
+            with_length: blocks.0.iter().map(|live| begins_with_length(snapshot, live)).collect(),
             seen: vec![false; blocks.0.len()],
         }
     }
@@ -94,9 +105,9 @@ impl<'a> Mark<'a> {
     /// Marks the blocks whose addresses the host has, and what they lead to, by how it got them.
     fn spread_from_host(&mut self) {
         let mut held: BTreeMap<Crossing, Vec<usize>> = BTreeMap::new();
-        for (block, (_, Block { crossed, .. })) in self.blocks.0.iter().enumerate() {
-            if let (Some(crossing), false) = (crossed, self.seen[block]) {
-                held.entry(*crossing).or_default().push(block);
+        for (block, live) in self.blocks.0.iter().enumerate() {
+            if let (Some(crossing), false) = (live.block.crossed, self.seen[block]) {
+                held.entry(crossing).or_default().push(block);
             }
         }
         // A block that the host knows itself is not only led to, and so is marked before.
@@ -127,7 +138,7 @@ impl<'a> Mark<'a> {
             while let Some(block) = pending.pop() {
                 if !std::mem::replace(&mut self.seen[block], true) {
                     self.kinds[block] = Kind::Indirect;
-                    below += Held { blocks: 1, bytes: self.blocks.0[block].1.size };
+                    below += Held { blocks: 1, bytes: self.blocks.0[block].block.size };
                     pending.extend(self.pointers(block, true));
                 }
             }
@@ -164,11 +175,11 @@ impl<'a> Mark<'a> {
 
     /// The blocks that the words of a block point to.
     fn pointers(&self, block: usize, interior: bool) -> impl Iterator<Item = usize> + use<'a, '_> {
-        let (address, Block { size, .. }) = self.blocks.0[block];
+        let Live { address, extent, .. } = self.blocks.0[block];
         let (blocks, word_bytes) = (self.blocks, self.word_bytes);
         // What blocks share, where they overlap, belongs to the last of them.
-        let next = blocks.0.get(block + 1).map_or(u64::MAX, |(next, _)| *next);
-        let end = address.saturating_add(size).min(next);
+        let next = blocks.0.get(block + 1).map_or(u64::MAX, |next| next.address);
+        let end = address.saturating_add(extent).min(next);
         let words = self.snapshot.into_iter().flat_map(move |s| s.words(address, end, word_bytes));
         words.filter_map(
             move |(_, word)| {
@@ -182,10 +193,12 @@ impl<'a> Mark<'a> {
 /// Valgrind calls this the `length64` heuristic.
 const LENGTH_BYTES: u64 = 8;
 
-fn begins_with_length(snapshot: Option<&Snapshot>, (address, block): &(u64, Block)) -> bool {
-    let Some(length) = block.size.checked_sub(LENGTH_BYTES) else { return false };
-    let first = snapshot.into_iter().flat_map(|s| s.words(*address, address + LENGTH_BYTES, 4));
-    let found: Vec<(u64, u64)> = first.collect();
-    // Zeros are left out of a snapshot, page by page.
-    length > 0 && found == [(*address, length & 0xffff_ffff), (*address + 4, length >> 32)]
+fn begins_with_length(snapshot: Option<&Snapshot>, live: &Live) -> bool {
+    let Live { address, extent, block } = *live;
+    let first = snapshot.into_iter().flat_map(|s| s.words(address, address + LENGTH_BYTES, 4));
+    let [(_, low), (_, high)] = first.collect::<Vec<_>>()[..] else { return false };
+    let size = (low | high << 32).saturating_add(LENGTH_BYTES);
+    // A chunk is rounded up.
+    let fits_chunk = extent != block.size && size <= extent && extent - size < 16;
+    size > LENGTH_BYTES && (size == block.size || fits_chunk)
 }

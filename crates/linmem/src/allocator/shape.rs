@@ -1,0 +1,203 @@
+//! dlmalloc without names: Doug Lea's allocator (2.8.6), which wasi-libc and Emscripten have, is known by
+//! constants that no compiler can do without.
+//!
+//! - every request is padded by a header and rounded up: `(bytes + 11) & -8`, or `(bytes + 19) & -16`
+//!   where blocks are aligned to 16
+//! - requests up to 244 (236) bytes are small, those from -64 on too large
+//! - a chunk begins 8 bytes before its block, and the lowest 2 bits of its head are flags
+//! - all functions share the state `_gm_`, a static structure
+//!
+//! The functions around `malloc` and `free` are known by their calls of these two.
+
+use std::collections::BTreeSet;
+
+use wasmparser::{BinaryReader, FunctionBody, Operator, ValType};
+
+use super::Role;
+use crate::call_graph::CallGraph;
+use crate::module::{Body, Module, Site, SiteKind};
+
+/// Static addresses that functions of one allocator must share.
+const SHARED_WORDS: usize = 4;
+
+/// What was found of dlmalloc.
+#[derive(Default)]
+pub(super) struct Dlmalloc {
+    /// Its functions.
+    pub(super) functions: Vec<(u32, Role)>,
+    /// Other functions into which the compiler has put `realloc`.
+    pub(super) resizing: Vec<u32>,
+}
+
+/// Looks for the functions of dlmalloc, given those that are known already.
+pub(super) fn dlmalloc(
+    module: &Module<'_>,
+    graph: &CallGraph,
+    known: impl Fn(Role) -> Option<u32>,
+) -> Dlmalloc {
+    let shapes = Shapes { module, reaching: graph.reaching(askers(module)) };
+    let mut found = Dlmalloc::default();
+    let Some(malloc) = known(Role::Malloc).or_else(|| shapes.malloc()) else { return found };
+    let Some(free) = known(Role::Free).or_else(|| shapes.free(malloc)) else { return found };
+    found.functions = vec![(malloc, Role::Malloc), (free, Role::Free)];
+    for function in module.imported_functions()..module.functions.len() as u32 {
+        match shapes.around(function, malloc, free) {
+            Some(Around::Is(role)) => found.functions.push((function, role)),
+            Some(Around::Resizes) => found.resizing.push(function),
+            None => {}
+        }
+    }
+    found
+}
+
+/// What a function is that calls `malloc`.
+enum Around {
+    /// A function of the allocator.
+    Is(Role),
+    /// One that resizes blocks on the way to something else.
+    Resizes,
+}
+
+/// The functions that grow memory 0 or ask for its size. Emscripten grows it from JavaScript.
+fn askers<'m>(module: &'m Module<'_>) -> impl Iterator<Item = u32> + 'm {
+    let asks = |site: &Site| matches!(site.kind, SiteKind::MemoryGrow(0) | SiteKind::MemorySize(0));
+    let bodies = module.functions.iter().map(|function| function.body.as_ref());
+    let askers = bodies.zip(0..).filter(move |(body, _)| body.is_some_and(|b| b.sites.iter().any(asks)));
+    askers.map(|(_, function)| function)
+}
+
+struct Shapes<'m, 'a> {
+    module: &'m Module<'a>,
+    /// Which functions lead to `memory.grow` or `memory.size`.
+    reaching: Vec<bool>,
+}
+
+impl Shapes<'_, '_> {
+    /// The one that is called most, where there are several.
+    fn malloc(&self) -> Option<u32> {
+        let is_malloc = |&function: &u32| {
+            self.reaching[function as usize]
+                && self.constants(function).is_some_and(|constants| {
+                    pads(&constants) && has_any(&constants, &SMALL) && has_any(&constants, &TOO_LARGE)
+                })
+        };
+        let candidates: Vec<u32> = self.with_role_type(Role::Malloc).filter(is_malloc).collect();
+        candidates.into_iter().max_by_key(|&function| (self.calls_of(function), function))
+    }
+
+    /// What takes a pointer, goes back to its chunk's head, and works on `malloc`'s words.
+    fn free(&self, malloc: u32) -> Option<u32> {
+        let words: BTreeSet<u64> = self.body(malloc)?.static_addresses.iter().copied().collect();
+        let is_free = |&function: &u32| {
+            let shares = self.body(function).is_some_and(|body| {
+                let shared = body.static_addresses.iter().filter(|a| words.contains(a)).count();
+                shared >= SHARED_WORDS
+            });
+            shares
+                && self.constants(function).is_some_and(|constants| {
+                    has_any(&constants, &[-8]) && has_any(&constants, &[3]) && has_any(&constants, &[1])
+                })
+        };
+        let candidates: Vec<u32> = self.with_role_type(Role::Free).filter(is_free).collect();
+        candidates.into_iter().max_by_key(|&function| (self.calls_of(function), function))
+    }
+
+    /// What a function is, judged by its calls of these.
+    fn around(&self, function: u32, malloc: u32, free: u32) -> Option<Around> {
+        let (mallocs, frees) = (self.calls(function, malloc), self.calls(function, free));
+        if mallocs == 0 {
+            return None;
+        }
+        let constants = self.constants(function)?;
+        let has_type_of = |role| self.has_type_of(role, function);
+        let looks_at_head = has_any(&constants, &[-8, -4, 4]) && has_any(&constants, &[3]);
+        // Those that give out parts of a chunk have to do `malloc`'s arithmetic once more.
+        let does_arithmetic = pads(&constants) && has_any(&constants, &TOO_LARGE);
+        if does_arithmetic && frees > 0 {
+            // `realloc(NULL, size)` is `malloc(size)`.
+            let is_realloc = has_type_of(Role::Realloc) && self.passes_size_on(function, malloc);
+            return Some(if is_realloc { Around::Is(Role::Realloc) } else { Around::Resizes });
+        }
+        let role = if does_arithmetic {
+            [Role::AlignedAlloc, Role::PosixMemalign].into_iter().find(|role| has_type_of(*role))?
+        } else if looks_at_head && has_any(&constants, &PRODUCT) && has_type_of(Role::Calloc) {
+            Role::Calloc
+        } else {
+            return None;
+        };
+        (frees == 0).then_some(Around::Is(role))
+    }
+
+    /// Whether the second parameter goes to `malloc` as it came, before anything else becomes of the two.
+    fn passes_size_on(&self, function: u32, malloc: u32) -> bool {
+        let mut last_is_size = false;
+        for operator in self.operators(function) {
+            match operator {
+                Operator::LocalSet { local_index: 0 | 1 } | Operator::LocalTee { local_index: 0 | 1 } => {
+                    return false;
+                }
+                Operator::Call { function_index } if function_index == malloc => return last_is_size,
+                other => last_is_size = matches!(other, Operator::LocalGet { local_index: 1 }),
+            }
+        }
+        false
+    }
+
+    fn with_role_type(&self, role: Role) -> impl Iterator<Item = u32> {
+        let defined = self.module.imported_functions()..self.module.functions.len() as u32;
+        defined.filter(move |&function| self.has_type_of(role, function))
+    }
+
+    fn has_type_of(&self, role: Role, function: u32) -> bool {
+        let ty = self.module.function_type(function);
+        ty.is_some_and(|ty| role.fits(ty.params(), ty.results(), ValType::I32))
+    }
+
+    fn body(&self, function: u32) -> Option<&Body> {
+        self.module.functions.get(function as usize)?.body.as_ref()
+    }
+
+    fn calls(&self, caller: u32, callee: u32) -> usize {
+        let sites = self.body(caller).map_or(&[][..], |body| &body.sites);
+        sites.iter().filter(|site| site.kind == SiteKind::Call(callee)).count()
+    }
+
+    fn calls_of(&self, callee: u32) -> usize {
+        (0..self.module.functions.len() as u32).map(|caller| self.calls(caller, callee)).sum()
+    }
+
+    /// The 32-bit constants in a function's code.
+    fn constants(&self, function: u32) -> Option<BTreeSet<i32>> {
+        self.body(function)?;
+        let constants = self.operators(function).filter_map(|operator| match operator {
+            Operator::I32Const { value } => Some(value),
+            _ => None,
+        });
+        Some(constants.collect())
+    }
+
+    fn operators(&self, function: u32) -> impl Iterator<Item = Operator<'_>> {
+        let range = self.body(function).map_or(0..0, |body| body.range.clone());
+        let bytes = self.module.bytes.get(range.clone()).unwrap_or_default();
+        let body = FunctionBody::new(BinaryReader::new(bytes, range.start));
+        // The module is valid.
+        body.get_operators_reader().into_iter().flatten().map_while(Result::ok)
+    }
+}
+
+/// Up to 244 or 236 bytes, compared with `<=` or `<`.
+const SMALL: [i32; 4] = [244, 245, 236, 237];
+
+/// From -64 on, compared with `>=` or `>`. With blocks aligned to 16 too.
+const TOO_LARGE: [i32; 2] = [-64, -65];
+
+/// `calloc` must know whether `count * size` fits into 32 bits: it shifts by 32 or looks at the upper halves.
+const PRODUCT: [i32; 3] = [0xffff, 0x10000, 16];
+
+fn pads(constants: &BTreeSet<i32>) -> bool {
+    [[11, -8], [19, -16]].iter().any(|both| both.iter().all(|c| constants.contains(c)))
+}
+
+fn has_any(constants: &BTreeSet<i32>, wanted: &[i32]) -> bool {
+    wanted.iter().any(|constant| constants.contains(constant))
+}
