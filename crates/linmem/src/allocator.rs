@@ -505,7 +505,16 @@ impl Search<'_, '_> {
             )
         }));
         self.resizing = resizing;
-        for (function, role) in functions {
+        let roles: BTreeMap<u32, Role> = functions.into_iter().collect();
+        // `malloc` of wasi-libc only calls `dlmalloc`. What is exported may do so too, and is the program's.
+        let exported: BTreeSet<u32> = self.module.exported_functions().map(|(_, f)| f).collect();
+        let defined = self.module.imported_functions()..self.module.functions.len() as u32;
+        // Who names functions means these.
+        let is_told = !self.found.is_empty();
+        let forwarding = defined.filter(|function| !is_told && !exported.contains(function));
+        let forwarding = forwarding.filter_map(|f| Some((f, *roles.get(&self.forwards_to(f)?)?)));
+        let forwarding: Vec<(u32, Role)> = forwarding.collect();
+        for (function, role) in roles.into_iter().chain(forwarding) {
             let evidence = Evidence::Shape("dlmalloc".to_owned());
             self.found.entry(function).or_insert((role, evidence));
         }

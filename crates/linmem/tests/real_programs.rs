@@ -4,14 +4,20 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use linmem::allocator::{Evidence, Role};
+use linmem::call_graph::CallGraph;
 use linmem::event::Event;
 use linmem::heap::{Heap, Held, Totals};
 use linmem::report::{HotSite, Report};
+use linmem::symbolize::Symbolizer;
 use linmem::trace::{Record, Trace};
 use linmem::wasmtime::Exit;
+use linmem::{Allocator, Module};
 use support::{Observed, PROGRAM_NAME, Program, guest, observe, only_instance, plain, root};
 
 /// What wasi-libc allocates for the program's arguments, and never frees: the texts, and a table
@@ -333,4 +339,63 @@ mod valgrind {
             assert!(observed.report.findings.is_empty(), "{source}: {}", observed.report);
         }
     }
+}
+
+/// What a module's names say about functions that are known by their shape, in every program that has
+/// names: each has a role that fits its name, and `malloc` and `free` are found wherever they are.
+#[test]
+fn shapes_are_what_names_say() {
+    let named = |role| match role {
+        Role::Malloc => &["malloc", "dlmalloc"][..],
+        Role::Free => &["free", "dlfree"],
+        Role::Calloc => &["calloc", "dlcalloc"],
+        Role::Realloc => &["realloc", "dlrealloc"],
+        Role::AlignedAlloc => &["aligned_alloc", "memalign", "internal_memalign"],
+        Role::PosixMemalign => &["posix_memalign"],
+        _ => &[],
+    };
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(root().join("target/guests")).expect("scripts/build-guests ran") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !name.ends_with(".wasm") || name.matches('.').count() > 1 {
+            continue;
+        }
+        let wasm = fs::read(&path).expect("a guest");
+        let names = Module::parse(&wasm).expect("a module").names.functions;
+        let stripped = without_custom_sections(&wasm);
+        let module = Module::parse(&stripped).expect("a module");
+        let symbols = Symbolizer::new(&module, None);
+        let graph = CallGraph::new(&module);
+        let allocator = Allocator::discover(&module, &graph, &symbols, &Vec::new());
+        for hooked in allocator.expect("nothing was asked for").functions {
+            if !matches!(hooked.evidence, Evidence::Shape(_)) {
+                continue;
+            }
+            let is_called = names[&hooked.function];
+            assert!(named(hooked.role).contains(&is_called), "{name}: {is_called}: {hooked:?}");
+            *found.entry(is_called.to_owned()).or_insert(0) += 1;
+        }
+    }
+    let least = [("dlmalloc", 20), ("dlfree", 20), ("calloc", 10), ("realloc", 5), ("internal_memalign", 1)];
+    for (name, times) in least {
+        assert!(found.get(name).is_some_and(|found| *found >= times), "{name}: {found:?}");
+    }
+}
+
+/// The module without names and debug information.
+fn without_custom_sections(wasm: &[u8]) -> Vec<u8> {
+    let mut stripped = wasm[..8].to_vec();
+    let mut reader = wasmparser::BinaryReader::new(&wasm[8..], 0);
+    while !reader.eof() {
+        let start = reader.original_position();
+        let id = reader.read_u8().expect("a section");
+        let length = reader.read_var_u32().expect("its length") as usize;
+        let end = reader.original_position() + length;
+        reader.read_bytes(length).expect("its bytes");
+        if id != 0 {
+            stripped.extend_from_slice(&wasm[8..][start..end]);
+        }
+    }
+    stripped
 }
