@@ -41,8 +41,11 @@ pub struct Replay {
 /// What the host did with instances and memories.
 #[derive(Debug, Default)]
 pub struct HostLog {
-    /// When the program asked for sizes, in order; the first ones of very many.
+    /// When the program asked for sizes, in order; of very many the first ones, and the last one of each
+    /// memory in place of that memory's last one before.
     pub size_reads: Vec<SizeRead>,
+    /// Where the last one of each memory stands.
+    last_read: FxHashMap<u64, usize>,
     /// How often it did in all.
     pub size_reads_in_all: u64,
     /// Growths from outside, in order; the first ones of very many.
@@ -298,7 +301,7 @@ impl Replay {
                     calls_before,
                     pages_recorded,
                 };
-                push_bounded(&mut self.host.size_reads, read);
+                self.host.add_size_read(read);
             }
             HostRecord::HostGrown { memory, delta_pages, previous_pages, context } => {
                 self.check_context(context)?;
@@ -364,6 +367,15 @@ impl Replay {
 }
 
 impl HostLog {
+    fn add_size_read(&mut self, read: SizeRead) {
+        if self.size_reads.len() < MAX_HOST_ENTRIES {
+            self.last_read.insert(read.memory, self.size_reads.len());
+            self.size_reads.push(read);
+        } else if let Some(&last) = self.last_read.get(&read.memory) {
+            self.size_reads[last] = read;
+        }
+    }
+
     fn add_stale_view(&mut self, view: StaleView) {
         match self.stale_views.iter().position(|(known, _)| *known == view) {
             Some(known) => self.stale_views[known].1 += 1,

@@ -81,6 +81,20 @@ fn finding(report: &Report, code: Code) -> &Finding {
     finding
 }
 
+/// Of very many readings the last one counts, as the first one does.
+#[test]
+fn readings_in_a_loop() {
+    let mut program = Program::new();
+    let instance = program.instance();
+    for _ in 0..30_000 {
+        program.read(instance, 2);
+    }
+    program.round_trip(instance, 100);
+    program.read(instance, 2);
+    let room = program.report();
+    assert_eq!(finding(&room, Code::RoomToSpare).numbers["allocations"], 1);
+}
+
 /// The riddle: the memory of an idle instance, and a new instance for each round trip.
 #[test]
 fn the_watched_instance_is_idle_while_others_work() {

@@ -38,7 +38,7 @@ pub fn findings(replay: &Replay, stack: impl Fn(ContextId) -> Stack) -> Vec<Find
     for watched in watched(replay) {
         findings.extend(disagreement(&watched, &stack));
         findings.extend(explain(replay, &watched, &stack));
-        findings.extend(grown_and_held(replay, &watched));
+        findings.extend(watched.users.iter().filter_map(|&user| grown_and_held(replay, user)));
     }
     findings.extend(instances_per_call(replay));
     findings
@@ -393,35 +393,32 @@ fn stale_views(replay: &Replay, stack: &impl Fn(ContextId) -> Stack) -> Vec<Find
 }
 
 /// Pages that were needed at some time and are not any more.
-fn grown_and_held(replay: &Replay, watched: &Watched<'_>) -> Vec<Finding> {
-    let held = |&number: &usize| {
-        let instance = &replay.instances[number];
-        let totals = instance.heap.totals();
-        let size = totals.at_end.pages.saturating_mul(PAGE_BYTES);
-        let grew = totals.at_end.pages > instance.initial_pages;
-        let unused = size.saturating_sub(totals.at_end.bytes);
-        (grew && unused > size / 2).then(|| Finding {
-            code: Code::GrewAndHeld,
-            severity: Severity::Note,
-            instance: number,
-            message: format!(
-                "instance {number} grew from {} to {} for at most {} live bytes, and {} are live at \
-                 the end: the allocator keeps the rest for later",
-                count(instance.initial_pages),
-                pages(totals.at_end.pages),
-                count(totals.at_peak.bytes),
-                count(totals.at_end.bytes),
-            ),
-            numbers: numbers(&[
-                ("pages_at_start", instance.initial_pages),
-                ("pages_at_end", totals.at_end.pages),
-                ("bytes_at_end", totals.at_end.bytes),
-            ]),
-            stacks: Vec::new(),
-            advice: "No instruction gives pages back; a new instance starts small again.".to_owned(),
-        })
-    };
-    watched.users.iter().filter_map(held).collect()
+fn grown_and_held(replay: &Replay, number: usize) -> Option<Finding> {
+    let instance = &replay.instances[number];
+    let totals = instance.heap.totals();
+    let size = totals.at_end.pages.saturating_mul(PAGE_BYTES);
+    let grew = totals.at_end.pages > instance.initial_pages;
+    let unused = size.saturating_sub(totals.at_end.bytes);
+    (grew && unused > size / 2).then(|| Finding {
+        code: Code::GrewAndHeld,
+        severity: Severity::Note,
+        instance: number,
+        message: format!(
+            "instance {number} grew from {} to {} for at most {} live bytes, and {} are live at the \
+             end: the allocator keeps the rest for later",
+            count(instance.initial_pages),
+            pages(totals.at_end.pages),
+            count(totals.at_peak.bytes),
+            count(totals.at_end.bytes),
+        ),
+        numbers: numbers(&[
+            ("pages_at_start", instance.initial_pages),
+            ("pages_at_end", totals.at_end.pages),
+            ("bytes_at_end", totals.at_end.bytes),
+        ]),
+        stacks: Vec::new(),
+        advice: "No instruction gives pages back; a new instance starts small again.".to_owned(),
+    })
 }
 
 /// What it costs to make a new instance for each call.

@@ -10,6 +10,8 @@ const DEPTH = 100;
 
 // A stack costs some 20 microseconds, far more than an event; contexts after so many have no frames.
 const MAX_STACKS = 16384;
+// The same for what the host does, each time: a program may ask for a size in a loop.
+const MAX_HOST_STACKS = 4096;
 // Those after so many are not told apart.
 const MAX_CONTEXTS = 1 << 20;
 
@@ -17,6 +19,7 @@ const names = new Map();
 const byText = new Map();
 let count = 0;
 let stacks = 0;
+let hostStacks = 0;
 let noFrames = -1;
 
 /** The context of an event of `module`, whose own number for it is in two halves. */
@@ -34,8 +37,8 @@ function newContext(module, low, high) {
 
 /** The context of what the host does now: its stack, without the recorder's own frames. */
 export function hostContext() {
-  if (stacks >= MAX_STACKS) return withoutFrames();
-  stacks++;
+  if (hostStacks >= MAX_HOST_STACKS) return withoutFrames();
+  hostStacks++;
   const frames = callSites().map(hostFrame).filter((text) => text !== undefined);
   const key = frames.join("\n");
   if (!byText.has(key)) byText.set(key, define(frames.map((host) => ({ host }))));
