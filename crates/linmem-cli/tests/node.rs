@@ -44,7 +44,10 @@ fn the_suspicious_test_watched_an_idle_instance() {
     assert_eq!(functions(idle, 1)[0], "instantiate (examples/story/strings.mjs:9)");
     let answer = report.answer.as_deref().unwrap_or_default();
     assert!(answer.contains("Await the work, and let it use the instance"), "{answer}");
-    assert!(answer.contains("All 9 sizes that the program read, by the buffer's length"), "{answer}");
+    assert!(
+        answer.contains("All 9 sizes that the program read, by the buffer's length"),
+        "{answer}"
+    );
     assert_eq!(report.totals.at_end.blocks, 0);
     assert!(report.to_string().starts_with("linmem: strings.wasm: 1 warning\n\nThe memory whose"));
 }

@@ -84,6 +84,17 @@ fn resvg() {
     assert_some(&stacks(&report, 0), &functions);
 }
 
+/// TinyGo, with names: a new instance, with a memory of 10 MiB, for each call.
+#[test]
+fn sh_syntax() {
+    let report = watched("sh-syntax", "");
+    let many = report.findings.iter().find(|finding| finding.code == Code::InstancePerCall);
+    let many = many.unwrap_or_else(|| panic!("{report}"));
+    assert_eq!((many.numbers["instances"], many.numbers["pages"]), (5, 5 * 160));
+    let unseen = &report.instances[0].coverage.unseen;
+    assert!(unseen.iter().any(|unseen| unseen.grower == "runtime.growHeap"), "{report}");
+}
+
 /// AssemblyScript and Go whose allocators have no names: their memories are watched.
 #[test]
 fn memories_alone() {

@@ -338,12 +338,8 @@ impl Allocator {
         symbols: &Symbolizer<'_>,
         hints: &Hints,
     ) -> Result<Allocator> {
-        let mut search = Search {
-            module,
-            found: BTreeMap::new(),
-            notes: BTreeSet::new(),
-            resizing: Vec::new(),
-        };
+        let mut search =
+            Search { module, found: BTreeMap::new(), notes: BTreeSet::new(), resizing: Vec::new() };
         for (role, wanted) in hints {
             search.take_hint(*role, wanted)?;
         }

@@ -19,7 +19,7 @@ pub mod repeats;
 
 use std::io::Read;
 
-use crate::allocator::Allocator;
+use crate::allocator::{Allocator, Evidence};
 use crate::error::Result;
 use crate::module::Module;
 use crate::replay::{End, RecordedInstance, RecordedModule, Replay};
@@ -67,6 +67,17 @@ impl Subject<'_> {
     fn export_name(&self, function: u32) -> String {
         let exported = self.module.exported_functions().find(|(_, index)| *index == function);
         exported.map_or_else(|| format!("function {function}"), |(name, _)| name.to_owned())
+    }
+
+    /// Whether blocks may be allocated, freed or resized unseen. Names tell every function of an allocator;
+    /// exports alone may leave some out.
+    fn sees_a_part(&self) -> bool {
+        let allocator = &self.recorded.allocator;
+        let named =
+            |evidence: &Evidence| matches!(evidence, Evidence::NameSection(_) | Evidence::Dwarf(_));
+        !allocator.resizing.is_empty()
+            || !allocator.unseen.is_empty()
+                && !allocator.functions.iter().any(|f| named(&f.evidence))
     }
 }
 

@@ -8,7 +8,6 @@
 pub mod wasmtime;
 
 use std::io::Write;
-use std::ops::RangeInclusive;
 
 use rustc_hash::FxHashMap;
 
@@ -44,8 +43,8 @@ pub struct Recorder {
     /// places.
     recent: Vec<(u64, ContextId)>,
     low_memory: Vec<u8>,
-    /// The addresses between which all blocks have been.
-    blocks: RangeInclusive<u64>,
+    /// The lowest and the highest address at which there ever was a block.
+    blocks: Option<(u64, u64)>,
 }
 
 /// Number of entries in [`Recorder::recent`], a power of two.
@@ -65,7 +64,7 @@ impl Recorder {
             contexts: FxHashMap::default(),
             recent: vec![(0, UNSEEN); RECENT],
             low_memory: Vec::new(),
-            blocks: u64::MAX..=0,
+            blocks: None,
         }
     }
 
@@ -104,15 +103,15 @@ impl Recorder {
         if let Event::Allocated { pointer, .. } | Event::Reallocated { pointer } = *event
             && pointer != 0
         {
-            let (first, last) = (*self.blocks.start(), *self.blocks.end());
-            self.blocks = first.min(pointer)..=last.max(pointer);
+            let (lowest, highest) = self.blocks.unwrap_or((pointer, pointer));
+            self.blocks = Some((lowest.min(pointer), highest.max(pointer)));
         }
         self.writer.event(event);
     }
 
     /// Records that a value came to the host or from it, if it can be a block's address.
     pub fn crossed(&mut self, value: u64, crossing: Crossing) {
-        if self.blocks.contains(&value) {
+        if self.blocks.is_some_and(|(lowest, highest)| (lowest..=highest).contains(&value)) {
             self.writer.record(&Record::Crossed { pointer: value, crossing });
         }
     }

@@ -632,9 +632,7 @@ impl Rewriter<'_, '_> {
             Added::Entry(function, observed) => {
                 boundary::entry(&self.layout, function, self.type_of(function), observed)
             }
-            Added::Stub(function) => {
-                boundary::stub(&self.layout, function, self.type_of(function))
-            }
+            Added::Stub(function) => boundary::stub(&self.layout, function, self.type_of(function)),
             Added::Grow => grow::replacement(&self.layout),
             Added::Size => grow::size(),
         }

@@ -119,7 +119,10 @@ fn the_watched_instance_is_idle_while_others_work() {
     assert_eq!(idle.stacks[1].stack[0].function, "setUp (test.js:3)");
     let answer = report.answer.as_deref().unwrap();
     assert!(answer.starts_with("The memory whose size was read 18 times"), "{answer}");
-    assert!(answer.contains("All 18 sizes that the program read, by the buffer's length, agree"), "{answer}");
+    assert!(
+        answer.contains("All 18 sizes that the program read, by the buffer's length, agree"),
+        "{answer}"
+    );
     let many = finding(&report, Code::InstancePerCall);
     assert_eq!((many.numbers["instances"], many.numbers["pages"]), (18, 2 + 17 * 4));
     assert!(report.to_string().contains("\ninstance  pages"), "{report}");

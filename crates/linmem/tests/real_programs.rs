@@ -377,7 +377,13 @@ fn shapes_are_what_names_say() {
             *found.entry(is_called.to_owned()).or_insert(0) += 1;
         }
     }
-    let least = [("dlmalloc", 20), ("dlfree", 20), ("calloc", 10), ("realloc", 5), ("internal_memalign", 1)];
+    let least = [
+        ("dlmalloc", 20),
+        ("dlfree", 20),
+        ("calloc", 10),
+        ("realloc", 5),
+        ("internal_memalign", 1),
+    ];
     for (name, times) in least {
         assert!(found.get(name).is_some_and(|found| *found >= times), "{name}: {found:?}");
     }

@@ -62,7 +62,8 @@ enum Around {
 fn askers<'m>(module: &'m Module<'_>) -> impl Iterator<Item = u32> + 'm {
     let asks = |site: &Site| matches!(site.kind, SiteKind::MemoryGrow(0) | SiteKind::MemorySize(0));
     let bodies = module.functions.iter().map(|function| function.body.as_ref());
-    let askers = bodies.zip(0..).filter(move |(body, _)| body.is_some_and(|b| b.sites.iter().any(asks)));
+    let askers =
+        bodies.zip(0..).filter(move |(body, _)| body.is_some_and(|b| b.sites.iter().any(asks)));
     askers.map(|(_, function)| function)
 }
 
@@ -78,7 +79,9 @@ impl Shapes<'_, '_> {
         let is_malloc = |&function: &u32| {
             self.reaching[function as usize]
                 && self.constants(function).is_some_and(|constants| {
-                    pads(&constants) && has_any(&constants, &SMALL) && has_any(&constants, &TOO_LARGE)
+                    pads(&constants)
+                        && has_any(&constants, &SMALL)
+                        && has_any(&constants, &TOO_LARGE)
                 })
         };
         let candidates: Vec<u32> = self.with_role_type(Role::Malloc).filter(is_malloc).collect();
@@ -95,7 +98,9 @@ impl Shapes<'_, '_> {
             });
             shares
                 && self.constants(function).is_some_and(|constants| {
-                    has_any(&constants, &[-8]) && has_any(&constants, &[3]) && has_any(&constants, &[1])
+                    has_any(&constants, &[-8])
+                        && has_any(&constants, &[3])
+                        && has_any(&constants, &[1])
                 })
         };
         let candidates: Vec<u32> = self.with_role_type(Role::Free).filter(is_free).collect();
@@ -133,10 +138,13 @@ impl Shapes<'_, '_> {
         let mut last_is_size = false;
         for operator in self.operators(function) {
             match operator {
-                Operator::LocalSet { local_index: 0 | 1 } | Operator::LocalTee { local_index: 0 | 1 } => {
+                Operator::LocalSet { local_index: 0 | 1 }
+                | Operator::LocalTee { local_index: 0 | 1 } => {
                     return false;
                 }
-                Operator::Call { function_index } if function_index == malloc => return last_is_size,
+                Operator::Call { function_index } if function_index == malloc => {
+                    return last_is_size;
+                }
                 other => last_is_size = matches!(other, Operator::LocalGet { local_index: 1 }),
             }
         }

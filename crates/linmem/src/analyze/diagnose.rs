@@ -434,11 +434,12 @@ fn instances_per_call(replay: &Replay) -> Vec<Finding> {
             .map(|&number| replay.instances[number].heap.totals().at_end.pages)
             .fold(0, u64::saturating_add);
         let message = format!(
-            "{} instances of {} were made ({}), with a memory each: {} in all",
+            "{} instances of {} were made ({}), with a memory each: {} ({}) in all",
             count(numbers.len() as u64),
             replay.modules[module].name,
             ranges(&numbers),
             pages(held),
+            bytes(held.saturating_mul(PAGE_BYTES)),
         );
         Finding {
             code: Code::InstancePerCall,

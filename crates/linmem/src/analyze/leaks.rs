@@ -166,7 +166,8 @@ fn live_blocks(subject: &Subject<'_>) -> Vec<Live> {
     let resized = !subject.recorded.allocator.resizing.is_empty();
     let snapshot = subject.instance.snapshot.as_ref().filter(|_| resized);
     let extent = |address: u64, block: &Block| {
-        let head = snapshot?.words(address.checked_sub(HEADER_BYTES)?, address, HEADER_BYTES).next();
+        let head =
+            snapshot?.words(address.checked_sub(HEADER_BYTES)?, address, HEADER_BYTES).next();
         Some((head?.1 & !FLAGS).saturating_sub(HEADER_BYTES).max(block.size))
     };
     let live = subject.instance.heap.live().iter();
@@ -339,12 +340,12 @@ fn host_finding(subject: &Subject<'_>, groups: &Groups<'_>, holder: Holder) -> O
         more.extend([("indirect_blocks", led_to.blocks), ("indirect_bytes", led_to.bytes)]);
     }
     finding.numbers.extend(numbers(&more));
-    Some(Finding {
-        code: Code::LeakHostHeld,
-        severity: Severity::Warning,
-        advice: "Pass each pointer back to the module's free when you are done with it.".to_owned(),
-        ..finding
-    })
+    let advice = "Pass each pointer back to the module's free when you are done with it";
+    let advice = match subject.sees_a_part() {
+        true => format!("{advice}; unless the module frees it where linmem does not see it."),
+        false => format!("{advice}."),
+    };
+    Some(Finding { code: Code::LeakHostHeld, severity: Severity::Warning, advice, ..finding })
 }
 
 /// What findings about several groups have in common: the sum, and the largest one's stack.

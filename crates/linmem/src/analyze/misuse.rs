@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::allocator::Evidence;
 use crate::heap::{Concerned, Misuse, MisuseKind};
 use crate::report::text::{bytes, count};
 use crate::report::{Code, Finding, LabelledStack, Severity};
@@ -105,16 +104,9 @@ fn finding(subject: &Subject<'_>, misuse: &Misuse) -> Finding {
     }
 }
 
-/// Whether allocations or frees that were not seen could explain it all. Names tell every function
-/// of an allocator; exports alone may leave some out.
+/// Whether allocations or frees that were not seen could explain it all.
 fn is_doubtful(subject: &Subject<'_>, misuse: &Misuse) -> bool {
-    let allocator = &subject.recorded.allocator;
-    let named =
-        |evidence: &Evidence| matches!(evidence, Evidence::NameSection(_) | Evidence::Dwarf(_));
-    let partial = !allocator.resizing.is_empty()
-        || !allocator.unseen.is_empty()
-            && !allocator.functions.iter().any(|f| named(&f.evidence));
-    partial
+    subject.sees_a_part()
         && match misuse.kind {
             MisuseKind::InvalidFree | MisuseKind::InvalidRealloc => misuse.block.is_none(),
             MisuseKind::DoubleFree | MisuseKind::ReallocOfFreed | MisuseKind::Overlap => true,

@@ -21,7 +21,8 @@ pub(super) fn imports(module: &Module<'_>, allocator: &Allocator) -> BTreeSet<u3
     let takes_addresses = |function: &u32| {
         let of_wasi =
             module.function_import(*function).is_some_and(|i| i.module.starts_with("wasi_"));
-        let takes = module.function_type(*function).is_some_and(|ty| ty.params().contains(&address));
+        let takes =
+            module.function_type(*function).is_some_and(|ty| ty.params().contains(&address));
         takes && !of_wasi && allocator.role(*function).is_none()
     };
     (0..module.imported_functions()).filter(takes_addresses).collect()
@@ -98,11 +99,7 @@ fn number_type(ty: ValType) -> wasm_encoder::ValType {
 }
 
 /// The locals, from `first` on, whose values can be addresses.
-fn addresses(
-    layout: &Layout,
-    types: &[ValType],
-    first: u32,
-) -> std::vec::IntoIter<u32> {
+fn addresses(layout: &Layout, types: &[ValType], first: u32) -> std::vec::IntoIter<u32> {
     let locals = types.iter().zip(first..).filter(|(ty, _)| **ty == layout.address);
     locals.map(|(_, local)| local).collect::<Vec<_>>().into_iter()
 }

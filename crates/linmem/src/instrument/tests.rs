@@ -445,7 +445,9 @@ fn offsets_lead_back_to_the_original() {
 #[test]
 fn an_exported_function_reports_addresses_that_go_in_and_come_out() {
     let text = instrumented(SMALL, &Options::default());
-    assert_data_eq!(function(&text, r#"$"entry: malloc""#), str![[r#"
+    assert_data_eq!(
+        function(&text, r#"$"entry: malloc""#),
+        str![[r#"
   (func $"entry: malloc" (;18;) (type 1) (param i32) (result i32)
     (local i32)
     i32.const 0
@@ -470,7 +472,8 @@ fn an_exported_function_reports_addresses_that_go_in_and_come_out() {
     call $linmem.returned
     local.get 1
   )
-"#]]);
+"#]]
+    );
 }
 
 #[test]
@@ -482,7 +485,9 @@ fn arguments_beyond_four_are_reported_and_results_keep_their_order() {
                (local.get 0) (f32.const 1) (local.get 5)))"#,
         &Options::default(),
     );
-    assert_data_eq!(function(&text, r#"$"entry: many""#), str![[r#"
+    assert_data_eq!(
+        function(&text, r#"$"entry: many""#),
+        str![[r#"
   (func $"entry: many" (;12;) (type 0) (param i32 i32 f64 i32 i32 i32) (result i32 f32 i32)
     (local i32 f32 i32)
     i32.const 0
@@ -516,7 +521,8 @@ fn arguments_beyond_four_are_reported_and_results_keep_their_order() {
     local.get 7
     local.get 8
   )
-"#]]);
+"#]]
+    );
 }
 
 #[test]
@@ -531,7 +537,9 @@ fn an_imported_function_reports_the_addresses_that_it_is_given_but_for_wasi() {
                (drop (call $close (local.get 0)))))"#,
         &Options::default(),
     );
-    assert_data_eq!(function(&text, r#"$"import: keep""#), str![[r#"
+    assert_data_eq!(
+        function(&text, r#"$"import: keep""#),
+        str![[r#"
   (func $"import: keep" (;15;) (type 0) (param i32 f32)
     local.get 0
     i32.const 0
@@ -542,7 +550,8 @@ fn an_imported_function_reports_the_addresses_that_it_is_given_but_for_wasi() {
     local.get 1
     call $keep
   )
-"#]]);
+"#]]
+    );
     assert!(text.contains("call $close\n"), "{text}");
 }
 
@@ -560,12 +569,15 @@ fn the_host_can_tell_that_a_function_in_a_table_is_one_that_it_knows() {
         &Options::default(),
     );
     let exports: Vec<&str> = text.lines().filter(|line| line.contains("(export")).collect();
-    assert_data_eq!(exports.join("\n"), str![[r#"
+    assert_data_eq!(
+        exports.join("\n"),
+        str![[r#"
   (export "both" (func $"entry: both"))
   (export "outside" (func $"entry: outside"))
   (export "linmem.memory" (memory 0))
   (export "linmem.memory.size" (func $memory.size))
   (export "linmem.table.0" (table 0))
   (export "linmem.function.0" (func $both))
-"#]]);
+"#]]
+    );
 }

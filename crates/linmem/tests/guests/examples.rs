@@ -136,7 +136,10 @@ fn guests_without_an_allocator_are_not_judged() {
             differences
         });
     }
-    assert!(judged.contains(&(".opt", true)) && judged.contains(&(".stripped", true)), "{judged:?}");
+    assert!(
+        judged.contains(&(".opt", true)) && judged.contains(&(".stripped", true)),
+        "{judged:?}"
+    );
 }
 
 /// What a report on a guest of which nothing is hooked fails to say.

@@ -2,7 +2,9 @@
 //! follows the descriptions of [`linmem::heap`]'s public types and shares no code with it.
 
 use linmem::event::{ContextId, Event, UNKNOWN_SIZE};
-use linmem::heap::{Concerned, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind, Returned};
+use linmem::heap::{
+    Concerned, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind, Returned,
+};
 use linmem::trace::Crossing;
 
 /// A block, alive or freed.

@@ -5,8 +5,8 @@ use engine::{AsContext, AsContextMut, Caller, Linker, WasmBacktrace};
 
 use super::State;
 use crate::event::{ContextId, Event, Hook, IMPORT_MODULE, UNKNOWN_SIZE};
-use crate::instrument::{OffsetMap, Origin};
 use crate::host::Recorder;
+use crate::instrument::{OffsetMap, Origin};
 use crate::trace::{Crossing, Frame, Record};
 
 /// An address or a size, as wide as the guest's memory has it.
