@@ -496,8 +496,8 @@ impl Search<'_, '_> {
         let shape::Dlmalloc { functions, resizing } = shape::dlmalloc(self.module, graph, known);
         self.notes.extend(resizing.iter().map(|function| {
             format!(
-                "the compiler has put the code of realloc into function {function}: blocks that it \
-                 resizes where they are keep their old size here"
+                "function {function} works on dlmalloc's chunks itself, as if the compiler had put \
+                 realloc into it: blocks that it resizes where they are keep their old size here"
             )
         }));
         self.resizing = resizing;
@@ -599,15 +599,21 @@ fn growers<'m>(module: &'m Module<'_>) -> impl Iterator<Item = u32> + 'm {
     })
 }
 
-/// Functions of `malloc`'s type that can lead to `memory.grow`, most called first.
-fn malloc_candidates(module: &Module<'_>, graph: &CallGraph) -> Vec<u32> {
-    let reaching = graph.reaching(growers(module));
+/// How many direct calls of each function there are.
+fn calls_of_each(module: &Module<'_>) -> Vec<u32> {
     let mut calls = vec![0u32; module.functions.len()];
     for site in module.functions.iter().filter_map(|f| f.body.as_ref()).flat_map(|b| &b.sites) {
         if let SiteKind::Call(callee) = site.kind {
             calls[callee as usize] += 1;
         }
     }
+    calls
+}
+
+/// Functions of `malloc`'s type that can lead to `memory.grow`, most called first.
+fn malloc_candidates(module: &Module<'_>, graph: &CallGraph) -> Vec<u32> {
+    let reaching = graph.reaching(growers(module));
+    let calls = calls_of_each(module);
     let mut candidates: Vec<u32> = (module.imported_functions()..module.functions.len() as u32)
         .filter(|&f| reaching[f as usize])
         .filter(|&f| {

@@ -65,8 +65,8 @@ pub struct Subject<'a> {
 impl Subject<'_> {
     /// What the host calls an exported function.
     fn export_name(&self, function: u32) -> String {
-        let exported = self.module.exported_functions().find(|(_, index)| *index == function);
-        exported.map_or_else(|| format!("function {function}"), |(name, _)| name.to_owned())
+        let name = self.module.export_name(function);
+        name.map_or_else(|| format!("function {function}"), str::to_owned)
     }
 
     /// Whether blocks may be allocated, freed or resized unseen. Names tell every function of an allocator;

@@ -491,11 +491,16 @@ impl<'a> Module<'a> {
             .map(|e| (e.name, e.index))
     }
 
+    /// The name of the first export of a function.
+    pub fn export_name(&self, function: u32) -> Option<&'a str> {
+        self.export_names.get(&function).copied()
+    }
+
     /// The best raw name of a function: from the name section, else of its export, else of its
     /// import.
     pub fn function_name(&self, function: u32) -> Option<&'a str> {
         let named = self.names.functions.get(&function);
-        let name = named.or_else(|| self.export_names.get(&function)).copied();
+        let name = named.copied().or_else(|| self.export_name(function));
         name.or_else(|| self.function_import(function).map(|import| import.name))
     }
 

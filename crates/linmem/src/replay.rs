@@ -78,6 +78,15 @@ pub struct SizeRead {
     pub pages_recorded: Option<u64>,
 }
 
+/// What the instances that use a memory did.
+#[derive(Default)]
+struct Usage {
+    allocations: u64,
+    calls: u64,
+    /// The memory's size; `None` if no instance uses it.
+    pages: Option<u64>,
+}
+
 /// The program grew a memory from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostGrowth {
@@ -143,6 +152,8 @@ pub struct RecordedInstance {
     pub calls: Vec<(u32, u64)>,
     /// Where a function stands in `calls`.
     place_in_calls: FxHashMap<u32, usize>,
+    /// The sum of `calls`.
+    calls_in_all: u64,
     /// Whether the program may have called functions without being seen, which it took out of a table.
     pub functions_taken: bool,
 }
@@ -238,6 +249,7 @@ impl Replay {
                     active: None,
                     calls: Vec::new(),
                     place_in_calls: FxHashMap::default(),
+                    calls_in_all: 0,
                     functions_taken: false,
                 });
             }
@@ -283,13 +295,11 @@ impl Replay {
             HostRecord::SizeRead { memory, by, pages, context } => {
                 self.check_context(context)?;
                 self.host.size_reads_in_all += 1;
-                let (allocations_before, pages_recorded) = self.usage(memory);
                 let size_calls = self.size_calls.entry(memory).or_default();
                 *size_calls += u64::from(by == SizeReadBy::Instruction);
                 let size_calls = *size_calls;
-                let users = self.users(memory);
-                let calls = users.iter().map(|&user| self.instances[user].calls_in_all());
-                let calls = calls.fold(0, u64::saturating_add);
+                let Usage { allocations: allocations_before, calls, pages: pages_recorded } =
+                    self.usage(memory);
                 let calls_before = calls.saturating_sub(size_calls);
                 let read = SizeRead {
                     memory,
@@ -330,13 +340,17 @@ impl Replay {
         self.memory_users.get(&memory).cloned().unwrap_or_default()
     }
 
-    /// Allocations so far in the instances that use a memory, and the memory's size.
-    fn usage(&self, memory: u64) -> (u64, Option<u64>) {
+    /// What the instances that use a memory did so far.
+    fn usage(&self, memory: u64) -> Usage {
         let users = self.memory_users.get(&memory).into_iter().flatten();
-        users.fold((0, None), |(allocations, pages), &number| {
-            let totals = self.instances[number].heap.totals();
-            let largest = pages.unwrap_or_default().max(totals.at_end.pages);
-            (allocations + totals.allocations, Some(largest))
+        users.fold(Usage::default(), |usage, &number| {
+            let instance = &self.instances[number];
+            let totals = instance.heap.totals();
+            Usage {
+                allocations: usage.allocations + totals.allocations,
+                calls: usage.calls.saturating_add(instance.calls_in_all),
+                pages: usage.pages.max(Some(totals.at_end.pages)),
+            }
         })
     }
 
@@ -393,6 +407,7 @@ fn push_bounded<T>(list: &mut Vec<T>, entry: T) {
 impl RecordedInstance {
     fn called(&mut self, function: u32, times: u64) {
         self.heap.call_begins();
+        self.calls_in_all = self.calls_in_all.saturating_add(times);
         match self.place_in_calls.get(&function) {
             Some(&place) => self.calls[place].1 = self.calls[place].1.saturating_add(times),
             None => {
@@ -400,11 +415,6 @@ impl RecordedInstance {
                 self.calls.push((function, times));
             }
         }
-    }
-
-    /// Calls of exported functions in all.
-    pub fn calls_in_all(&self) -> u64 {
-        self.calls.iter().fold(0, |all, (_, times)| all.saturating_add(*times))
     }
 }
 

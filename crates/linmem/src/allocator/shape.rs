@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use wasmparser::{BinaryReader, FunctionBody, Operator, ValType};
 
-use super::Role;
+use super::{Role, calls_of_each};
 use crate::call_graph::CallGraph;
 use crate::module::{Body, Module, Site, SiteKind};
 
@@ -35,7 +35,8 @@ pub(super) fn dlmalloc(
     graph: &CallGraph,
     known: impl Fn(Role) -> Option<u32>,
 ) -> Dlmalloc {
-    let shapes = Shapes { module, reaching: graph.reaching(askers(module)) };
+    let shapes =
+        Shapes { module, reaching: graph.reaching(askers(module)), calls: calls_of_each(module) };
     let mut found = Dlmalloc::default();
     let Some(malloc) = known(Role::Malloc).or_else(|| shapes.malloc()) else { return found };
     let Some(free) = known(Role::Free).or_else(|| shapes.free(malloc)) else { return found };
@@ -71,6 +72,8 @@ struct Shapes<'m, 'a> {
     module: &'m Module<'a>,
     /// Which functions lead to `memory.grow` or `memory.size`.
     reaching: Vec<bool>,
+    /// How often each function is called.
+    calls: Vec<u32>,
 }
 
 impl Shapes<'_, '_> {
@@ -85,7 +88,7 @@ impl Shapes<'_, '_> {
                 })
         };
         let candidates: Vec<u32> = self.with_role_type(Role::Malloc).filter(is_malloc).collect();
-        candidates.into_iter().max_by_key(|&function| (self.calls_of(function), function))
+        candidates.into_iter().max_by_key(|&function| (self.calls[function as usize], function))
     }
 
     /// What takes a pointer, goes back to its chunk's head, and works on `malloc`'s words.
@@ -104,7 +107,7 @@ impl Shapes<'_, '_> {
                 })
         };
         let candidates: Vec<u32> = self.with_role_type(Role::Free).filter(is_free).collect();
-        candidates.into_iter().max_by_key(|&function| (self.calls_of(function), function))
+        candidates.into_iter().max_by_key(|&function| (self.calls[function as usize], function))
     }
 
     /// What a function is, judged by its calls of these.
@@ -115,22 +118,50 @@ impl Shapes<'_, '_> {
         }
         let constants = self.constants(function)?;
         let has_type_of = |role| self.has_type_of(role, function);
-        let looks_at_head = has_any(&constants, &[-8, -4, 4]) && has_any(&constants, &[3]);
-        // Those that give out parts of a chunk have to do `malloc`'s arithmetic once more.
-        let does_arithmetic = pads(&constants) && has_any(&constants, &TOO_LARGE);
-        if does_arithmetic && frees > 0 {
-            // `realloc(NULL, size)` is `malloc(size)`.
-            let is_realloc = has_type_of(Role::Realloc) && self.passes_size_on(function, malloc);
-            return Some(if is_realloc { Around::Is(Role::Realloc) } else { Around::Resizes });
+        if !(pads(&constants) && has_any(&constants, &TOO_LARGE)) {
+            let is_calloc =
+                frees == 0 && has_type_of(Role::Calloc) && self.looks_at_flags(function);
+            return is_calloc.then_some(Around::Is(Role::Calloc));
         }
-        let role = if does_arithmetic {
-            [Role::AlignedAlloc, Role::PosixMemalign].into_iter().find(|role| has_type_of(*role))?
-        } else if looks_at_head && has_any(&constants, &PRODUCT) && has_type_of(Role::Calloc) {
-            Role::Calloc
-        } else {
-            return None;
-        };
-        (frees == 0).then_some(Around::Is(role))
+        // It does `malloc`'s arithmetic once more, as those must that give out parts of a chunk.
+        let aligned =
+            [Role::AlignedAlloc, Role::PosixMemalign].into_iter().find(|r| has_type_of(*r));
+        Some(match aligned {
+            Some(role) if frees == 0 && self.leaves_room(function) => Around::Is(role),
+            // `realloc(NULL, size)` is `malloc(size)`.
+            _ if frees > 0
+                && has_type_of(Role::Realloc)
+                && self.passes_size_on(function, malloc) =>
+            {
+                Around::Is(Role::Realloc)
+            }
+            _ => Around::Resizes,
+        })
+    }
+
+    /// Whether it loads the flags of a block's chunk: `calloc` clears no memory that is fresh.
+    fn looks_at_flags(&self, function: u32) -> bool {
+        use Operator::{I32Add, I32And, I32Const, I32Load, I32Load8U, I32Sub};
+        let operators: Vec<Operator<'_>> = self.operators(function).collect();
+        operators.windows(5).any(|five| {
+            let goes_back = matches!(
+                five,
+                [I32Const { value: -4 }, I32Add, ..] | [I32Const { value: 4 }, I32Sub, ..]
+            );
+            let flags = matches!(
+                five,
+                [_, _, I32Load { .. } | I32Load8U { .. }, I32Const { value: 3 }, I32And]
+            );
+            goes_back && flags
+        })
+    }
+
+    /// Whether the largest request is the less, the larger the alignment: `-64 - alignment`.
+    fn leaves_room(&self, function: u32) -> bool {
+        let operators: Vec<Operator<'_>> = self.operators(function).collect();
+        operators.windows(3).any(|three| {
+            matches!(three, [Operator::I32Const { value }, _, Operator::I32Sub] if TOO_LARGE.contains(value))
+        })
     }
 
     /// Whether the second parameter goes to `malloc` as it came, before anything else becomes of the two.
@@ -170,10 +201,6 @@ impl Shapes<'_, '_> {
         sites.iter().filter(|site| site.kind == SiteKind::Call(callee)).count()
     }
 
-    fn calls_of(&self, callee: u32) -> usize {
-        (0..self.module.functions.len() as u32).map(|caller| self.calls(caller, callee)).sum()
-    }
-
     /// The 32-bit constants in a function's code.
     fn constants(&self, function: u32) -> Option<BTreeSet<i32>> {
         self.body(function)?;
@@ -198,9 +225,6 @@ const SMALL: [i32; 4] = [244, 245, 236, 237];
 
 /// From -64 on, compared with `>=` or `>`. With blocks aligned to 16 too.
 const TOO_LARGE: [i32; 2] = [-64, -65];
-
-/// `calloc` must know whether `count * size` fits into 32 bits: it shifts by 32 or looks at the upper halves.
-const PRODUCT: [i32; 3] = [0xffff, 0x10000, 16];
 
 fn pads(constants: &BTreeSet<i32>) -> bool {
     [[11, -8], [19, -16]].iter().any(|both| both.iter().all(|c| constants.contains(c)))

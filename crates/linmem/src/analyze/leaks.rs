@@ -18,7 +18,7 @@ mod start_up;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::allocator::Allocator;
+use crate::allocator::{Allocator, Evidence};
 use crate::event::ContextId;
 use crate::heap::{Block, Held};
 use crate::layout::Layout;
@@ -158,13 +158,16 @@ pub fn find(subject: &Subject<'_>) -> Leaks {
     leaks
 }
 
-/// The live blocks, as large as they are. Where blocks are resized unseen, their size is in dlmalloc's
-/// header: the word before a block is its chunk's size, with flags in the lowest bits.
+/// The live blocks, as large as they are. An allocator without names may resize blocks unseen, but that of
+/// dlmalloc writes their size in front of them: the word before a block is its chunk's size, with flags in
+/// the lowest bits.
 fn live_blocks(subject: &Subject<'_>) -> Vec<Live> {
     const FLAGS: u64 = 7;
     const HEADER_BYTES: u64 = 4;
-    let resized = !subject.recorded.allocator.resizing.is_empty();
-    let snapshot = subject.instance.snapshot.as_ref().filter(|_| resized);
+    let allocator = &subject.recorded.allocator;
+    let has_headers = allocator.functions.iter().any(|f| matches!(f.evidence, Evidence::Shape(_)))
+        || !allocator.resizing.is_empty();
+    let snapshot = subject.instance.snapshot.as_ref().filter(|_| has_headers);
     let extent = |address: u64, block: &Block| {
         let head =
             snapshot?.words(address.checked_sub(HEADER_BYTES)?, address, HEADER_BYTES).next();
