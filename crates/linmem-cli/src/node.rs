@@ -83,9 +83,12 @@ pub fn main(args: Args) -> Result<ExitCode> {
             Ok(exit_code(status, output::exit_code(&report)))
         }
         nothing_watched => {
-            let notes = nothing_watched.map(|report| report.notes).unwrap_or_default();
-            args.output.note("linmem: the program made no WebAssembly instance to watch")?;
-            notes.iter().try_for_each(|note| args.output.note(&escape(note)))?;
+            let report = nothing_watched.unwrap_or_default();
+            args.output.note(match report.truncated {
+                true => "linmem: the recording stops before the program made a WebAssembly instance",
+                false => "linmem: the program made no WebAssembly instance to watch",
+            })?;
+            report.notes.iter().try_for_each(|note| args.output.note(&escape(note)))?;
             Ok(exit_code(status, ExitCode::SUCCESS))
         }
     }
@@ -209,7 +212,7 @@ impl Read for Growing {
 }
 
 /// How often to look whether there is more.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// The program's own code, unless all is well with it.
 fn exit_code(status: ExitStatus, found: ExitCode) -> ExitCode {

@@ -134,7 +134,14 @@ function hostFrame(site) {
   return `${site.isAsync() ? "async " : ""}${site.isConstructor() ? "new " : ""}${name} (${place})`;
 }
 
+const shortPaths = new Map();
+
 function shortPath(file) {
+  if (!shortPaths.has(file)) shortPaths.set(file, shorten(file));
+  return shortPaths.get(file);
+}
+
+function shorten(file) {
   const path = file.startsWith("file:") ? fileURLToPath(file) : file;
   const short = relative(STARTED_IN, path);
   return short === "" || short.startsWith("..") ? path : short;
