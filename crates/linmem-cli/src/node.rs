@@ -85,7 +85,9 @@ pub fn main(args: Args) -> Result<ExitCode> {
         nothing_watched => {
             let report = nothing_watched.unwrap_or_default();
             args.output.note(match report.truncated {
-                true => "linmem: the recording stops before the program made a WebAssembly instance",
+                true => {
+                    "linmem: the recording stops before the program made a WebAssembly instance"
+                }
                 false => "linmem: the program made no WebAssembly instance to watch",
             })?;
             report.notes.iter().try_for_each(|note| args.output.note(&escape(note)))?;

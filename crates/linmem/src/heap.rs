@@ -316,13 +316,6 @@ impl Heap {
         }
     }
 
-    /// Takes in that the host calls an export: whatever was under way is over.
-    pub fn call_begins(&mut self) {
-        self.pending = None;
-        self.growth_refused = false;
-        self.explained = self.growths.len();
-    }
-
     /// Takes in that this value came to the host, or from it. An address in the middle of a block will
     /// do: allocators on top of others put a header in front of what they hand out.
     pub fn crossed(&mut self, value: u64, crossing: Crossing) {

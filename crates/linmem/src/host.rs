@@ -43,8 +43,10 @@ pub struct Recorder {
     /// places.
     recent: Vec<(u64, ContextId)>,
     low_memory: Vec<u8>,
-    /// The lowest and the highest address at which there ever was a block.
+    /// From the lowest address at which there ever was a block to the end of the highest one.
     blocks: Option<(u64, u64)>,
+    /// The size that a reallocation under way asks for.
+    new_size: u64,
 }
 
 /// Number of entries in [`Recorder::recent`], a power of two.
@@ -65,6 +67,7 @@ impl Recorder {
             recent: vec![(0, UNSEEN); RECENT],
             low_memory: Vec::new(),
             blocks: None,
+            new_size: 0,
         }
     }
 
@@ -100,13 +103,22 @@ impl Recorder {
     /// Records an event.
     #[inline]
     pub fn event(&mut self, event: &Event) {
-        if let Event::Allocated { pointer, .. } | Event::Reallocated { pointer } = *event
-            && pointer != 0
-        {
-            let (lowest, highest) = self.blocks.unwrap_or((pointer, pointer));
-            self.blocks = Some((lowest.min(pointer), highest.max(pointer)));
+        match *event {
+            Event::Allocated { pointer, size, .. } => self.has_block(pointer, size),
+            Event::Reallocating { new_size, .. } => self.new_size = new_size,
+            Event::Reallocated { pointer } => self.has_block(pointer, self.new_size),
+            Event::Freed { .. } | Event::Grown { .. } => {}
         }
         self.writer.event(event);
+    }
+
+    #[inline]
+    fn has_block(&mut self, pointer: u64, size: u64) {
+        if pointer != 0 {
+            let end = pointer.saturating_add(size);
+            let (lowest, highest) = self.blocks.unwrap_or((pointer, end));
+            self.blocks = Some((lowest.min(pointer), highest.max(end)));
+        }
     }
 
     /// Records that a value came to the host or from it, if it can be a block's address.

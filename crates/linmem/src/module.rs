@@ -40,7 +40,7 @@ pub struct Module<'a> {
     pub memories: Vec<Memory>,
     /// Globals by global index, imported ones first.
     pub globals: Vec<Global>,
-    /// Whether a table holds functions, by table index, imported ones first.
+    /// Whether a table can hold functions, by table index, imported ones first.
     pub function_tables: Vec<bool>,
     /// Exports, in order.
     pub exports: Vec<Export<'a>>,
@@ -280,7 +280,7 @@ impl<'a> Module<'a> {
             Payload::TableSection(section) => {
                 for table in section {
                     let table = table?;
-                    self.function_tables.push(table.ty.element_type.is_func_ref());
+                    self.function_tables.push(may_hold_functions(table.ty));
                     if let wasmparser::TableInit::Expr(init) = table.init {
                         self.read_const(&init)?;
                     }
@@ -350,7 +350,7 @@ impl<'a> Module<'a> {
                 ty: ty.content_type,
                 init: None,
             }),
-            TypeRef::Table(ty) => self.function_tables.push(ty.element_type.is_func_ref()),
+            TypeRef::Table(ty) => self.function_tables.push(may_hold_functions(ty)),
             TypeRef::Tag(_) => {}
         }
         self.imports.push(import);
@@ -584,6 +584,11 @@ impl SiteKind {
             _ => return None,
         })
     }
+}
+
+/// References to a type of the module's own may be to functions.
+fn may_hold_functions(table: wasmparser::TableType) -> bool {
+    table.element_type.is_func_ref() || table.element_type.is_concrete_type_ref()
 }
 
 /// The offset in a load or store of a 32-bit word.

@@ -3,6 +3,8 @@
 //! Memory use is bounded by what was live, the number of contexts and the size of the guest's
 //! memory, not by the length of the recording.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use crate::allocator::Allocator;
@@ -41,11 +43,8 @@ pub struct Replay {
 /// What the host did with instances and memories.
 #[derive(Debug, Default)]
 pub struct HostLog {
-    /// When the program asked for sizes, in order; of very many the first ones, and the last one of each
-    /// memory in place of that memory's last one before.
-    pub size_reads: Vec<SizeRead>,
-    /// Where the last one of each memory stands.
-    last_read: FxHashMap<u64, usize>,
+    /// When the program asked for the size of each memory; the first ones of very many memories.
+    pub size_reads: BTreeMap<u64, SizeReads>,
     /// How often it did in all.
     pub size_reads_in_all: u64,
     /// Growths from outside, in order; the first ones of very many.
@@ -56,13 +55,24 @@ pub struct HostLog {
     pub notes: Vec<String>,
 }
 
+/// All that a program asked for the size of one memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SizeReads {
+    /// How often.
+    pub count: u64,
+    /// The first time.
+    pub first: SizeRead,
+    /// The last time.
+    pub last: SizeRead,
+    /// The first time that it was told another size than the growths recorded make.
+    pub wrong: Option<SizeRead>,
+    /// In which ways.
+    pub ways: Vec<SizeReadBy>,
+}
+
 /// The program asked how large a memory is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SizeRead {
-    /// Number of the memory.
-    pub memory: u64,
-    /// How it asked.
-    pub by: SizeReadBy,
     /// What it was told.
     pub pages: u64,
     /// Where it asked.
@@ -302,8 +312,6 @@ impl Replay {
                     self.usage(memory);
                 let calls_before = calls.saturating_sub(size_calls);
                 let read = SizeRead {
-                    memory,
-                    by,
                     pages,
                     context,
                     events_before,
@@ -311,7 +319,7 @@ impl Replay {
                     calls_before,
                     pages_recorded,
                 };
-                self.host.add_size_read(read);
+                self.host.add_size_read(memory, by, read);
             }
             HostRecord::HostGrown { memory, delta_pages, previous_pages, context } => {
                 self.check_context(context)?;
@@ -381,12 +389,24 @@ impl Replay {
 }
 
 impl HostLog {
-    fn add_size_read(&mut self, read: SizeRead) {
-        if self.size_reads.len() < MAX_HOST_ENTRIES {
-            self.last_read.insert(read.memory, self.size_reads.len());
-            self.size_reads.push(read);
-        } else if let Some(&last) = self.last_read.get(&read.memory) {
-            self.size_reads[last] = read;
+    fn add_size_read(&mut self, memory: u64, by: SizeReadBy, read: SizeRead) {
+        let has_room = self.size_reads.len() < MAX_HOST_ENTRIES;
+        if !has_room && !self.size_reads.contains_key(&memory) {
+            return;
+        }
+        let reads = self.size_reads.entry(memory).or_insert(SizeReads {
+            count: 0,
+            first: read,
+            last: read,
+            wrong: None,
+            ways: Vec::new(),
+        });
+        reads.count += 1;
+        reads.last = read;
+        let is_wrong = read.pages_recorded.is_some_and(|pages| pages != read.pages);
+        reads.wrong = reads.wrong.or(is_wrong.then_some(read));
+        if !reads.ways.contains(&by) {
+            reads.ways.push(by);
         }
     }
 
@@ -406,7 +426,6 @@ fn push_bounded<T>(list: &mut Vec<T>, entry: T) {
 
 impl RecordedInstance {
     fn called(&mut self, function: u32, times: u64) {
-        self.heap.call_begins();
         self.calls_in_all = self.calls_in_all.saturating_add(times);
         match self.place_in_calls.get(&function) {
             Some(&place) => self.calls[place].1 = self.calls[place].1.saturating_add(times),

@@ -17,8 +17,10 @@ use super::{Role, calls_of_each};
 use crate::call_graph::CallGraph;
 use crate::module::{Body, Module, Site, SiteKind};
 
-/// Static addresses that functions of one allocator must share.
+/// Static addresses that functions of one allocator must share, and how far they lie from each other at most:
+/// in `_gm_`, which has some 470 bytes.
 const SHARED_WORDS: usize = 4;
+const STATE_BYTES: u64 = 512;
 
 /// What was found of dlmalloc.
 #[derive(Default)]
@@ -80,12 +82,10 @@ impl Shapes<'_, '_> {
     /// The one that is called most, where there are several.
     fn malloc(&self) -> Option<u32> {
         let is_malloc = |&function: &u32| {
-            self.reaching[function as usize]
-                && self.constants(function).is_some_and(|constants| {
-                    pads(&constants)
-                        && has_any(&constants, &SMALL)
-                        && has_any(&constants, &TOO_LARGE)
-                })
+            self.reaching[function as usize] && {
+                let code = Code(self.operators(function).collect());
+                code.pads() && code.compares(&SMALL) && code.has(&TOO_LARGE)
+            }
         };
         let candidates: Vec<u32> = self.with_role_type(Role::Malloc).filter(is_malloc).collect();
         candidates.into_iter().max_by_key(|&function| (self.calls[function as usize], function))
@@ -96,15 +96,12 @@ impl Shapes<'_, '_> {
         let words: BTreeSet<u64> = self.body(malloc)?.static_addresses.iter().copied().collect();
         let is_free = |&function: &u32| {
             let shares = self.body(function).is_some_and(|body| {
-                let shared = body.static_addresses.iter().filter(|a| words.contains(a)).count();
-                shared >= SHARED_WORDS
+                let shared = body.static_addresses.iter().copied().filter(|a| words.contains(a));
+                let shared: Vec<u64> = shared.collect();
+                let mut near = shared.windows(SHARED_WORDS);
+                near.any(|some| some[SHARED_WORDS - 1] - some[0] <= STATE_BYTES)
             });
-            shares
-                && self.constants(function).is_some_and(|constants| {
-                    has_any(&constants, &[-8])
-                        && has_any(&constants, &[3])
-                        && has_any(&constants, &[1])
-                })
+            shares && Code(self.operators(function).collect()).takes_size_of_head()
         };
         let candidates: Vec<u32> = self.with_role_type(Role::Free).filter(is_free).collect();
         candidates.into_iter().max_by_key(|&function| (self.calls[function as usize], function))
@@ -116,18 +113,17 @@ impl Shapes<'_, '_> {
         if mallocs == 0 {
             return None;
         }
-        let constants = self.constants(function)?;
+        let code = Code(self.operators(function).collect());
         let has_type_of = |role| self.has_type_of(role, function);
-        if !(pads(&constants) && has_any(&constants, &TOO_LARGE)) {
-            let is_calloc =
-                frees == 0 && has_type_of(Role::Calloc) && self.looks_at_flags(function);
+        if !(code.pads() && code.has(&TOO_LARGE)) {
+            let is_calloc = frees == 0 && has_type_of(Role::Calloc) && code.looks_at_flags();
             return is_calloc.then_some(Around::Is(Role::Calloc));
         }
         // It does `malloc`'s arithmetic once more, as those must that give out parts of a chunk.
         let aligned =
             [Role::AlignedAlloc, Role::PosixMemalign].into_iter().find(|r| has_type_of(*r));
         Some(match aligned {
-            Some(role) if frees == 0 && self.leaves_room(function) => Around::Is(role),
+            Some(role) if frees == 0 && code.leaves_room() => Around::Is(role),
             // `realloc(NULL, size)` is `malloc(size)`.
             _ if frees > 0
                 && has_type_of(Role::Realloc)
@@ -136,31 +132,6 @@ impl Shapes<'_, '_> {
                 Around::Is(Role::Realloc)
             }
             _ => Around::Resizes,
-        })
-    }
-
-    /// Whether it loads the flags of a block's chunk: `calloc` clears no memory that is fresh.
-    fn looks_at_flags(&self, function: u32) -> bool {
-        use Operator::{I32Add, I32And, I32Const, I32Load, I32Load8U, I32Sub};
-        let operators: Vec<Operator<'_>> = self.operators(function).collect();
-        operators.windows(5).any(|five| {
-            let goes_back = matches!(
-                five,
-                [I32Const { value: -4 }, I32Add, ..] | [I32Const { value: 4 }, I32Sub, ..]
-            );
-            let flags = matches!(
-                five,
-                [_, _, I32Load { .. } | I32Load8U { .. }, I32Const { value: 3 }, I32And]
-            );
-            goes_back && flags
-        })
-    }
-
-    /// Whether the largest request is the less, the larger the alignment: `-64 - alignment`.
-    fn leaves_room(&self, function: u32) -> bool {
-        let operators: Vec<Operator<'_>> = self.operators(function).collect();
-        operators.windows(3).any(|three| {
-            matches!(three, [Operator::I32Const { value }, _, Operator::I32Sub] if TOO_LARGE.contains(value))
         })
     }
 
@@ -201,16 +172,6 @@ impl Shapes<'_, '_> {
         sites.iter().filter(|site| site.kind == SiteKind::Call(callee)).count()
     }
 
-    /// The 32-bit constants in a function's code.
-    fn constants(&self, function: u32) -> Option<BTreeSet<i32>> {
-        self.body(function)?;
-        let constants = self.operators(function).filter_map(|operator| match operator {
-            Operator::I32Const { value } => Some(value),
-            _ => None,
-        });
-        Some(constants.collect())
-    }
-
     fn operators(&self, function: u32) -> impl Iterator<Item = Operator<'_>> {
         let range = self.body(function).map_or(0..0, |body| body.range.clone());
         let bytes = self.module.bytes.get(range.clone()).unwrap_or_default();
@@ -226,10 +187,68 @@ const SMALL: [i32; 4] = [244, 245, 236, 237];
 /// From -64 on, compared with `>=` or `>`. With blocks aligned to 16 too.
 const TOO_LARGE: [i32; 2] = [-64, -65];
 
-fn pads(constants: &BTreeSet<i32>) -> bool {
-    [[11, -8], [19, -16]].iter().any(|both| both.iter().all(|c| constants.contains(c)))
-}
+/// The instructions of a function.
+struct Code<'a>(Vec<Operator<'a>>);
 
-fn has_any(constants: &BTreeSet<i32>, wanted: &[i32]) -> bool {
-    wanted.iter().any(|constant| constants.contains(constant))
+impl Code<'_> {
+    /// `+ 11 & -8`, or `+ 19 & -16`.
+    fn pads(&self) -> bool {
+        use Operator::{I32Add, I32And, I32Const};
+        self.without_copies().windows(4).any(|four| {
+            matches!(
+                four,
+                [I32Const { value: 11 }, I32Add, I32Const { value: -8 }, I32And]
+                    | [I32Const { value: 19 }, I32Add, I32Const { value: -16 }, I32And]
+            )
+        })
+    }
+
+    /// A chunk's size is its head without the flags: `load & -8`.
+    fn takes_size_of_head(&self) -> bool {
+        use Operator::{I32And, I32Const, I32Load};
+        self.without_copies()
+            .windows(3)
+            .any(|three| matches!(three, [I32Load { .. }, I32Const { value: -8 }, I32And]))
+    }
+
+    /// Values that are kept in a local on the way are none the less used.
+    fn without_copies(&self) -> Vec<&Operator<'_>> {
+        self.0.iter().filter(|operator| !matches!(operator, Operator::LocalTee { .. })).collect()
+    }
+
+    /// Whether something is compared with one of these.
+    fn compares(&self, values: &[i32]) -> bool {
+        use Operator::{I32Const, I32GeU, I32GtU, I32LeU, I32LtU};
+        self.0.windows(2).any(|two| {
+            matches!(two, [I32Const { value }, I32GeU | I32GtU | I32LeU | I32LtU] if values.contains(value))
+        })
+    }
+
+    fn has(&self, values: &[i32]) -> bool {
+        let is_one = |operator: &Operator<'_>| matches!(operator, Operator::I32Const { value } if values.contains(value));
+        self.0.iter().any(is_one)
+    }
+
+    /// Whether it loads the flags of a block's chunk: `calloc` clears no memory that is fresh.
+    fn looks_at_flags(&self) -> bool {
+        use Operator::{I32Add, I32And, I32Const, I32Load, I32Load8U, I32Sub};
+        self.0.windows(5).any(|five| {
+            let goes_back = matches!(
+                five,
+                [I32Const { value: -4 }, I32Add, ..] | [I32Const { value: 4 }, I32Sub, ..]
+            );
+            let flags = matches!(
+                five,
+                [_, _, I32Load { .. } | I32Load8U { .. }, I32Const { value: 3 }, I32And]
+            );
+            goes_back && flags
+        })
+    }
+
+    /// Whether the largest request is the less, the larger the alignment: `-64 - alignment`.
+    fn leaves_room(&self) -> bool {
+        self.0.windows(3).any(|three| {
+            matches!(three, [Operator::I32Const { value }, _, Operator::I32Sub] if TOO_LARGE.contains(value))
+        })
+    }
 }

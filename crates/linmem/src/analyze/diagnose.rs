@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::ContextId;
 use crate::module::PAGE_BYTES;
-use crate::replay::{RecordedInstance, Replay, SizeRead};
+use crate::replay::{RecordedInstance, Replay, SizeRead, SizeReads};
 use crate::report::text::{bytes, count, number_of, pages};
 use crate::report::{Code, Finding, LabelledStack, Severity, Stack};
 use crate::trace::SizeReadBy;
@@ -16,7 +16,7 @@ const MANY_INSTANCES: usize = 5;
 /// All size reads of one memory.
 struct Watched<'a> {
     memory: u64,
-    reads: Vec<&'a SizeRead>,
+    reads: &'a SizeReads,
     /// The instances that use it.
     users: Vec<usize>,
 }
@@ -24,10 +24,7 @@ struct Watched<'a> {
 impl Watched<'_> {
     /// Calls of the exports of the instances that use the memory, from the first read to the last.
     fn calls_between(&self) -> u64 {
-        match (self.reads.first(), self.reads.last()) {
-            (Some(first), Some(last)) => last.calls_before.saturating_sub(first.calls_before),
-            _ => 0,
-        }
+        self.reads.last.calls_before.saturating_sub(self.reads.first.calls_before)
     }
 }
 
@@ -75,21 +72,22 @@ pub fn answer(replay: &Replay, findings: &[Finding]) -> Option<String> {
             "All {} that the program read, {}, agree with the growths recorded, and no instruction \
              makes a memory smaller.",
             number_of(reads, "size"),
-            witnesses(&replay.host.size_reads),
+            witnesses(replay),
         ));
     }
     Some(sentences.join(" "))
 }
 
 /// How the program asked for sizes, in words.
-fn witnesses(reads: &[SizeRead]) -> String {
+fn witnesses(replay: &Replay) -> String {
     let ways = [
         (SizeReadBy::HostView, "by the buffer's length"),
         (SizeReadBy::GrowZero, "by memory.grow(0)"),
         (SizeReadBy::Instruction, "by memory.size in the module"),
     ];
-    let used = ways.iter().filter(|(by, _)| reads.iter().any(|read| read.by == *by));
-    let words: Vec<&str> = used.map(|(_, words)| *words).collect();
+    let is_used = |by| replay.host.size_reads.values().any(|reads| reads.ways.contains(by));
+    let words: Vec<&str> =
+        ways.iter().filter(|(by, _)| is_used(by)).map(|(_, words)| *words).collect();
     match words.split_last() {
         Some((last, [])) => (*last).to_owned(),
         Some((last, others)) => format!("{} and {last}", others.join(", ")),
@@ -98,16 +96,12 @@ fn witnesses(reads: &[SizeRead]) -> String {
 }
 
 fn watched(replay: &Replay) -> Vec<Watched<'_>> {
-    let mut by_memory: BTreeMap<u64, Vec<&SizeRead>> = BTreeMap::new();
-    for read in &replay.host.size_reads {
-        by_memory.entry(read.memory).or_default().push(read);
-    }
-    let watched = by_memory.into_iter().map(|(memory, reads)| {
+    let watched = replay.host.size_reads.iter().map(|(&memory, reads)| {
         let users = replay.users(memory);
         Watched { memory, reads, users }
     });
     // One look is not a measurement.
-    watched.filter(|watched| watched.reads.len() > 1).collect()
+    watched.filter(|watched| watched.reads.count > 1).collect()
 }
 
 /// Why the sizes were what they were.
@@ -116,7 +110,7 @@ fn explain(
     watched: &Watched<'_>,
     stack: &impl Fn(ContextId) -> Stack,
 ) -> Option<Finding> {
-    let (first, last) = (watched.reads.first()?, watched.reads.last()?);
+    let SizeReads { first, last, .. } = watched.reads;
     let between = last.allocations_before - first.allocations_before;
     let others = others_at_work(replay, watched, first);
     let Some(&instance) = watched.users.first() else {
@@ -157,7 +151,7 @@ fn idle_instance(
     others: &[usize],
     stack: &impl Fn(ContextId) -> Stack,
 ) -> Finding {
-    let last = watched.reads[watched.reads.len() - 1].events_before;
+    let last = watched.reads.last.events_before;
     let late = others
         .iter()
         .filter(|&&other| replay.instances[other].active.is_some_and(|(start, _)| start > last));
@@ -167,14 +161,16 @@ fn idle_instance(
         _ => ", part of it after the last reading",
     };
     let calls = watched.calls_between();
+    let unseen = watched.users.iter().any(|&user| replay.instances[user].functions_taken);
     let did = match calls {
+        _ if unseen => "allocated nothing between the readings".to_owned(),
         0 => "was not called and allocated nothing between the readings".to_owned(),
         _ => format!("was called {} between the readings and allocated nothing", times(calls)),
     };
     let message = format!(
         "the memory whose size was read {} belongs to instance {instance}, which {did}; the work was \
          done in {}{when}",
-        times(watched.reads.len() as u64),
+        times(watched.reads.count),
         work_of(replay, others),
     );
     Finding {
@@ -183,13 +179,13 @@ fn idle_instance(
         instance,
         message,
         numbers: numbers(&[
-            ("readings", watched.reads.len() as u64),
+            ("readings", watched.reads.count),
             ("calls_between", calls),
             ("other_instances", others.len() as u64),
             ("their_allocations", others.iter().map(|&o| allocations(&replay.instances[o])).sum()),
         ]),
         stacks: vec![
-            labelled("read", stack(watched.reads[0].context)),
+            labelled("read", stack(watched.reads.first.context)),
             created(replay, others[0], stack),
         ],
         advice: "Await the work, and let it use the instance whose memory you measure.".to_owned(),
@@ -200,7 +196,8 @@ fn idle_instance(
 fn work_of(replay: &Replay, numbers: &[usize]) -> String {
     let instances = || numbers.iter().map(|&number| &replay.instances[number]);
     let all: u64 = instances().map(allocations).sum();
-    let left: u64 = instances().map(|instance| instance.heap.totals().at_end.bytes).sum();
+    let left = instances().map(|instance| instance.heap.totals().at_end.bytes);
+    let left = left.fold(0, u64::saturating_add);
     let starts: BTreeSet<u64> = instances().map(|instance| instance.initial_pages).collect();
     let ends: BTreeSet<u64> =
         instances().map(|instance| instance.heap.totals().at_end.pages).collect();
@@ -255,7 +252,7 @@ fn too_early(
     let message = format!(
         "instance {instance} allocated nothing between the {} readings of its memory's size, and made \
          {} after the last one: the readings came too early",
-        count(watched.reads.len() as u64),
+        count(watched.reads.count),
         number_of(later, "allocation"),
     );
     Finding {
@@ -263,8 +260,8 @@ fn too_early(
         severity: Severity::Warning,
         instance,
         message,
-        numbers: numbers(&[("readings", watched.reads.len() as u64), ("allocations_after", later)]),
-        stacks: vec![labelled("read", stack(watched.reads[0].context))],
+        numbers: numbers(&[("readings", watched.reads.count), ("allocations_after", later)]),
+        stacks: vec![labelled("read", stack(watched.reads.first.context))],
         advice: "Await the work before you measure.".to_owned(),
     }
 }
@@ -278,7 +275,7 @@ fn foreign_memory(
     let message = format!(
         "no instance uses memory {}, whose size was read {}; the work was done in the memory of {}",
         watched.memory,
-        times(watched.reads.len() as u64),
+        times(watched.reads.count),
         work_of(replay, others),
     );
     Finding {
@@ -286,9 +283,9 @@ fn foreign_memory(
         severity: Severity::Warning,
         instance: others[0],
         message,
-        numbers: numbers(&[("readings", watched.reads.len() as u64)]),
+        numbers: numbers(&[("readings", watched.reads.count)]),
         stacks: vec![
-            labelled("read", stack(watched.reads[0].context)),
+            labelled("read", stack(watched.reads.first.context)),
             created(replay, others[0], stack),
         ],
         advice: "Give the instance that memory as an import, or read the memory that it exports."
@@ -304,15 +301,15 @@ fn no_growth_needed(
     between: u64,
 ) -> Finding {
     let totals = replay.instances[instance].heap.totals();
-    let size = watched.reads[0].pages;
+    let size = watched.reads.first.pages;
     let grew = !replay.instances[instance].heap.growths().is_empty();
     let (code, message) = if grew || totals.reused > 0 {
         (
             Code::Reused,
             format!(
                 "between the {} readings instance {instance} made {}, and its memory rightly stayed \
-                 at {}: {} of them took the place of freed blocks, and never more than {} were live",
-                count(watched.reads.len() as u64),
+                 at {}: in the whole run {} took the place of freed blocks, and never more than {} were live",
+                count(watched.reads.count),
                 number_of(between, "allocation"),
                 pages(size),
                 count(totals.reused),
@@ -325,7 +322,7 @@ fn no_growth_needed(
             format!(
                 "between the {} readings instance {instance} made {}, and its memory rightly stayed \
                  at {}: these are {}, and never more than {} were live",
-                count(watched.reads.len() as u64),
+                count(watched.reads.count),
                 number_of(between, "allocation"),
                 pages(size),
                 bytes(size.saturating_mul(PAGE_BYTES)),
@@ -339,7 +336,7 @@ fn no_growth_needed(
         instance,
         message,
         numbers: numbers(&[
-            ("readings", watched.reads.len() as u64),
+            ("readings", watched.reads.count),
             ("allocations", between),
             ("peak_bytes", totals.at_peak.bytes),
         ]),
@@ -350,8 +347,7 @@ fn no_growth_needed(
 }
 
 fn disagreement(watched: &Watched<'_>, stack: &impl Fn(ContextId) -> Stack) -> Option<Finding> {
-    let wrong = |read: &&&SizeRead| read.pages_recorded.is_some_and(|pages| pages != read.pages);
-    let read = watched.reads.iter().find(wrong)?;
+    let read = watched.reads.wrong?;
     let recorded = read.pages_recorded?;
     let message = format!(
         "the program was told that memory {} has {}, and the growths recorded make {}",

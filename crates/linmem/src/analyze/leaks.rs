@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::allocator::{Allocator, Evidence};
 use crate::event::ContextId;
 use crate::heap::{Block, Held};
+use crate::instrument::boundary;
 use crate::layout::Layout;
 use crate::module::Module;
 use crate::report::text::{bytes, count, number_of};
@@ -110,6 +111,8 @@ pub struct Facts {
     /// Static words that only the allocator uses.
     allocators_own: BTreeSet<u64>,
     layout: Layout,
+    /// Whether addresses can come to the host unseen.
+    is_open: bool,
 }
 
 impl Facts {
@@ -120,6 +123,7 @@ impl Facts {
             start_up: StartUp::new(module),
             allocators_own: roots::allocators_own_words(module, &hooked),
             layout: Layout::of(module),
+            is_open: boundary::is_open(module),
             hooked,
         }
     }
@@ -181,9 +185,12 @@ fn live_blocks(subject: &Subject<'_>) -> Vec<Live> {
     .collect()
 }
 
-/// Whether the host may hold any block: it called functions whose arguments and results were not seen.
+/// Whether the host may hold any block: not all that crossed was seen. Who shares a memory may hold the
+/// blocks of others as well.
 fn host_may_hold(subject: &Subject<'_>) -> bool {
-    subject.instance.functions_taken
+    let is_shared = subject.module.memories.first().is_some_and(|memory| memory.shared);
+    let users = subject.instance.memory.map_or(1, |memory| subject.replay.users(memory).len());
+    subject.instance.functions_taken || subject.facts.leaks.is_open || is_shared || users > 1
 }
 
 /// Why the blocks cannot be judged, if that is so.
@@ -291,21 +298,30 @@ fn reachable_finding(subject: &Subject<'_>, groups: &Groups<'_>) -> Option<Findi
 /// One warning for each way in which the host got the pointers: for each exported function that
 /// returned some.
 fn host_findings(subject: &Subject<'_>, groups: &Groups<'_>) -> Vec<Finding> {
-    let holders: BTreeSet<Holder> = groups
-        .iter()
-        .filter_map(|((kind, _), _)| match kind {
-            Kind::HostHeld(Holder::LedTo(_)) => None,
-            Kind::HostHeld(holder) => Some(*holder),
+    let mut of_holder: BTreeMap<Holder, Vec<GroupOf<'_>>> = BTreeMap::new();
+    for group in groups {
+        if let (Kind::HostHeld(holder), _) = group.0 {
+            of_holder.entry(*holder).or_default().push(*group);
+        }
+    }
+    let holders = of_holder.iter().rev();
+    let has = holders.filter(|(holder, _)| !matches!(holder, Holder::LedTo(_)));
+    has.filter_map(|(&holder, groups)| {
+        let led_to = match holder {
+            Holder::Has(crossing) => of_holder.get(&Holder::LedTo(crossing)),
             _ => None,
-        })
-        .collect();
-    holders.into_iter().rev().filter_map(|holder| host_finding(subject, groups, holder)).collect()
+        };
+        host_finding(subject, holder, groups, led_to.map_or(&[], Vec::as_slice))
+    })
+    .collect()
 }
 
-fn host_finding(subject: &Subject<'_>, groups: &Groups<'_>, holder: Holder) -> Option<Finding> {
-    let of = |wanted| -> Vec<GroupOf<'_>> {
-        groups.iter().filter(|((kind, _), _)| *kind == Kind::HostHeld(wanted)).copied().collect()
-    };
+fn host_finding(
+    subject: &Subject<'_>,
+    holder: Holder,
+    groups: &Groups<'_>,
+    led_to: &Groups<'_>,
+) -> Option<Finding> {
     let mut more = Vec::new();
     let what = match holder {
         Holder::Has(Crossing::Returned(function)) => {
@@ -329,14 +345,14 @@ fn host_finding(subject: &Subject<'_>, groups: &Groups<'_>, holder: Holder) -> O
                 .to_owned()
         }
         Holder::LedTo(_) | Holder::MayHave => {
-            "left at the end, to which nothing in the module points: the host still has the pointers, \
-             or has lost them"
+            "left at the end, to which nothing in the module points: the host, or who shares the \
+             memory, still has the pointers, or has lost them"
                 .to_owned()
         }
     };
-    let mut finding = finding_of_all(subject, &of(holder), &what)?;
-    if let Holder::Has(crossing) = holder {
-        let led_to = sum_of(of(Holder::LedTo(crossing)).iter().map(|(_, group)| *group));
+    let mut finding = finding_of_all(subject, groups, &what)?;
+    if let Holder::Has(_) = holder {
+        let led_to = sum_of(led_to.iter().map(|(_, group)| *group));
         if led_to.blocks > 0 {
             finding.message += &format!("; {} more hang on these", blocks_text(led_to));
         }

@@ -1,7 +1,7 @@
 //! What a recorder outside of this library has to know of an instrumented module, as JSON.
 //! `docs/trace-format.md` describes the fields.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -52,15 +52,19 @@ enum FunctionOrigin {
 /// `return __builtin_wasm_memory_size(0)`.
 fn size_functions(module: &Module<'_>) -> BTreeMap<u32, SizeUnit> {
     const DEEPEST: usize = 4;
-    let functions = module.exported_functions().map(|(_, function)| function);
-    functions.filter_map(|f| Some((f, size_unit(module, f, DEEPEST)?))).collect()
+    let functions: BTreeSet<u32> = module.exported_functions().map(|(_, f)| f).collect();
+    functions.into_iter().filter_map(|f| Some((f, size_unit(module, f, DEEPEST)?))).collect()
 }
 
 /// What the result counts of a function that executes `memory.size`, or calls one that does, and
 /// nothing else but what takes and returns nothing: `wasm-ld` lets the exports of a command run
 /// constructors and destructors.
 fn size_unit(module: &Module<'_>, function: u32, depth: usize) -> Option<SizeUnit> {
+    const LONGEST: usize = 64;
     let body = module.functions.get(function as usize)?.body.as_ref()?;
+    if body.range.len() > LONGEST {
+        return None;
+    }
     let mut unit = None;
     let mut rest = Vec::new();
     let mut from = body.code_start;

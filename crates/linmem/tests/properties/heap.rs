@@ -14,7 +14,6 @@ use crate::naive::{self, Naive, Site};
 #[derive(Debug, Clone)]
 enum Step {
     Event(Event),
-    CallBegins,
     Crossed(u64, Crossing),
     LowMemory(LowMemory),
 }
@@ -71,7 +70,6 @@ fn step() -> impl Strategy<Value = Step> {
     });
     prop_oneof![
         30 => event().prop_map(Step::Event),
-        1 => Just(Step::CallBegins),
         2 => (pointer(), crossing()).prop_map(|(value, how)| Step::Crossed(value, how)),
         1 => low,
     ]
@@ -92,10 +90,6 @@ fn both(steps: &[Step]) -> (Heap, Naive) {
             Step::Event(event) => {
                 heap.apply(&event);
                 naive.apply(event);
-            }
-            Step::CallBegins => {
-                heap.call_begins();
-                naive.call_begins();
             }
             Step::Crossed(value, crossing) => {
                 heap.crossed(value, crossing);

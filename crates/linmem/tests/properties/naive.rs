@@ -162,11 +162,6 @@ impl Naive {
         }
     }
 
-    pub fn call_begins(&mut self) {
-        self.reallocating = None;
-        self.growths_under_way.clear();
-    }
-
     /// The export that returned a block first is the one that counts; else the best evidence.
     pub fn crossed(&mut self, value: u64, crossing: Crossing) {
         let around = self.live.iter_mut().filter(|block| block.overlaps(value, 1));

@@ -23,16 +23,17 @@ export class Calls {
 
   #begin(instance) {
     this.#instance = instance;
-    this.#isWritten = false;
     trace.writeLater(this);
+    this.#isWritten = false;
   }
 
   write() {
     this.#isWritten = true;
     trace.select(this.#instance);
     this.#entries.functions.forEach((index, place) => {
-      if (this.#counts[place] > 0) trace.called(index, this.#counts[place]);
+      const times = this.#counts[place];
+      this.#counts[place] = 0;
+      if (times > 0) trace.called(index, times);
     });
-    this.#counts.fill(0);
   }
 }

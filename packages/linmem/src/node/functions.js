@@ -1,18 +1,25 @@
 // Exported functions have stand-ins, which report the program's calls. A function that the program can
-// also meet in a table or a global is to be the same there.
+// also meet in a table or a global is to be the same there; and what the module calls through a table is
+// to be the function itself.
 
 import { patchCall, patchGetter } from "./patch.js";
+import { liveInstances } from "./watched-instance.js";
 
-// What the program knows, by the function itself.
+// What the program knows, by the function itself; and the other way round.
 const standIns = new WeakMap();
+const originals = new WeakMap();
 
-// Who uses a table of functions: WeakRefs of instances.
+// Who uses a table of functions: WeakRefs of instances of which it is not known yet that the program calls
+// them unseen.
 const users = new WeakMap();
 
 /** Takes in the functions and tables of an instance that the engine has handed out. */
 export function learnFunctions(instance) {
   const { exports, module } = instance;
-  for (const [own, name] of module.standIns) standIns.set(exports[own], exports[name]);
+  for (const [own, name] of module.standIns) {
+    standIns.set(exports[own], exports[name]);
+    originals.set(exports[name], exports[own]);
+  }
   for (const name of module.tables) usersOf(exports[name]).push(new WeakRef(instance));
 }
 
@@ -23,13 +30,33 @@ function usersOf(table) {
 
 /** Patches where programs meet functions, in one realm. */
 export function watchFunctions({ WebAssembly }) {
-  patchCall(WebAssembly.Table.prototype, "get", (target, table, values) => known(Reflect.apply(target, table, values), table));
-  patchGetter(WebAssembly.Global.prototype, "value", (get, global) => known(Reflect.apply(get, global, [])));
+  const { Global, Table } = WebAssembly;
+  patchCall(Table.prototype, "get", (target, table, values) => shown(Reflect.apply(target, table, values), table));
+  patchCall(Table.prototype, "set", (target, table, values) => Reflect.apply(target, table, [...values.slice(0, 1), ...kept(values.slice(1), table)]));
+  patchCall(Table.prototype, "grow", (target, table, values) => Reflect.apply(target, table, [...values.slice(0, 1), ...kept(values.slice(1), table)]));
+  patchGetter(Global.prototype, "value", (get, global) => shown(Reflect.apply(get, global, [])));
+  patchCall(Global.prototype, "valueOf", (target, global, values) => shown(Reflect.apply(target, global, values)));
 }
 
-function known(value, table) {
+// What the program gets for what the engine has.
+function shown(value, table) {
   if (typeof value !== "function") return value;
   if (standIns.has(value)) return standIns.get(value);
-  if (table !== undefined) for (const user of usersOf(table)) user.deref()?.functionTaken();
+  taken(table);
   return value;
+}
+
+// What the engine gets for what the program gives. A function of the program's own may be handed addresses.
+function kept(values, table) {
+  const [value, ...rest] = values;
+  if (typeof value !== "function") return values;
+  if (!originals.has(value)) taken(table);
+  return [originals.get(value) ?? value, ...rest];
+}
+
+// From here on calls cross that nobody sees. A global does not say whose functions it holds.
+function taken(table) {
+  const known = table === undefined ? liveInstances() : usersOf(table).map((reference) => reference.deref());
+  for (const instance of known) instance?.functionTaken();
+  if (table !== undefined) users.delete(table);
 }

@@ -19,7 +19,7 @@ export function hooksOf(instance) {
       const context = instance.begin(low, high);
       const address = unsigned(pointer);
       const bytes = unsigned(size);
-      if (address !== 0) instance.hasBlockAt(address);
+      if (address !== 0) instance.hasBlockAt(address, bytes);
       else if (bytes !== 0) instance.allocationFailed();
       trace.allocated(context, address, bytes, unsigned(alignment));
       if (observe.isObserving) observe.allocated(instance, address, bytes);
@@ -35,6 +35,7 @@ export function hooksOf(instance) {
     reallocating(pointer, oldSize, alignment, newSize, low, high) {
       const context = instance.begin(low, high);
       const address = unsigned(pointer);
+      instance.newSize = unsigned(newSize);
       if (isNone(oldSize)) trace.reallocating(context, address, unsigned(newSize));
       else trace.reallocatingSized(context, address, unsigned(oldSize), unsigned(alignment), unsigned(newSize));
       if (observe.isObserving) observe.reallocating(instance, address, known(oldSize), unsigned(newSize));
@@ -42,7 +43,7 @@ export function hooksOf(instance) {
 
     reallocated(pointer) {
       const address = unsigned(pointer);
-      if (address !== 0) instance.hasBlockAt(address);
+      if (address !== 0) instance.hasBlockAt(address, instance.newSize);
       instance.select();
       trace.reallocated(address);
       if (observe.isObserving) observe.reallocated(instance, address);
@@ -64,8 +65,8 @@ export function hooksOf(instance) {
     },
 
     returned(index, value) {
+      if (instance.module.tellsSize && instance.sizeTold(index, unsigned(value))) return;
       if (instance.mayBeBlock(unsigned(value))) trace.returned(index, unsigned(value));
-      if (instance.module.tellsSize) instance.sizeTold(index, unsigned(value));
     },
 
     handed_out(a, b, c, d) {

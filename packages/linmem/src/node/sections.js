@@ -8,7 +8,7 @@ const FUNCTION = 0;
 
 class Reader {
   #bytes;
-  #decoder = new TextDecoder();
+  #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
   constructor(bytes, at = 0) {
     this.#bytes = bytes;

@@ -80,21 +80,22 @@ function moduleFrames(module) {
   const frames = [];
   for (const site of callSites()) {
     const file = site.getFileName();
-    if (isOfModule(file)) {
-      if (module.url === undefined) know(module, file);
-      if (file === module.url) addFrame(frames, module.map, site);
-      else frames.push({ host: hostFrame(site) });
-    } else {
-      const host = hostFrame(site);
-      if (host !== undefined) frames.push({ host });
-    }
+    const isOfSome = isOfModule(file);
+    if (isOfSome && module.url === undefined) know(module, file);
+    if (isOfSome && file === module.url) addFrame(frames, module.map, site);
+    else addHostFrame(frames, site);
   }
   return frames;
 }
 
+function addHostFrame(frames, site) {
+  const host = hostFrame(site);
+  if (host !== undefined) frames.push({ host });
+}
+
 function know(module, url) {
   module.url = url;
-  names.set(url, module.name);
+  names.set(url, module);
 }
 
 // How the wrapper of an allocator function is called: `malloc: dlmalloc`.
@@ -125,13 +126,20 @@ function originalOffset(offsets, offset) {
 // Nothing for what belongs to Node, to the engine, or to the recorder.
 function hostFrame(site) {
   const file = site.getFileName();
-  if (isOfModule(file)) return `${site.getFunctionName() ?? "function"} (${names.get(file) ?? file})`;
+  if (isOfModule(file)) return foreignFrame(site, names.get(file), file);
   const shown = file ?? (site.isEval() ? "eval" : undefined);
   if (shown === undefined || shown.startsWith("node:") || shown.startsWith(OWN_FILES)) return undefined;
   const place = `${shortPath(shown)}:${site.getLineNumber()}`;
   const name = site.getFunctionName();
   if (!name) return place;
   return `${site.isAsync() ? "async " : ""}${site.isConstructor() ? "new " : ""}${name} (${place})`;
+}
+
+// A frame of a module whose event this is not.
+function foreignFrame(site, module, file) {
+  const [, index] = POSITION.exec(String(site)) ?? [];
+  if (module?.map.functions[index] === null) return undefined;
+  return `${site.getFunctionName() ?? "function"} (${module?.name ?? file})`;
 }
 
 const shortPaths = new Map();

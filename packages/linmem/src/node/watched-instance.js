@@ -32,9 +32,9 @@ export class WatchedInstance {
   #functionTaken = false;
   #calls;
 
-  // The addresses between which all blocks have been.
+  // From the lowest address of a block to the end of the highest one, ever.
   #lowest = Infinity;
-  #highest = 0;
+  #end = 0;
 
   constructor(module, imports) {
     this.module = module;
@@ -47,6 +47,9 @@ export class WatchedInstance {
   get memory() {
     return this.#memory;
   }
+
+  /** The size that a reallocation under way asks for. */
+  newSize = 0;
 
   /** What the engine's exports are, with those that instrumentation added. */
   exports = undefined;
@@ -71,14 +74,14 @@ export class WatchedInstance {
   }
 
   /** There is a block at this address. */
-  hasBlockAt(address) {
+  hasBlockAt(address, size) {
     if (address < this.#lowest) this.#lowest = address;
-    if (address > this.#highest) this.#highest = address;
+    if (address + size > this.#end) this.#end = address + size;
   }
 
-  /** Whether a block can be at this address; if so, records that follow are about the instance. */
+  /** Whether this address can be that of a block, or in one; if so, records that follow are about the instance. */
   mayBeBlock(address) {
-    if (address < this.#lowest || address > this.#highest) return false;
+    if (address < this.#lowest || address > this.#end) return false;
     this.select();
     return true;
   }
@@ -90,12 +93,13 @@ export class WatchedInstance {
     this.#calls.add(this.#number, index);
   }
 
-  /** An exported function has returned what may be the memory's size. */
+  /** An exported function has returned something; whether that is the memory's size. */
   sizeTold(index, value) {
     const unit = this.module.map.sizes[index];
-    if (unit === undefined || this.#memory === undefined) return;
+    if (unit === undefined || this.#memory === undefined) return false;
     const pages = unit === "bytes" ? value / PAGE_BYTES : value;
     trace.sizeRead(numberOf(this.#memory), trace.BY_INSTRUCTION, pages, hostContext());
+    return true;
   }
 
   /** The program has a function of which it is not known when it calls it. */

@@ -98,6 +98,20 @@ watched("blocks that the program has are told from lost ones", () => {
   assert.deepEqual(Object.fromEntries(instances[0].calls), { free: 1, give: 1, lose: 1, make: 3, put: 1, size: 1, use: 1 });
 });
 
+watched("addresses behind headers and in halves, a size that is read within realloc, an export in a table", () => {
+  const { findings, instances, totals } = onlyReport(runWatched("corners.mjs").traces);
+  const left = findings.filter(({ code }) => code.startsWith("leak")).map(({ code, message, numbers }) => [code, /from `(\w+)`/.exec(message)?.[1], numbers.bytes]);
+  assert.deepEqual(left.sort(), [
+    ["leak-definite", undefined, 40],
+    ["leak-host-held", "behind", 40],
+    ["leak-host-held", "packed", 24],
+    ["leak-host-held", "realloc", 200],
+  ]);
+  assert.deepEqual([totals.allocations, totals.reallocations], [4, 1]);
+  // What the module calls through a table is no call of the program's.
+  assert.equal(Object.fromEntries(instances[0].calls).behind, 1);
+});
+
 watched("functions that are called out of a table are not seen, and nothing counts as lost", () => {
   const { traces } = runWatched("identity.mjs");
   const { findings } = onlyReport(traces);

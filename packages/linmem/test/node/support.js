@@ -70,6 +70,18 @@ const GUESTS = {
     (func (export "use") (param i32 i32 f64 i32 i32 i32))
     (func (export "give") (call $keep (call $malloc (i32.const 64))))
     (func (export "size") (result i32) memory.size))`,
+  // Lets addresses out in ways that are easily missed, and asks the host for something within realloc.
+  corners: `(module (import "host" "resize" (func $resize)) (memory (export "memory") 1)
+    (global $next (mut i32) (i32.const 4096)) (type $get (func (result i32)))
+    (table (export "table") 3 funcref) (elem (i32.const 0) $behind)
+    (func $malloc (export "malloc") (param $size i32) (result i32)
+      (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
+    (func $free (export "free") (param i32))
+    (func $realloc (export "realloc") (param i32 i32) (result i32) (call $resize) (call $malloc (local.get 1)))
+    (func $behind (export "behind") (result i32) (i32.add (call $malloc (i32.const 40)) (i32.const 8)))
+    (func (export "packed") (result i64)
+      (i64.or (i64.shl (i64.extend_i32_u (call $malloc (i32.const 24))) (i64.const 32)) (i64.const 24)))
+    (func (export "indirect") (drop (call_indirect (type $get) (i32.const 1)))))`,
   // Exports things twice, and what it imports. What it exports stands in a table as well.
   identity: `(module (import "host" "give" (func $give (result i32))) (memory (export "memory") 1) (export "give" (func $give))
     (global $next (mut i32) (i32.const 4096)) (global (export "one") (mut i32) (i32.const 1))

@@ -195,7 +195,9 @@ const LENGTH_BYTES: u64 = 8;
 
 fn begins_with_length(snapshot: Option<&Snapshot>, live: &Live) -> bool {
     let Live { address, extent, block } = *live;
-    let first = snapshot.into_iter().flat_map(|s| s.words(address, address + LENGTH_BYTES, 4));
+    let first = snapshot
+        .into_iter()
+        .flat_map(|s| s.words(address, address.saturating_add(LENGTH_BYTES), 4));
     let [(_, low), (_, high)] = first.collect::<Vec<_>>()[..] else { return false };
     let size = (low | high << 32).saturating_add(LENGTH_BYTES);
     // A chunk is rounded up.
