@@ -4,7 +4,7 @@
 //! A block whose address has crossed may be held by the host, where nobody can look. So the host is
 //! told of the values that could be addresses: the arguments and results of exported functions, and
 //! the arguments of imported ones. An `i64` of a module with a 32-bit memory may be two of them: a pointer
-//! and a length, say. [`is_open`] says where a module has other ways.
+//! and a length, say. `is_open` says where a module has other ways.
 
 use std::collections::BTreeSet;
 
