@@ -82,7 +82,7 @@ function moduleFrames(module) {
     const file = site.getFileName();
     const isOfSome = isOfModule(file);
     if (isOfSome && module.url === undefined) know(module, file);
-    if (isOfSome && file === module.url) addFrame(frames, module.map, site);
+    if (isOfSome && file === module.url) addFrame(frames, module, site);
     else addHostFrame(frames, site);
   }
   return frames;
@@ -103,13 +103,27 @@ const WRAPPER = /^[a-z-]+: /;
 const POSITION = /wasm-function\[(\d+)\]:0x([0-9a-f]+)\)?$/;
 
 // A wrapper's frame stands for its allocator function, unless that function's own frame is there.
-function addFrame(frames, map, site) {
-  const [, index, offset] = POSITION.exec(String(site));
-  const name = site.getFunctionName();
-  const origin = map.functions[index];
-  if (origin === null || origin === undefined) return;
-  if (!Array.isArray(origin)) frames.push({ index: origin, offset: originalOffset(map.offsets, parseInt(offset, 16)), name });
-  else if (frames.at(-1)?.index !== origin[0]) frames.push({ index: origin[0], name: name?.replace(WRAPPER, "") });
+function addFrame(frames, module, site) {
+  const { frame, isWrapper } = frameAt(module, site);
+  if (frame !== undefined && !(isWrapper && frames.at(-1)?.index === frame.index)) frames.push(frame);
+}
+
+// Most stacks share most of their frames, and the engine's words for one are dear.
+function frameAt(module, site) {
+  const position = site.getPosition();
+  const known = module.frames.get(position);
+  if (known !== undefined) return known;
+  const [, index, digits] = POSITION.exec(String(site));
+  const offset = parseInt(digits, 16);
+  const frame = describe(module.map, module.map.functions[index], offset, site.getFunctionName());
+  if (position === offset) module.frames.set(position, frame);
+  return frame;
+}
+
+function describe({ offsets }, origin, offset, name) {
+  if (origin === null || origin === undefined) return { isWrapper: false };
+  if (Array.isArray(origin)) return { isWrapper: true, frame: { index: origin[0], name: name?.replace(WRAPPER, "") } };
+  return { isWrapper: false, frame: { index: origin, offset: originalOffset(offsets, offset), name } };
 }
 
 // The last pair that begins before the offset.

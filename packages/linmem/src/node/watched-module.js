@@ -19,6 +19,9 @@ export class WatchedModule {
   /** Contexts of its events by the module's own number for them. */
   contexts = new ContextTable();
 
+  /** Frames of stacks by their position in the instrumented file. */
+  frames = new Map();
+
   /** What the engine calls it in stacks, once one was taken. */
   url = undefined;
 
