@@ -271,3 +271,24 @@ fn cut_function(lines: &mut Peekable<Lines<'_>>, function: u32) -> Option<String
     }
     Some(cut)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `memory.init` needs a section that says how many data segments there are.
+    #[test]
+    fn a_module_that_counts_its_data() {
+        let wasm = wat::parse_str(
+            r#"(module
+                 (memory 1)
+                 (data "passive") (data (i32.const 8) "active")
+                 (func (memory.init 0 (i32.const 0) (i32.const 0) (i32.const 7)))
+                 (func (result i32) memory.size))"#,
+        )
+        .unwrap();
+        let module = Module::parse(&wasm).unwrap();
+        let inspection = inspect(&module, None, &Vec::new()).unwrap();
+        assert!(inspection.memory_functions[0].wat.contains("memory.size"));
+    }
+}
