@@ -119,10 +119,9 @@ function cached(hash) {
   return watch(hash, readFileSync(path("original")), readFileSync(path("wasm")), readFileSync(path("json"), "utf8"));
 }
 
-// Another build of linmem may instrument in another way, and so does one that is told more. Another engine
-// may refuse the result.
+// Another build of linmem may instrument in another way, and so does one that is told more.
 function cacheDirectory() {
-  const key = sha256(JSON.stringify([program, statSync(program).mtimeMs, options, process.versions.v8])).slice(0, 16);
+  const key = sha256(JSON.stringify([program, statSync(program).mtimeMs, options])).slice(0, 16);
   const path = join(cacheRoot(), key);
   try {
     mkdirSync(path, { recursive: true });
@@ -144,9 +143,7 @@ function instrument(hash, original) {
   try {
     writeFileSync(own("original"), original);
     run(["instrument", ...options, own("original"), "--output", own("wasm"), "--map", own("json")], own("original"));
-    const wasm = readFileSync(own("wasm"));
-    if (!validate(wasm)) throw new Error("the engine refuses the instrumented module");
-    const module = watch(hash, original, wasm, readFileSync(own("json"), "utf8"));
+    const module = watch(hash, original, readFileSync(own("wasm")), readFileSync(own("json"), "utf8"));
     for (const kind of ["original", "wasm", "json"]) renameSync(own(kind), join(directory, `${hash}.${kind}`));
     return module;
   } finally {
@@ -165,5 +162,6 @@ function run(values, path) {
 function watch(hash, original, wasm, json) {
   const map = JSON.parse(json);
   if (map.version !== MAP_VERSION) throw new Error(`a map of version ${map.version} cannot be read`);
+  if (!validate(wasm)) throw new Error("the engine refuses the instrumented module");
   return new WatchedModule(hash, original, withCustomSection(wasm, ORIGIN_SECTION, Buffer.from(hash)), map);
 }
