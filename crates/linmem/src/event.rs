@@ -69,7 +69,7 @@ pub fn exported_tables(module: &Module<'_>) -> impl Iterator<Item = u32> {
 }
 
 /// The functions that the host knows as exports, and can meet in tables or globals as well.
-pub fn exported_functions(module: &Module<'_>) -> impl Iterator<Item = u32> {
+pub fn functions_met_elsewhere(module: &Module<'_>) -> impl Iterator<Item = u32> {
     let exported: BTreeSet<u32> = module.exported_functions().map(|(_, f)| f).collect();
     let defined = exported.into_iter().filter(|&f| f >= module.imported_functions());
     defined.filter(|function| module.address_taken.binary_search(function).is_ok())

@@ -544,7 +544,7 @@ impl Rewriter<'_, '_> {
         for table in event::exported_tables(self.module) {
             exports.export(&event::table_export(table), ExportKind::Table, table);
         }
-        for function in event::exported_functions(self.module) {
+        for function in event::functions_met_elsewhere(self.module) {
             let target = self.layout.target(function);
             exports.export(&event::function_export(function), ExportKind::Func, target);
         }

@@ -164,7 +164,7 @@ pub struct RecordedInstance {
     place_in_calls: FxHashMap<u32, usize>,
     /// The sum of `calls`.
     calls_in_all: u64,
-    /// Whether the program may have called functions without being seen, which it took out of a table.
+    /// Whether functions were taken out of tables or put in, whose calls are not seen.
     pub functions_taken: bool,
 }
 

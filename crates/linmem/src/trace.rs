@@ -188,8 +188,8 @@ pub enum HostRecord {
         /// Where it was used.
         context: ContextId,
     },
-    /// The program took a function out of a table that the selected instance uses: it may call that
-    /// without being seen.
+    /// The program took a function out of a table or a global, or put one of its own into a table, that the
+    /// selected instance uses: calls of these are not seen.
     TookFunction,
     /// Something that the reader of a report should know, in the recorder's words.
     Note {
@@ -215,11 +215,11 @@ pub enum Crossing {
 #[serde(rename_all = "kebab-case")]
 pub enum SizeReadBy {
     /// The length of a buffer or view.
-    HostView,
+    HostView = 0,
     /// Growing by nothing.
-    GrowZero,
+    GrowZero = 1,
     /// An exported function that executes `memory.size`.
-    Instruction,
+    Instruction = 2,
 }
 
 /// One frame of a call stack.

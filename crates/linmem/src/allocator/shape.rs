@@ -225,8 +225,10 @@ impl Code<'_> {
     }
 
     fn has(&self, values: &[i32]) -> bool {
-        let is_one = |operator: &Operator<'_>| matches!(operator, Operator::I32Const { value } if values.contains(value));
-        self.0.iter().any(is_one)
+        self.0.iter().any(|operator| match operator {
+            Operator::I32Const { value } => values.contains(value),
+            _ => false,
+        })
     }
 
     /// Whether it loads the flags of a block's chunk: `calloc` clears no memory that is fresh.

@@ -124,7 +124,7 @@ impl Instrumented {
             offsets: self.map.points().iter().flat_map(|&(new, old)| [new, old]).collect(),
             globals: event::exported_globals(module).collect(),
             tables: event::exported_tables(module).collect(),
-            stand_ins: event::exported_functions(module).collect(),
+            stand_ins: event::functions_met_elsewhere(module).collect(),
             sizes: size_functions(module),
             low_memory: low_memory_bytes(module),
             initial_pages: memory.initial_pages,

@@ -32,8 +32,8 @@ function usersOf(table) {
 export function watchFunctions({ WebAssembly }) {
   const { Global, Table } = WebAssembly;
   patchCall(Table.prototype, "get", (target, table, values) => shown(Reflect.apply(target, table, values), table));
-  patchCall(Table.prototype, "set", (target, table, values) => Reflect.apply(target, table, [...values.slice(0, 1), ...kept(values.slice(1), table)]));
-  patchCall(Table.prototype, "grow", (target, table, values) => Reflect.apply(target, table, [...values.slice(0, 1), ...kept(values.slice(1), table)]));
+  patchCall(Table.prototype, "set", (target, table, values) => Reflect.apply(target, table, kept(values, table)));
+  patchCall(Table.prototype, "grow", (target, table, values) => Reflect.apply(target, table, kept(values, table)));
   patchGetter(Global.prototype, "value", (get, global) => shown(Reflect.apply(get, global, [])));
   patchCall(Global.prototype, "valueOf", (target, global, values) => shown(Reflect.apply(target, global, values)));
 }
@@ -46,12 +46,14 @@ function shown(value, table) {
   return value;
 }
 
-// What the engine gets for what the program gives. A function of the program's own may be handed addresses.
+// What the engine gets for what the program gives, second of all. A function of the program's own may be
+// handed addresses.
 function kept(values, table) {
-  const [value, ...rest] = values;
+  const value = values[1];
   if (typeof value !== "function") return values;
-  if (!originals.has(value)) taken(table);
-  return [originals.get(value) ?? value, ...rest];
+  if (originals.has(value)) return values.with(1, originals.get(value));
+  taken(table);
+  return values;
 }
 
 // From here on calls cross that nobody sees. A global does not say whose functions it holds.

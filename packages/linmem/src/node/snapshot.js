@@ -11,7 +11,6 @@ const ZERO = Buffer.alloc(PAGE_BYTES);
 
 /** Writes a snapshot of each live instance. */
 export function snapshot() {
-  trace.writeCounts();
   const framesLive = isInModule() ? 1 : 0;
   for (const instance of liveInstances()) if (instance.exports) snapshotOf(instance, framesLive);
 }
