@@ -16,42 +16,158 @@ pub mod hot_sites;
 pub mod leaks;
 pub mod misuse;
 pub mod repeats;
+pub(crate) mod stacks;
 
-use std::io::Read;
+use std::io::{self, Read};
 
-use crate::allocator::{Allocator, Evidence};
+use crate::allocator::Evidence;
 use crate::error::Result;
 use crate::module::Module;
+use crate::prepared::Prepared;
+use crate::replay::heap::Totals;
 use crate::replay::{End, RecordedInstance, RecordedModule, Replay};
 use crate::report::{Coverage, EndReport, InstanceReport, Report};
-use crate::symbolize::Symbolizer;
 use crate::trace::{Reader, Trace};
 
-use crate::report::stacks::Stacks;
+use stacks::Stacks;
 
 /// What an analysis may be told.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Options {
     /// Hot sites to list in each category.
     pub hot_sites: usize,
-    /// Files with debug information, by the number of their module.
-    pub debug_files: Vec<Option<Vec<u8>>>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { hot_sites: 5, debug_files: Vec::new() }
+        Options { hot_sites: 5 }
+    }
+}
+
+/// An analysis of a recording that may still be going on: bytes of a trace in, in pieces of any size,
+/// reports out. It holds what was live, not the recording.
+///
+/// ```
+/// # let trace = linmem::Trace::from_bytes(b"linmem\0\x01\x0b\x00".to_vec());
+/// let mut analysis = linmem::Analysis::default();
+/// for piece in trace.as_bytes().chunks(3) {
+///     analysis.push(piece)?;
+/// }
+/// assert!(analysis.is_over());
+/// let report = analysis.finish().report()?;
+/// assert!(report.findings.is_empty());
+/// # Ok::<(), linmem::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Analysis {
+    reader: Reader<Pending>,
+    replay: Replay,
+    options: Options,
+}
+
+impl Analysis {
+    /// Before the first byte.
+    pub fn new(options: Options) -> Analysis {
+        Analysis { options, ..Analysis::default() }
+    }
+
+    /// Takes in the next bytes of the trace.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTrace`](crate::ErrorKind::InvalidTrace) when the trace is damaged.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        self.reader.source().push(bytes);
+        for record in &mut self.reader {
+            self.replay.apply(record?)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the program has ended, so that nothing more is to come that matters.
+    pub fn is_over(&self) -> bool {
+        self.replay.end.is_some()
+    }
+
+    /// Heap events so far.
+    pub fn events(&self) -> u64 {
+        self.replay.events
+    }
+
+    /// The figures of all instances so far.
+    pub fn totals(&self) -> Totals {
+        self.replay.totals()
+    }
+
+    /// Says that nothing more will come. Where the program has not ended by then, reports say that the
+    /// recording stops.
+    #[must_use]
+    pub fn finish(mut self) -> Analysis {
+        self.replay.truncated = self.reader.is_truncated() || self.replay.end.is_none();
+        self
+    }
+
+    /// What there is to say so far.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidModule`](crate::ErrorKind::InvalidModule) when a module of the trace is damaged.
+    pub fn report(&self) -> Result<Report> {
+        let modules = self.replay.modules.iter();
+        let modules = modules
+            .map(|module| Prepared::recorded(&module.bytes, &module.allocator, None))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(report(&self.replay, &modules, &self.options))
+    }
+
+    /// The same, for a recording of one module that the caller has prepared, so that it is not read
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`report`](Analysis::report), where the recording is of other modules.
+    pub fn report_on(&self, prepared: &Prepared<'_>) -> Result<Report> {
+        match &self.replay.modules[..] {
+            [only] if only.bytes == prepared.wasm() => {
+                Ok(report(&self.replay, std::slice::from_ref(prepared), &self.options))
+            }
+            _ => self.report(),
+        }
+    }
+}
+
+/// Bytes that have arrived and are not read yet.
+#[derive(Debug, Default)]
+pub struct Pending {
+    bytes: Vec<u8>,
+    read: usize,
+}
+
+impl Pending {
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.read);
+        self.read = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+}
+
+impl Read for Pending {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = (&self.bytes[self.read..]).read(buffer)?;
+        self.read += count;
+        Ok(count)
     }
 }
 
 /// One instance, and all that is known about it: what an analysis looks at.
-pub struct Subject<'a> {
+pub struct Subject<'a, 'm> {
     /// Its number.
     pub number: usize,
     /// What it did.
     pub instance: &'a RecordedInstance,
     /// What it is an instance of.
-    pub module: &'a Module<'a>,
+    pub module: &'a Module<'m>,
     /// What was hooked.
     pub recorded: &'a RecordedModule,
     /// What follows from these two, for all instances alike.
@@ -59,10 +175,10 @@ pub struct Subject<'a> {
     /// The whole recording.
     pub replay: &'a Replay,
     /// Turns contexts into stacks that people can read.
-    pub stacks: &'a Stacks<'a>,
+    pub stacks: &'a Stacks<'a, 'm>,
 }
 
-impl Subject<'_> {
+impl Subject<'_, '_> {
     /// What the host calls an exported function.
     fn export_name(&self, function: u32) -> String {
         let name = self.module.export_name(function);
@@ -89,11 +205,11 @@ pub struct Facts {
 }
 
 impl Facts {
-    fn new(module: &Module<'_>, allocator: &Allocator, symbols: &Symbolizer<'_>) -> Facts {
+    fn new(prepared: &Prepared<'_>) -> Facts {
         Facts {
-            has_lines: symbols.has_lines(),
-            coverage: Coverage::of(allocator, |function| symbols.function_name(function)),
-            leaks: leaks::Facts::new(module, allocator),
+            has_lines: prepared.has_lines(),
+            coverage: Coverage::of(prepared.allocator(), |f| prepared.function_name(f)),
+            leaks: leaks::Facts::new(prepared),
         }
     }
 }
@@ -102,69 +218,33 @@ impl Facts {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::InvalidTrace`](crate::ErrorKind::InvalidTrace) when it is damaged. A trace that
-/// ends early is not damaged; [`Report::truncated`] says so.
-///
-/// See [`crate::wasmtime::Run`] for an example.
+/// [`InvalidTrace`](crate::ErrorKind::InvalidTrace) when it is damaged. A trace that ends early is not
+/// damaged; [`Report::truncated`] says so.
 pub fn analyze(trace: &Trace) -> Result<Report> {
     analyze_stream(trace.as_bytes(), &Options::default())
 }
 
-/// Analyses a recording while it arrives: from a file, or from a run that is still going on.
+/// Analyses a recording in a file, or whatever else can be read.
 ///
 /// # Errors
 ///
-/// As for [`analyze`], and [`ErrorKind::Io`](crate::ErrorKind::Io) when the source fails.
-pub fn analyze_stream(source: impl Read, options: &Options) -> Result<Report> {
-    analyze_stream_with(source, options, |_| {})
-}
-
-/// Records between two calls of a progress function.
-const PROGRESS_EVERY: u64 = 1 << 14;
-
-/// Like [`analyze_stream`]; `progress` sees what has been replayed so far, every now and then.
-///
-/// # Errors
-///
-/// As for [`analyze_stream`].
-pub fn analyze_stream_with(
-    source: impl Read,
-    options: &Options,
-    mut progress: impl FnMut(&Replay),
-) -> Result<Report> {
-    let mut reader = Reader::new(source);
-    let mut replay = Replay::default();
-    for (record, number) in reader.by_ref().zip(1..) {
-        replay.apply(record?)?;
-        if number % PROGRESS_EVERY == 0 {
-            progress(&replay);
+/// As for [`analyze`], and [`Io`](crate::ErrorKind::Io) when the source fails.
+pub fn analyze_stream(mut source: impl Read, options: &Options) -> Result<Report> {
+    let mut analysis = Analysis::new(options.clone());
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        match source.read(&mut chunk)? {
+            0 => return analysis.finish().report(),
+            count => analysis.push(&chunk[..count])?,
         }
     }
-    replay.truncated = reader.is_truncated() || replay.end.is_none();
-    analyze_replay(&replay, options)
 }
 
-/// Analyses what has been replayed so far.
-///
-/// # Errors
-///
-/// [`ErrorKind::InvalidModule`](crate::ErrorKind::InvalidModule) when a module of the trace is
-/// damaged.
-pub fn analyze_replay(replay: &Replay, options: &Options) -> Result<Report> {
-    let modules =
-        replay.modules.iter().map(|m| Module::parse(&m.bytes)).collect::<Result<Vec<_>>>()?;
-    let symbols: Vec<Symbolizer<'_>> = modules
-        .iter()
-        .enumerate()
-        .map(|(number, module)| {
-            let external = options.debug_files.get(number).and_then(|file| file.as_deref());
-            Symbolizer::new(module, external)
-        })
-        .collect();
-    let known = modules.iter().zip(&replay.modules).zip(&symbols);
-    let facts: Vec<Facts> = known
-        .map(|((module, recorded), symbols)| Facts::new(module, &recorded.allocator, symbols))
-        .collect();
+/// Bytes that are read at a time.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+fn report(replay: &Replay, modules: &[Prepared<'_>], options: &Options) -> Report {
+    let facts: Vec<Facts> = modules.iter().map(Facts::new).collect();
     let mut report = Report {
         program: replay.modules.first().map(|m| m.name.clone()).unwrap_or_default(),
         end: None,
@@ -176,11 +256,11 @@ pub fn analyze_replay(replay: &Replay, options: &Options) -> Result<Report> {
         ..Report::default()
     };
     for (number, instance) in replay.instances.iter().enumerate() {
-        let stacks = Stacks::new(replay, &symbols[instance.module]);
+        let stacks = Stacks::new(replay, &modules[instance.module]);
         let subject = Subject {
             number,
             instance,
-            module: &modules[instance.module],
+            module: &modules[instance.module].module,
             recorded: &replay.modules[instance.module],
             facts: &facts[instance.module],
             replay,
@@ -193,18 +273,18 @@ pub fn analyze_replay(replay: &Replay, options: &Options) -> Result<Report> {
         report.end = report.end.or_else(|| end_report(replay, &stacks));
         report.instances.push(describe(&subject, leaks, options));
     }
-    let host_stack = |context| match symbols.first() {
-        Some(symbols) => Stacks::new(replay, symbols).of(context),
+    let host_stack = |context| match modules.first() {
+        Some(prepared) => Stacks::new(replay, prepared).of(context),
         None => Vec::new(),
     };
     report.findings.extend(diagnose::findings(replay, host_stack));
     report.answer = diagnose::answer(replay, &report.findings);
     // Worst first; within a severity, misuse before leaks, as found.
     report.findings.sort_by_key(|finding| finding.severity);
-    Ok(report)
+    report
 }
 
-fn describe(subject: &Subject<'_>, leaks: leaks::Leaks, options: &Options) -> InstanceReport {
+fn describe(subject: &Subject<'_, '_>, leaks: leaks::Leaks, options: &Options) -> InstanceReport {
     InstanceReport {
         module: subject.recorded.name.clone(),
         created: subject.instance.created.map(|context| subject.stacks.of(context)),
@@ -221,12 +301,12 @@ fn describe(subject: &Subject<'_>, leaks: leaks::Leaks, options: &Options) -> In
     }
 }
 
-fn calls(subject: &Subject<'_>) -> Vec<(String, u64)> {
+fn calls(subject: &Subject<'_, '_>) -> Vec<(String, u64)> {
     let calls = subject.instance.calls.iter();
     calls.map(|&(function, times)| (subject.export_name(function), times)).collect()
 }
 
-fn end_report(replay: &Replay, stacks: &Stacks<'_>) -> Option<EndReport> {
+fn end_report(replay: &Replay, stacks: &Stacks<'_, '_>) -> Option<EndReport> {
     Some(match replay.end.as_ref()? {
         End::Exit(code) => EndReport::Exit { code: *code },
         End::Trap { message, frames } => {

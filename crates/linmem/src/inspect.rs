@@ -1,20 +1,17 @@
 //! What is in a module, without running it.
 
-mod text;
-
 use std::iter::Peekable;
 use std::str::Lines;
 
 use serde::{Deserialize, Serialize};
 use wasm_encoder::reencode::{self, Reencode};
 
-use crate::allocator::{Allocator, Hints};
-use crate::call_graph::CallGraph;
 use crate::error::{Error, ErrorKind, Result};
-use crate::layout::Layout;
+use crate::module::memory_map::MemoryMap;
+use crate::module::symbolize::{debug_file_name, is_debug_section};
 use crate::module::{Module, SiteKind};
+use crate::prepared::Prepared;
 use crate::report::Coverage;
-use crate::symbolize::{Symbolizer, is_debug_section};
 
 /// What is in a module. Its `Display` is text for a terminal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,7 +36,7 @@ pub struct Inspection {
     /// The memories.
     pub memories: Vec<MemoryReport>,
     /// Where things lie in memory 0.
-    pub layout: Layout,
+    pub layout: MemoryMap,
     /// Active data segments with a constant address: `(address, bytes)`.
     pub data: Vec<(u64, u64)>,
     /// Passive data segments and those with a computed address.
@@ -94,7 +91,7 @@ pub struct MemoryFunction {
 /// let wasm = wat::parse_str(
 ///     r#"(module (memory (export "memory") 2) (func (export "pages") (result i32) memory.size))"#,
 /// ).unwrap();
-/// let inspection = linmem::inspect::inspect(&linmem::Module::parse(&wasm)?, None, &Vec::new())?;
+/// let inspection = linmem::Prepared::new(&wasm, &Vec::new(), None)?.inspect()?;
 /// assert_eq!(inspection.memories[0].initial_pages, 2);
 /// assert!(inspection.memory_functions[0].wat.contains("memory.size"));
 /// # Ok::<(), linmem::Error>(())
@@ -103,33 +100,27 @@ pub struct MemoryFunction {
 /// # Errors
 ///
 /// As for [`Allocator::discover`].
-pub fn inspect(
-    module: &Module<'_>,
-    debug_file: Option<&[u8]>,
-    hints: &Hints,
-) -> Result<Inspection> {
-    let graph = CallGraph::new(module);
-    let symbols = Symbolizer::new(module, debug_file);
-    let allocator = Allocator::discover(module, &graph, &symbols, hints)?;
+pub(crate) fn inspect(prepared: &Prepared<'_>) -> Result<Inspection> {
+    let module = &prepared.module;
     let debug = module.custom_sections.iter().filter(|(name, _)| is_debug_section(name));
     let constant: Vec<(u64, u64)> =
         module.data.iter().filter_map(|data| Some((data.address?, data.len))).collect();
-    let external = crate::symbolize::external_debug_info(module).map(str::to_owned);
+    let external = debug_file_name(module.bytes).map(str::to_owned);
     Ok(Inspection {
         file_bytes: module.bytes.len() as u64,
         debug_bytes: debug.map(|(_, data)| data.len() as u64).sum(),
         code_bytes: module.code_section.len() as u64,
         functions: module.functions.iter().filter(|f| f.body.is_some()).count(),
         has_names: !module.names.functions.is_empty(),
-        has_lines: symbols.has_lines(),
+        has_lines: prepared.has_lines(),
         external_debug_info: external,
         producers: producers(module),
         memories: memories(module),
-        layout: Layout::of(module),
+        layout: MemoryMap::of(module),
         other_data: module.data.len() - constant.len(),
         data: constant,
-        coverage: Coverage::of(&allocator, |function| symbols.function_name(function)),
-        memory_functions: memory_functions(module, &symbols)?,
+        coverage: Coverage::of(prepared.allocator(), |function| prepared.function_name(function)),
+        memory_functions: memory_functions(prepared)?,
     })
 }
 
@@ -164,7 +155,8 @@ fn export_names(module: &Module<'_>, kind: wasmparser::ExternalKind, index: u32)
     exports.map(|export| export.name.to_owned()).collect()
 }
 
-fn memory_functions(module: &Module<'_>, symbols: &Symbolizer<'_>) -> Result<Vec<MemoryFunction>> {
+fn memory_functions(prepared: &Prepared<'_>) -> Result<Vec<MemoryFunction>> {
+    let module = &prepared.module;
     let mut found = Vec::new();
     for (function, index) in module.functions.iter().zip(0..) {
         let sites = function.body.iter().flat_map(|body| &body.sites);
@@ -173,9 +165,9 @@ fn memory_functions(module: &Module<'_>, symbols: &Symbolizer<'_>) -> Result<Vec
         if sizes + grows > 0 {
             found.push(MemoryFunction {
                 function: index,
-                name: symbols.function_name(index),
+                name: prepared.function_name(index),
                 exports: export_names(module, wasmparser::ExternalKind::Func, index),
-                line: symbols.function_line(index),
+                line: prepared.symbols.function_line(module, index),
                 sizes,
                 grows,
                 wat: String::new(),
@@ -287,8 +279,7 @@ mod tests {
                  (func (result i32) memory.size))"#,
         )
         .unwrap();
-        let module = Module::parse(&wasm).unwrap();
-        let inspection = inspect(&module, None, &Vec::new()).unwrap();
+        let inspection = Prepared::new(&wasm, &Vec::new(), None).unwrap().inspect().unwrap();
         assert!(inspection.memory_functions[0].wat.contains("memory.size"));
     }
 }

@@ -1,7 +1,7 @@
 //! The rewriting pass: a module and its allocator in, an instrumented module and the way back to
 //! the original offsets out.
 //!
-//! Nothing the module can observe changes. New imports are the hooks of [`crate::event`], new
+//! Nothing the module can observe changes. New imports are the hooks of [`hooks`], new
 //! globals and functions stand behind the existing ones, and instructions that do not call, take
 //! a function's reference or grow a memory are copied byte for byte.
 //!
@@ -10,11 +10,12 @@
 //! - `calls`: calling contexts, kept at call sites and reset at exports
 //! - `grow`: stands in for `memory.grow`
 
-pub mod boundary;
-pub mod calls;
-pub mod grow;
-pub mod heap;
-
+mod allocation;
+pub(crate) mod boundary;
+mod contexts;
+mod growth;
+pub(crate) mod hooks;
+mod mode;
 mod offset_map;
 mod recorder_map;
 
@@ -25,20 +26,15 @@ use wasm_encoder::{Encode, InstructionSink, SectionId};
 use wasmparser::ValType;
 
 use crate::allocator::Allocator;
-use crate::call_graph::CallGraph;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{self, Hook, IMPORT_MODULE};
+use crate::module::CallGraph;
 use crate::module::{Body, Module, SiteKind};
+use crate::prepared::Prepared;
+use hooks::{HOOK_MODULE, Hook};
 
-use calls::Contexts;
+use contexts::Contexts;
+pub use mode::Mode;
 pub use offset_map::{OffsetMap, Origin};
-
-/// What to do beyond observing.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Let the Nth allocation (counted from 1) return NULL.
-    pub fail_alloc: Option<u64>,
-}
 
 /// The result of instrumenting a module.
 #[derive(Debug)]
@@ -56,18 +52,14 @@ pub struct Instrumented {
 /// # Errors
 ///
 /// [`ErrorKind::Unsupported`] when the module cannot be rewritten.
-pub fn instrument(
-    module: &Module<'_>,
-    graph: &CallGraph,
-    allocator: &Allocator,
-    options: &Options,
-) -> Result<Instrumented> {
+pub(crate) fn instrument(prepared: &Prepared<'_>, mode: &Mode) -> Result<Instrumented> {
+    let (module, graph, allocator) = (&prepared.module, &prepared.graph, prepared.allocator());
     let without_code = module.functions.iter().all(|function| function.body.is_none());
     if module.memories.is_empty() || without_code {
         return Ok(Instrumented { wasm: module.bytes.to_vec(), map: OffsetMap::identity(module) });
     }
     refuse_our_names(module)?;
-    let layout = Layout::new(module, graph, allocator, options);
+    let layout = Layout::new(module, graph, allocator, mode);
     let mut rewriter = Rewriter {
         contexts: Contexts::new(module, graph, allocator),
         module,
@@ -88,7 +80,7 @@ pub fn instrument(
 }
 
 fn refuse_our_names(module: &Module<'_>) -> Result<()> {
-    match module.exports.iter().find(|export| event::is_ours(export.name)) {
+    match module.exports.iter().find(|export| hooks::is_ours(export.name)) {
         None => Ok(()),
         Some(export) => Err(Error::new(
             ErrorKind::Unsupported,
@@ -129,7 +121,7 @@ pub(crate) struct Layout {
     /// Whether the module has tail calls. A chain of them through added functions must not use
     /// more and more stack.
     pub(crate) tail_calls: bool,
-    /// See [`Options::fail_alloc`].
+    /// See [`Mode::Record`].
     fail_alloc: Option<u64>,
 }
 
@@ -143,7 +135,7 @@ pub(crate) struct AddedGlobals {
     pub(crate) cyclic: u32,
     /// `i64`: the anchor of its recursion.
     pub(crate) anchor: u32,
-    /// `i64`: allocations left until one fails; only with [`Options::fail_alloc`].
+    /// `i64`: allocations left until one fails; only with [`Mode::Record`].
     pub(crate) until_failure: u32,
 }
 
@@ -163,12 +155,7 @@ enum Added {
 }
 
 impl Layout {
-    fn new(
-        module: &Module<'_>,
-        graph: &CallGraph,
-        allocator: &Allocator,
-        options: &Options,
-    ) -> Layout {
+    fn new(module: &Module<'_>, graph: &CallGraph, allocator: &Allocator, mode: &Mode) -> Layout {
         let first_hook = module.imported_functions();
         let first_added = (module.functions.len() + Hook::ALL.len()) as u32;
         let first_global = module.globals.len() as u32;
@@ -192,7 +179,7 @@ impl Layout {
             address: address_type(module),
             page_bytes: module.memories[0].page_bytes,
             tail_calls: has_tail_calls(module),
-            fail_alloc: options.fail_alloc,
+            fail_alloc: mode.fail_alloc(),
         };
         layout.grow = layout.add(Added::Grow);
         layout.size = layout.add(Added::Size);
@@ -200,7 +187,7 @@ impl Layout {
             let wrapper = layout.add(Added::Wrapper(hooked.function, hooked.role));
             layout.wrappers.insert(hooked.function, wrapper);
         }
-        let observed = calls::observed(module, graph, allocator);
+        let observed = contexts::observed(module, graph, allocator);
         // An imported function that is exported again stays the same to the host.
         let exported: BTreeSet<u32> = module.exported_functions().map(|(_, f)| f).collect();
         for function in exported.range(first_hook..).copied() {
@@ -414,7 +401,7 @@ impl Reencode for Rewriter<'_, '_> {
     ) -> EncodeResult {
         let name = section.name();
         // Both are tables of offsets into the original code.
-        if crate::symbolize::is_debug_section(name) || name.starts_with("metadata.code.") {
+        if crate::module::symbolize::is_debug_section(name) || name.starts_with("metadata.code.") {
             return Ok(());
         }
         if let wasmparser::KnownCustom::Name(names) = section.as_known() {
@@ -495,7 +482,7 @@ impl Rewriter<'_, '_> {
         self.has_imports = true;
         for hook in Hook::ALL {
             let ty = wasm_encoder::EntityType::Function(self.layout.hook_type(hook));
-            imports.import(IMPORT_MODULE, hook.name(), ty);
+            imports.import(HOOK_MODULE, hook.name(), ty);
         }
     }
 
@@ -536,17 +523,17 @@ impl Rewriter<'_, '_> {
     fn add_exports(&mut self, exports: &mut wasm_encoder::ExportSection) {
         use wasm_encoder::ExportKind;
         self.has_exports = true;
-        exports.export(event::MEMORY_EXPORT, ExportKind::Memory, 0);
-        exports.export(event::SIZE_EXPORT, ExportKind::Func, self.layout.size);
-        for global in event::exported_globals(self.module) {
-            exports.export(&event::global_export(global), ExportKind::Global, global);
+        exports.export(hooks::MEMORY_EXPORT, ExportKind::Memory, 0);
+        exports.export(hooks::SIZE_EXPORT, ExportKind::Func, self.layout.size);
+        for global in hooks::exported_globals(self.module) {
+            exports.export(&hooks::global_export(global), ExportKind::Global, global);
         }
-        for table in event::exported_tables(self.module) {
-            exports.export(&event::table_export(table), ExportKind::Table, table);
+        for table in hooks::exported_tables(self.module) {
+            exports.export(&hooks::table_export(table), ExportKind::Table, table);
         }
-        for function in event::functions_met_elsewhere(self.module) {
+        for function in hooks::functions_met_elsewhere(self.module) {
             let target = self.layout.target(function);
-            exports.export(&event::function_export(function), ExportKind::Func, target);
+            exports.export(&hooks::function_export(function), ExportKind::Func, target);
         }
     }
 
@@ -555,7 +542,7 @@ impl Rewriter<'_, '_> {
         let moved = names.iter().map(|(&f, name)| (self.layout.moved(f), (*name).to_owned()));
         let hooks = Hook::ALL
             .iter()
-            .map(|&hook| (self.layout.hook(hook), format!("{IMPORT_MODULE}.{}", hook.name())));
+            .map(|&hook| (self.layout.hook(hook), format!("{HOOK_MODULE}.{}", hook.name())));
         let added = self.layout.added.iter().zip(self.layout.first_added..);
         let added = added.map(|(added, index)| {
             let name = |function: u32| self.module.function_name(function).unwrap_or_default();
@@ -623,7 +610,7 @@ impl Rewriter<'_, '_> {
 
     fn added_body(&self, added: Added) -> Vec<u8> {
         match added {
-            Added::Wrapper(function, role) => heap::wrapper(
+            Added::Wrapper(function, role) => allocation::wrapper(
                 &self.layout,
                 role,
                 self.layout.moved(function),
@@ -633,8 +620,8 @@ impl Rewriter<'_, '_> {
                 boundary::entry(&self.layout, function, self.type_of(function), observed)
             }
             Added::Stub(function) => boundary::stub(&self.layout, function, self.type_of(function)),
-            Added::Grow => grow::replacement(&self.layout),
-            Added::Size => grow::size(),
+            Added::Grow => growth::replacement(&self.layout),
+            Added::Size => growth::size(),
         }
     }
 }

@@ -3,30 +3,24 @@
 
 pub mod allocator;
 pub mod analyze;
-pub mod call_graph;
 mod error;
-pub mod event;
-pub mod heap;
-pub mod host;
+pub mod export;
 pub mod inspect;
 pub mod instrument;
-pub mod layout;
-pub mod module;
+mod language;
+pub(crate) mod module;
+mod prepared;
+pub mod record;
 pub mod replay;
 pub mod report;
-pub mod symbolize;
 pub mod trace;
+pub mod units;
 
 pub use allocator::Allocator;
-pub use analyze::analyze;
+pub use analyze::{Analysis, analyze};
 pub use error::{Error, ErrorKind, Result};
-#[cfg(feature = "wasmtime")]
-pub use host::wasmtime;
-pub use module::Module;
+pub use instrument::Mode;
+pub use module::symbolize::debug_file_name;
+pub use prepared::Prepared;
 pub use report::Report;
 pub use trace::Trace;
-
-/// The README's Rust code is compiled with the other examples.
-#[cfg(all(doctest, feature = "wasmtime"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

@@ -4,16 +4,20 @@
 //! Function bodies are decoded here and never again: what matters of them (calls, references,
 //! `memory.grow`, `memory.size`) is kept as [`Site`]s with their offsets in the file.
 
+pub(crate) mod body;
+pub(crate) mod call_graph;
+pub(crate) mod memory_map;
+mod parse;
+pub(crate) mod symbolize;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use wasmparser::{
-    CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FuncType,
-    KnownCustom, Name, Operator, Parser, Payload, TypeRef, ValType, ValidPayload, Validator,
-    WasmFeatures,
-};
+use wasmparser::{ExternalKind, FuncType, TypeRef, ValType};
 
-use crate::error::{Error, ErrorKind, Result};
+pub(crate) use body::{Body, Site, SiteKind};
+pub(crate) use call_graph::CallGraph;
+pub(crate) use symbolize::Symbolizer;
 
 /// Bytes in a page of linear memory.
 pub const PAGE_BYTES: u64 = 65_536;
@@ -96,57 +100,6 @@ pub struct Function {
     pub body: Option<Body>,
 }
 
-/// What is kept of a function body.
-#[derive(Debug)]
-pub struct Body {
-    /// The body in the file, local declarations included.
-    pub range: Range<usize>,
-    /// Where the first instruction starts.
-    pub code_start: usize,
-    /// Number of groups of local declarations.
-    pub local_groups: u32,
-    /// Parameters and declared locals together.
-    pub locals: u32,
-    /// The instructions that matter, in order.
-    pub sites: Vec<Site>,
-    /// Addresses of the static words that the function loads or stores, sorted, without
-    /// repetition: compilers put the address of a static variable into the instruction's offset.
-    pub static_words: Vec<u64>,
-    /// All constants and offsets that may be addresses of static data, sorted, without repetition.
-    pub static_addresses: Vec<u64>,
-}
-
-/// No static data lies below this address, while offsets of fields rarely are above it.
-const LOWEST_STATIC_ADDRESS: u64 = 1024;
-
-/// One instruction that calls, takes a reference, or asks about a memory's size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Site {
-    /// Offset of the instruction in the file.
-    pub offset: usize,
-    /// Length of the instruction in bytes.
-    pub len: usize,
-    /// What it does.
-    pub kind: SiteKind,
-}
-
-/// What a [`Site`] does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SiteKind {
-    /// `call f`
-    Call(u32),
-    /// `return_call f`
-    ReturnCall(u32),
-    /// `call_indirect`, `call_ref` or their tail forms, with the index of the function type.
-    CallIndirect(u32),
-    /// `ref.func f`
-    RefFunc(u32),
-    /// `memory.grow m`
-    MemoryGrow(u32),
-    /// `memory.size m`
-    MemorySize(u32),
-}
-
 /// One memory of the memory index space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
@@ -198,280 +151,6 @@ pub struct DataSegment {
 }
 
 impl<'a> Module<'a> {
-    /// Reads and validates a core module.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidModule`] with the offset and the reason when the bytes are no valid
-    /// module, [`ErrorKind::Unsupported`] for a component or a text file.
-    pub fn parse(bytes: &'a [u8]) -> Result<Module<'a>> {
-        refuse_other_formats(bytes)?;
-        let mut module = Module {
-            bytes,
-            types: Vec::new(),
-            imports: Vec::new(),
-            functions: Vec::new(),
-            memories: Vec::new(),
-            globals: Vec::new(),
-            function_tables: Vec::new(),
-            exports: Vec::new(),
-            start: None,
-            address_taken: Vec::new(),
-            data: Vec::new(),
-            names: Names::default(),
-            producers: Vec::new(),
-            custom_sections: Vec::new(),
-            code_section: 0..0,
-            function_imports: Vec::new(),
-            export_names: BTreeMap::new(),
-        };
-        let mut validator = Validator::new_with_features(WasmFeatures::all());
-        let mut allocations = Default::default();
-        let mut next_body = 0;
-        for payload in Parser::new(0).parse_all(bytes) {
-            let payload = payload?;
-            match validator.payload(&payload)? {
-                ValidPayload::Func(function, body) => {
-                    let mut function = function.into_validator(allocations);
-                    let index = module.imported_functions() + next_body;
-                    module.read_body(index, &body, &mut function)?;
-                    allocations = function.into_allocations();
-                    next_body += 1;
-                }
-                _ => module.read_section(payload)?,
-            }
-        }
-        module.address_taken.sort_unstable();
-        module.address_taken.dedup();
-        // Names may be given to what does not exist.
-        let (functions, globals) = (module.functions.len(), module.globals.len());
-        module.names.functions.retain(|index, _| (*index as usize) < functions);
-        module.names.globals.retain(|index, _| (*index as usize) < globals);
-        Ok(module)
-    }
-
-    fn read_section(&mut self, payload: Payload<'a>) -> Result<()> {
-        match payload {
-            Payload::TypeSection(section) => {
-                for group in section {
-                    for ty in group?.types() {
-                        self.types.push(match &ty.composite_type.inner {
-                            CompositeInnerType::Func(ty) => Some(ty.clone()),
-                            _ => None,
-                        });
-                    }
-                }
-            }
-            Payload::ImportSection(section) => {
-                for import in section.into_imports() {
-                    let import = import?;
-                    self.read_import(Import {
-                        module: import.module,
-                        name: import.name,
-                        ty: import.ty,
-                    });
-                }
-            }
-            Payload::FunctionSection(section) => {
-                for type_index in section {
-                    self.functions.push(Function { type_index: type_index?, body: None });
-                }
-            }
-            Payload::TableSection(section) => {
-                for table in section {
-                    let table = table?;
-                    self.function_tables.push(may_hold_functions(table.ty));
-                    if let wasmparser::TableInit::Expr(init) = table.init {
-                        self.read_const(&init)?;
-                    }
-                }
-            }
-            Payload::MemorySection(section) => {
-                for ty in section {
-                    self.memories.push(Memory::new(ty?, false));
-                }
-            }
-            Payload::GlobalSection(section) => {
-                for global in section {
-                    let global = global?;
-                    let init = self.read_const(&global.init_expr)?;
-                    self.globals.push(Global {
-                        imported: false,
-                        mutable: global.ty.mutable,
-                        ty: global.ty.content_type,
-                        init,
-                    });
-                }
-            }
-            Payload::ExportSection(section) => {
-                for export in section {
-                    let wasmparser::Export { name, kind, index } = export?;
-                    if matches!(kind, ExternalKind::Func | ExternalKind::FuncExact) {
-                        self.export_names.entry(index).or_insert(name);
-                    }
-                    self.exports.push(Export { name, kind, index });
-                }
-            }
-            Payload::StartSection { func, .. } => self.start = Some(func),
-            Payload::ElementSection(section) => {
-                for element in section {
-                    self.read_element(element?)?;
-                }
-            }
-            Payload::DataSection(section) => {
-                for data in section {
-                    let data = data?;
-                    let address = match data.kind {
-                        DataKind::Active { memory_index: 0, offset_expr } => {
-                            self.read_const(&offset_expr)?
-                        }
-                        _ => None,
-                    };
-                    self.data.push(DataSegment { address, len: data.data.len() as u64 });
-                }
-            }
-            Payload::CodeSectionStart { range, .. } => self.code_section = range,
-            Payload::CustomSection(section) => self.read_custom(section),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn read_import(&mut self, import: Import<'a>) {
-        match import.ty {
-            TypeRef::Func(type_index) | TypeRef::FuncExact(type_index) => {
-                self.function_imports.push(self.imports.len());
-                self.functions.push(Function { type_index, body: None });
-            }
-            TypeRef::Memory(ty) => self.memories.push(Memory::new(ty, true)),
-            TypeRef::Global(ty) => self.globals.push(Global {
-                imported: true,
-                mutable: ty.mutable,
-                ty: ty.content_type,
-                init: None,
-            }),
-            TypeRef::Table(ty) => self.function_tables.push(may_hold_functions(ty)),
-            TypeRef::Tag(_) => {}
-        }
-        self.imports.push(import);
-    }
-
-    fn read_element(&mut self, element: wasmparser::Element<'a>) -> Result<()> {
-        if let ElementKind::Active { offset_expr, .. } = element.kind {
-            self.read_const(&offset_expr)?;
-        }
-        match element.items {
-            ElementItems::Functions(functions) => {
-                for function in functions {
-                    self.address_taken.push(function?);
-                }
-            }
-            ElementItems::Expressions(_, expressions) => {
-                for expression in expressions {
-                    self.read_const(&expression?)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes the functions that a constant expression refers to, and returns its value when it
-    /// is a single integer constant.
-    fn read_const(&mut self, expression: &ConstExpr<'a>) -> Result<Option<u64>> {
-        let mut value = None;
-        let mut operators = 0;
-        for operator in expression.get_operators_reader() {
-            operators += 1;
-            match operator? {
-                Operator::I32Const { value: v } => value = Some(u64::from(v as u32)),
-                Operator::I64Const { value: v } => value = Some(v as u64),
-                Operator::RefFunc { function_index } => self.address_taken.push(function_index),
-                _ => {}
-            }
-        }
-        // The constant and the `end`.
-        Ok(value.filter(|_| operators == 2))
-    }
-
-    fn read_body(
-        &mut self,
-        index: u32,
-        body: &wasmparser::FunctionBody<'a>,
-        validator: &mut wasmparser::FuncValidator<wasmparser::ValidatorResources>,
-    ) -> Result<()> {
-        let mut locals = body.get_binary_reader();
-        validator.read_locals(&mut locals)?;
-        let code_start = locals.original_position();
-        let mut sites = Vec::new();
-        let mut static_words = Vec::new();
-        let mut static_addresses = Vec::new();
-        let mut reader = body.get_operators_reader()?;
-        while !reader.eof() {
-            let (operator, offset) = reader.read_with_offset()?;
-            validator.op(offset, &operator)?;
-            let Some(kind) = SiteKind::of(&operator) else {
-                let is_static = |address: &u64| *address >= LOWEST_STATIC_ADDRESS;
-                static_words.extend(word_offset(&operator).filter(is_static));
-                static_addresses.extend(mentioned(&operator).filter(is_static));
-                continue;
-            };
-            if let SiteKind::RefFunc(function) = kind {
-                self.address_taken.push(function);
-            }
-            sites.push(Site { offset, len: reader.original_position() - offset, kind });
-        }
-        reader.finish()?;
-        for addresses in [&mut static_words, &mut static_addresses] {
-            addresses.sort_unstable();
-            addresses.dedup();
-        }
-        self.functions[index as usize].body = Some(Body {
-            range: body.range(),
-            code_start,
-            local_groups: body.get_locals_reader()?.get_count(),
-            locals: validator.len_locals(),
-            sites,
-            static_words,
-            static_addresses,
-        });
-        Ok(())
-    }
-
-    /// Custom sections never make a module invalid, so a damaged one is left out.
-    fn read_custom(&mut self, section: wasmparser::CustomSectionReader<'a>) {
-        self.custom_sections.push((section.name(), section.data()));
-        match section.as_known() {
-            KnownCustom::Name(reader) => {
-                for name in reader.into_iter().map_while(Result::ok) {
-                    self.read_names(name);
-                }
-            }
-            KnownCustom::Producers(reader) => {
-                for field in reader.into_iter().map_while(Result::ok) {
-                    for value in field.values.into_iter().map_while(Result::ok) {
-                        self.producers.push((field.name, value.name, value.version));
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn read_names(&mut self, name: Name<'a>) {
-        match name {
-            Name::Module { name, .. } => self.names.module = Some(name),
-            Name::Function(map) => self
-                .names
-                .functions
-                .extend(map.into_iter().map_while(Result::ok).map(|n| (n.index, n.name))),
-            Name::Global(map) => self
-                .names
-                .globals
-                .extend(map.into_iter().map_while(Result::ok).map(|n| (n.index, n.name))),
-            _ => {}
-        }
-    }
-
     /// Number of imported functions; the first defined function has this index.
     pub fn imported_functions(&self) -> u32 {
         self.function_imports.len() as u32
@@ -569,76 +248,6 @@ impl<'a> Module<'a> {
     }
 }
 
-impl SiteKind {
-    fn of(operator: &Operator<'_>) -> Option<SiteKind> {
-        Some(match *operator {
-            Operator::Call { function_index } => SiteKind::Call(function_index),
-            Operator::ReturnCall { function_index } => SiteKind::ReturnCall(function_index),
-            Operator::CallIndirect { type_index, .. }
-            | Operator::ReturnCallIndirect { type_index, .. }
-            | Operator::CallRef { type_index }
-            | Operator::ReturnCallRef { type_index } => SiteKind::CallIndirect(type_index),
-            Operator::RefFunc { function_index } => SiteKind::RefFunc(function_index),
-            Operator::MemoryGrow { mem } => SiteKind::MemoryGrow(mem),
-            Operator::MemorySize { mem } => SiteKind::MemorySize(mem),
-            _ => return None,
-        })
-    }
-}
-
-/// References to a type of the module's own may be to functions.
-fn may_hold_functions(table: wasmparser::TableType) -> bool {
-    table.element_type.is_func_ref() || table.element_type.is_concrete_type_ref()
-}
-
-/// The offset in a load or store of a 32-bit word.
-fn word_offset(operator: &Operator<'_>) -> Option<u64> {
-    match operator {
-        Operator::I32Load { memarg } | Operator::I32Store { memarg } => Some(memarg.offset),
-        _ => None,
-    }
-}
-
-/// A constant, or the offset in a load or store.
-fn mentioned(operator: &Operator<'_>) -> Option<u64> {
-    use Operator::{
-        F32Load, F32Store, F64Load, F64Store, I32Const, I32Load, I32Load8S, I32Load8U, I32Load16S,
-        I32Load16U, I32Store, I32Store8, I32Store16, I64Const, I64Load, I64Load8S, I64Load8U,
-        I64Load16S, I64Load16U, I64Load32S, I64Load32U, I64Store, I64Store8, I64Store16,
-        I64Store32, V128Load, V128Store,
-    };
-    match *operator {
-        I32Const { value } => Some(u64::from(value as u32)),
-        I64Const { value } => Some(value as u64),
-        F32Load { memarg }
-        | F32Store { memarg }
-        | F64Load { memarg }
-        | F64Store { memarg }
-        | I32Load { memarg }
-        | I32Load8S { memarg }
-        | I32Load8U { memarg }
-        | I32Load16S { memarg }
-        | I32Load16U { memarg }
-        | I32Store { memarg }
-        | I32Store8 { memarg }
-        | I32Store16 { memarg }
-        | I64Load { memarg }
-        | I64Load8S { memarg }
-        | I64Load8U { memarg }
-        | I64Load16S { memarg }
-        | I64Load16U { memarg }
-        | I64Load32S { memarg }
-        | I64Load32U { memarg }
-        | I64Store { memarg }
-        | I64Store8 { memarg }
-        | I64Store16 { memarg }
-        | I64Store32 { memarg }
-        | V128Load { memarg }
-        | V128Store { memarg } => Some(memarg.offset),
-        _ => None,
-    }
-}
-
 impl Memory {
     fn new(ty: wasmparser::MemoryType, imported: bool) -> Memory {
         Memory {
@@ -650,25 +259,4 @@ impl Memory {
             page_bytes: 1 << ty.page_size_log2.unwrap_or(16),
         }
     }
-}
-
-fn refuse_other_formats(bytes: &[u8]) -> Result<()> {
-    if Parser::is_component(bytes) {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "this is a WebAssembly component; linmem reads core modules. Extract the core module \
-             first, for example with `wasm-tools component unbundle`",
-        ));
-    }
-    if !bytes.starts_with(b"\0asm") {
-        let hint = match bytes {
-            [] => "the file is empty",
-            _ if bytes.trim_ascii_start().starts_with(b"(module") => {
-                "this is WebAssembly text; translate it first, for example with `wasm-tools parse`"
-            }
-            _ => "it does not start with the WebAssembly magic number `\\0asm`",
-        };
-        return Err(Error::new(ErrorKind::InvalidModule, format!("no WebAssembly module: {hint}")));
-    }
-    Ok(())
 }

@@ -3,16 +3,20 @@
 //! Memory use is bounded by what was live, the number of contexts and the size of the guest's
 //! memory, not by the length of the recording.
 
-use std::collections::BTreeMap;
+pub(crate) mod heap;
+mod host_log;
+mod snapshot;
 
 use rustc_hash::FxHashMap;
 
 use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::ContextId;
-use crate::heap::{Heap, LowMemory, Totals};
-use crate::module::PAGE_BYTES;
-use crate::trace::{Frame, HostRecord, Record, SizeReadBy};
+use crate::trace::{ContextId, Event, Frame, HostRecord, Record, SizeReadBy};
+
+use heap::{Heap, LowMemory, Totals};
+use host_log::push_bounded;
+pub use host_log::{HostLog, SizeRead, SizeReads, StaleView};
+pub use snapshot::Snapshot;
 
 /// What a trace says, all in all.
 #[derive(Debug, Default)]
@@ -40,54 +44,6 @@ pub struct Replay {
     selected: usize,
 }
 
-/// What the host did with instances and memories.
-#[derive(Debug, Default)]
-pub struct HostLog {
-    /// When the program asked for the size of each memory; the first ones of very many memories.
-    pub size_reads: BTreeMap<u64, SizeReads>,
-    /// How often it did in all.
-    pub size_reads_in_all: u64,
-    /// Growths from outside, in order; the first ones of very many.
-    pub growths: Vec<HostGrowth>,
-    /// Uses of detached views, by memory and context, with how often.
-    pub stale_views: Vec<(StaleView, u64)>,
-    /// The recorder's words.
-    pub notes: Vec<String>,
-}
-
-/// All that a program asked for the size of one memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SizeReads {
-    /// How often.
-    pub count: u64,
-    /// The first time.
-    pub first: SizeRead,
-    /// The last time.
-    pub last: SizeRead,
-    /// The first time that it was told another size than the growths recorded make.
-    pub wrong: Option<SizeRead>,
-    /// In which ways.
-    pub ways: Vec<SizeReadBy>,
-}
-
-/// The program asked how large a memory is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SizeRead {
-    /// What it was told.
-    pub pages: u64,
-    /// Where it asked.
-    pub context: ContextId,
-    /// Events of all instances before.
-    pub events_before: u64,
-    /// Allocations before, in the instances that use the memory.
-    pub allocations_before: u64,
-    /// Calls of these instances' exports before, but for those that only read the size.
-    pub calls_before: u64,
-    /// The size that these instances' events and the growths from outside give; `None` if no
-    /// instance uses the memory.
-    pub pages_recorded: Option<u64>,
-}
-
 /// What the instances that use a memory did.
 #[derive(Default)]
 struct Usage {
@@ -96,35 +52,6 @@ struct Usage {
     /// The memory's size; `None` if no instance uses it.
     pages: Option<u64>,
 }
-
-/// The program grew a memory from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HostGrowth {
-    /// Number of the memory.
-    pub memory: u64,
-    /// Pages asked for.
-    pub delta_pages: u64,
-    /// Pages before; `None` when it was refused.
-    pub previous_pages: Option<u64>,
-    /// Where.
-    pub context: ContextId,
-    /// Events of all instances before.
-    pub events_before: u64,
-}
-
-/// The program used a view that an earlier growth had detached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StaleView {
-    /// Number of the memory.
-    pub memory: u64,
-    /// The memory's size when the view was made.
-    pub pages: u64,
-    /// Where it was used.
-    pub context: ContextId,
-}
-
-/// Entries of each list of a [`HostLog`] that are kept.
-const MAX_HOST_ENTRIES: usize = 10_000;
 
 /// A module of the trace.
 #[derive(Debug)]
@@ -168,24 +95,8 @@ pub struct RecordedInstance {
     pub functions_taken: bool,
 }
 
-/// Memory and globals at one instant.
-#[derive(Debug, Default)]
-pub struct Snapshot {
-    /// Pages.
-    pub pages: u64,
-    /// Whether wasm frames were live.
-    pub frames_live: bool,
-    /// Integer globals that can change.
-    pub globals: Vec<(u64, u64)>,
-    /// Memory that is not all zero: `(address, bytes)`, in the order of addresses.
-    pub memory: Vec<(u64, Vec<u8>)>,
-}
-
 /// Frames of a stack that are kept, innermost first. Many findings can show the same stack.
 const MAX_FRAMES: usize = 256;
-
-/// No processor addresses more.
-const LARGEST_MEMORY_BYTES: u64 = 1 << 57;
 
 /// How a program ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,16 +134,7 @@ impl Replay {
     /// As for [`Replay::of`].
     pub fn apply(&mut self, record: Record) -> Result<()> {
         match record {
-            Record::Event(event) => {
-                if let Some(context) = event.context() {
-                    self.check_context(context)?;
-                }
-                self.events += 1;
-                let number = self.events;
-                let instance = self.instance()?;
-                instance.heap.apply(&event);
-                instance.active.get_or_insert((number, number)).1 = number;
-            }
+            Record::Event(event) => self.apply_event(&event)?,
             Record::Host(record) => self.apply_host(record)?,
             Record::Context { mut frames } => {
                 frames.truncate(MAX_FRAMES);
@@ -271,10 +173,6 @@ impl Replay {
             Record::LowMemory { first, last, changed } => {
                 self.instance()?.heap.low_memory_changed(LowMemory { first, last, changed });
             }
-            Record::Called { function, times } => self.instance()?.called(function, times),
-            Record::Crossed { pointer, crossing } => {
-                self.instance()?.heap.crossed(pointer, crossing);
-            }
             Record::Snapshot { pages, frames_live, globals } => {
                 let snapshot = Snapshot { pages, frames_live, globals, memory: Vec::new() };
                 self.instance()?.snapshot = Some(snapshot);
@@ -286,6 +184,25 @@ impl Replay {
             }
             Record::Exit { code } => self.end = Some(End::Exit(code)),
             Record::Trap { message, frames } => self.end = Some(End::Trap { message, frames }),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn apply_event(&mut self, event: &Event) -> Result<()> {
+        match *event {
+            Event::Called { function, times } => self.instance()?.called(function, times),
+            Event::Crossed { .. } => self.instance()?.heap.apply(event),
+            _ => {
+                if let Some(context) = event.context() {
+                    self.check_context(context)?;
+                }
+                self.events += 1;
+                let number = self.events;
+                let instance = self.instance()?;
+                instance.heap.apply(event);
+                instance.active.get_or_insert((number, number)).1 = number;
+            }
         }
         Ok(())
     }
@@ -329,9 +246,6 @@ impl Replay {
                         self.instances[number].heap.grown_from_outside(pages);
                     }
                 }
-                let growth =
-                    HostGrowth { memory, delta_pages, previous_pages, context, events_before };
-                push_bounded(&mut self.host.growths, growth);
             }
             HostRecord::StaleView { memory, pages, context } => {
                 self.check_context(context)?;
@@ -388,42 +302,6 @@ impl Replay {
     }
 }
 
-impl HostLog {
-    fn add_size_read(&mut self, memory: u64, by: SizeReadBy, read: SizeRead) {
-        let has_room = self.size_reads.len() < MAX_HOST_ENTRIES;
-        if !has_room && !self.size_reads.contains_key(&memory) {
-            return;
-        }
-        let reads = self.size_reads.entry(memory).or_insert(SizeReads {
-            count: 0,
-            first: read,
-            last: read,
-            wrong: None,
-            ways: Vec::new(),
-        });
-        reads.count += 1;
-        reads.last = read;
-        let is_wrong = read.pages_recorded.is_some_and(|pages| pages != read.pages);
-        reads.wrong = reads.wrong.or(is_wrong.then_some(read));
-        if !reads.ways.contains(&by) {
-            reads.ways.push(by);
-        }
-    }
-
-    fn add_stale_view(&mut self, view: StaleView) {
-        match self.stale_views.iter().position(|(known, _)| *known == view) {
-            Some(known) => self.stale_views[known].1 += 1,
-            None => push_bounded(&mut self.stale_views, (view, 1)),
-        }
-    }
-}
-
-fn push_bounded<T>(list: &mut Vec<T>, entry: T) {
-    if list.len() < MAX_HOST_ENTRIES {
-        list.push(entry);
-    }
-}
-
 impl RecordedInstance {
     fn called(&mut self, function: u32, times: u64) {
         self.calls_in_all = self.calls_in_all.saturating_add(times);
@@ -434,44 +312,6 @@ impl RecordedInstance {
                 self.calls.push((function, times));
             }
         }
-    }
-}
-
-impl Snapshot {
-    fn add(&mut self, address: u64, bytes: Vec<u8>) -> Result<()> {
-        let end = address.checked_add(bytes.len() as u64);
-        let after_last = self.memory.last().map_or(0, |(last, bytes)| last + bytes.len() as u64);
-        let memory_end = self.pages.saturating_mul(PAGE_BYTES).min(LARGEST_MEMORY_BYTES);
-        let fits = end.is_some_and(|end| end <= memory_end);
-        if !fits || address < after_last {
-            return Err(damaged("a snapshot's parts overlap or lie outside of the memory"));
-        }
-        self.memory.push((address, bytes));
-        Ok(())
-    }
-
-    /// The words in a range of addresses, `word_bytes` (4 or 8) each: `(address, value)`. Memory
-    /// that is all zero is passed over.
-    pub fn words(
-        &self,
-        start: u64,
-        end: u64,
-        word_bytes: u64,
-    ) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let first = start.min(LARGEST_MEMORY_BYTES).next_multiple_of(word_bytes);
-        let from = self.memory.partition_point(|(a, bytes)| a + (bytes.len() as u64) <= first);
-        let parts = self.memory[from..].iter().take_while(move |(address, _)| *address < end);
-        parts.flat_map(move |(address, bytes)| {
-            let begin = first.max(*address).next_multiple_of(word_bytes);
-            let stop = end.min(address + bytes.len() as u64);
-            let words = stop.saturating_sub(begin) / word_bytes;
-            (0..words).map(move |index| {
-                let at = begin + index * word_bytes;
-                let offset = (at - address) as usize;
-                let word = &bytes[offset..offset + word_bytes as usize];
-                (at, word.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
-            })
-        })
     }
 }
 

@@ -1,21 +1,18 @@
 //! The plain data of a report, and one file per output format.
 
-pub mod coverage;
-pub mod json;
-pub mod repeats;
-pub mod stacks;
-pub mod text;
+mod coverage;
+mod repeats;
+mod stack;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::heap::{Held, Totals};
+use crate::replay::heap::{Held, Totals};
 
 pub use coverage::{Coverage, HookedFunction, UnseenReport};
 pub use repeats::{AfterCall, Repeats, RepeatsRow, Verdict, Witnesses};
-pub use stacks::{Stack, StackFrame};
+pub use stack::{Stack, StackFrame};
 
 /// What a recorded run did with its memory, and what is wrong with it.
 ///
@@ -414,11 +411,5 @@ impl Report {
     /// Whether anything is wrong: there is a finding of severity [`Severity::Error`].
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&text::to_string(self, text::Options::default()))
     }
 }

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::ContextId;
 use crate::module::PAGE_BYTES;
 use crate::replay::{RecordedInstance, Replay, SizeRead, SizeReads};
-use crate::report::text::{bytes, count, number_of, pages};
 use crate::report::{Code, Finding, LabelledStack, Severity, Stack};
+use crate::trace::ContextId;
 use crate::trace::SizeReadBy;
+use crate::units::{bytes, count, number_of, pages};
 
 /// Instances of one module from which on each call seems to have one of its own.
 const MANY_INSTANCES: usize = 5;

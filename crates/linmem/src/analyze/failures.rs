@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::heap::Failure;
-use crate::report::text::{bytes, count, pages};
+use crate::replay::heap::Failure;
 use crate::report::{Code, Finding, LabelledStack, Severity};
+use crate::units::{bytes, count, pages};
 
 use super::Subject;
 
 /// One finding for each context in which an allocation failed, in the order of the first times.
-pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
     let mut merged: Vec<Failure> = Vec::new();
     let mut of_place = BTreeMap::new();
     for failure in subject.instance.heap.failures() {
@@ -26,7 +26,7 @@ pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
     merged.iter().map(|failure| finding(subject, failure)).collect()
 }
 
-fn finding(subject: &Subject<'_>, failure: &Failure) -> Finding {
+fn finding(subject: &Subject<'_, '_>, failure: &Failure) -> Finding {
     let limit = match subject.instance.max_pages {
         Some(max) => format!("the maximum is {}", pages(max)),
         None => "no maximum is declared".to_owned(),

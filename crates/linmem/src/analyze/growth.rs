@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::ContextId;
-use crate::heap::Growth;
+use crate::replay::heap::Growth;
 use crate::report::{GrowthEntry, GrowthReport, GrowthSite, Trend};
+use crate::trace::ContextId;
 
 use super::Subject;
 
 /// The growth log of an instance, grouped by stack.
-pub fn describe(subject: &Subject<'_>) -> GrowthReport {
+pub fn describe(subject: &Subject<'_, '_>) -> GrowthReport {
     let growths = subject.instance.heap.growths();
     let mut by_context: BTreeMap<ContextId, (u64, u64)> = BTreeMap::new();
     for growth in growths {
@@ -53,7 +53,7 @@ pub fn describe(subject: &Subject<'_>) -> GrowthReport {
     }
 }
 
-fn trend(subject: &Subject<'_>, growths: &[Growth]) -> Trend {
+fn trend(subject: &Subject<'_, '_>, growths: &[Growth]) -> Trend {
     let totals = subject.instance.heap.totals();
     let of_allocations = totals.allocations + totals.reallocations;
     let Some(last) = growths.iter().rfind(|growth| !growth.refused) else {

@@ -3,14 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::event::ContextId;
-use crate::heap::{Held, SiteTotals};
+use crate::replay::heap::{Held, SiteTotals};
 use crate::report::{HotSite, HotSites};
+use crate::trace::ContextId;
 
 use super::Subject;
 
 /// The first `limit` call stacks of each category. Ties go to the context seen first.
-pub fn rank(subject: &Subject<'_>, limit: usize) -> HotSites {
+pub fn rank(subject: &Subject<'_, '_>, limit: usize) -> HotSites {
     let heap = &subject.instance.heap;
     let totals = heap.totals();
     let now = totals.allocations + totals.reallocations;
@@ -64,7 +64,7 @@ impl Site {
         self.lifetime / self.allocations.max(1)
     }
 
-    fn describe(&self, subject: &Subject<'_>, context: ContextId) -> HotSite {
+    fn describe(&self, subject: &Subject<'_, '_>, context: ContextId) -> HotSite {
         HotSite {
             allocations: self.allocations,
             bytes: self.bytes,

@@ -14,23 +14,22 @@
 
 mod mark;
 mod roots;
-mod start_up;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::allocator::{Allocator, Evidence};
-use crate::event::ContextId;
-use crate::heap::{Block, Held};
+use crate::allocator::Evidence;
 use crate::instrument::boundary;
-use crate::layout::Layout;
-use crate::module::Module;
-use crate::report::text::{bytes, count, number_of};
+use crate::language::StartUp;
+use crate::module::memory_map::MemoryMap;
+use crate::prepared::Prepared;
+use crate::replay::heap::{Block, Held};
 use crate::report::{Code, Finding, LabelledStack, LeakSummary, Severity};
+use crate::trace::ContextId;
 use crate::trace::Crossing;
+use crate::units::{bytes, count, number_of};
 
 use super::Subject;
 use mark::{Blocks, Live, Mark};
-use start_up::StartUp;
 
 /// What a live block turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,19 +109,20 @@ pub struct Facts {
     hooked: BTreeSet<u32>,
     /// Static words that only the allocator uses.
     allocators_own: BTreeSet<u64>,
-    layout: Layout,
+    memory_map: MemoryMap,
     /// Whether addresses can come to the host unseen.
     is_open: bool,
 }
 
 impl Facts {
     /// Gathers them.
-    pub fn new(module: &Module<'_>, allocator: &Allocator) -> Facts {
-        let hooked = allocator.hooked();
+    pub fn new(prepared: &Prepared<'_>) -> Facts {
+        let module = &prepared.module;
+        let hooked = prepared.allocator().hooked();
         Facts {
             start_up: StartUp::new(module),
-            allocators_own: roots::allocators_own_words(module, &hooked),
-            layout: Layout::of(module),
+            allocators_own: roots::allocators_own_words(prepared, &hooked),
+            memory_map: MemoryMap::of(module),
             is_open: boundary::is_open(module),
             hooked,
         }
@@ -130,7 +130,7 @@ impl Facts {
 }
 
 /// Judges every live block of an instance.
-pub fn find(subject: &Subject<'_>) -> Leaks {
+pub fn find(subject: &Subject<'_, '_>) -> Leaks {
     let blocks = live_blocks(subject);
     let is_64 = subject.module.memories.first().is_some_and(|memory| memory.is_64);
     let word_bytes = if is_64 { 8 } else { 4 };
@@ -165,7 +165,7 @@ pub fn find(subject: &Subject<'_>) -> Leaks {
 /// The live blocks, as large as they are. An allocator without names may resize blocks unseen, but that of
 /// dlmalloc writes their size in front of them: the word before a block is its chunk's size, with flags in
 /// the lowest bits.
-fn live_blocks(subject: &Subject<'_>) -> Vec<Live> {
+fn live_blocks(subject: &Subject<'_, '_>) -> Vec<Live> {
     const FLAGS: u64 = 7;
     const HEADER_BYTES: u64 = 4;
     let allocator = &subject.recorded.allocator;
@@ -187,14 +187,14 @@ fn live_blocks(subject: &Subject<'_>) -> Vec<Live> {
 
 /// Whether the host may hold any block: not all that crossed was seen. Who shares a memory may hold the
 /// blocks of others as well.
-fn host_may_hold(subject: &Subject<'_>) -> bool {
+fn host_may_hold(subject: &Subject<'_, '_>) -> bool {
     let is_shared = subject.module.memories.first().is_some_and(|memory| memory.shared);
     let users = subject.instance.memory.map_or(1, |memory| subject.replay.users(memory).len());
     subject.instance.functions_taken || subject.facts.leaks.is_open || is_shared || users > 1
 }
 
 /// Why the blocks cannot be judged, if that is so.
-fn not_judged(subject: &Subject<'_>) -> Option<String> {
+fn not_judged(subject: &Subject<'_, '_>) -> Option<String> {
     const STOPS_EARLY: &str = "the recording stops before the program ended";
     let reason = match (&subject.instance.snapshot, &subject.replay.end) {
         (None, _) if subject.instance.collected => "the instance was garbage-collected before",
@@ -214,7 +214,7 @@ fn not_judged(subject: &Subject<'_>) -> Option<String> {
 }
 
 /// One finding for each kind and call stack, most bytes first.
-pub fn findings(subject: &Subject<'_>, leaks: &Leaks) -> Vec<Finding> {
+pub fn findings(subject: &Subject<'_, '_>, leaks: &Leaks) -> Vec<Finding> {
     if let Some(reason) = &leaks.not_judged {
         return not_judged_finding(subject, leaks, reason).into_iter().collect();
     }
@@ -235,7 +235,12 @@ pub fn findings(subject: &Subject<'_>, leaks: &Leaks) -> Vec<Finding> {
     findings
 }
 
-fn leak_finding(subject: &Subject<'_>, kind: Kind, context: ContextId, group: &Group) -> Finding {
+fn leak_finding(
+    subject: &Subject<'_, '_>,
+    kind: Kind,
+    context: ContextId,
+    group: &Group,
+) -> Finding {
     let held = blocks_text(group.held);
     let (code, severity, message, advice) = match kind {
         Kind::Definite => (
@@ -286,7 +291,7 @@ type GroupOf<'g> = (&'g (Kind, ContextId), &'g Group);
 type Groups<'g> = [GroupOf<'g>];
 
 /// One note for all that is still reachable.
-fn reachable_finding(subject: &Subject<'_>, groups: &Groups<'_>) -> Option<Finding> {
+fn reachable_finding(subject: &Subject<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
     Some(Finding {
         code: Code::StillReachable,
         severity: Severity::Note,
@@ -297,7 +302,7 @@ fn reachable_finding(subject: &Subject<'_>, groups: &Groups<'_>) -> Option<Findi
 
 /// One warning for each way in which the host got the pointers: for each exported function that
 /// returned some.
-fn host_findings(subject: &Subject<'_>, groups: &Groups<'_>) -> Vec<Finding> {
+fn host_findings(subject: &Subject<'_, '_>, groups: &Groups<'_>) -> Vec<Finding> {
     let mut of_holder: BTreeMap<Holder, Vec<GroupOf<'_>>> = BTreeMap::new();
     for group in groups {
         if let (Kind::HostHeld(holder), _) = group.0 {
@@ -317,7 +322,7 @@ fn host_findings(subject: &Subject<'_>, groups: &Groups<'_>) -> Vec<Finding> {
 }
 
 fn host_finding(
-    subject: &Subject<'_>,
+    subject: &Subject<'_, '_>,
     holder: Holder,
     groups: &Groups<'_>,
     led_to: &Groups<'_>,
@@ -368,7 +373,7 @@ fn host_finding(
 }
 
 /// What findings about several groups have in common: the sum, and the largest one's stack.
-fn finding_of_all(subject: &Subject<'_>, groups: &Groups<'_>, what: &str) -> Option<Finding> {
+fn finding_of_all(subject: &Subject<'_, '_>, groups: &Groups<'_>, what: &str) -> Option<Finding> {
     let ((_, context), largest) = groups.iter().max_by_key(|(_, group)| group.held.bytes)?;
     let all = sum_of(groups.iter().map(|(_, group)| *group));
     let of_them = match groups.len() {
@@ -389,7 +394,7 @@ fn finding_of_all(subject: &Subject<'_>, groups: &Groups<'_>, what: &str) -> Opt
     })
 }
 
-fn not_judged_finding(subject: &Subject<'_>, leaks: &Leaks, reason: &str) -> Option<Finding> {
+fn not_judged_finding(subject: &Subject<'_, '_>, leaks: &Leaks, reason: &str) -> Option<Finding> {
     let live = sum_of(leaks.groups.values());
     (live.blocks > 0).then(|| Finding {
         code: Code::NotJudged,

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::heap::{Concerned, Misuse, MisuseKind};
-use crate::report::text::{bytes, count};
+use crate::replay::heap::{Concerned, Misuse, MisuseKind};
 use crate::report::{Code, Finding, LabelledStack, Severity};
+use crate::units::{bytes, count};
 
 use super::Subject;
 
 /// One finding for each kind of misuse with its stacks, most frequent first.
-pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
     let mut recorded: Vec<&Misuse> = subject.instance.heap.misuse().collect();
     recorded.sort_by_key(|m| (m.context, m.block.map(|b| b.allocated), m.pointer));
     let place = |context| subject.stacks.representative(context);
@@ -25,7 +25,7 @@ pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
     misuse.iter().map(|misuse| finding(subject, misuse)).collect()
 }
 
-fn finding(subject: &Subject<'_>, misuse: &Misuse) -> Finding {
+fn finding(subject: &Subject<'_, '_>, misuse: &Misuse) -> Finding {
     let block = misuse.block.as_ref();
     let (code, message, advice) = match misuse.kind {
         MisuseKind::DoubleFree => (
@@ -105,7 +105,7 @@ fn finding(subject: &Subject<'_>, misuse: &Misuse) -> Finding {
 }
 
 /// Whether allocations or frees that were not seen could explain it all.
-fn is_doubtful(subject: &Subject<'_>, misuse: &Misuse) -> bool {
+fn is_doubtful(subject: &Subject<'_, '_>, misuse: &Misuse) -> bool {
     subject.sees_a_part()
         && match misuse.kind {
             MisuseKind::InvalidFree | MisuseKind::InvalidRealloc => misuse.block.is_none(),
@@ -114,7 +114,7 @@ fn is_doubtful(subject: &Subject<'_>, misuse: &Misuse) -> bool {
         }
 }
 
-fn stacks(subject: &Subject<'_>, misuse: &Misuse) -> Vec<LabelledStack> {
+fn stacks(subject: &Subject<'_, '_>, misuse: &Misuse) -> Vec<LabelledStack> {
     let labelled = |label: &str, context| LabelledStack {
         label: label.to_owned(),
         stack: subject.stacks.of(context),

@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use wasm_encoder::{Function, InstructionSink};
 use wasmparser::{FuncType, ValType};
 
-use super::{Layout, calls, encoded};
+use super::{Layout, contexts, encoded};
 use crate::allocator::Allocator;
-use crate::event::Hook;
+use crate::instrument::hooks::Hook;
 use crate::module::Module;
 
 /// The imported functions that could be handed an address. WASI's do not keep any.
@@ -85,7 +85,7 @@ pub(super) fn entry(layout: &Layout, function: u32, ty: &FuncType, observed: boo
     let mut body = Function::new(results.iter().map(|result| (1, number_type(*result))));
     let mut code = body.instructions();
     if observed {
-        calls::reset(layout, function, &mut code);
+        contexts::reset(layout, function, &mut code);
     }
     let mut arguments = addresses(layout, ty.params(), 0);
     code.i32_const(function as i32);

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Instrumented, Origin};
+use super::{Instrumented, Origin, hooks};
 use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event;
-use crate::host::low_memory_bytes;
+use crate::record::low_memory_bytes;
+
 use crate::module::{Module, SiteKind};
 
 /// The format's version.
@@ -122,9 +122,9 @@ impl Instrumented {
             allocator,
             functions: self.map.origins().iter().map(|&origin| origin.into()).collect(),
             offsets: self.map.points().iter().flat_map(|&(new, old)| [new, old]).collect(),
-            globals: event::exported_globals(module).collect(),
-            tables: event::exported_tables(module).collect(),
-            stand_ins: event::functions_met_elsewhere(module).collect(),
+            globals: hooks::exported_globals(module).collect(),
+            tables: hooks::exported_tables(module).collect(),
+            stand_ins: hooks::functions_met_elsewhere(module).collect(),
             sizes: size_functions(module),
             low_memory: low_memory_bytes(module),
             initial_pages: memory.initial_pages,

@@ -3,7 +3,7 @@
 use snapbox::{assert_data_eq, str};
 
 use super::*;
-use crate::symbolize::Symbolizer;
+use crate::module::symbolize::Symbolizer;
 
 /// The instrumented module as text. `malloc` and `free` are found by their exported names.
 fn instrumented(wat: &str, options: &Options) -> String {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::text::{count, escape};
 use crate::allocator::{Allocator, Evidence, Role};
+use crate::units::{count, escape};
 
 /// What was hooked, on what evidence, and what could allocate without being seen.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

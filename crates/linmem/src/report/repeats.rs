@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::heap::Held;
+use crate::replay::heap::Held;
 
 /// Repeated calls of one export.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Holder, Kind};
-use crate::heap::{Block, Held};
 use crate::replay::Snapshot;
+use crate::replay::heap::{Block, Held};
 use crate::trace::Crossing;
 
 /// A mark over the live blocks, and what came of it.

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use super::mark::Blocks;
 use crate::analyze::Subject;
-use crate::call_graph::CallGraph;
-use crate::layout::Stack;
-use crate::module::Module;
+use crate::module::memory_map::Stack;
+use crate::prepared::Prepared;
 use crate::replay::Snapshot;
 
 /// The words of the roots that could be pointers to blocks: of static data, of the shadow stack
 /// in use, of pages that the program grew past its allocator, and of globals.
 pub fn words(
-    subject: &Subject<'_>,
+    subject: &Subject<'_, '_>,
     snapshot: &Snapshot,
     blocks: Blocks<'_>,
     word_bytes: u64,
@@ -38,10 +37,11 @@ pub fn words(
 ///
 /// An array has no address in the code but its first one. So what lies between two words of the
 /// allocator is the allocator's as well, unless other code mentions an address there.
-pub fn allocators_own_words(module: &Module<'_>, hooked: &BTreeSet<u32>) -> BTreeSet<u64> {
+pub fn allocators_own_words(prepared: &Prepared<'_>, hooked: &BTreeSet<u32>) -> BTreeSet<u64> {
     /// dlmalloc's arrays have 392 bytes.
     const LONGEST_ARRAY: u64 = 512;
-    let functions = module.functions.iter().zip(allocators_own_functions(module, hooked));
+    let functions = prepared.module.functions.iter();
+    let functions = functions.zip(allocators_own_functions(prepared, hooked));
     let (mut own, mut others) = (BTreeSet::new(), BTreeSet::new());
     for (function, is_own) in functions {
         let Some(body) = &function.body else { continue };
@@ -62,20 +62,21 @@ pub fn allocators_own_words(module: &Module<'_>, hooked: &BTreeSet<u32>) -> BTre
 }
 
 /// For each function, whether it is hooked or called by such functions alone.
-fn allocators_own_functions(module: &Module<'_>, hooked: &BTreeSet<u32>) -> Vec<bool> {
+fn allocators_own_functions(prepared: &Prepared<'_>, hooked: &BTreeSet<u32>) -> Vec<bool> {
+    let module = &prepared.module;
     let roots = module.exported_functions().map(|(_, function)| function).chain(module.start);
     let roots = roots.chain(module.address_taken.iter().copied());
     // Whatever can be reached without passing a hooked function is somebody else's too.
-    let reached = CallGraph::new(module).reachable(roots, |f| hooked.contains(&f));
+    let reached = prepared.graph.reachable(roots, |f| hooked.contains(&f));
     (0..module.functions.len()).map(|function| !reached[function]).collect()
 }
 
 /// Where roots lie: static data, the used part of the shadow stack, and pages that the program
 /// grew past its allocator. What is below the stack pointer is dead.
-fn ranges(subject: &Subject<'_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
+fn ranges(subject: &Subject<'_, '_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
     let module = subject.module;
     let heap = &subject.instance.heap;
-    let layout = &subject.facts.leaks.layout;
+    let layout = &subject.facts.leaks.memory_map;
     let memory_end = snapshot.pages.saturating_mul(crate::module::PAGE_BYTES);
     let data_end = module.data_end().unwrap_or(0);
     let static_end = layout
@@ -110,8 +111,8 @@ fn united(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
 
 /// The shadow stack, and its pointer at the time of the snapshot. A global above its initial
 /// value is no stack pointer: an allocator that only moves on keeps one that looks alike.
-fn stack(subject: &Subject<'_>, snapshot: &Snapshot) -> Option<(Stack, u64)> {
-    let stack = subject.facts.leaks.layout.stack?;
+fn stack(subject: &Subject<'_, '_>, snapshot: &Snapshot) -> Option<(Stack, u64)> {
+    let stack = subject.facts.leaks.memory_map.stack?;
     let pointer = u64::from(stack.pointer);
     let now = snapshot.globals.iter().find(|(index, _)| *index == pointer);
     let now = now.map_or(stack.range.end, |(_, value)| *value);

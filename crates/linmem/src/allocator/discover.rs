@@ -1,0 +1,318 @@
+//! The search for the allocator functions of a module: a ladder of evidence, strongest first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wasmparser::ValType;
+
+use super::names::FAMILIES;
+use super::{Allocator, AllocatorFunction, Evidence, Hints, Role, Unseen, dlmalloc};
+use crate::error::{Error, ErrorKind, Result};
+use crate::module::symbolize::demangle;
+use crate::module::{CallGraph, Module, SiteKind, Symbolizer};
+
+impl Allocator {
+    /// Looks for the allocator functions of a module.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`] when a hint names no function of the module or one whose
+    /// type does not fit its role.
+    pub(crate) fn discover(
+        module: &Module<'_>,
+        graph: &CallGraph,
+        symbols: &Symbolizer<'_>,
+        hints: &Hints,
+    ) -> Result<Allocator> {
+        let mut search =
+            Search { module, found: BTreeMap::new(), notes: BTreeSet::new(), resizing: Vec::new() };
+        for (role, wanted) in hints {
+            search.take_hint(*role, wanted)?;
+        }
+        search.take_names(symbols);
+        search.take_shapes(graph);
+        search.take_generic_exports(graph);
+        let Search { found, notes, resizing, .. } = search;
+        let mut functions: Vec<_> = found
+            .into_iter()
+            .map(|(function, (role, evidence))| AllocatorFunction { function, role, evidence })
+            .collect();
+        functions.sort_by_key(|f| (f.role, f.function));
+        let candidates =
+            if functions.is_empty() { malloc_candidates(module, graph) } else { Vec::new() };
+        let mut allocator = Allocator {
+            functions,
+            unseen: Vec::new(),
+            notes: notes.into_iter().collect(),
+            candidates,
+            resizing,
+        };
+        allocator.unseen = allocator.find_unseen(module, graph);
+        Ok(allocator)
+    }
+
+    /// Finds every `memory.grow` that can be reached without passing a hooked function.
+    fn find_unseen(&self, module: &Module<'_>, graph: &CallGraph) -> Vec<Unseen> {
+        let hooked = self.hooked();
+        let is_hooked = |node: u32| hooked.contains(&node);
+        let roots: BTreeSet<u32> = module
+            .exported_functions()
+            .map(|(_, f)| f)
+            .chain(module.start)
+            .chain(module.address_taken.iter().copied())
+            .collect();
+        let open = graph.reachable(roots.iter().copied(), is_hooked);
+        growers(module)
+            .filter(|&grower| open[grower as usize])
+            .map(|grower| {
+                let leads_there = graph.reaching_past([grower], is_hooked);
+                let entries = roots.iter().copied().filter(|&root| leads_there[root as usize]);
+                Unseen { grower, entries: entries.take(MAX_LISTED).collect() }
+            })
+            .take(MAX_LISTED)
+            .collect()
+    }
+}
+
+/// Longest list of functions that a report is to show for one remark.
+const MAX_LISTED: usize = 16;
+
+struct Search<'m, 'a> {
+    module: &'m Module<'a>,
+    found: BTreeMap<u32, (Role, Evidence)>,
+    notes: BTreeSet<String>,
+    resizing: Vec<u32>,
+}
+
+impl Search<'_, '_> {
+    fn take_hint(&mut self, role: Role, wanted: &str) -> Result<()> {
+        let function = self.function_named(wanted).ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidRequest,
+                format!("the module has no function `{wanted}` to take for {role}"),
+            )
+        })?;
+        if !self.fits(role, function) {
+            let ty =
+                self.module.function_type(function).map(|ty| type_text(ty.params(), ty.results()));
+            return Err(Error::new(
+                ErrorKind::InvalidRequest,
+                format!(
+                    "function {function} (`{wanted}`) has type {}, which is not that of {role}",
+                    ty.unwrap_or_default(),
+                ),
+            ));
+        }
+        self.found.insert(function, (role, Evidence::Flag));
+        Ok(())
+    }
+
+    /// An index, an exported name, or a name of the name section, demangled or not.
+    fn function_named(&self, wanted: &str) -> Option<u32> {
+        if let Ok(index) = wanted.parse::<u32>() {
+            return ((index as usize) < self.module.functions.len()).then_some(index);
+        }
+        let exported = self.module.exported_functions().find(|(name, _)| *name == wanted);
+        exported.map(|(_, f)| f).or_else(|| {
+            let names = &self.module.names.functions;
+            names
+                .iter()
+                .find(|(_, name)| **name == wanted || demangle(name) == wanted)
+                .map(|(index, _)| *index)
+        })
+    }
+
+    fn take_names(&mut self, symbols: &Symbolizer<'_>) {
+        let exports: Vec<_> = self.module.exported_functions().collect();
+        for (name, function) in exports {
+            let (function, evidence) = self.innermost(name, function);
+            self.take_name(name, function, || evidence);
+        }
+        let names: Vec<_> = self.module.names.functions.iter().map(|(i, n)| (*i, *n)).collect();
+        for (function, name) in &names {
+            self.take_name(name, *function, || Evidence::NameSection((*name).to_owned()));
+        }
+        if !names.is_empty() {
+            return;
+        }
+        for function in self.module.imported_functions()..self.module.functions.len() as u32 {
+            if let Some(name) = symbols.dwarf_function_name(self.module, function) {
+                self.take_name(&name, function, || Evidence::Dwarf(name.clone()));
+            }
+        }
+    }
+
+    fn take_name(&mut self, name: &str, function: u32, evidence: impl FnOnce() -> Evidence) {
+        if self.found.contains_key(&function) || function as usize >= self.module.functions.len() {
+            return;
+        }
+        let name = plain_name(name);
+        let families = FAMILIES.iter().filter(|family| !family.generic);
+        let roles = || families.clone().flat_map(|f| f.names).filter(|(n, _)| *n == name);
+        if let Some((_, role)) = roles().find(|(_, role)| self.fits(*role, function)) {
+            self.found.insert(function, (*role, evidence()));
+        } else if let (Some((_, role)), Some(ty)) =
+            (roles().next(), self.module.function_type(function))
+        {
+            self.notes.insert(format!(
+                "function {function} is named `{name}` but has type {}, which is not that of {role}: not hooked",
+                type_text(ty.params(), ty.results()),
+            ));
+        }
+    }
+
+    /// dlmalloc without names, or what the user did not name of it.
+    fn take_shapes(&mut self, graph: &CallGraph) {
+        let named = self.found.values().any(|(_, evidence)| *evidence != Evidence::Flag);
+        if named || self.module.memories.first().is_none_or(|memory| memory.is_64) {
+            return;
+        }
+        let known = |role| self.found.iter().find(|(_, (r, _))| *r == role).map(|(f, _)| *f);
+        let dlmalloc::Dlmalloc { functions, resizing } =
+            dlmalloc::search(self.module, graph, known);
+        self.notes.extend(resizing.iter().map(|function| {
+            format!(
+                "function {function} works on dlmalloc's chunks itself, as if the compiler had put \
+                 realloc into it: blocks that it resizes where they are keep their old size here"
+            )
+        }));
+        self.resizing = resizing;
+        let roles: BTreeMap<u32, Role> = functions.into_iter().collect();
+        // `malloc` of wasi-libc only calls `dlmalloc`. What is exported may do so too, and is the program's.
+        let exported: BTreeSet<u32> = self.module.exported_functions().map(|(_, f)| f).collect();
+        let defined = self.module.imported_functions()..self.module.functions.len() as u32;
+        // Who names functions means these.
+        let is_told = !self.found.is_empty();
+        let forwarding = defined.filter(|function| !is_told && !exported.contains(function));
+        let forwarding = forwarding.filter_map(|f| Some((f, *roles.get(&self.forwards_to(f)?)?)));
+        let forwarding: Vec<(u32, Role)> = forwarding.collect();
+        for (function, role) in roles.into_iter().chain(forwarding) {
+            let evidence = Evidence::Shape("dlmalloc".to_owned());
+            self.found.entry(function).or_insert((role, evidence));
+        }
+    }
+
+    /// Exports such as `allocate` or `cabi_realloc`: hooked only where no function below them is,
+    /// so that the event is recorded as deep as possible, with the frames above it.
+    fn take_generic_exports(&mut self, graph: &CallGraph) {
+        let beneath = graph.reaching(self.found.keys().copied());
+        let exports: Vec<_> = self.module.exported_functions().collect();
+        for (name, export) in exports {
+            let families = FAMILIES.iter().filter(|family| family.generic);
+            let roles = families.flat_map(|f| f.names).filter(|(n, _)| *n == name);
+            let Some(role) = roles.map(|(_, role)| *role).find(|r| self.fits(*r, export)) else {
+                continue;
+            };
+            let (function, evidence) = self.innermost(name, export);
+            if beneath[export as usize] {
+                continue;
+            }
+            self.found.entry(function).or_insert((role, evidence));
+        }
+    }
+
+    /// The function in which an export ends that only passes its arguments on. To hook the export
+    /// alone would miss what calls that function inside of the module.
+    fn innermost(&self, name: &str, export: u32) -> (u32, Evidence) {
+        const LONGEST_CHAIN: usize = 8;
+        let callees = std::iter::successors(Some(export), |&function| self.forwards_to(function));
+        match callees.take(LONGEST_CHAIN).last() {
+            Some(callee) if callee != export => {
+                (callee, Evidence::ForwardedExport(name.to_owned()))
+            }
+            _ => (export, Evidence::Export(name.to_owned())),
+        }
+    }
+
+    /// The function of the same type that `function` only passes its arguments on to. Around that,
+    /// it may call what takes and returns nothing: `wasm-ld` lets the exports of a command run
+    /// constructors and destructors.
+    fn forwards_to(&self, function: u32) -> Option<u32> {
+        let body = self.module.functions.get(function as usize)?.body.as_ref()?;
+        let ty = self.module.function_type(function)?;
+        // `local.get i` is two bytes for the first 128 locals.
+        let pass_on: Vec<u8> = (0..ty.params().len() as u8).flat_map(|i| [0x20, i]).collect();
+        let mut callee = None;
+        let mut code = Vec::new();
+        let mut from = body.code_start;
+        for site in &body.sites {
+            let (SiteKind::Call(called) | SiteKind::ReturnCall(called)) = site.kind else {
+                return None;
+            };
+            code.extend_from_slice(self.module.bytes.get(from..site.offset)?);
+            from = site.offset + site.len;
+            let called_type = self.module.function_type(called)?;
+            if called_type.params().is_empty() && called_type.results().is_empty() {
+                continue;
+            }
+            if callee.is_some() || called_type != ty || code != pass_on {
+                return None;
+            }
+            callee = Some(called);
+            code.clear();
+        }
+        code.extend_from_slice(self.module.bytes.get(from..body.range.end)?);
+        callee.filter(|_| matches!(code[..], [0x0b] | [0x0f, 0x0b]))
+    }
+
+    fn fits(&self, role: Role, function: u32) -> bool {
+        let address = match self.module.memories.first() {
+            Some(memory) if memory.is_64 => ValType::I64,
+            _ => ValType::I32,
+        };
+        self.module
+            .function_type(function)
+            .is_some_and(|ty| role.fits(ty.params(), ty.results(), address))
+    }
+}
+
+/// The functions that hold a `memory.grow` of memory 0.
+fn growers<'m>(module: &'m Module<'_>) -> impl Iterator<Item = u32> + 'm {
+    module.functions.iter().enumerate().filter_map(|(index, function)| {
+        let body = function.body.as_ref()?;
+        let grows = body.sites.iter().any(|site| site.kind == SiteKind::MemoryGrow(0));
+        grows.then_some(index as u32)
+    })
+}
+
+/// How many direct calls of each function there are.
+pub(super) fn calls_of_each(module: &Module<'_>) -> Vec<u32> {
+    let mut calls = vec![0u32; module.functions.len()];
+    for site in module.functions.iter().filter_map(|f| f.body.as_ref()).flat_map(|b| &b.sites) {
+        if let SiteKind::Call(callee) = site.kind {
+            calls[callee as usize] += 1;
+        }
+    }
+    calls
+}
+
+/// Functions of `malloc`'s type that can lead to `memory.grow`, most called first.
+fn malloc_candidates(module: &Module<'_>, graph: &CallGraph) -> Vec<u32> {
+    let reaching = graph.reaching(growers(module));
+    let calls = calls_of_each(module);
+    let mut candidates: Vec<u32> = (module.imported_functions()..module.functions.len() as u32)
+        .filter(|&f| reaching[f as usize])
+        .filter(|&f| {
+            module
+                .function_type(f)
+                .is_some_and(|ty| ty.params() == [ValType::I32] && ty.results() == [ValType::I32])
+        })
+        .collect();
+    candidates.sort_by_key(|&f| (std::cmp::Reverse(calls[f as usize]), f));
+    candidates.truncate(MAX_LISTED);
+    candidates
+}
+
+/// A symbol without mangling: `_RNvCs…_7___rustc12___rust_alloc` is `__rust_alloc`.
+fn plain_name(name: &str) -> String {
+    let name = demangle(name);
+    match name.rsplit_once("::") {
+        Some((_, last)) if last.starts_with("__rust_") => last.to_owned(),
+        _ => name,
+    }
+}
+
+fn type_text(params: &[ValType], results: &[ValType]) -> String {
+    let list =
+        |types: &[ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    format!("({}) -> ({})", list(params), list(results))
+}

@@ -1,0 +1,256 @@
+//! dlmalloc without names: Doug Lea's allocator (2.8.6), which wasi-libc and Emscripten have, is known by
+//! constants that no compiler can do without.
+//!
+//! - every request is padded by a header and rounded up: `(bytes + 11) & -8`, or `(bytes + 19) & -16`
+//!   where blocks are aligned to 16
+//! - requests up to 244 (236) bytes are small, those from -64 on too large
+//! - a chunk begins 8 bytes before its block, and the lowest 2 bits of its head are flags
+//! - all functions share the state `_gm_`, a static structure
+//!
+//! The functions around `malloc` and `free` are known by their calls of these two.
+
+use std::collections::BTreeSet;
+
+use wasmparser::{BinaryReader, FunctionBody, Operator, ValType};
+
+use super::Role;
+use super::discover::calls_of_each;
+use crate::module::{Body, CallGraph, Module, Site, SiteKind};
+
+/// Static addresses that functions of one allocator must share, and how far they lie from each other at most:
+/// in `_gm_`, which has some 470 bytes.
+const SHARED_WORDS: usize = 4;
+const STATE_BYTES: u64 = 512;
+
+/// What was found of dlmalloc.
+#[derive(Default)]
+pub(super) struct Dlmalloc {
+    /// Its functions.
+    pub(super) functions: Vec<(u32, Role)>,
+    /// Other functions into which the compiler has put `realloc`.
+    pub(super) resizing: Vec<u32>,
+}
+
+/// Looks for the functions of dlmalloc, given those that are known already.
+pub(super) fn search(
+    module: &Module<'_>,
+    graph: &CallGraph,
+    known: impl Fn(Role) -> Option<u32>,
+) -> Dlmalloc {
+    let shapes =
+        Shapes { module, reaching: graph.reaching(askers(module)), calls: calls_of_each(module) };
+    let mut found = Dlmalloc::default();
+    let Some(malloc) = known(Role::Malloc).or_else(|| shapes.malloc()) else { return found };
+    let Some(free) = known(Role::Free).or_else(|| shapes.free(malloc)) else { return found };
+    found.functions = vec![(malloc, Role::Malloc), (free, Role::Free)];
+    for function in module.imported_functions()..module.functions.len() as u32 {
+        match shapes.around(function, malloc, free) {
+            Some(Around::Is(role)) => found.functions.push((function, role)),
+            Some(Around::Resizes) => found.resizing.push(function),
+            None => {}
+        }
+    }
+    found
+}
+
+/// What a function is that calls `malloc`.
+enum Around {
+    /// A function of the allocator.
+    Is(Role),
+    /// One that resizes blocks on the way to something else.
+    Resizes,
+}
+
+/// The functions that grow memory 0 or ask for its size. Emscripten grows it from JavaScript.
+fn askers<'m>(module: &'m Module<'_>) -> impl Iterator<Item = u32> + 'm {
+    let asks = |site: &Site| matches!(site.kind, SiteKind::MemoryGrow(0) | SiteKind::MemorySize(0));
+    let bodies = module.functions.iter().map(|function| function.body.as_ref());
+    let askers =
+        bodies.zip(0..).filter(move |(body, _)| body.is_some_and(|b| b.sites.iter().any(asks)));
+    askers.map(|(_, function)| function)
+}
+
+struct Shapes<'m, 'a> {
+    module: &'m Module<'a>,
+    /// Which functions lead to `memory.grow` or `memory.size`.
+    reaching: Vec<bool>,
+    /// How often each function is called.
+    calls: Vec<u32>,
+}
+
+impl Shapes<'_, '_> {
+    /// The one that is called most, where there are several.
+    fn malloc(&self) -> Option<u32> {
+        let is_malloc = |&function: &u32| {
+            self.reaching[function as usize] && {
+                let code = Code(self.operators(function).collect());
+                code.pads() && code.compares(&SMALL) && code.has(&TOO_LARGE)
+            }
+        };
+        let candidates: Vec<u32> = self.with_role_type(Role::Malloc).filter(is_malloc).collect();
+        candidates.into_iter().max_by_key(|&function| (self.calls[function as usize], function))
+    }
+
+    /// What takes a pointer, goes back to its chunk's head, and works on `malloc`'s words.
+    fn free(&self, malloc: u32) -> Option<u32> {
+        let words: BTreeSet<u64> = self.body(malloc)?.static_addresses.iter().copied().collect();
+        let is_free = |&function: &u32| {
+            let shares = self.body(function).is_some_and(|body| {
+                let shared = body.static_addresses.iter().copied().filter(|a| words.contains(a));
+                let shared: Vec<u64> = shared.collect();
+                let mut near = shared.windows(SHARED_WORDS);
+                near.any(|some| some[SHARED_WORDS - 1] - some[0] <= STATE_BYTES)
+            });
+            shares && Code(self.operators(function).collect()).takes_size_of_head()
+        };
+        let candidates: Vec<u32> = self.with_role_type(Role::Free).filter(is_free).collect();
+        candidates.into_iter().max_by_key(|&function| (self.calls[function as usize], function))
+    }
+
+    /// What a function is, judged by its calls of these.
+    fn around(&self, function: u32, malloc: u32, free: u32) -> Option<Around> {
+        let (mallocs, frees) = (self.calls(function, malloc), self.calls(function, free));
+        if mallocs == 0 {
+            return None;
+        }
+        let code = Code(self.operators(function).collect());
+        let has_type_of = |role| self.has_type_of(role, function);
+        if !(code.pads() && code.has(&TOO_LARGE)) {
+            let is_calloc = frees == 0 && has_type_of(Role::Calloc) && code.looks_at_flags();
+            return is_calloc.then_some(Around::Is(Role::Calloc));
+        }
+        // It does `malloc`'s arithmetic once more, as those must that give out parts of a chunk.
+        let aligned =
+            [Role::AlignedAlloc, Role::PosixMemalign].into_iter().find(|r| has_type_of(*r));
+        Some(match aligned {
+            Some(role) if frees == 0 && code.leaves_room() => Around::Is(role),
+            // `realloc(NULL, size)` is `malloc(size)`.
+            _ if frees > 0
+                && has_type_of(Role::Realloc)
+                && self.passes_size_on(function, malloc) =>
+            {
+                Around::Is(Role::Realloc)
+            }
+            _ => Around::Resizes,
+        })
+    }
+
+    /// Whether the second parameter goes to `malloc` as it came, before anything else becomes of the two.
+    fn passes_size_on(&self, function: u32, malloc: u32) -> bool {
+        let mut last_is_size = false;
+        for operator in self.operators(function) {
+            match operator {
+                Operator::LocalSet { local_index: 0 | 1 }
+                | Operator::LocalTee { local_index: 0 | 1 } => {
+                    return false;
+                }
+                Operator::Call { function_index } if function_index == malloc => {
+                    return last_is_size;
+                }
+                other => last_is_size = matches!(other, Operator::LocalGet { local_index: 1 }),
+            }
+        }
+        false
+    }
+
+    fn with_role_type(&self, role: Role) -> impl Iterator<Item = u32> {
+        let defined = self.module.imported_functions()..self.module.functions.len() as u32;
+        defined.filter(move |&function| self.has_type_of(role, function))
+    }
+
+    fn has_type_of(&self, role: Role, function: u32) -> bool {
+        let ty = self.module.function_type(function);
+        ty.is_some_and(|ty| role.fits(ty.params(), ty.results(), ValType::I32))
+    }
+
+    fn body(&self, function: u32) -> Option<&Body> {
+        self.module.functions.get(function as usize)?.body.as_ref()
+    }
+
+    fn calls(&self, caller: u32, callee: u32) -> usize {
+        let sites = self.body(caller).map_or(&[][..], |body| &body.sites);
+        sites.iter().filter(|site| site.kind == SiteKind::Call(callee)).count()
+    }
+
+    fn operators(&self, function: u32) -> impl Iterator<Item = Operator<'_>> {
+        let range = self.body(function).map_or(0..0, |body| body.range.clone());
+        let bytes = self.module.bytes.get(range.clone()).unwrap_or_default();
+        let body = FunctionBody::new(BinaryReader::new(bytes, range.start));
+        // The module is valid.
+        body.get_operators_reader().into_iter().flatten().map_while(Result::ok)
+    }
+}
+
+/// Up to 244 or 236 bytes, compared with `<=` or `<`.
+const SMALL: [i32; 4] = [244, 245, 236, 237];
+
+/// From -64 on, compared with `>=` or `>`. With blocks aligned to 16 too.
+const TOO_LARGE: [i32; 2] = [-64, -65];
+
+/// The instructions of a function.
+struct Code<'a>(Vec<Operator<'a>>);
+
+impl Code<'_> {
+    /// `+ 11 & -8`, or `+ 19 & -16`.
+    fn pads(&self) -> bool {
+        use Operator::{I32Add, I32And, I32Const};
+        self.without_copies().windows(4).any(|four| {
+            matches!(
+                four,
+                [I32Const { value: 11 }, I32Add, I32Const { value: -8 }, I32And]
+                    | [I32Const { value: 19 }, I32Add, I32Const { value: -16 }, I32And]
+            )
+        })
+    }
+
+    /// A chunk's size is its head without the flags: `load & -8`.
+    fn takes_size_of_head(&self) -> bool {
+        use Operator::{I32And, I32Const, I32Load};
+        self.without_copies()
+            .windows(3)
+            .any(|three| matches!(three, [I32Load { .. }, I32Const { value: -8 }, I32And]))
+    }
+
+    /// Values that are kept in a local on the way are none the less used.
+    fn without_copies(&self) -> Vec<&Operator<'_>> {
+        self.0.iter().filter(|operator| !matches!(operator, Operator::LocalTee { .. })).collect()
+    }
+
+    /// Whether something is compared with one of these.
+    fn compares(&self, values: &[i32]) -> bool {
+        use Operator::{I32Const, I32GeU, I32GtU, I32LeU, I32LtU};
+        self.0.windows(2).any(|two| {
+            matches!(two, [I32Const { value }, I32GeU | I32GtU | I32LeU | I32LtU] if values.contains(value))
+        })
+    }
+
+    fn has(&self, values: &[i32]) -> bool {
+        self.0.iter().any(|operator| match operator {
+            Operator::I32Const { value } => values.contains(value),
+            _ => false,
+        })
+    }
+
+    /// Whether it loads the flags of a block's chunk: `calloc` clears no memory that is fresh.
+    fn looks_at_flags(&self) -> bool {
+        use Operator::{I32Add, I32And, I32Const, I32Load, I32Load8U, I32Sub};
+        self.0.windows(5).any(|five| {
+            let goes_back = matches!(
+                five,
+                [I32Const { value: -4 }, I32Add, ..] | [I32Const { value: 4 }, I32Sub, ..]
+            );
+            let flags = matches!(
+                five,
+                [_, _, I32Load { .. } | I32Load8U { .. }, I32Const { value: 3 }, I32And]
+            );
+            goes_back && flags
+        })
+    }
+
+    /// Whether the largest request is the less, the larger the alignment: `-64 - alignment`.
+    fn leaves_room(&self) -> bool {
+        self.0.windows(3).any(|three| {
+            matches!(three, [Operator::I32Const { value }, _, Operator::I32Sub] if TOO_LARGE.contains(value))
+        })
+    }
+}

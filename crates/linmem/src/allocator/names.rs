@@ -1,0 +1,91 @@
+//! The names that allocator functions go by.
+
+use super::Role;
+
+/// One family of names, and how far a name alone is to be trusted.
+pub(super) struct Family {
+    pub(super) names: &'static [(&'static str, Role)],
+    /// The names are common words or thin wrappers: they count only as exports, and only when
+    /// no function of a `core` family lies beneath them.
+    pub(super) generic: bool,
+}
+
+/// Every name that is known. A new allocator family is a few lines here.
+pub(super) const FAMILIES: &[Family] = &[
+    // The C library, and dlmalloc and Emscripten under their own names.
+    Family {
+        names: &[
+            ("malloc", Role::Malloc),
+            ("calloc", Role::Calloc),
+            ("realloc", Role::Realloc),
+            ("reallocarray", Role::ReallocArray),
+            ("free", Role::Free),
+            ("aligned_alloc", Role::AlignedAlloc),
+            ("memalign", Role::AlignedAlloc),
+            ("posix_memalign", Role::PosixMemalign),
+            ("dlmalloc", Role::Malloc),
+            ("dlcalloc", Role::Calloc),
+            ("dlrealloc", Role::Realloc),
+            ("dlfree", Role::Free),
+            ("dlmemalign", Role::AlignedAlloc),
+            ("dlposix_memalign", Role::PosixMemalign),
+            ("emscripten_builtin_malloc", Role::Malloc),
+            ("emscripten_builtin_calloc", Role::Calloc),
+            ("emscripten_builtin_realloc", Role::Realloc),
+            ("emscripten_builtin_free", Role::Free),
+            ("emscripten_builtin_memalign", Role::AlignedAlloc),
+            ("__libc_malloc", Role::Malloc),
+            ("__libc_calloc", Role::Calloc),
+            ("__libc_free", Role::Free),
+        ],
+        generic: false,
+    },
+    // Rust's global allocator; mangled names are demangled first.
+    Family {
+        names: &[
+            ("__rust_alloc", Role::RustAlloc),
+            ("__rust_alloc_zeroed", Role::RustAlloc),
+            ("__rust_dealloc", Role::RustDealloc),
+            ("__rust_realloc", Role::RustRealloc),
+        ],
+        generic: false,
+    },
+    // AssemblyScript's runtimes.
+    Family {
+        names: &[
+            ("~lib/rt/tlsf/__alloc", Role::Malloc),
+            ("~lib/rt/tlsf/__realloc", Role::Realloc),
+            ("~lib/rt/tlsf/__free", Role::Free),
+            ("~lib/rt/stub/__alloc", Role::Malloc),
+            ("~lib/rt/stub/__realloc", Role::Realloc),
+            ("~lib/rt/stub/__free", Role::Free),
+        ],
+        generic: false,
+    },
+    // Names under which a module hands its allocator to the host.
+    Family {
+        names: &[
+            ("cabi_realloc", Role::CabiRealloc),
+            ("canonical_abi_realloc", Role::CabiRealloc),
+            ("__wbindgen_malloc", Role::RustAlloc),
+            ("__wbindgen_malloc", Role::Malloc),
+            ("__wbindgen_realloc", Role::WbindgenRealloc),
+            ("__wbindgen_free", Role::RustDealloc),
+            ("__wbindgen_free", Role::SizedFree),
+            ("allocate", Role::Malloc),
+            ("allocate", Role::RustAlloc),
+            ("deallocate", Role::Free),
+            ("deallocate", Role::SizedFree),
+            ("deallocate", Role::RustDealloc),
+            ("reallocate", Role::Realloc),
+            ("alloc", Role::Malloc),
+            ("alloc", Role::RustAlloc),
+            ("dealloc", Role::Free),
+            ("dealloc", Role::SizedFree),
+            ("dealloc", Role::RustDealloc),
+            ("_malloc", Role::Malloc),
+            ("_free", Role::Free),
+        ],
+        generic: true,
+    },
+];

@@ -1,0 +1,154 @@
+//! What allocator functions do: roles, what their parameters mean, and what a call does to the heap.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use wasmparser::ValType;
+
+/// What an allocator function does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// `malloc(size) -> pointer`
+    Malloc,
+    /// `calloc(count, size) -> pointer`
+    Calloc,
+    /// `realloc(pointer, new_size) -> pointer`
+    Realloc,
+    /// `reallocarray(pointer, count, size) -> pointer`
+    ReallocArray,
+    /// `free(pointer)`
+    Free,
+    /// `aligned_alloc(alignment, size) -> pointer`
+    AlignedAlloc,
+    /// `posix_memalign(pointer to result, alignment, size) -> error`
+    PosixMemalign,
+    /// `__rust_alloc(size, alignment) -> pointer`
+    RustAlloc,
+    /// `__rust_dealloc(pointer, size, alignment)`
+    RustDealloc,
+    /// `__rust_realloc(pointer, old_size, alignment, new_size) -> pointer`
+    RustRealloc,
+    /// `cabi_realloc(pointer, old_size, alignment, new_size) -> pointer`
+    CabiRealloc,
+    /// `__wbindgen_realloc(pointer, old_size, new_size, alignment) -> pointer`
+    WbindgenRealloc,
+    /// `dealloc(pointer, size)`
+    SizedFree,
+}
+
+/// What one parameter of an allocator function means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Param {
+    /// Bytes asked for.
+    Size,
+    /// Elements asked for; the size of each is in `Size`.
+    Count,
+    /// Alignment in bytes.
+    Align,
+    /// The block that is freed or resized.
+    Pointer,
+    /// The block's size, as its owner remembers it.
+    OldSize,
+    /// Where `posix_memalign` stores its result.
+    ResultAddress,
+}
+
+/// What calling an allocator function does to the heap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// A new block.
+    Allocates,
+    /// A block is gone.
+    Frees,
+    /// A block is resized, perhaps moved.
+    Reallocates,
+}
+
+impl Role {
+    /// Every role, in the order in which reports list them.
+    pub const ALL: [Role; 13] = [
+        Role::Malloc,
+        Role::Calloc,
+        Role::Realloc,
+        Role::ReallocArray,
+        Role::Free,
+        Role::AlignedAlloc,
+        Role::PosixMemalign,
+        Role::RustAlloc,
+        Role::RustDealloc,
+        Role::RustRealloc,
+        Role::CabiRealloc,
+        Role::WbindgenRealloc,
+        Role::SizedFree,
+    ];
+
+    /// The parameters, in order.
+    pub fn params(self) -> &'static [Param] {
+        use Param::{Align, Count, OldSize, Pointer, ResultAddress, Size};
+        match self {
+            Role::Malloc => &[Size],
+            Role::Calloc => &[Count, Size],
+            Role::Realloc => &[Pointer, Size],
+            Role::ReallocArray => &[Pointer, Count, Size],
+            Role::Free => &[Pointer],
+            Role::AlignedAlloc => &[Align, Size],
+            Role::PosixMemalign => &[ResultAddress, Align, Size],
+            Role::RustAlloc => &[Size, Align],
+            Role::RustDealloc => &[Pointer, OldSize, Align],
+            Role::RustRealloc | Role::CabiRealloc => &[Pointer, OldSize, Align, Size],
+            Role::WbindgenRealloc => &[Pointer, OldSize, Size, Align],
+            Role::SizedFree => &[Pointer, OldSize],
+        }
+    }
+
+    /// What a call does to the heap.
+    pub fn effect(self) -> Effect {
+        match self {
+            Role::Free | Role::RustDealloc | Role::SizedFree => Effect::Frees,
+            Role::Realloc
+            | Role::ReallocArray
+            | Role::RustRealloc
+            | Role::CabiRealloc
+            | Role::WbindgenRealloc => Effect::Reallocates,
+            _ => Effect::Allocates,
+        }
+    }
+
+    /// The name a user knows the role by: that of the function which plays it most often.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Malloc => "malloc",
+            Role::Calloc => "calloc",
+            Role::Realloc => "realloc",
+            Role::ReallocArray => "reallocarray",
+            Role::Free => "free",
+            Role::AlignedAlloc => "aligned_alloc",
+            Role::PosixMemalign => "posix_memalign",
+            Role::RustAlloc => "rust_alloc",
+            Role::RustDealloc => "rust_dealloc",
+            Role::RustRealloc => "rust_realloc",
+            Role::CabiRealloc => "cabi_realloc",
+            Role::WbindgenRealloc => "wbindgen_realloc",
+            Role::SizedFree => "sized_free",
+        }
+    }
+
+    /// Whether a function with these parameters and results can play the role.
+    pub(super) fn fits(self, params: &[ValType], results: &[ValType], address: ValType) -> bool {
+        let result_fits = match (self, self.effect()) {
+            (Role::PosixMemalign, _) => *results == [ValType::I32],
+            (_, Effect::Frees) => results.is_empty(),
+            _ => *results == [address],
+        };
+        result_fits
+            && params.len() == self.params().len()
+            && params.iter().all(|param| *param == address)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,130 @@
+//! An [`Inspection`] as text for a terminal.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::inspect::{Inspection, MemoryFunction, MemoryReport};
+use crate::units::{bytes, escape, number_of, pages};
+
+impl Display for Inspection {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.file(f)?;
+        for (number, memory) in self.memories.iter().enumerate() {
+            writeln!(f, "memory {number}    {}", memory_text(memory))?;
+        }
+        self.layout(f)?;
+        write!(f, "\nallocator functions\n{}", self.coverage)?;
+        self.memory_functions.iter().try_for_each(|function| memory_function(f, function))
+    }
+}
+
+impl Inspection {
+    fn file(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "file        {}: code {}, debug information {}, {}",
+            bytes(self.file_bytes),
+            bytes(self.code_bytes),
+            bytes(self.debug_bytes),
+            number_of(self.functions, "function"),
+        )?;
+        let names = if self.has_names { "function names" } else { "no function names" };
+        let lines = match (&self.external_debug_info, self.has_lines) {
+            (_, true) => "source lines".to_owned(),
+            (Some(file), false) => format!("debug information in {}", escape(file)),
+            (None, false) => "no source lines".to_owned(),
+        };
+        writeln!(f, "symbols     {names}, {lines}")?;
+        match self.producers.is_empty() {
+            true => writeln!(f, "toolchain   the module does not say"),
+            false => writeln!(f, "toolchain   {}", escape(&self.producers.join(", "))),
+        }
+    }
+
+    fn layout(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let range = |range: crate::module::memory_map::AddressRange| {
+            format!("{:#x}–{:#x}, {}", range.start, range.end, bytes(range.end - range.start))
+        };
+        if let Some(data) = self.layout.data {
+            writeln!(
+                f,
+                "data        {} in {}",
+                range(data),
+                number_of(self.data.len(), "segment")
+            )?;
+        }
+        if self.other_data > 0 {
+            writeln!(
+                f,
+                "            and {} placed at run time",
+                number_of(self.other_data, "segment")
+            )?;
+        }
+        if let Some(stack) = self.layout.stack {
+            let place = if stack.is_first {
+                "before the data"
+            } else {
+                "behind the data; its low end is assumed"
+            };
+            writeln!(
+                f,
+                "stack       {} {place}, pointer in global {}",
+                range(stack.range),
+                stack.pointer
+            )?;
+        }
+        match (self.layout.heap_base, self.layout.initial_room) {
+            (Some(base), Some(room)) => {
+                writeln!(f, "heap        from {base:#x}: {} of the initial pages", bytes(room))
+            }
+            _ => writeln!(f, "heap        the module does not say where it begins"),
+        }
+    }
+}
+
+fn memory_text(memory: &MemoryReport) -> String {
+    let limit = match memory.max_pages {
+        Some(max) => format!("at most {} ({})", pages(max), size(max)),
+        None => "no maximum".to_owned(),
+    };
+    let mut text = format!(
+        "{} ({}) at start, {limit}",
+        pages(memory.initial_pages),
+        size(memory.initial_pages)
+    );
+    if memory.is_64 {
+        text.push_str(", 64-bit");
+    }
+    if memory.shared {
+        text.push_str(", shared");
+    }
+    if let Some(import) = &memory.import {
+        text.push_str(&format!(", imported from {}", escape(import)));
+    }
+    if !memory.exports.is_empty() {
+        text.push_str(&format!(", exported as {}", escape(&memory.exports.join(", "))));
+    }
+    text
+}
+
+fn size(pages: u64) -> String {
+    bytes(pages.saturating_mul(crate::module::PAGE_BYTES))
+}
+
+fn memory_function(f: &mut Formatter<'_>, function: &MemoryFunction) -> fmt::Result {
+    let what = match (function.grows, function.sizes) {
+        (0, _) => "asks for the size of a memory",
+        (_, 0) => "grows a memory",
+        _ => "grows a memory and asks for its size",
+    };
+    let place = match &function.line {
+        Some((file, line)) => format!(" at {}:{line}", escape(file)),
+        None => String::new(),
+    };
+    let exported = match function.exports.is_empty() {
+        true => String::new(),
+        false => format!(", exported as {}", escape(&function.exports.join(", "))),
+    };
+    let (index, name) = (function.function, escape(&function.name));
+    writeln!(f, "\nfunction {index} ({name}){place} {what}{exported}")?;
+    function.wat.lines().try_for_each(|line| writeln!(f, "  {}", escape(line)))
+}

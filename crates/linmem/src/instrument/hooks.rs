@@ -1,0 +1,151 @@
+//! The contract between instrumented code and every host that runs it: what a module imports and
+//! exports once it is instrumented.
+//!
+//! An instrumented module imports the functions of [`Hook`] from the module [`HOOK_MODULE`]. A host
+//! passes each call on to a [`Recorder`](crate::record::Recorder), which knows what it means. All
+//! parameters are `i32`, except addresses and sizes in a module with a 64-bit memory, which are
+//! `i64`: a JavaScript host never sees a BigInt for an ordinary module.
+
+use std::collections::BTreeSet;
+
+use wasmparser::ValType;
+
+use crate::module::Module;
+
+/// The module name of every hook.
+pub const HOOK_MODULE: &str = "linmem";
+
+/// Memory 0 under a name of ours, as a module need not export it. A host hides the name.
+pub const MEMORY_EXPORT: &str = "linmem.memory";
+
+/// A function that executes `memory.size` inside of the module. A host hides the name.
+pub const SIZE_EXPORT: &str = "linmem.memory.size";
+
+/// What the names of exported globals begin with.
+pub const GLOBAL_EXPORT: &str = "linmem.global.";
+
+/// What the names of exported tables of functions begin with.
+pub const TABLE_EXPORT: &str = "linmem.table.";
+
+/// What the names begin with under which functions are exported that have a stand-in under their own
+/// name, and can be met elsewhere as well.
+pub const FUNCTION_EXPORT: &str = "linmem.function.";
+
+/// A global that can change, under a name of ours. A host hides the name.
+pub fn global_export(global: u32) -> String {
+    format!("{GLOBAL_EXPORT}{global}")
+}
+
+/// A table of functions, under a name of ours. A host hides the name.
+pub fn table_export(table: u32) -> String {
+    format!("{TABLE_EXPORT}{table}")
+}
+
+/// A function that has a stand-in, under a name of ours. A host hides the name, and shows the
+/// stand-in wherever it meets the function.
+pub fn function_export(function: u32) -> String {
+    format!("{FUNCTION_EXPORT}{function}")
+}
+
+/// Whether an exported name is one of ours.
+pub fn is_ours(name: &str) -> bool {
+    [MEMORY_EXPORT, SIZE_EXPORT].contains(&name)
+        || [GLOBAL_EXPORT, TABLE_EXPORT, FUNCTION_EXPORT].iter().any(|ours| name.starts_with(ours))
+}
+
+/// The globals that can hold a pointer or a stack pointer: mutable integers.
+pub fn exported_globals(module: &Module<'_>) -> impl Iterator<Item = u32> {
+    module.globals.iter().zip(0..).filter_map(|(global, index)| {
+        let integer = matches!(global.ty, ValType::I32 | ValType::I64);
+        (global.mutable && integer).then_some(index)
+    })
+}
+
+/// The tables of functions.
+pub fn exported_tables(module: &Module<'_>) -> impl Iterator<Item = u32> {
+    module.function_tables.iter().zip(0..).filter_map(|(holds, index)| holds.then_some(index))
+}
+
+/// The functions that the host knows as exports, and can meet in tables or globals as well.
+pub fn functions_met_elsewhere(module: &Module<'_>) -> impl Iterator<Item = u32> {
+    let exported: BTreeSet<u32> = module.exported_functions().map(|(_, f)| f).collect();
+    let defined = exported.into_iter().filter(|&f| f >= module.imported_functions());
+    defined.filter(|function| module.address_taken.binary_search(function).is_ok())
+}
+
+/// One function that instrumented code imports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    /// `allocated(pointer, size, alignment, context_low, context_high)`, after the allocator
+    /// function returned. The pointer is 0 for a failed allocation, the alignment 0 where the
+    /// caller gave none.
+    Allocated,
+    /// `freed(pointer, size, alignment, context_low, context_high)`, before the allocator
+    /// function runs. The size is -1 where the caller gave none.
+    Freed,
+    /// `reallocating(pointer, old_size, alignment, new_size, context_low, context_high)`, before
+    /// the allocator function runs.
+    Reallocating,
+    /// `reallocated(pointer)`, after it returned.
+    Reallocated,
+    /// `grown(delta_pages, previous_pages, in_allocator, context_low, context_high)`, after
+    /// `memory.grow`. `previous_pages` is -1 for a failed growth.
+    Grown,
+    /// `entered(function, a, b, c, d)`, when the host calls an exported function. The others are its
+    /// first arguments that can be addresses, 0 where it has fewer. Where it has more, `passed`
+    /// follows.
+    Entered,
+    /// `passed(a, b, c, d)`: further arguments.
+    Passed,
+    /// `returned(function, value)`, for each result that can be an address.
+    Returned,
+    /// `handed_out(a, b, c, d)`: the module calls an imported function with these arguments.
+    HandedOut,
+}
+
+impl Hook {
+    /// Every hook, in the order of their imports.
+    pub const ALL: [Hook; 9] = [
+        Hook::Allocated,
+        Hook::Freed,
+        Hook::Reallocating,
+        Hook::Reallocated,
+        Hook::Grown,
+        Hook::Entered,
+        Hook::Passed,
+        Hook::Returned,
+        Hook::HandedOut,
+    ];
+
+    /// How many values [`Hook::Entered`], [`Hook::Passed`] and [`Hook::HandedOut`] take at once.
+    pub const VALUES: usize = 4;
+
+    /// The field name of the import.
+    pub fn name(self) -> &'static str {
+        match self {
+            Hook::Allocated => "allocated",
+            Hook::Freed => "freed",
+            Hook::Reallocating => "reallocating",
+            Hook::Reallocated => "reallocated",
+            Hook::Grown => "grown",
+            Hook::Entered => "entered",
+            Hook::Passed => "passed",
+            Hook::Returned => "returned",
+            Hook::HandedOut => "handed_out",
+        }
+    }
+
+    /// The parameter types, for a memory with this address type.
+    pub fn params(self, address: ValType) -> Vec<ValType> {
+        const I32: ValType = ValType::I32;
+        match self {
+            Hook::Allocated | Hook::Freed => vec![address, address, address, I32, I32],
+            Hook::Reallocating => vec![address, address, address, address, I32, I32],
+            Hook::Reallocated => vec![address],
+            Hook::Grown => vec![address, address, I32, I32, I32],
+            Hook::Entered => vec![I32, address, address, address, address],
+            Hook::Passed | Hook::HandedOut => vec![address; Hook::VALUES],
+            Hook::Returned => vec![I32, address],
+        }
+    }
+}

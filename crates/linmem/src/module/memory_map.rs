@@ -1,0 +1,79 @@
+//! Where a linker put things in linear memory: a module in, address ranges out.
+//!
+//! `wasm-ld` lays memory out as static data, shadow stack, heap; with `--stack-first` (Rust, and
+//! newer versions) as shadow stack, static data, heap. The shadow stack grows down from the
+//! initial value of the stack pointer global.
+
+use serde::{Deserialize, Serialize};
+
+use crate::module::{Module, PAGE_BYTES};
+
+/// `wasm-ld` gives the shadow stack this many bytes unless it is told otherwise.
+const DEFAULT_STACK_BYTES: u64 = 64 * 1024;
+
+/// Where things lie in memory 0, as far as the module says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryMap {
+    /// From the first active data segment to the end of the last.
+    pub data: Option<AddressRange>,
+    /// The shadow stack.
+    pub stack: Option<Stack>,
+    /// Where the heap begins, if that is known.
+    pub heap_base: Option<u64>,
+    /// Bytes in the initial pages from the heap's beginning on.
+    pub initial_room: Option<u64>,
+}
+
+/// Addresses from `start` to before `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddressRange {
+    /// First address.
+    pub start: u64,
+    /// Address after the last.
+    pub end: u64,
+}
+
+/// A shadow stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stack {
+    /// Index of the global that is its pointer.
+    pub pointer: u32,
+    /// Where it lies. Where it stands behind the data, its low end is not written down anywhere:
+    /// `wasm-ld`'s default size is taken.
+    pub range: AddressRange,
+    /// Whether it stands before the data.
+    pub is_first: bool,
+}
+
+impl MemoryMap {
+    /// Reads the map off a module.
+    pub fn of(module: &Module<'_>) -> MemoryMap {
+        let data = module.first_data_address().zip(module.data_end());
+        let data = data.map(|(start, end)| AddressRange { start, end });
+        let stack = stack(module);
+        // Behind a stack that stands behind the data, the heap begins at once.
+        let behind_stack = stack.filter(|stack| !stack.is_first).map(|stack| stack.range.end);
+        let heap_base = module.named_address("__heap_base").or(behind_stack);
+        let memory_end = module.memories.first().map(|memory| memory.initial_pages);
+        let memory_end = memory_end.and_then(|pages| pages.checked_mul(PAGE_BYTES));
+        let initial_room = memory_end.zip(heap_base);
+        MemoryMap {
+            data,
+            stack,
+            heap_base,
+            initial_room: initial_room.map(|(end, base)| end.saturating_sub(base)),
+        }
+    }
+}
+
+fn stack(module: &Module<'_>) -> Option<Stack> {
+    let pointer = module.stack_pointer()?;
+    let top = module.globals.get(pointer as usize)?.init?;
+    let data_end = module.data_end().unwrap_or(0);
+    let is_first = top < data_end;
+    let low = if is_first { 0 } else { data_end.max(top.saturating_sub(DEFAULT_STACK_BYTES)) };
+    Some(Stack { pointer, range: AddressRange { start: low.min(top), end: top }, is_first })
+}

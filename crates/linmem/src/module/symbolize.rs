@@ -1,0 +1,217 @@
+//! Code offsets to functions and source lines: an offset in the original file in, frames out.
+//!
+//! DWARF is read lazily from the original file (or from the separate file that
+//! `external_debug_info` names) and never rewritten. Names come from DWARF, the name section,
+//! exports or imports, in this order; `func[7]` remains where nobody knows.
+
+use std::fmt::{self, Write};
+
+use addr2line::Context;
+use gimli::{Dwarf, EndianSlice, LittleEndian};
+use wasmparser::{Parser, Payload};
+
+use crate::module::Module;
+
+type Bytes<'a> = EndianSlice<'a, LittleEndian>;
+
+/// Turns code offsets of one module into names and lines.
+pub struct Symbolizer<'a> {
+    dwarf: Option<Context<Bytes<'a>>>,
+    /// The file offset that DWARF counts code addresses from.
+    code_start: usize,
+}
+
+/// One source-level frame; an inlined function is a frame of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SourceFrame {
+    /// Function name, demangled.
+    pub function: String,
+    /// Source file as the compiler wrote it down.
+    pub file: Option<String>,
+    /// Line, from 1.
+    pub line: Option<u32>,
+    /// Column, from 1.
+    pub column: Option<u32>,
+    /// Whether this frame was inlined into the next one.
+    pub inlined: bool,
+}
+
+impl<'a> Symbolizer<'a> {
+    /// Reads the debug information of `module`, or of `external` where it lies in a file of its
+    /// own. Damaged debug information counts as none.
+    pub fn new(module: &Module<'a>, external: Option<&'a [u8]>) -> Symbolizer<'a> {
+        let sections = match external {
+            Some(bytes) => custom_sections(bytes),
+            None => module.custom_sections.clone(),
+        };
+        let section = |id: gimli::SectionId| {
+            let found = sections.iter().find(|(name, _)| *name == id.name());
+            Ok::<_, gimli::Error>(EndianSlice::new(found.map_or(&[][..], |s| s.1), LittleEndian))
+        };
+        let has_info = sections.iter().any(|(name, _)| *name == ".debug_info");
+        let dwarf = has_info.then(|| Dwarf::load(section).ok()).flatten();
+        Symbolizer {
+            dwarf: dwarf.and_then(|dwarf| Context::from_dwarf(dwarf).ok()),
+            code_start: module.code_section.start,
+        }
+    }
+
+    /// Whether there is debug information that gives source lines for any function.
+    pub fn has_lines(&self, module: &Module<'_>) -> bool {
+        let Some(dwarf) = &self.dwarf else { return false };
+        let mut bodies = module.functions.iter().filter_map(|f| f.body.as_ref());
+        bodies.any(|body| has_line(dwarf, (body.code_start - self.code_start) as u64))
+    }
+
+    /// The frames at an instruction, innermost first: inlined functions, then the function that
+    /// the instruction is compiled into. Never empty.
+    pub fn frames(&self, module: &Module<'_>, function: u32, offset: usize) -> Vec<SourceFrame> {
+        let mut frames = self.dwarf_frames(offset).unwrap_or_default();
+        // DWARF may know the line but not the name, and code without line tables is not in it.
+        if let Some(outermost) = frames.last_mut() {
+            if outermost.function.is_empty() {
+                outermost.function = self.function_name(module, function);
+            }
+        } else {
+            frames.push(SourceFrame {
+                function: self.function_name(module, function),
+                file: None,
+                line: None,
+                column: None,
+                inlined: false,
+            });
+        }
+        frames
+    }
+
+    fn dwarf_frames(&self, offset: usize) -> Option<Vec<SourceFrame>> {
+        let address = offset.checked_sub(self.code_start)? as u64;
+        let dwarf = self.dwarf.as_ref()?;
+        if !has_line(dwarf, address) {
+            return None;
+        }
+        let mut found = dwarf.find_frames(address).skip_all_loads().ok()?;
+        let mut frames = Vec::new();
+        while let Some(frame) = found.next().ok()? {
+            let name = frame.function.as_ref().and_then(|f| f.raw_name().ok());
+            let location = frame.location.as_ref();
+            frames.push(SourceFrame {
+                function: name.map(|name| demangle(&name)).unwrap_or_default(),
+                file: location.and_then(|l| l.file).map(plain_path),
+                line: location.and_then(|l| l.line).filter(|line| *line > 0),
+                column: location.and_then(|l| l.column).filter(|column| *column > 0),
+                inlined: true,
+            });
+        }
+        frames.last_mut()?.inlined = false;
+        Some(frames)
+    }
+
+    /// The name of a function for people.
+    pub fn function_name(&self, module: &Module<'_>, function: u32) -> String {
+        if let Some(name) = module.names.functions.get(&function) {
+            return demangle(name);
+        }
+        self.dwarf_function_name(module, function)
+            .or_else(|| module.function_name(function).map(demangle))
+            .unwrap_or_else(|| format!("func[{function}]"))
+    }
+
+    /// The name that DWARF gives the function that is compiled into `function`, not demangled.
+    pub fn dwarf_function_name(&self, module: &Module<'_>, function: u32) -> Option<String> {
+        let body = module.functions.get(function as usize)?.body.as_ref()?;
+        let address = body.code_start.checked_sub(self.code_start)? as u64;
+        let dwarf = self.dwarf.as_ref()?;
+        if !has_line(dwarf, address) {
+            return None;
+        }
+        let mut found = dwarf.find_frames(address).skip_all_loads().ok()?;
+        let mut outermost = None;
+        while let Some(frame) = found.next().ok()? {
+            outermost = frame.function;
+        }
+        Some(outermost?.raw_name().ok()?.into_owned())
+    }
+
+    /// Where a function starts in the sources.
+    pub fn function_line(&self, module: &Module<'_>, function: u32) -> Option<(String, u32)> {
+        let body = module.functions.get(function as usize)?.body.as_ref()?;
+        let frame = self.frames(module, function, body.code_start).pop()?;
+        Some((frame.file?, frame.line?))
+    }
+}
+
+/// Whether the line table knows an address. `wasm-opt` without `-g` leaves functions in the
+/// debug information, all at address 0, and takes their lines away; such names mean nothing.
+fn has_line(dwarf: &Context<Bytes<'_>>, address: u64) -> bool {
+    dwarf.find_location(address).is_ok_and(|location| location.is_some())
+}
+
+/// A source file without leading `./`, which compilers leave when directories are made relative.
+fn plain_path(file: &str) -> String {
+    let mut file = file;
+    while let Some(rest) = file.strip_prefix("./") {
+        file = rest;
+    }
+    file.replace("/./", "/")
+}
+
+/// A symbol as a person would write it: Rust (legacy and v0) and C++ names are demangled. One
+/// that unfolds to more than anybody reads stays as it is.
+pub fn demangle(name: &str) -> String {
+    let mut text = Bounded(String::new());
+    if let Ok(rust) = rustc_demangle::try_demangle(name) {
+        if write!(text, "{rust:#}").is_ok() {
+            return text.0;
+        }
+    } else if name.starts_with("_Z")
+        && let Ok(symbol) = cpp_demangle::Symbol::new(name)
+        && symbol.structured_demangle(&mut text, &Default::default()).is_ok()
+    {
+        return text.0;
+    }
+    name.to_owned()
+}
+
+/// Text that refuses to get long: mangled names can refer back to their own parts, so that a
+/// short one unfolds to gigabytes.
+struct Bounded(String);
+
+impl Bounded {
+    const LONGEST_BYTES: usize = 1 << 14;
+}
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.len() + text.len() > Bounded::LONGEST_BYTES {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+/// The custom sections of a file that need not be a valid module otherwise.
+fn custom_sections(bytes: &[u8]) -> Vec<(&str, &[u8])> {
+    let payloads = Parser::new(0).parse_all(bytes).map_while(Result::ok);
+    payloads
+        .filter_map(|payload| match payload {
+            Payload::CustomSection(section) => Some((section.name(), section.data())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The name of the file that holds a module's debug information, if the module names one (as
+/// `external_debug_info`). The rest of the module is not looked at.
+pub fn debug_file_name(wasm: &[u8]) -> Option<&str> {
+    let sections = custom_sections(wasm);
+    let (_, data) = sections.into_iter().find(|(name, _)| *name == "external_debug_info")?;
+    let mut reader = wasmparser::BinaryReader::new(data, 0);
+    reader.read_string().ok()
+}
+
+/// Whether this is a section of DWARF data.
+pub fn is_debug_section(name: &str) -> bool {
+    name.starts_with(".debug_") || name.starts_with("reloc..debug_")
+}

@@ -1,0 +1,120 @@
+//! A module, read once: bytes in, everything out that the later stages need.
+
+use crate::allocator::{Allocator, Hints};
+use crate::error::Result;
+use crate::inspect::{self, Inspection};
+use crate::instrument::{self, Instrumented, Mode};
+use crate::module::symbolize::SourceFrame;
+use crate::module::{CallGraph, Memory, Module, Symbolizer};
+
+/// A module that is ready to be instrumented, inspected or analysed: parsed and validated, with its
+/// call graph, its allocator and its debug information. Each of these is worked out once.
+///
+/// ```
+/// use linmem::{Mode, Prepared};
+/// let wasm = wat::parse_str(
+///     r#"(module
+///          (memory (export "memory") 1)
+///          (func (export "malloc") (param i32) (result i32) i32.const 4096)
+///          (func (export "free") (param i32)))"#,
+/// ).unwrap();
+/// let prepared = Prepared::new(&wasm, &Vec::new(), None)?;
+/// assert_eq!(prepared.allocator().functions.len(), 2);
+/// let instrumented = prepared.instrument(&Mode::default())?;
+/// assert!(instrumented.wasm.len() > wasm.len());
+/// # Ok::<(), linmem::Error>(())
+/// ```
+pub struct Prepared<'a> {
+    pub(crate) module: Module<'a>,
+    pub(crate) graph: CallGraph,
+    pub(crate) symbols: Symbolizer<'a>,
+    allocator: Allocator,
+}
+
+impl<'a> Prepared<'a> {
+    /// Reads a module. `hints` are the functions that the user says allocate; `debug` is the file with
+    /// the module's debug information, where that is not in the module ([`debug_file_name`]).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidModule`](crate::ErrorKind::InvalidModule) when the bytes are not a valid module,
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) for a component or a text file, and
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) when a hint names a function that does not
+    /// exist or whose type does not fit.
+    ///
+    /// [`debug_file_name`]: crate::debug_file_name
+    pub fn new(wasm: &'a [u8], hints: &Hints, debug: Option<&'a [u8]>) -> Result<Prepared<'a>> {
+        let module = Module::parse(wasm)?;
+        let graph = CallGraph::new(&module);
+        let symbols = Symbolizer::new(&module, debug);
+        let allocator = Allocator::discover(&module, &graph, &symbols, hints)?;
+        Ok(Prepared { module, graph, symbols, allocator })
+    }
+
+    /// A module of a trace, whose allocator was found when it was recorded.
+    pub(crate) fn recorded(
+        wasm: &'a [u8],
+        allocator: &Allocator,
+        debug: Option<&'a [u8]>,
+    ) -> Result<Prepared<'a>> {
+        let module = Module::parse(wasm)?;
+        let graph = CallGraph::new(&module);
+        let symbols = Symbolizer::new(&module, debug);
+        Ok(Prepared { module, graph, symbols, allocator: allocator.clone() })
+    }
+
+    /// Rewrites the module for a mode.
+    ///
+    /// A module without functions of its own, or without a memory, comes back as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) when the module cannot be rewritten.
+    pub fn instrument(&self, mode: &Mode) -> Result<Instrumented> {
+        instrument::instrument(self, mode)
+    }
+
+    /// Says what is in the module.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) when a function cannot be printed.
+    pub fn inspect(&self) -> Result<Inspection> {
+        inspect::inspect(self)
+    }
+
+    /// The file itself.
+    pub fn wasm(&self) -> &'a [u8] {
+        self.module.bytes
+    }
+
+    /// Which functions allocate and free, and why.
+    pub fn allocator(&self) -> &Allocator {
+        &self.allocator
+    }
+
+    /// Memory 0, if there is one.
+    pub fn memory(&self) -> Option<Memory> {
+        self.module.memories.first().copied()
+    }
+
+    /// The exported functions: the name of each export, and the function's index.
+    pub fn exports(&self) -> impl Iterator<Item = (&'a str, u32)> + '_ {
+        self.module.exported_functions()
+    }
+
+    /// Whether debug information gives source lines for any function.
+    pub(crate) fn has_lines(&self) -> bool {
+        self.symbols.has_lines(&self.module)
+    }
+
+    /// The frames at an instruction, innermost first. Never empty.
+    pub(crate) fn frames(&self, function: u32, offset: usize) -> Vec<SourceFrame> {
+        self.symbols.frames(&self.module, function, offset)
+    }
+
+    /// The name of a function for people.
+    pub(crate) fn function_name(&self, function: u32) -> String {
+        self.symbols.function_name(&self.module, function)
+    }
+}

@@ -1,0 +1,481 @@
+//! The live blocks of one instance: a state machine fed by events.
+
+mod figures;
+mod freed_blocks;
+mod incidents;
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use crate::trace::{ContextId, Crossing, Event, UNKNOWN_SIZE};
+
+pub use figures::{Extent, Held, Returned, SiteTotals, Totals};
+use freed_blocks::FreedBlocks;
+pub use incidents::{Concerned, Failure, Growth, LowMemory, Misuse, MisuseKind};
+
+/// One live allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// Bytes asked for.
+    pub size: u64,
+    /// Alignment asked for, 0 if none.
+    pub align: u64,
+    /// Where it was allocated or last reallocated.
+    pub context: ContextId,
+    /// How many allocations there had been, this one included.
+    pub serial: u64,
+    /// The best evidence that the host has its address.
+    pub crossed: Option<Crossing>,
+}
+
+/// Growths and kinds of failure that are kept one by one.
+const MAX_KEPT: usize = 70_000;
+
+/// Kinds of misuse that are kept, each with up to three stacks.
+const MAX_MISUSE: usize = 1_000;
+
+/// The heap of one instance.
+#[derive(Debug, Default)]
+pub struct Heap {
+    live: BTreeMap<u64, Block>,
+    freed: FreedBlocks,
+    totals: Totals,
+    sites: FxHashMap<ContextId, SiteTotals>,
+    /// Number of the current peak.
+    peak: u64,
+    misuse: FxHashMap<(MisuseKind, ContextId, Option<ContextId>, Option<ContextId>), Misuse>,
+    failures: Vec<Failure>,
+    failure_of_context: FxHashMap<ContextId, usize>,
+    growths: Vec<Growth>,
+    /// How many of these happened before the allocation under way.
+    explained: usize,
+    /// The reallocation under way.
+    pending: Option<Pending>,
+    /// Whether the allocator was refused a growth, within the allocation under way.
+    growth_refused: bool,
+    /// Whether any blocks ever overlapped.
+    overlapping: bool,
+    last_failure: Option<usize>,
+    lowest_address: Option<u64>,
+    own_growth: Vec<(u64, u64)>,
+    returned: FxHashMap<u32, Returned>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    pointer: u64,
+    align: u64,
+    new_size: u64,
+    context: ContextId,
+}
+
+impl Heap {
+    /// A heap in a memory of so many pages.
+    pub fn new(initial_pages: u64) -> Heap {
+        let mut heap = Heap::default();
+        heap.totals.at_end.pages = initial_pages;
+        heap.totals.at_peak.pages = initial_pages;
+        heap
+    }
+
+    /// Takes in one event.
+    pub fn apply(&mut self, event: &Event) {
+        match *event {
+            Event::Allocated { pointer, size, align, context } => {
+                self.allocated(pointer, size, align, context);
+            }
+            Event::Freed { pointer, size, align, context } => {
+                self.freed(pointer, size, align, context);
+            }
+            Event::Reallocating { pointer, old_size, align, new_size, context } => {
+                self.check_reallocation(pointer, old_size, align, context);
+                self.pending = Some(Pending { pointer, align, new_size, context });
+            }
+            Event::Reallocated { pointer } => {
+                if let Some(pending) = self.pending.take() {
+                    self.reallocated(pointer, pending);
+                }
+            }
+            Event::Grown { delta_pages, previous_pages, in_allocator, context } => {
+                self.grown(delta_pages, previous_pages, in_allocator, context);
+            }
+            Event::Crossed { pointer, crossing } => self.crossed(pointer, crossing),
+            // Calls are counted for each instance.
+            Event::Called { .. } => {}
+        }
+    }
+
+    /// Takes in that the host grew the memory to so many pages.
+    pub fn grown_from_outside(&mut self, pages: u64) {
+        self.totals.at_end.pages = self.totals.at_end.pages.max(pages);
+    }
+
+    /// Takes in that memory near address 0 was written.
+    pub fn low_memory_changed(&mut self, change: LowMemory) {
+        if let Some(failure) = self.last_failure {
+            self.failures[failure].low_memory.get_or_insert(change);
+        }
+    }
+
+    /// Takes in that this value came to the host, or from it. An address in the middle of a block will
+    /// do: allocators on top of others put a header in front of what they hand out.
+    fn crossed(&mut self, value: u64, crossing: Crossing) {
+        let Some((address, _)) = self.block_around(value) else { return };
+        let Some(block) = self.live.get_mut(&address) else { return };
+        if let Some(Crossing::Returned(_)) = block.crossed {
+            return;
+        }
+        block.crossed = block.crossed.max(Some(crossing));
+        if let Crossing::Returned(function) = crossing {
+            self.returned.entry(function).or_default().blocks += 1;
+        }
+    }
+
+    /// What became of the blocks that an exported function returned to the host first.
+    pub fn returned(&self, function: u32) -> Returned {
+        self.returned.get(&function).copied().unwrap_or_default()
+    }
+
+    /// The live blocks by address.
+    pub fn live(&self) -> &BTreeMap<u64, Block> {
+        &self.live
+    }
+
+    /// The figures of the whole heap.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The figures of each context that allocated, in their order.
+    pub fn sites(&self) -> impl Iterator<Item = (ContextId, SiteTotals)> + '_ {
+        let mut sites: Vec<_> =
+            self.sites.iter().map(|(context, site)| (*context, *site)).collect();
+        sites.sort_unstable_by_key(|(context, _)| *context);
+        sites.into_iter()
+    }
+
+    /// What a context's blocks were at the peak of the whole heap.
+    pub fn at_peak(&self, site: &SiteTotals) -> Held {
+        if site.peak == self.peak { site.at_peak } else { site.live }
+    }
+
+    /// Every kind of misuse, in no order.
+    pub fn misuse(&self) -> impl Iterator<Item = &Misuse> + '_ {
+        self.misuse.values()
+    }
+
+    /// Failed allocations, one for each context, in the order of their first time.
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// Every growth, in order.
+    pub fn growths(&self) -> &[Growth] {
+        &self.growths
+    }
+
+    /// The lowest address that was ever a block's.
+    pub fn lowest_address(&self) -> Option<u64> {
+        self.lowest_address
+    }
+
+    /// Address ranges that the program got from `memory.grow` past its allocator.
+    pub fn own_growth(&self) -> &[(u64, u64)] {
+        &self.own_growth
+    }
+
+    fn allocated(&mut self, pointer: u64, size: u64, align: u64, context: ContextId) {
+        let growth_refused = self.explain_growth(size);
+        if pointer == 0 {
+            self.failed(size, context, growth_refused);
+            return;
+        }
+        self.totals.allocations += 1;
+        self.insert(pointer, size, align, context);
+    }
+
+    /// A new block, of an allocation or a reallocation.
+    fn insert(&mut self, pointer: u64, size: u64, align: u64, context: ContextId) {
+        self.check_overlap(pointer, size, context);
+        self.totals.allocated_bytes = self.totals.allocated_bytes.saturating_add(size);
+        self.totals.reused += u64::from(self.freed.remove(pointer));
+        self.lowest_address = Some(self.lowest_address.map_or(pointer, |a| a.min(pointer)));
+        let serial = self.totals.allocations + self.totals.reallocations;
+        let block = Block { size, align, context, serial, crossed: None };
+        if let Some(overlapped) = self.live.insert(pointer, block) {
+            self.account_loss(&overlapped);
+        }
+        let end = &mut self.totals.at_end;
+        end.blocks += 1;
+        end.bytes = end.bytes.saturating_add(size);
+        let site = self.changing_site(context);
+        site.allocations += 1;
+        site.bytes = site.bytes.saturating_add(size);
+        site.live.blocks += 1;
+        site.live.bytes = site.live.bytes.saturating_add(size);
+        if self.totals.at_end.bytes > self.totals.at_peak.bytes {
+            self.totals.at_peak = self.totals.at_end;
+            self.peak += 1;
+        }
+    }
+
+    /// A site whose live blocks are about to change. Its share of the last peak is settled first.
+    fn changing_site(&mut self, context: ContextId) -> &mut SiteTotals {
+        let site = self.sites.entry(context).or_default();
+        if site.peak != self.peak {
+            site.at_peak = site.live;
+            site.peak = self.peak;
+        }
+        site
+    }
+
+    fn account_loss(&mut self, block: &Block) {
+        let end = &mut self.totals.at_end;
+        end.blocks -= 1;
+        end.bytes = end.bytes.saturating_sub(block.size);
+        let now = self.totals.allocations + self.totals.reallocations;
+        let site = self.changing_site(block.context);
+        site.live.blocks -= 1;
+        site.live.bytes = site.live.bytes.saturating_sub(block.size);
+        site.lifetime += now - block.serial;
+    }
+
+    fn freed(&mut self, pointer: u64, size: u64, align: u64, context: ContextId) {
+        if pointer == 0 {
+            return;
+        }
+        let Some(block) = self.live.remove(&pointer) else {
+            self.not_a_block(pointer, context, MisuseKind::DoubleFree, MisuseKind::InvalidFree);
+            return;
+        };
+        self.check_layout(pointer, &block, size, align, context);
+        self.totals.frees += 1;
+        self.given_back(&block);
+        if block.serial == self.totals.allocations + self.totals.reallocations {
+            self.totals.temporary += 1;
+            self.changing_site(block.context).temporary += 1;
+        }
+        self.account_loss(&block);
+        self.freed.add(pointer, block, context);
+    }
+
+    /// A block is no longer where the host may know it.
+    fn given_back(&mut self, block: &Block) {
+        if let Some(Crossing::Returned(function)) = block.crossed {
+            self.returned.entry(function).or_default().freed += 1;
+        }
+    }
+
+    fn check_reallocation(&mut self, pointer: u64, old_size: u64, align: u64, context: ContextId) {
+        if pointer == 0 {
+            return;
+        }
+        match self.live.get(&pointer).copied() {
+            Some(block) => self.check_layout(pointer, &block, old_size, align, context),
+            None => self.not_a_block(
+                pointer,
+                context,
+                MisuseKind::ReallocOfFreed,
+                MisuseKind::InvalidRealloc,
+            ),
+        }
+    }
+
+    fn reallocated(&mut self, pointer: u64, pending: Pending) {
+        let Pending { pointer: old, align, new_size, context } = pending;
+        let growth_refused = self.explain_growth(new_size);
+        if pointer == 0 && new_size == 0 && old != 0 {
+            // What is no block was reported when the reallocation began.
+            if self.live.contains_key(&old) {
+                self.freed(old, UNKNOWN_SIZE, 0, context);
+            }
+            return;
+        }
+        if pointer == 0 {
+            self.failed(new_size, context, growth_refused);
+            return;
+        }
+        match self.live.remove(&old) {
+            Some(block) => {
+                self.totals.reallocations += 1;
+                self.account_loss(&block);
+                let align = if align == 0 { block.align } else { align };
+                if pointer != old {
+                    self.given_back(&block);
+                    self.freed.add(old, block, context);
+                }
+                self.insert(pointer, new_size, align, context);
+                if let (true, Some(resized)) = (pointer == old, self.live.get_mut(&pointer)) {
+                    resized.crossed = block.crossed;
+                }
+            }
+            None => {
+                self.totals.allocations += 1;
+                self.insert(pointer, new_size, align, context);
+            }
+        }
+    }
+
+    fn grown(
+        &mut self,
+        delta_pages: u64,
+        previous_pages: Option<u64>,
+        in_allocator: bool,
+        context: ContextId,
+    ) {
+        if delta_pages == 0 {
+            return;
+        }
+        let pages_before = previous_pages.unwrap_or(self.totals.at_end.pages);
+        match previous_pages {
+            Some(previous) => {
+                let after = previous.saturating_add(delta_pages);
+                self.totals.at_end.pages = after;
+                if !in_allocator {
+                    self.own_growth.push((
+                        previous.saturating_mul(crate::module::PAGE_BYTES),
+                        after.saturating_mul(crate::module::PAGE_BYTES),
+                    ));
+                }
+            }
+            None => self.growth_refused |= in_allocator,
+        }
+        if self.growths.len() < MAX_KEPT {
+            self.growths.push(Growth {
+                pages_before,
+                delta_pages,
+                refused: previous_pages.is_none(),
+                in_allocator,
+                context,
+                live_bytes: self.totals.at_end.bytes,
+                allocations: self.totals.allocations + self.totals.reallocations,
+                request: None,
+            });
+        }
+    }
+
+    /// The growths of the allocator since the last allocation were done for this one. Returns
+    /// whether one of them was refused.
+    fn explain_growth(&mut self, size: u64) -> bool {
+        for growth in &mut self.growths[self.explained..] {
+            growth.request = growth.in_allocator.then_some(size);
+        }
+        self.explained = self.growths.len();
+        std::mem::take(&mut self.growth_refused)
+    }
+
+    fn failed(&mut self, size: u64, context: ContextId, growth_refused: bool) {
+        // `malloc(0)` may return NULL.
+        if size == 0 {
+            return;
+        }
+        self.totals.failed += 1;
+        let index = match self.failure_of_context.get(&context) {
+            Some(&index) => index,
+            None if self.failures.len() >= MAX_KEPT => return,
+            None => {
+                self.failures.push(Failure {
+                    size,
+                    context,
+                    pages: self.totals.at_end.pages,
+                    live_bytes: self.totals.at_end.bytes,
+                    growth_refused,
+                    times: 0,
+                    low_memory: None,
+                });
+                self.failure_of_context.insert(context, self.failures.len() - 1);
+                self.failures.len() - 1
+            }
+        };
+        self.failures[index].times += 1;
+        self.last_failure = Some(index);
+    }
+
+    /// Something that is no block was freed or reallocated.
+    fn not_a_block(
+        &mut self,
+        pointer: u64,
+        context: ContextId,
+        stale: MisuseKind,
+        invalid: MisuseKind,
+    ) {
+        let inside = self.block_around(pointer);
+        let before = self.freed.get(pointer);
+        let (kind, block) = match (inside, before) {
+            (Some((address, block)), before) => {
+                (invalid, Some(concerned(address, &block, before.map(|(_, context)| context))))
+            }
+            (None, Some((block, freed))) => (stale, Some(concerned(pointer, &block, Some(freed)))),
+            (None, None) => (invalid, None),
+        };
+        self.misused(kind, pointer, 0, context, block);
+    }
+
+    /// The live block that an address lies in, or that starts there.
+    fn block_around(&self, address: u64) -> Option<(u64, Block)> {
+        self.last_block(address, |start, block| address - start < block.size.max(1))
+    }
+
+    /// Of the live blocks that start at `address` or before it, the last one that `reaches` as
+    /// far as it should.
+    fn last_block(
+        &self,
+        address: u64,
+        reaches: impl Fn(u64, &Block) -> bool,
+    ) -> Option<(u64, Block)> {
+        /// Blocks that are looked at: a broken allocator must not cost more than that.
+        const MOST: usize = 1_000;
+        // Where blocks do not overlap, none can reach farther than the last.
+        let looked_at = if self.overlapping { MOST } else { 1 };
+        let mut blocks = self.live.range(..=address).rev().take(looked_at);
+        blocks.find(|(start, block)| reaches(**start, block)).map(|(start, block)| (*start, *block))
+    }
+
+    fn check_layout(
+        &mut self,
+        pointer: u64,
+        block: &Block,
+        size: u64,
+        align: u64,
+        context: ContextId,
+    ) {
+        let concerned = Some(concerned(pointer, block, None));
+        if size != UNKNOWN_SIZE && size != block.size {
+            self.misused(MisuseKind::WrongSize, pointer, size, context, concerned);
+        } else if align != 0 && block.align != 0 && align != block.align {
+            self.misused(MisuseKind::WrongAlignment, pointer, align, context, concerned);
+        }
+    }
+
+    fn check_overlap(&mut self, pointer: u64, size: u64, context: ContextId) {
+        let last = pointer.saturating_add(size.max(1) - 1);
+        let overlapped =
+            self.last_block(last, |start, block| start.saturating_add(block.size.max(1)) > pointer);
+        if let Some((address, block)) = overlapped {
+            self.overlapping = true;
+            let concerned = concerned(address, &block, None);
+            self.misused(MisuseKind::Overlap, pointer, size, context, Some(concerned));
+        }
+    }
+
+    fn misused(
+        &mut self,
+        kind: MisuseKind,
+        pointer: u64,
+        passed: u64,
+        context: ContextId,
+        block: Option<Concerned>,
+    ) {
+        let key = (kind, context, block.map(|b| b.allocated), block.and_then(|b| b.freed));
+        if self.misuse.len() >= MAX_MISUSE && !self.misuse.contains_key(&key) {
+            return;
+        }
+        let misuse = Misuse { kind, pointer, passed, context, block, times: 0 };
+        self.misuse.entry(key).or_insert(misuse).times += 1;
+    }
+}
+
+fn concerned(address: u64, block: &Block, freed: Option<ContextId>) -> Concerned {
+    Concerned { address, size: block.size, align: block.align, allocated: block.context, freed }
+}

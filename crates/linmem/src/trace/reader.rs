@@ -1,0 +1,361 @@
+//! Bytes to records. The bytes are not trusted.
+
+use std::io::Read;
+
+use super::{
+    ContextId, Crossing, Event, Frame, HostRecord, MAGIC, Record, SizeReadBy, UNKNOWN_SIZE, tags,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Bytes asked of the source at a time.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Reads the records of a trace, from a file, a pipe or memory.
+///
+/// The iterator ends at the end of the trace, and goes on if the source has more later. A trace that stops in the middle of a record ends
+/// there too, and [`Reader::is_truncated`] then says so. Memory use is bounded by the largest
+/// record, and no record is larger than the bytes that are really there.
+#[derive(Debug, Default)]
+pub struct Reader<R> {
+    source: R,
+    buffer: Vec<u8>,
+    /// Start of what is not yet decoded in `buffer`.
+    start: usize,
+    /// Bytes of the trace before `buffer`.
+    passed: u64,
+    last_pointer: u64,
+    started: bool,
+    truncated: bool,
+    failed: bool,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads from `source`; nothing is read before the first record is asked for.
+    pub fn new(source: R) -> Reader<R> {
+        Reader {
+            source,
+            buffer: Vec::new(),
+            start: 0,
+            passed: 0,
+            last_pointer: 0,
+            started: false,
+            truncated: false,
+            failed: false,
+        }
+    }
+
+    /// Where the bytes come from.
+    pub(crate) fn source(&mut self) -> &mut R {
+        &mut self.source
+    }
+
+    /// Whether the trace stopped in the middle of a record.
+    pub fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+
+    fn next_record(&mut self) -> Result<Option<Record>> {
+        if !self.started {
+            self.read_magic()?;
+        }
+        loop {
+            let mut cursor = Cursor {
+                bytes: &self.buffer[self.start..],
+                at: 0,
+                last_pointer: self.last_pointer,
+            };
+            match cursor.record() {
+                Ok(record) => {
+                    self.start += cursor.at;
+                    self.last_pointer = cursor.last_pointer;
+                    return Ok(Some(record));
+                }
+                Err(Stop::Malformed(reason)) => return Err(self.malformed(cursor.at, &reason)),
+                Err(Stop::MoreNeeded) => {
+                    if !self.refill()? {
+                        self.truncated = self.start < self.buffer.len();
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_magic(&mut self) -> Result<()> {
+        while self.buffer.len() < MAGIC.len() && self.refill()? {}
+        let [name @ .., version] = MAGIC;
+        let Some(found) = self.buffer.get(..MAGIC.len()) else {
+            return Err(invalid("not a linmem trace: it is shorter than a trace's header"));
+        };
+        if !found.starts_with(&name) {
+            return Err(invalid("not a linmem trace: it does not start with `linmem`"));
+        }
+        if found[name.len()] != version {
+            return Err(invalid(format!(
+                "the trace has format version {}; this linmem reads version {version}",
+                found[name.len()]
+            )));
+        }
+        self.start = MAGIC.len();
+        self.started = true;
+        Ok(())
+    }
+
+    /// Gets more bytes behind those that are not yet decoded; whether there were any.
+    fn refill(&mut self) -> Result<bool> {
+        self.passed += self.start as u64;
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        // Large records need fewer, larger reads, but never more than twice what is there.
+        let ask = CHUNK_BYTES.max(self.buffer.len()) as u64;
+        let got = (&mut self.source).take(ask).read_to_end(&mut self.buffer)?;
+        Ok(got > 0)
+    }
+
+    fn malformed(&self, at: usize, reason: &str) -> Error {
+        let offset = self.passed + (self.start + at) as u64;
+        invalid(format!("damaged trace at byte {offset}: {reason}"))
+    }
+}
+
+impl<R: Read> Iterator for Reader<R> {
+    type Item = Result<Record>;
+
+    fn next(&mut self) -> Option<Result<Record>> {
+        if self.failed {
+            return None;
+        }
+        let record = self.next_record();
+        self.failed = record.is_err();
+        record.transpose()
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidTrace, message)
+}
+
+/// Why a record could not be decoded.
+enum Stop {
+    /// The bytes end inside the record.
+    MoreNeeded,
+    Malformed(String),
+}
+
+type Decoded<T> = std::result::Result<T, Stop>;
+
+struct Cursor<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    last_pointer: u64,
+}
+
+impl Cursor<'_> {
+    fn record(&mut self) -> Decoded<Record> {
+        Ok(match self.byte()? {
+            tags::MODULE => Record::Module {
+                name: self.text()?,
+                bytes: self.byte_string()?,
+                allocator: self.text()?,
+            },
+            tags::INSTANCE => Record::Instance {
+                module: self.number()?,
+                initial_pages: self.number()?,
+                max_pages: self.optional()?,
+            },
+            tags::SELECT => Record::Select { instance: self.number()? },
+            tags::CONTEXT => Record::Context { frames: self.frames()? },
+            tags::CLOCK => Record::Clock { micros: self.number()? },
+            tags::LOW_MEMORY => Record::LowMemory {
+                first: self.number()?,
+                last: self.number()?,
+                changed: self.number()?,
+            },
+            tags::SNAPSHOT => Record::Snapshot {
+                pages: self.number()?,
+                frames_live: self.number()? != 0,
+                globals: self.list(|cursor| Ok((cursor.number()?, cursor.number()?)))?,
+            },
+            tags::SNAPSHOT_BYTES => {
+                Record::SnapshotBytes { address: self.number()?, bytes: self.byte_string()? }
+            }
+            tags::EXIT => {
+                let code = unzigzag(self.number()?);
+                let code = i32::try_from(code).map_err(|_| malformed("exit code out of range"))?;
+                Record::Exit { code }
+            }
+            tags::TRAP => Record::Trap { message: self.text()?, frames: self.frames()? },
+            tag => {
+                if let Some(event) = self.event(tag)? {
+                    return Ok(Record::Event(event));
+                }
+                let record = self.host_record(tag)?.map(Record::Host);
+                record.ok_or_else(|| malformed(format!("unknown record tag {tag:#04x}")))?
+            }
+        })
+    }
+
+    /// What a host did, or `None` where the tag is that of something else.
+    fn host_record(&mut self, tag: u8) -> Decoded<Option<HostRecord>> {
+        Ok(Some(match tag {
+            tags::USES_MEMORY => HostRecord::UsesMemory { memory: self.number()? },
+            tags::CREATED => HostRecord::Created { context: self.context()? },
+            tags::COLLECTED => HostRecord::Collected,
+            tags::SIZE_READ => HostRecord::SizeRead {
+                memory: self.number()?,
+                by: match self.number()? {
+                    0 => SizeReadBy::HostView,
+                    1 => SizeReadBy::GrowZero,
+                    2 => SizeReadBy::Instruction,
+                    _ => return Err(malformed("unknown way to read a size")),
+                },
+                pages: self.number()?,
+                context: self.context()?,
+            },
+            tags::HOST_GROWN => HostRecord::HostGrown {
+                memory: self.number()?,
+                delta_pages: self.number()?,
+                previous_pages: self.optional()?,
+                context: self.context()?,
+            },
+            tags::STALE_VIEW => HostRecord::StaleView {
+                memory: self.number()?,
+                pages: self.number()?,
+                context: self.context()?,
+            },
+            tags::NOTE => HostRecord::Note { text: self.text()? },
+            tags::TOOK_FUNCTION => HostRecord::TookFunction,
+            _ => return Ok(None),
+        }))
+    }
+
+    /// What instrumented code reported, or `None` where the tag is that of something else.
+    #[inline]
+    fn event(&mut self, tag: u8) -> Decoded<Option<Event>> {
+        Ok(Some(match tag {
+            tags::ALLOCATED | tags::ALLOCATED_ALIGNED => Event::Allocated {
+                context: self.context()?,
+                pointer: self.pointer()?,
+                size: self.number()?,
+                align: if tag == tags::ALLOCATED { 0 } else { self.number()? },
+            },
+            tags::FREED | tags::FREED_SIZED => Event::Freed {
+                context: self.context()?,
+                pointer: self.pointer()?,
+                size: if tag == tags::FREED { UNKNOWN_SIZE } else { self.number()? },
+                align: if tag == tags::FREED { 0 } else { self.number()? },
+            },
+            tags::REALLOCATING | tags::REALLOCATING_SIZED => Event::Reallocating {
+                context: self.context()?,
+                pointer: self.pointer()?,
+                old_size: if tag == tags::REALLOCATING { UNKNOWN_SIZE } else { self.number()? },
+                align: if tag == tags::REALLOCATING { 0 } else { self.number()? },
+                new_size: self.number()?,
+            },
+            tags::REALLOCATED => Event::Reallocated { pointer: self.pointer()? },
+            tags::GROWN | tags::GROW_FAILED => Event::Grown {
+                context: self.context()?,
+                in_allocator: self.number()? != 0,
+                delta_pages: self.number()?,
+                previous_pages: if tag == tags::GROWN { Some(self.number()?) } else { None },
+            },
+            tags::CALLED => Event::Called { function: self.function()?, times: self.number()? },
+            tags::RETURNED => {
+                let crossing = Crossing::Returned(self.function()?);
+                Event::Crossed { crossing, pointer: self.pointer()? }
+            }
+            tags::PASSED => Event::Crossed { crossing: Crossing::Passed, pointer: self.pointer()? },
+            tags::HANDED_OUT => {
+                Event::Crossed { crossing: Crossing::HandedOut, pointer: self.pointer()? }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    #[inline]
+    fn byte(&mut self) -> Decoded<u8> {
+        let byte = *self.bytes.get(self.at).ok_or(Stop::MoreNeeded)?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    #[inline]
+    fn number(&mut self) -> Decoded<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                break;
+            }
+            value |= bits << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(malformed("a number is larger than 64 bits"))
+    }
+
+    fn optional(&mut self) -> Decoded<Option<u64>> {
+        Ok(if self.number()? == 0 { None } else { Some(self.number()?) })
+    }
+
+    #[inline]
+    fn context(&mut self) -> Decoded<ContextId> {
+        let id = u32::try_from(self.number()?);
+        id.map(ContextId).map_err(|_| malformed("context number out of range"))
+    }
+
+    fn function(&mut self) -> Decoded<u32> {
+        u32::try_from(self.number()?).map_err(|_| malformed("function index out of range"))
+    }
+
+    #[inline]
+    fn pointer(&mut self) -> Decoded<u64> {
+        let distance = unzigzag(self.number()?);
+        self.last_pointer = self.last_pointer.wrapping_add(distance as u64);
+        Ok(self.last_pointer)
+    }
+
+    fn byte_string(&mut self) -> Decoded<Vec<u8>> {
+        let len = self.number()?;
+        let rest = &self.bytes[self.at..];
+        let bytes = usize::try_from(len).ok().and_then(|len| rest.get(..len));
+        let bytes = bytes.ok_or(Stop::MoreNeeded)?.to_vec();
+        self.at += bytes.len();
+        Ok(bytes)
+    }
+
+    fn text(&mut self) -> Decoded<String> {
+        Ok(String::from_utf8_lossy(&self.byte_string()?).into_owned())
+    }
+
+    fn list<T>(&mut self, element: impl Fn(&mut Self) -> Decoded<T>) -> Decoded<Vec<T>> {
+        // The count is not trusted with an allocation: every element takes at least a byte.
+        let count = self.number()?;
+        if count > (self.bytes.len() - self.at) as u64 {
+            return Err(Stop::MoreNeeded);
+        }
+        (0..count).map(|_| element(self)).collect()
+    }
+
+    fn frames(&mut self) -> Decoded<Vec<Frame>> {
+        self.list(|cursor| {
+            let function = cursor.number()?;
+            if function == 0 {
+                return Ok(Frame::Host(cursor.text()?));
+            }
+            let narrow = |n: u64| u32::try_from(n).map_err(|_| malformed("frame out of range"));
+            let offset = cursor.number()?.checked_sub(1).map(narrow).transpose()?;
+            Ok(Frame::Wasm { function: narrow(function - 1)?, offset })
+        })
+    }
+}
+
+fn malformed(reason: impl Into<String>) -> Stop {
+    Stop::Malformed(reason.into())
+}
+
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}

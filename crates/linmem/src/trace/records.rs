@@ -1,0 +1,269 @@
+//! What a trace is made of: the records, as plain data.
+
+use serde::{Deserialize, Serialize};
+
+/// "The caller did not say": the size of a block that is freed by `free(pointer)`.
+pub const UNKNOWN_SIZE: u64 = u64::MAX;
+
+/// One record of a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// A module that instances are made from; modules are numbered from 0.
+    Module {
+        /// What the user calls it: a file name.
+        name: String,
+        /// The original file.
+        bytes: Vec<u8>,
+        /// Which functions were hooked and why: an [`Allocator`](crate::Allocator) as JSON.
+        allocator: String,
+    },
+    /// A new instance; instances are numbered from 0. Records that follow are about it.
+    Instance {
+        /// Number of its module.
+        module: u64,
+        /// Pages at the start.
+        initial_pages: u64,
+        /// Pages it may grow to at most, if that is limited.
+        max_pages: Option<u64>,
+    },
+    /// Records that follow are about this instance.
+    Select {
+        /// Its number.
+        instance: u64,
+    },
+    /// A distinct call stack, innermost frame first; contexts are numbered from 0 per trace.
+    /// No frames: the stack was not taken.
+    Context {
+        /// The frames.
+        frames: Vec<Frame>,
+    },
+    /// Microseconds since the recording began.
+    Clock {
+        /// The time.
+        micros: u64,
+    },
+    /// Bytes below the first data segment have changed since the last such record.
+    LowMemory {
+        /// First changed address.
+        first: u64,
+        /// Last changed address.
+        last: u64,
+        /// Number of changed bytes.
+        changed: u64,
+    },
+    /// The state of memory 0 and the globals. Memory follows in `SnapshotBytes`.
+    Snapshot {
+        /// Pages now.
+        pages: u64,
+        /// Whether wasm frames are live, whose locals nobody sees.
+        frames_live: bool,
+        /// Integer globals that can change: `(index, value)`.
+        globals: Vec<(u64, u64)>,
+    },
+    /// A part of the memory that is not all zero.
+    SnapshotBytes {
+        /// Its address.
+        address: u64,
+        /// Its bytes.
+        bytes: Vec<u8>,
+    },
+    /// What instrumented code reported of the selected instance.
+    Event(Event),
+    /// What the host did with an instance or its memory.
+    Host(HostRecord),
+    /// The program ended by itself.
+    Exit {
+        /// Its exit code.
+        code: i32,
+    },
+    /// The program trapped.
+    Trap {
+        /// The engine's words.
+        message: String,
+        /// Where, innermost frame first.
+        frames: Vec<Frame>,
+    },
+}
+
+/// What only a host can see: a program around the modules that it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostRecord {
+    /// Memory 0 of the selected instance is this one. The recorder numbers memories from 0, as it
+    /// comes to see them.
+    UsesMemory {
+        /// Its number.
+        memory: u64,
+    },
+    /// Where the selected instance was created.
+    Created {
+        /// The stack.
+        context: ContextId,
+    },
+    /// The selected instance was garbage-collected.
+    Collected,
+    /// The program asked how large a memory is.
+    SizeRead {
+        /// Number of the memory.
+        memory: u64,
+        /// How it asked.
+        by: SizeReadBy,
+        /// What it was told.
+        pages: u64,
+        /// Where it asked.
+        context: ContextId,
+    },
+    /// The program grew a memory from outside, by at least one page.
+    HostGrown {
+        /// Number of the memory.
+        memory: u64,
+        /// Pages asked for.
+        delta_pages: u64,
+        /// Pages before; `None` when it was refused.
+        previous_pages: Option<u64>,
+        /// Where.
+        context: ContextId,
+    },
+    /// The program used a view that an earlier growth had detached.
+    StaleView {
+        /// Number of the memory.
+        memory: u64,
+        /// The memory's size when the view was made.
+        pages: u64,
+        /// Where it was used.
+        context: ContextId,
+    },
+    /// The program took a function out of a table or a global, or put one of its own into a table, that the
+    /// selected instance uses: calls of these are not seen.
+    TookFunction,
+    /// Something that the reader of a report should know, in the recorder's words.
+    Note {
+        /// The words.
+        text: String,
+    },
+}
+
+/// How an address got to the host, or how it shows that the host has it; the strongest evidence is the
+/// greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Crossing {
+    /// The module passed it to an imported function.
+    HandedOut,
+    /// The host passed it to an exported function.
+    Passed,
+    /// This exported function returned it.
+    Returned(u32),
+}
+
+/// How a host asks for the size of a memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SizeReadBy {
+    /// The length of a buffer or view.
+    HostView = 0,
+    /// Growing by nothing.
+    GrowZero = 1,
+    /// An exported function that executes `memory.size`.
+    Instruction = 2,
+}
+
+/// One frame of a call stack.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Frame {
+    /// WebAssembly code.
+    Wasm {
+        /// Function index in the original module.
+        function: u32,
+        /// Offset of the instruction in the original file; `None` for the function as a whole.
+        offset: Option<u32>,
+    },
+    /// Host code, in the host's words.
+    Host(String),
+}
+
+/// What instrumented code reported of one instance: each hook's call is one. Sizes are bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// An allocation; `pointer` is 0 when it failed.
+    Allocated {
+        /// Address of the block.
+        pointer: u64,
+        /// Bytes asked for.
+        size: u64,
+        /// Alignment asked for, 0 if none.
+        align: u64,
+        /// Where.
+        context: ContextId,
+    },
+    /// A deallocation is about to happen.
+    Freed {
+        /// The pointer passed.
+        pointer: u64,
+        /// The size passed, or [`UNKNOWN_SIZE`].
+        size: u64,
+        /// The alignment passed, 0 if none.
+        align: u64,
+        /// Where.
+        context: ContextId,
+    },
+    /// A reallocation is about to happen.
+    Reallocating {
+        /// The pointer passed.
+        pointer: u64,
+        /// The old size passed, or [`UNKNOWN_SIZE`].
+        old_size: u64,
+        /// The alignment passed, 0 if none.
+        align: u64,
+        /// Bytes asked for.
+        new_size: u64,
+        /// Where.
+        context: ContextId,
+    },
+    /// The reallocation that was about to happen is over; `pointer` is 0 when it failed.
+    Reallocated {
+        /// Address of the block now.
+        pointer: u64,
+    },
+    /// `memory.grow` was executed.
+    Grown {
+        /// Pages asked for.
+        delta_pages: u64,
+        /// Pages before, or `None` when the growth failed.
+        previous_pages: Option<u64>,
+        /// Whether an allocator function asked.
+        in_allocator: bool,
+        /// Where.
+        context: ContextId,
+    },
+    /// The host called an exported function.
+    Called {
+        /// The function's index.
+        function: u32,
+        /// How often, since the last such record.
+        times: u64,
+    },
+    /// An address, or what looks like one, came to the host or from it.
+    Crossed {
+        /// The address.
+        pointer: u64,
+        /// How.
+        crossing: Crossing,
+    },
+}
+
+/// A distinct call stack: an index into the contexts of a trace, numbered from 0 in the order in
+/// which they were first seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContextId(pub u32);
+
+impl Event {
+    /// Where it happened; the end of a reallocation happened where its beginning did.
+    pub fn context(&self) -> Option<ContextId> {
+        match *self {
+            Event::Allocated { context, .. }
+            | Event::Freed { context, .. }
+            | Event::Reallocating { context, .. }
+            | Event::Grown { context, .. } => Some(context),
+            Event::Reallocated { .. } | Event::Called { .. } | Event::Crossed { .. } => None,
+        }
+    }
+}

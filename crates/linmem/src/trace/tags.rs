@@ -1,0 +1,46 @@
+//! The tags of the records, one byte each, as `docs/trace-format.md` has them.
+
+/// Defines the tags, and the list of them with their names.
+macro_rules! tags {
+    ($($name:ident = $value:literal,)*) => {
+        $(pub(super) const $name: u8 = $value;)*
+
+        /// Every tag with its name, in ascending order.
+        #[cfg(test)]
+        pub(crate) const ALL: &[(&str, u8)] = &[$((stringify!($name), $value)),*];
+    };
+}
+
+tags! {
+    MODULE = 0x01,
+    INSTANCE = 0x02,
+    SELECT = 0x03,
+    CONTEXT = 0x04,
+    CLOCK = 0x05,
+    LOW_MEMORY = 0x06,
+    CALLED = 0x07,
+    RETURNED = 0x08,
+    SNAPSHOT = 0x09,
+    SNAPSHOT_BYTES = 0x0a,
+    EXIT = 0x0b,
+    TRAP = 0x0c,
+    PASSED = 0x0d,
+    HANDED_OUT = 0x0e,
+    ALLOCATED = 0x10,
+    ALLOCATED_ALIGNED = 0x11,
+    FREED = 0x12,
+    FREED_SIZED = 0x13,
+    REALLOCATING = 0x14,
+    REALLOCATING_SIZED = 0x15,
+    REALLOCATED = 0x16,
+    GROWN = 0x17,
+    GROW_FAILED = 0x18,
+    USES_MEMORY = 0x20,
+    CREATED = 0x21,
+    COLLECTED = 0x22,
+    SIZE_READ = 0x23,
+    HOST_GROWN = 0x24,
+    STALE_VIEW = 0x25,
+    NOTE = 0x26,
+    TOOK_FUNCTION = 0x27,
+}
