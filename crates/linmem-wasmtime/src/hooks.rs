@@ -1,28 +1,22 @@
-//! The functions that instrumented code imports: each asks for the context and appends an event.
+//! The functions that instrumented code imports. Each passes its arguments on to the recorder, which
+//! knows what they mean, and lends it the instance that runs.
 
-use ::wasmtime as engine;
-use engine::{AsContext, AsContextMut, Caller, Linker, WasmBacktrace};
+use linmem::instrument::{HOOK_MODULE, OffsetMap, Origin};
+use linmem::record::{Guest, Hook};
+use linmem::trace::Frame;
+use wasmtime::{AsContext, AsContextMut, Caller, Linker, WasmBacktrace};
 
-use super::State;
-use crate::event::{ContextId, Event, Hook, IMPORT_MODULE, UNKNOWN_SIZE};
-use crate::host::Recorder;
-use crate::instrument::{OffsetMap, Origin};
-use crate::trace::{Crossing, Frame, Record};
+use crate::running::{State, global_value};
 
 /// An address or a size, as wide as the guest's memory has it.
-pub(super) trait Word: engine::WasmTy + Copy + 'static {
+pub(crate) trait Word: wasmtime::WasmTy + Copy + 'static {
+    /// Extended with zeros.
     fn wide(self) -> u64;
-    /// As [`wide`](Word::wide), but -1 is [`UNKNOWN_SIZE`].
-    fn size(self) -> u64;
 }
 
 impl Word for u32 {
     fn wide(self) -> u64 {
         u64::from(self)
-    }
-
-    fn size(self) -> u64 {
-        if self == u32::MAX { UNKNOWN_SIZE } else { u64::from(self) }
     }
 }
 
@@ -30,141 +24,120 @@ impl Word for u64 {
     fn wide(self) -> u64 {
         self
     }
-
-    fn size(self) -> u64 {
-        self
-    }
 }
 
-/// Provides the functions of [`Hook`]. Each asks for the context and appends an event.
-pub(super) fn define_hooks<W: Word>(linker: &mut Linker<State>) -> engine::Result<()> {
-    type Guest<'a> = Caller<'a, State>;
+type Running<'a> = Caller<'a, State>;
+
+/// Provides the functions of [`Hook`].
+pub(crate) fn define_hooks<W: Word>(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
-        IMPORT_MODULE,
+        HOOK_MODULE,
         Hook::Allocated.name(),
-        |mut guest: Guest<'_>, pointer: W, size: W, align: W, low: u32, high: u32| {
-            let context = context(&mut guest, low, high);
-            let (pointer, size, align) = (pointer.wide(), size.wide(), align.wide());
-            if pointer == 0 {
-                check_low_memory(&mut guest);
-            }
-            let event = Event::Allocated { pointer, size, align, context };
-            guest.data_mut().recorder.event(&event);
+        |caller: Running<'_>, pointer: W, size: W, align: W, low: u32, high: u32| {
+            let block = [pointer, size, align].map(Word::wide);
+            hook(caller, Hook::Allocated, with_context(block, low, high));
         },
     )?;
     linker.func_wrap(
-        IMPORT_MODULE,
+        HOOK_MODULE,
         Hook::Freed.name(),
-        |mut guest: Guest<'_>, pointer: W, size: W, align: W, low: u32, high: u32| {
-            let context = context(&mut guest, low, high);
-            let (pointer, size, align) = (pointer.wide(), size.size(), align.wide());
-            let event = Event::Freed { pointer, size, align, context };
-            guest.data_mut().recorder.event(&event);
+        |caller: Running<'_>, pointer: W, size: W, align: W, low: u32, high: u32| {
+            let block = [pointer, size, align].map(Word::wide);
+            hook(caller, Hook::Freed, with_context(block, low, high));
         },
     )?;
     linker.func_wrap(
-        IMPORT_MODULE,
+        HOOK_MODULE,
         Hook::Reallocating.name(),
-        |mut guest: Guest<'_>, pointer: W, old: W, align: W, new: W, low: u32, high: u32| {
-            let context = context(&mut guest, low, high);
-            let (pointer, align) = (pointer.wide(), align.wide());
-            let (old_size, new_size) = (old.size(), new.wide());
-            let event = Event::Reallocating { pointer, old_size, align, new_size, context };
-            guest.data_mut().recorder.event(&event);
+        |caller: Running<'_>, pointer: W, old: W, align: W, new: W, low: u32, high: u32| {
+            let [pointer, old, align, new] = [pointer, old, align, new].map(Word::wide);
+            let args = [pointer, old, align, new, low.into(), high.into()];
+            hook(caller, Hook::Reallocating, args);
         },
     )?;
     linker.func_wrap(
-        IMPORT_MODULE,
+        HOOK_MODULE,
         Hook::Reallocated.name(),
-        |mut guest: Guest<'_>, pointer: W| {
-            let pointer = pointer.wide();
-            if pointer == 0 {
-                check_low_memory(&mut guest);
-            }
-            guest.data_mut().recorder.event(&Event::Reallocated { pointer });
-        },
+        |caller: Running<'_>, pointer: W| hook(caller, Hook::Reallocated, [pointer.wide()]),
     )?;
     linker.func_wrap(
-        IMPORT_MODULE,
+        HOOK_MODULE,
         Hook::Grown.name(),
-        |mut guest: Guest<'_>, delta: W, previous: W, depth: u32, low: u32, high: u32| {
-            let event = Event::Grown {
-                delta_pages: delta.wide(),
-                previous_pages: Some(previous.size()).filter(|pages| *pages != UNKNOWN_SIZE),
-                in_allocator: depth != 0,
-                context: context(&mut guest, low, high),
-            };
-            guest.data_mut().recorder.event(&event);
+        |caller: Running<'_>, delta: W, previous: W, in_allocator: u32, low: u32, high: u32| {
+            let growth = [delta.wide(), previous.wide(), in_allocator.into()];
+            hook(caller, Hook::Grown, with_context(growth, low, high));
         },
     )?;
     linker.func_wrap(
-        IMPORT_MODULE,
+        HOOK_MODULE,
         Hook::Entered.name(),
-        |mut guest: Guest<'_>, function: u32, a: W, b: W, c: W, d: W| {
-            let recorder = &mut guest.data_mut().recorder;
-            recorder.record(&Record::Called { function, times: 1 });
-            crossed(recorder, [a, b, c, d], Crossing::Passed);
+        |caller: Running<'_>, function: u32, a: W, b: W, c: W, d: W| {
+            let [a, b, c, d] = [a, b, c, d].map(Word::wide);
+            hook(caller, Hook::Entered, [function.into(), a, b, c, d]);
         },
     )?;
     linker.func_wrap(
-        IMPORT_MODULE,
+        HOOK_MODULE,
         Hook::Passed.name(),
-        |mut guest: Guest<'_>, a: W, b: W, c: W, d: W| {
-            crossed(&mut guest.data_mut().recorder, [a, b, c, d], Crossing::Passed);
+        |caller: Running<'_>, a: W, b: W, c: W, d: W| {
+            hook(caller, Hook::Passed, [a, b, c, d].map(Word::wide));
         },
     )?;
     linker.func_wrap(
-        IMPORT_MODULE,
+        HOOK_MODULE,
         Hook::Returned.name(),
-        |mut guest: Guest<'_>, function: u32, value: W| {
-            crossed(&mut guest.data_mut().recorder, [value], Crossing::Returned(function));
+        |caller: Running<'_>, function: u32, value: W| {
+            hook(caller, Hook::Returned, [function.into(), value.wide()]);
         },
     )?;
     linker.func_wrap(
-        IMPORT_MODULE,
+        HOOK_MODULE,
         Hook::HandedOut.name(),
-        |mut guest: Guest<'_>, a: W, b: W, c: W, d: W| {
-            crossed(&mut guest.data_mut().recorder, [a, b, c, d], Crossing::HandedOut);
+        |caller: Running<'_>, a: W, b: W, c: W, d: W| {
+            hook(caller, Hook::HandedOut, [a, b, c, d].map(Word::wide));
         },
     )?;
     Ok(())
 }
 
-fn crossed<W: Word, const N: usize>(recorder: &mut Recorder, values: [W; N], crossing: Crossing) {
-    values.into_iter().for_each(|value| recorder.crossed(value.wide(), crossing));
+fn with_context([a, b, c]: [u64; 3], low: u32, high: u32) -> [u64; 5] {
+    [a, b, c, low.into(), high.into()]
 }
 
-/// The context of an event; a new one gets its backtrace.
+/// Lends the recorder the instance. Both belong to the store, so the recorder is out of it meanwhile.
 #[inline]
-fn context(caller: &mut Caller<'_, State>, low: u32, high: u32) -> ContextId {
-    let raw = u64::from(low) | u64::from(high) << 32;
-    match caller.data_mut().recorder.known_context(raw) {
-        Some(context) => context,
-        None => new_context(caller, raw),
+fn hook<const N: usize>(mut caller: Running<'_>, hook: Hook, args: [u64; N]) {
+    let Some(mut recorder) = caller.data_mut().recorder.take() else { return };
+    recorder.hook(hook, &args, &mut InCall(&mut caller));
+    caller.data_mut().recorder = Some(recorder);
+}
+
+/// The instance whose code has called a hook.
+struct InCall<'a, 'c>(&'a mut Running<'c>);
+
+impl Guest for InCall<'_, '_> {
+    #[cold]
+    fn backtrace(&mut self) -> Vec<Frame> {
+        let backtrace = WasmBacktrace::force_capture(self.0.as_context());
+        frames_of(&backtrace, &self.0.data().map)
     }
-}
 
-#[cold]
-fn new_context(caller: &mut Caller<'_, State>, raw: u64) -> ContextId {
-    let frames = if caller.data().recorder.wants_backtrace() {
-        frames_of(&WasmBacktrace::force_capture(caller.as_context()), &caller.data().map)
-    } else {
-        Vec::new()
-    };
-    caller.data_mut().recorder.define_context(raw, frames)
-}
+    fn memory(&mut self) -> &[u8] {
+        match self.0.data().memory {
+            Some(memory) => memory.data(self.0.as_context()),
+            None => &[],
+        }
+    }
 
-#[cold]
-fn check_low_memory(caller: &mut Caller<'_, State>) {
-    if let Some(memory) = caller.data().memory {
-        let (bytes, state) = memory.data_and_store_mut(caller.as_context_mut());
-        state.recorder.check_low_memory(bytes);
+    fn global(&mut self, index: u32) -> Option<u64> {
+        let instance = self.0.data().instance?;
+        global_value(instance, index, self.0.as_context_mut())
     }
 }
 
 /// A backtrace in terms of the original module. A wrapper's frame stands for its allocator
 /// function, unless that function's own frame is there.
-pub(super) fn frames_of(backtrace: &WasmBacktrace, map: &OffsetMap) -> Vec<Frame> {
+pub(crate) fn frames_of(backtrace: &WasmBacktrace, map: &OffsetMap) -> Vec<Frame> {
     let mut frames: Vec<Frame> = Vec::with_capacity(backtrace.frames().len());
     for frame in backtrace.frames() {
         match map.origin(frame.func_index()) {
@@ -174,12 +147,13 @@ pub(super) fn frames_of(backtrace: &WasmBacktrace, map: &OffsetMap) -> Vec<Frame
                 frames.push(Frame::Wasm { function, offset });
             }
             Origin::Wrapper(wrapped) => {
-                let shown = matches!(frames.last(), Some(Frame::Wasm { function, .. }) if *function == wrapped);
-                if !shown {
+                let last = frames.last();
+                let is_shown = matches!(last, Some(Frame::Wasm { function, .. }) if *function == wrapped);
+                if !is_shown {
                     frames.push(Frame::Wasm { function: wrapped, offset: None });
                 }
             }
-            Origin::Added => {}
+            _ => {}
         }
     }
     frames

@@ -30,9 +30,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::module::CallGraph;
 use crate::module::{Body, Module, SiteKind};
 use crate::prepared::Prepared;
-use hooks::{HOOK_MODULE, Hook};
+use hooks::Hook;
 
 use contexts::Contexts;
+pub use hooks::{HOOK_MODULE, MEMORY_EXPORT, SIZE_EXPORT, global_export, is_added_export};
 pub use mode::Mode;
 pub use offset_map::{OffsetMap, Origin};
 
@@ -80,7 +81,7 @@ pub(crate) fn instrument(prepared: &Prepared<'_>, mode: &Mode) -> Result<Instrum
 }
 
 fn refuse_our_names(module: &Module<'_>) -> Result<()> {
-    match module.exports.iter().find(|export| hooks::is_ours(export.name)) {
+    match module.exports.iter().find(|export| hooks::is_added_export(export.name)) {
         None => Ok(()),
         Some(export) => Err(Error::new(
             ErrorKind::Unsupported,

@@ -48,7 +48,7 @@ pub fn function_export(function: u32) -> String {
 }
 
 /// Whether an exported name is one of ours.
-pub fn is_ours(name: &str) -> bool {
+pub fn is_added_export(name: &str) -> bool {
     [MEMORY_EXPORT, SIZE_EXPORT].contains(&name)
         || [GLOBAL_EXPORT, TABLE_EXPORT, FUNCTION_EXPORT].iter().any(|ours| name.starts_with(ours))
 }

@@ -1,0 +1,362 @@
+//! A module in the engine: instantiated, called, and ended, with everything recorded. What becomes of the
+//! recording is its sink's business.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+use linmem::instrument::{MEMORY_EXPORT, OffsetMap, SIZE_EXPORT, global_export, is_added_export};
+use linmem::record::{Guest, Recorder, Sink};
+use linmem::trace::Frame;
+use linmem::{Error, ErrorKind, Prepared, Result, Trace};
+use wasmtime::{
+    AsContextMut, Config, Engine, Func, FuncType, Instance, Linker, Memory, Module, Store, Val,
+    WasmBacktrace,
+};
+use wasmtime_wasi::I32Exit;
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+
+use crate::hooks::frames_of;
+use crate::limits::{Limits, Watchdog};
+use crate::linker::linker;
+use crate::refused;
+use crate::run::{Exit, Outcome, Run};
+
+/// Frames in a backtrace at most; the outermost ones are left out.
+const MAX_FRAMES: usize = 100;
+
+/// A running instance.
+pub(crate) struct Running {
+    pub(crate) store: Store<State>,
+    /// The exported functions' indices.
+    exports: BTreeMap<String, u32>,
+    output: Option<Output>,
+    _watchdog: Option<Watchdog>,
+}
+
+/// Where stdout and stderr go, unless the program inherited the host's.
+type Output = (MemoryOutputPipe, MemoryOutputPipe);
+
+/// What the store keeps for the host's functions.
+pub(crate) struct State {
+    pub(crate) wasi: WasiP1Ctx,
+    /// Out of here while it works.
+    pub(crate) recorder: Option<Box<Recorder>>,
+    pub(crate) map: OffsetMap,
+    limits: Limits,
+    pub(crate) instance: Option<Instance>,
+    /// Memory 0.
+    pub(crate) memory: Option<Memory>,
+    ended: Option<Ended>,
+}
+
+/// How the instance ended, after which nothing can be called.
+#[derive(Debug, Clone)]
+enum Ended {
+    Exit(i32),
+    Trap(String),
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ended::Exit(code) => write!(f, "the program exited with code {code}"),
+            Ended::Trap(message) => write!(f, "the program trapped: {message}"),
+        }
+    }
+}
+
+impl Running {
+    /// Instantiates the module, with what `run` grants it.
+    pub(crate) fn start(run: Run<'_>, sink: Sink) -> Result<(Running, Prepared<'_>)> {
+        let Run { prepared, name, args, mut wasi, inherits_stdio, mode, .. } = run;
+        let instrumented = prepared.instrument(&mode)?;
+        let mut config = Config::new();
+        config.wasm_backtrace_max_frames(NonZeroUsize::new(MAX_FRAMES));
+        config.epoch_interruption(run.timeout.is_some());
+        let engine = Engine::new(&config).map_err(refused)?;
+        let compiled = Module::new(&engine, &instrumented.wasm).map_err(refused)?;
+        let output = (!inherits_stdio).then(|| {
+            let output = (MemoryOutputPipe::new(usize::MAX), MemoryOutputPipe::new(usize::MAX));
+            wasi.stdout(output.0.clone()).stderr(output.1.clone());
+            output
+        });
+        let started = Instant::now();
+        let clock = Box::new(move || started.elapsed().as_micros() as u64);
+        let state = State {
+            wasi: wasi.arg(&name).args(&args).build_p1(),
+            recorder: Some(Box::new(Recorder::new(&prepared, &name, sink, clock)?)),
+            map: instrumented.map,
+            limits: Limits { max_pages: run.max_pages },
+            instance: None,
+            memory: None,
+            ended: None,
+        };
+        let mut store = Store::new(&engine, state);
+        store.limiter(|state| &mut state.limits);
+        let watchdog = run.timeout.map(|limit| {
+            store.set_epoch_deadline(1);
+            Watchdog::start(engine.clone(), limit)
+        });
+        let linker = linker(&engine, &compiled, &prepared, run.stub_imports, &mut store)?;
+        let exports = prepared.exports().map(|(name, function)| (name.to_owned(), function));
+        let mut running =
+            Running { store, exports: exports.collect(), output, _watchdog: watchdog };
+        running.announce(&prepared, run.max_pages)?;
+        running.instantiate(&linker, &compiled)?;
+        Ok((running, prepared))
+    }
+
+    /// Records the instance, unless the cap is less than its initial memory.
+    fn announce(&mut self, prepared: &Prepared<'_>, cap: Option<u64>) -> Result<()> {
+        let memory = prepared.memory();
+        let initial_pages = memory.map_or(0, |memory| memory.initial_pages);
+        if let Some(cap) = cap.filter(|cap| initial_pages > *cap) {
+            let message = format!(
+                "the cap of {cap} pages is less than the {initial_pages} that the module starts with"
+            );
+            return Err(Error::new(ErrorKind::InvalidRequest, message));
+        }
+        let declared = memory.and_then(|memory| memory.max_pages);
+        let max_pages = declared.into_iter().chain(cap).min();
+        self.with_recorder(|recorder, _| recorder.instance(initial_pages, max_pages));
+        Ok(())
+    }
+
+    fn instantiate(&mut self, linker: &Linker<State>, compiled: &Module) -> Result<()> {
+        let instance = match linker.instantiate(&mut self.store, compiled) {
+            Ok(instance) => instance,
+            // The start function of the module is guest code like any other.
+            Err(error) if self.guest_ended(&error) => return Ok(()),
+            Err(error) => return Err(refused(error)),
+        };
+        let memory = instance.get_memory(&mut self.store, MEMORY_EXPORT);
+        let state = self.store.data_mut();
+        (state.instance, state.memory) = (Some(instance), memory);
+        if memory.is_some() {
+            self.with_recorder(|recorder, guest| recorder.completed(guest));
+        }
+        let is_command = self.exports.contains_key("_start");
+        if self.exports.contains_key("_initialize") && !is_command {
+            self.call("_initialize", &[])?;
+        }
+        Ok(())
+    }
+
+    /// Runs `_start`, if there is one.
+    pub(crate) fn run_command(&mut self) -> Result<()> {
+        if self.export("_start").is_some() && self.ended().is_none() {
+            self.call("_start", &[])?;
+        }
+        Ok(())
+    }
+
+    /// Calls an export. `None` when the guest ended in it.
+    pub(crate) fn call(&mut self, export: &str, args: &[Val]) -> Result<Option<Vec<Val>>> {
+        let Some(function) = self.export(export) else {
+            return Err(self.no_such_function(export));
+        };
+        let ty = function.ty(&self.store);
+        let fits = ty.params().len() == args.len()
+            && args.iter().zip(ty.params()).all(|(arg, param)| {
+                arg.matches_ty(&self.store, &param).unwrap_or(false)
+            });
+        if !fits {
+            return Err(Error::new(
+                ErrorKind::InvalidRequest,
+                format!("`{export}` takes {}, not {args:?}", param_list(&ty)),
+            ));
+        }
+        if let (None, Some(&index)) = (self.store.data().memory, self.exports.get(export)) {
+            // Without a memory the module is as it was, and does not tell.
+            self.with_recorder(|recorder, _| recorder.called(index));
+        }
+        let mut results = vec![Val::I32(0); ty.results().len()];
+        let called = function.call(&mut self.store, args, &mut results);
+        self.look();
+        match called {
+            Ok(()) => Ok(Some(results)),
+            Err(error) if self.guest_ended(&error) => Ok(None),
+            Err(error) => Err(refused(error)),
+        }
+    }
+
+    /// Records that the guest ended by itself, if that is what the error says.
+    fn guest_ended(&mut self, error: &wasmtime::Error) -> bool {
+        let backtrace = error.downcast_ref::<WasmBacktrace>();
+        let frames = backtrace.map_or(Vec::new(), |b| frames_of(b, &self.store.data().map));
+        let ended = if let Some(exit) = error.downcast_ref::<I32Exit>() {
+            Ended::Exit(exit.0)
+        } else if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
+            Ended::Trap(match trap {
+                wasmtime::Trap::Interrupt => "stopped: the time allowed is over".to_owned(),
+                trap => trap.to_string(),
+            })
+        } else if backtrace.is_some() {
+            Ended::Trap(error.root_cause().to_string())
+        } else {
+            return false;
+        };
+        self.record_end(&ended, frames);
+        self.store.data_mut().ended = Some(ended);
+        true
+    }
+
+    fn record_end(&mut self, ended: &Ended, frames: Vec<Frame>) {
+        self.with_recorder(|recorder, guest| {
+            let frames_live =
+                matches!(ended, Ended::Trap(_)) || recorder.frames_hold_pointers(&frames);
+            if guest.is_complete() {
+                recorder.snapshot(guest, frames_live);
+            }
+            match ended {
+                Ended::Exit(code) => recorder.exited(*code),
+                Ended::Trap(message) => recorder.trapped(message.clone(), frames),
+            }
+        });
+    }
+
+    /// Looks at memory near address 0, as after each call.
+    pub(crate) fn look(&mut self) {
+        if self.store.data().memory.is_some() {
+            self.with_recorder(|recorder, guest| recorder.look(guest));
+        }
+    }
+
+    /// Records the state of memory and globals while no code of the module is running.
+    pub(crate) fn take_snapshot(&mut self) {
+        self.with_recorder(|recorder, guest| {
+            if guest.is_complete() {
+                recorder.snapshot(guest, false);
+            }
+        });
+    }
+
+    /// Hands on what has been recorded so far.
+    pub(crate) fn flush(&mut self) {
+        self.with_recorder(|recorder, _| recorder.flush());
+    }
+
+    fn with_recorder(&mut self, work: impl FnOnce(&mut Recorder, &mut Idle<'_>)) {
+        let Some(mut recorder) = self.store.data_mut().recorder.take() else { return };
+        work(&mut recorder, &mut Idle(&mut self.store));
+        self.store.data_mut().recorder = Some(recorder);
+    }
+
+    /// Ends the recording.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] when the recording could not be written.
+    pub(crate) fn finish(mut self) -> Result<Outcome> {
+        let exit = match self.ended() {
+            None => Exit::Code(0),
+            Some(Ended::Exit(code)) => Exit::Code(*code),
+            Some(Ended::Trap(message)) => Exit::Trap(message.clone()),
+        };
+        if self.ended().is_none() {
+            self.look();
+            self.take_snapshot();
+            self.with_recorder(|recorder, _| recorder.exited(0));
+        }
+        let (stdout, stderr) = match &self.output {
+            Some((stdout, stderr)) => (stdout.contents().to_vec(), stderr.contents().to_vec()),
+            None => Default::default(),
+        };
+        if let Some(recorder) = self.store.data_mut().recorder.take() {
+            recorder.finish()?;
+        }
+        Ok(Outcome { trace: Trace::default(), exit, stdout, stderr, kept: Ok(()) })
+    }
+
+    fn ended(&self) -> Option<&Ended> {
+        self.store.data().ended.as_ref()
+    }
+
+    /// How the program ended, in words, if it has.
+    pub(crate) fn ended_text(&self) -> Option<String> {
+        self.ended().map(ToString::to_string)
+    }
+
+    /// An exported function, by its name.
+    pub(crate) fn export(&mut self, name: &str) -> Option<Func> {
+        self.store.data().instance?.get_func(&mut self.store, name)
+    }
+
+    /// The function that executes `memory.size` in the module.
+    pub(crate) fn size_function(&mut self) -> Option<Func> {
+        self.export(SIZE_EXPORT)
+    }
+
+    /// That there is no function of this name, and which there are.
+    pub(crate) fn no_such_function(&mut self, name: &str) -> Error {
+        let exports = self.store.data().instance.map(|instance| {
+            let all: Vec<_> = instance.exports(&mut self.store).collect();
+            let functions = all.into_iter().filter_map(|export| {
+                let name = export.name().to_owned();
+                export.into_func().map(|_| name)
+            });
+            functions.filter(|name| !is_added_export(name)).collect::<Vec<_>>().join("`, `")
+        });
+        let others = match exports.unwrap_or_default() {
+            none if none.is_empty() => "it exports none".to_owned(),
+            names => format!("it exports `{names}`"),
+        };
+        let message = format!("the module exports no function `{name}`; {others}");
+        Error::new(ErrorKind::InvalidRequest, message)
+    }
+}
+
+/// The instance while the host has control.
+struct Idle<'s>(&'s mut Store<State>);
+
+impl Idle<'_> {
+    /// Whether there is an instance with a memory, which can be looked at.
+    fn is_complete(&self) -> bool {
+        let state = self.0.data();
+        state.instance.is_some() && state.memory.is_some()
+    }
+}
+
+impl Guest for Idle<'_> {
+    fn backtrace(&mut self) -> Vec<Frame> {
+        Vec::new()
+    }
+
+    fn memory(&mut self) -> &[u8] {
+        match self.0.data().memory {
+            Some(memory) => memory.data(&*self.0),
+            None => &[],
+        }
+    }
+
+    fn global(&mut self, index: u32) -> Option<u64> {
+        let instance = self.0.data().instance?;
+        global_value(instance, index, &mut *self.0)
+    }
+}
+
+/// The value of an integer global of the original module.
+pub(crate) fn global_value(
+    instance: Instance,
+    index: u32,
+    mut store: impl AsContextMut,
+) -> Option<u64> {
+    let global = instance.get_global(&mut store, &global_export(index))?;
+    integer(&global.get(&mut store))
+}
+
+/// An integer, extended with zeros.
+pub(crate) fn integer(value: &Val) -> Option<u64> {
+    match value {
+        Val::I32(value) => Some(u64::from(*value as u32)),
+        Val::I64(value) => Some(*value as u64),
+        _ => None,
+    }
+}
+
+fn param_list(ty: &FuncType) -> String {
+    let params: Vec<String> = ty.params().map(|param| param.to_string()).collect();
+    format!("({})", params.join(", "))
+}
