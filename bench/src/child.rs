@@ -8,7 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use linmem::trace::Record;
+use linmem::Trace;
+use linmem::trace::{Buffer, Event, Record};
 use wasmtime::{Config, Engine, Linker, Module, Store};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
@@ -158,17 +159,20 @@ fn engine() -> wasmtime::Result<Engine> {
 }
 
 fn run_observed(guest: &Guest, wasm: &[u8]) -> Result<Measured> {
-    let run = linmem::wasmtime::Run::new(wasm)?;
+    let run = linmem_wasmtime::Run::new(wasm)?;
     let run = run.name(&guest.name()).args(&guest.args).inherit_stdio().dir(&guest.root, "/")?;
-    let mut session = run.start()?;
+    let buffer = Buffer::default();
+    let mut session = run.start_into(buffer.clone())?;
     let (result, guest_time) = cpu_timed(|| session.call("_start", &[]));
     result?;
-    let trace = session.finish()?.trace;
+    session.finish()?;
+    let trace = Trace::from_bytes(buffer.take());
 
     let bytes = trace.as_bytes().len() - wasm.len();
     let mut measured = Measured { guest_time, trace_bytes: bytes as u64, ..Measured::default() };
     for record in trace.records() {
         match record? {
+            Record::Event(Event::Called { .. } | Event::Crossed { .. }) => {}
             Record::Event(_) => measured.events += 1,
             Record::Context { .. } => measured.contexts += 1,
             // The memory at the end belongs to the run, not to its events.

@@ -7,13 +7,9 @@ use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
 
 use anyhow::{Context, Result, anyhow};
-use linmem::allocator::Hints;
-use linmem::call_graph::CallGraph;
-use linmem::event::{Hook, IMPORT_MODULE};
-use linmem::instrument::{self, instrument};
-use linmem::symbolize::Symbolizer;
-use linmem::{Allocator, Module};
-use wasmparser::ValType;
+use linmem::instrument::HOOK_MODULE;
+use linmem::record::Hook;
+use linmem::{Mode, Prepared};
 use wasmtime::{AsContext, Caller, Config, Engine, FuncType, Linker, Store, Val, WasmBacktrace};
 use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::WasiCtxBuilder;
@@ -119,12 +115,8 @@ struct State {
 }
 
 fn run(setup: &Setup, wasm: &[u8], args: &[&str]) -> Result<Seen> {
-    let module = Module::parse(wasm)?;
-    let graph = CallGraph::new(&module);
-    let symbols = Symbolizer::new(&module, None);
-    let allocator = Allocator::discover(&module, &graph, &symbols, &Hints::new())?;
-    let options = instrument::Options::default();
-    let instrumented = instrument(&module, &graph, &allocator, &options)?.wasm;
+    let prepared = Prepared::new(wasm, &Vec::new(), None)?;
+    let instrumented = prepared.instrument(&Mode::default())?.wasm;
     run_instrumented(setup, &instrumented, args).map_err(|error| anyhow!("{error:#}"))
 }
 
@@ -148,9 +140,9 @@ fn run_instrumented(setup: &Setup, wasm: &[u8], args: &[&str]) -> wasmtime::Resu
 
 fn define_hooks(engine: &Engine, linker: &mut Linker<State>) -> wasmtime::Result<()> {
     for hook in Hook::ALL {
-        let params = hook.params(ValType::I32);
+        let params = hook.params();
         let ty = FuncType::new(engine, params.iter().map(|_| wasmtime::ValType::I32), []);
-        linker.func_new(IMPORT_MODULE, hook.name(), ty, |mut caller, params, _| {
+        linker.func_new(HOOK_MODULE, hook.name(), ty, |mut caller, params, _| {
             // The end of a reallocation has no context of its own.
             if let [.., low, high] = params {
                 record(&mut caller, low, high);

@@ -3,11 +3,7 @@
 use std::fs;
 
 use anyhow::Result;
-use linmem::allocator::Hints;
-use linmem::call_graph::CallGraph;
-use linmem::instrument::{self, instrument};
-use linmem::symbolize::{Symbolizer, is_debug_section};
-use linmem::{Allocator, Module};
+use linmem::{Mode, Prepared};
 use wasm_encoder::RawSection;
 use wasmparser::{Parser, Payload};
 
@@ -38,22 +34,19 @@ pub fn measure(setup: &Setup) -> Result<Table> {
     Ok(Table {
         title: "Rewriting",
         note: format!(
-            "Shortest of {} rounds. *Parse* validates and reads the module, *discover* builds the \
-             call graph and finds the allocator, *instrument* rewrites; *all* is MB of the file \
-             per second for the three together, *code* is MB of its code section. The bar is \
-             {BAR} MB/s of the file.",
+            "Shortest of {} rounds. *Prepare* validates and reads the module, builds the call graph \
+             and finds the allocator, *instrument* rewrites; *all* is MB of the file per second for \
+             the two together, *code* is MB of its code section. The bar is {BAR} MB/s of the file.",
             setup.rounds
         ),
         columns: vec![
             "module",
             "file MB",
             "code MB",
-            "parse ms",
-            "discover ms",
+            "prepare ms",
             "instrument ms",
             "all MB/s",
             "all, code MB/s",
-            "parse, code MB/s",
             "met",
         ],
         rows,
@@ -66,8 +59,7 @@ pub fn measure(setup: &Setup) -> Result<Table> {
 struct Stages {
     file_bytes: usize,
     code_bytes: usize,
-    parse: Times,
-    discover: Times,
+    prepare: Times,
     instrument: Times,
     all: Times,
 }
@@ -76,23 +68,14 @@ impl Stages {
     fn measure(wasm: &[u8], rounds: u32) -> Result<Stages> {
         let mut stages = Stages { file_bytes: wasm.len(), ..Stages::default() };
         for _ in 0..rounds {
-            let (module, parse) = timed(|| Module::parse(wasm));
-            let module = module?;
-            let (found, discover) = timed(|| {
-                let graph = CallGraph::new(&module);
-                let symbols = Symbolizer::new(&module, None);
-                let allocator = Allocator::discover(&module, &graph, &symbols, &Hints::new());
-                allocator.map(|allocator| (graph, allocator))
-            });
-            let (graph, allocator) = found?;
-            let options = instrument::Options::default();
-            let (result, instrument) = timed(|| instrument(&module, &graph, &allocator, &options));
+            let (prepared, prepare) = timed(|| Prepared::new(wasm, &Vec::new(), None));
+            let prepared = prepared?;
+            let (result, instrument) = timed(|| prepared.instrument(&Mode::default()));
             result?;
-            stages.code_bytes = module.code_section.len();
-            stages.parse.add(parse);
-            stages.discover.add(discover);
+            stages.code_bytes = prepared.inspect()?.code_bytes as usize;
+            stages.prepare.add(prepare);
             stages.instrument.add(instrument);
-            stages.all.add(parse + discover + instrument);
+            stages.all.add(prepare + instrument);
         }
         Ok(stages)
     }
@@ -110,12 +93,10 @@ impl Stages {
             title,
             format!("{:.2}", megabytes(self.file_bytes)),
             format!("{:.2}", megabytes(self.code_bytes)),
-            millis(&self.parse),
-            millis(&self.discover),
+            millis(&self.prepare),
             millis(&self.instrument),
             format!("{speed:.0}"),
             format!("{:.0}", speed * code_share),
-            format!("{:.0}", self.speed(&self.parse) * code_share),
             if speed >= BAR { "yes" } else { "no" }.to_owned(),
         ]
     }
@@ -130,7 +111,7 @@ fn without_debug(wasm: &[u8]) -> Result<Vec<u8>> {
     let mut module = wasm_encoder::Module::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
-        if matches!(&payload, Payload::CustomSection(custom) if is_debug_section(custom.name())) {
+        if matches!(&payload, Payload::CustomSection(custom) if custom.name().starts_with(".debug_")) {
             continue;
         }
         if let Some((id, range)) = payload.as_section() {

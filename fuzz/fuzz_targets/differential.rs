@@ -2,7 +2,7 @@
 //! same name; here the fuzzer chooses the bytes.
 #![no_main]
 
-#[path = "../../crates/linmem/tests/differential.rs"]
+#[path = "../../crates/linmem-wasmtime/tests/differential.rs"]
 mod differential;
 
 use std::sync::LazyLock;

@@ -1,34 +1,31 @@
 //! Any bytes through the rewriter: they are refused with a reason, or come out as a valid module.
 #![no_main]
 
-#[path = "../../crates/linmem/tests/side_by_side/hints.rs"]
+#[path = "../../crates/linmem-wasmtime/tests/side_by_side/binary.rs"]
+mod binary;
+#[path = "../../crates/linmem-wasmtime/tests/side_by_side/hints.rs"]
 mod hints;
 
 use libfuzzer_sys::fuzz_target;
-use linmem::allocator::{Allocator, Hints};
-use linmem::call_graph::CallGraph;
-use linmem::symbolize::Symbolizer;
-use linmem::{ErrorKind, Module, inspect, instrument};
+use linmem::allocator::Hints;
+use linmem::{ErrorKind, Mode, Prepared};
 use wasmparser::{Validator, WasmFeatures};
 
 fuzz_target!(|bytes: &[u8]| {
-    let module = match Module::parse(bytes) {
-        Ok(module) => module,
+    let prepared = match Prepared::new(bytes, &Hints::new(), None) {
+        Ok(prepared) => prepared,
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
-    if let Ok(inspection) = inspect::inspect(&module, None, &Hints::new()) {
+    if let Ok(inspection) = prepared.inspect() {
         assert!(!inspection.to_string().is_empty());
     }
-    for hints in [Hints::new(), hints::hook_everything(&module)] {
-        rewrite(&module, &hints);
-    }
+    rewrite(&prepared);
+    let hints = hints::hook_everything(bytes);
+    rewrite(&Prepared::new(bytes, &hints, None).expect("fitting hints"));
 });
 
-fn rewrite(module: &Module<'_>, hints: &Hints) {
-    let graph = CallGraph::new(module);
-    let symbols = Symbolizer::new(module, None);
-    let allocator = Allocator::discover(module, &graph, &symbols, hints).expect("fitting hints");
-    match instrument::instrument(module, &graph, &allocator, &instrument::Options::default()) {
+fn rewrite(prepared: &Prepared<'_>) {
+    match prepared.instrument(&Mode::default()) {
         Ok(instrumented) => {
             Validator::new_with_features(WasmFeatures::all())
                 .validate_all(&instrumented.wasm)

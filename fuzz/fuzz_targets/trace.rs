@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use linmem::analyze::{Options, analyze_stream};
 use linmem::trace::{Reader, Record, Writer};
-use linmem::{Allocator, report};
+use linmem::{Allocator, export};
 
 fuzz_target!(|bytes: &[u8]| {
     analyze(bytes);
@@ -19,7 +19,7 @@ fn analyze(recording: &[u8]) {
     match analyze_stream(recording, &Options::default()) {
         Ok(report) => {
             assert!(!report.to_string().is_empty());
-            report::json::write(&report, &mut Vec::new()).expect("memory takes everything");
+            export::json::write(&report, &mut Vec::new()).expect("memory takes everything");
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }

@@ -1,19 +1,19 @@
 //! `linmem call`: call an export under observation, once or many times.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use linmem::analyze::repeats::{self, RepeatsBuilder};
-use linmem::report::text::escape;
-use linmem::report::{AfterCall, Repeats, Report};
-use linmem::wasmtime::{FuncType, Session, Val};
+use linmem::Report;
+use linmem::units::escape;
+use linmem_wasmtime::{Details, FuncType, Session, Val};
 
 use crate::files;
 use crate::guest::GuestArgs;
 use crate::guest_values::{self, Passed, SessionStrings, Value};
 use crate::output::{self, Output};
+use crate::run::create;
 
 /// Call an export of a reactor or plain module and report what its memory did
 #[derive(clap::Args)]
@@ -76,21 +76,24 @@ pub enum Returns {
 
 /// Runs the command.
 pub fn main(args: Args) -> Result<ExitCode> {
-    let path = args.program.display().to_string();
     let wasm = files::read(&args.program)?;
-    let debug = files::external_debug_info(&args.program, &wasm);
-    let name = args.program.file_name().unwrap_or_default().to_string_lossy();
-    let run = args.guest.prepare(&wasm, &name, debug.as_deref()).with_context(|| path.clone())?;
-    let session = run.inherit_stdio().start().with_context(|| path.clone())?;
-    let mut calls = Calls::new(&args, session).with_context(|| path.clone())?;
-    let (report, last) = calls.make().with_context(|| path)?;
+    let debug = files::debug_information(&args.program, &wasm);
+    let mut run = args.guest.prepare(&args.program, &wasm, debug.as_deref())?;
+    run = run.inherit_stdio().analysis(args.output.analysis());
+    if let Some(path) = &args.trace {
+        run = run.trace_into(create(path)?);
+    }
+    let mut session = files::about(&args.program, run.start())?;
+    let path = || args.program.display().to_string();
+    let calls = Calls::new(&args, &mut session).with_context(path)?;
+    let (mut report, last) = calls.make(&mut session).with_context(path)?;
     if !last.is_empty() {
         anstream::println!("{}", escape(&last));
     }
-    args.output.write(&report)?;
-    if let Some(path) = &args.trace {
-        files::write(path, calls.session.finish()?.trace.as_bytes())?;
-    }
+    args.output.write(&mut report)?;
+    let outcome = session.finish()?;
+    let trace = args.trace.as_deref().unwrap_or(Path::new(""));
+    outcome.kept.with_context(|| format!("cannot write {}", trace.display()))?;
     Ok(output::exit_code(&report))
 }
 
@@ -102,7 +105,6 @@ struct Calls<'a> {
     values: Vec<Value>,
     /// `None` when only numbers go in and come out.
     strings: Option<SessionStrings>,
-    session: Session,
 }
 
 /// What a call returned.
@@ -114,70 +116,60 @@ struct Returned {
 }
 
 impl<'a> Calls<'a> {
-    fn new(args: &'a Args, mut session: Session) -> Result<Calls<'a>> {
+    fn new(args: &'a Args, session: &mut Session<'_>) -> Result<Calls<'a>> {
         let ty = session.function_type(&args.export)?;
         let values = guest_values::parse(&args.args, &args.export, &ty)?;
         args.returns.check(&args.export, &ty)?;
         let only_numbers = matches!(args.returns, Returns::Number)
             && values.iter().all(|value| matches!(value, Value::Number(_)));
-        let strings = if only_numbers { None } else { Some(SessionStrings::new(&mut session)?) };
+        let strings = if only_numbers { None } else { Some(SessionStrings::new(session)?) };
         let (export, returns, times) = (&args.export, args.returns, args.times);
-        Ok(Calls { export, returns, times, values, strings, session })
+        Ok(Calls { export, returns, times, values, strings })
     }
 
     /// Makes them. What the last one returned comes with the report.
-    fn make(&mut self) -> Result<(Report, String)> {
-        let mut totals = self.session.totals()?;
-        let before = self.session.after(&totals, &totals);
-        let mut watch = RepeatsBuilder::new(self.export, self.times, before);
+    fn make(&self, session: &mut Session<'_>) -> Result<(Report, String)> {
         let mut last = String::new();
-        for _ in 0..self.times {
-            let (texts_at, returned) = match self.one() {
-                Ok(done) => done,
-                Err(reason) => return self.report(watch.fail(format!("{reason:#}")), last),
-            };
-            let now = self.session.totals()?;
-            let after = self.session.after(&totals, &now);
-            watch.add(AfterCall { texts_at, result: returned.short, ..after });
-            (totals, last) = (now, returned.whole);
-        }
-        self.report(watch.finish(), last)
+        let repeats = session.repeat_with_details(self.export, self.times, |session| {
+            let (texts_at, returned) = self.one(session)?;
+            last = returned.whole;
+            anyhow::Ok(Details::new(texts_at, returned.short))
+        })?;
+        Ok((session.report()?.with_repeats(repeats), last))
     }
 
     /// Makes one: passes the texts, calls, takes what comes back, and frees the texts.
-    fn one(&mut self) -> Result<(Vec<u64>, Returned)> {
+    fn one(&self, session: &mut Session<'_>) -> Result<(Vec<u64>, Returned)> {
         let mut passed = Vec::new();
-        let called = self.call(&mut passed);
+        let called = self.call(session, &mut passed);
         let texts_at = passed.iter().map(Passed::pointer).collect();
         // After a trap they cannot be freed, and the trap is what matters.
-        let freed: Result<()> =
-            passed.into_iter().try_for_each(|text| text.free(&mut self.session));
+        let freed: Result<()> = passed.into_iter().try_for_each(|text| text.free(session));
         let returned = called?;
         freed?;
         Ok((texts_at, returned))
     }
 
-    fn call(&mut self, passed: &mut Vec<Passed>) -> Result<Returned> {
+    fn call(&self, session: &mut Session<'_>, passed: &mut Vec<Passed>) -> Result<Returned> {
         let mut arguments = Vec::new();
         for value in &self.values {
             match (value, &self.strings) {
                 (Value::Number(number), _) => arguments.push(*number),
                 (Value::Text(text) | Value::Sized(text), Some(strings)) => {
                     let with_length = matches!(value, Value::Sized(_));
-                    let text = strings.pass(&mut self.session, text, with_length)?;
+                    let text = strings.pass(session, text, with_length)?;
                     arguments.extend(text.values(with_length));
                     passed.push(text);
                 }
                 (_, None) => bail!("the module has no allocator for text"),
             }
         }
-        let results = self.session.call(self.export, &arguments)?;
-        self.returned(&results)
+        let results = session.call(self.export, &arguments)?;
+        self.returned(session, &results)
     }
 
-    fn returned(&mut self, results: &[Val]) -> Result<Returned> {
+    fn returned(&self, session: &mut Session<'_>, results: &[Val]) -> Result<Returned> {
         let pointers: Vec<u64> = results.iter().filter_map(address).collect();
-        let session = &mut self.session;
         let text = match (self.returns, &self.strings, pointers.as_slice()) {
             (Returns::String, Some(strings), &[at]) => strings.read(session, at)?,
             (Returns::OwnedString, Some(strings), &[at]) => strings.take(session, at)?,
@@ -192,13 +184,6 @@ impl<'a> Calls<'a> {
         };
         let short = format!("{} at {:#x}", shortened(&text), pointers[0]);
         Ok(Returned { short, whole: text })
-    }
-
-    fn report(&mut self, repeats: Repeats, last: String) -> Result<(Report, String)> {
-        let mut report = self.session.report()?;
-        report.findings.splice(0..0, repeats::finding(&repeats));
-        report.repeats = Some(repeats);
-        Ok((report, last))
     }
 }
 

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use linmem::Module;
-use linmem::report::text::escape;
+use anyhow::{Context, Result, anyhow};
+use linmem::units::escape;
+use linmem::{ErrorKind, debug_file_name};
 
 /// Reads a file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
@@ -17,16 +17,23 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Reads the module of a file.
-pub fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Module<'a>> {
-    Module::parse(bytes).with_context(|| path.display().to_string())
+/// What came of a file; an error names the file, and the option that may help.
+pub fn about<T>(path: &Path, result: linmem::Result<T>) -> Result<T> {
+    result.map_err(|error| {
+        let help = match error.kind() {
+            ErrorKind::MissingImports => {
+                ". With --stub-imports the functions among them trap only when they are called"
+            }
+            _ => "",
+        };
+        anyhow!("{}: {error}{help}", path.display())
+    })
 }
 
 /// Reads the separate file that holds a module's debug information, if it names one that lies
 /// beside the module. Whatever keeps it from being read, the module runs without it.
-pub fn external_debug_info(path: &Path, wasm: &[u8]) -> Option<Vec<u8>> {
-    let module = Module::parse(wasm).ok()?;
-    let name = linmem::symbolize::external_debug_info(&module)?;
+pub fn debug_information(path: &Path, wasm: &[u8]) -> Option<Vec<u8>> {
+    let name = debug_file_name(wasm)?;
     let beside = path.parent()?.join(Path::new(name).file_name()?);
     match fs::read(&beside) {
         Ok(bytes) => Some(bytes),

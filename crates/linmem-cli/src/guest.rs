@@ -1,10 +1,14 @@
 //! What a module that runs is granted, and what is told about it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use linmem::Prepared;
 use linmem::allocator::Role;
-use linmem::wasmtime::Run;
+use linmem_wasmtime::Run;
+
+use crate::files;
 
 /// The options of every command that runs a module.
 #[derive(clap::Args)]
@@ -112,13 +116,23 @@ impl AllocatorArgs {
 
 impl GuestArgs {
     /// A module, with all that it is granted.
+    ///
+    /// # Errors
+    ///
+    /// When the module cannot be read, or something cannot be granted; the message names the file.
     pub fn prepare<'a>(
         &self,
+        path: &Path,
         wasm: &'a [u8],
-        name: &str,
         debug: Option<&'a [u8]>,
     ) -> Result<Run<'a>> {
-        let mut run = Run::new(wasm)?.name(name);
+        let prepared = Prepared::new(wasm, &self.allocator.hints(), debug);
+        let run = Run::of(files::about(path, prepared)?);
+        self.grant(run.name(&path.file_name().unwrap_or_default().to_string_lossy()))
+            .with_context(|| path.display().to_string())
+    }
+
+    fn grant<'a>(&self, mut run: Run<'a>) -> Result<Run<'a>> {
         for grant in &self.dir {
             let (host, guest) = grant.split_once("::").unwrap_or((grant, grant));
             run = run.dir(host, guest)?;
@@ -132,12 +146,6 @@ impl GuestArgs {
                     run.env(variable, &value)
                 }
             };
-        }
-        for (role, name) in self.allocator.hints() {
-            run = run.allocator_function(role, &name);
-        }
-        if let Some(debug) = debug {
-            run = run.debug_file(debug);
         }
         if let Some(pages) = self.max_pages {
             run = run.max_pages(pages);

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use linmem::wasmtime::{FuncType, Session, Val, ValType};
+use linmem_wasmtime::{AsContext, FuncType, Session, Val, ValType};
 use linmem_strings::wasmtime::{GuestString, Strings, Strings64};
 use linmem_strings::{OnNul, Options};
-use wasmtime::AsContext;
 
 use crate::files;
 
@@ -126,7 +125,7 @@ pub enum Passed {
 
 impl SessionStrings {
     /// Finds the memory and the allocator.
-    pub fn new(session: &mut Session) -> Result<SessionStrings> {
+    pub fn new(session: &mut Session<'_>) -> Result<SessionStrings> {
         let instance = session.instance().context("the module's start function did not return")?;
         let is_64 = session.has_64_bit_memory();
         let mut store = session.store();
@@ -139,7 +138,7 @@ impl SessionStrings {
 
     /// Puts a text into a block of its own. One with a NUL inside is no C string, but may be passed
     /// with its length.
-    pub fn pass(&self, session: &mut Session, text: &str, with_length: bool) -> Result<Passed> {
+    pub fn pass(&self, session: &mut Session<'_>, text: &str, with_length: bool) -> Result<Passed> {
         let on_nul = if with_length { OnNul::Allow } else { OnNul::Error };
         let options = Options { on_nul, ..Options::default() };
         let store = session.store();
@@ -154,7 +153,7 @@ impl SessionStrings {
     }
 
     /// Reads a C string.
-    pub fn read(&self, session: &mut Session, pointer: u64) -> Result<String> {
+    pub fn read(&self, session: &mut Session<'_>, pointer: u64) -> Result<String> {
         let store = session.store();
         let text = match self {
             SessionStrings::Narrow(strings) => strings.read(store.as_context(), pointer as u32)?,
@@ -164,7 +163,7 @@ impl SessionStrings {
     }
 
     /// Reads so many bytes.
-    pub fn read_sized(&self, session: &mut Session, pointer: u64, length: u64) -> Result<String> {
+    pub fn read_sized(&self, session: &mut Session<'_>, pointer: u64, length: u64) -> Result<String> {
         let store = session.store();
         let text = match self {
             SessionStrings::Narrow(strings) => {
@@ -178,7 +177,7 @@ impl SessionStrings {
     }
 
     /// Reads a C string and frees it.
-    pub fn take(&self, session: &mut Session, pointer: u64) -> Result<String> {
+    pub fn take(&self, session: &mut Session<'_>, pointer: u64) -> Result<String> {
         Ok(match self {
             SessionStrings::Narrow(strings) => strings.take(session.store(), pointer as u32)?,
             SessionStrings::Wide(strings) => strings.take(session.store(), pointer)?,
@@ -210,7 +209,7 @@ impl Passed {
     }
 
     /// Gives the block back.
-    pub fn free(self, session: &mut Session) -> Result<()> {
+    pub fn free(self, session: &mut Session<'_>) -> Result<()> {
         match self {
             Passed::Narrow(string) => string.free(session.store())?,
             Passed::Wide(string) => string.free(session.store())?,

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use linmem::inspect::inspect;
+use anyhow::Result;
+use linmem::Prepared;
 
 use crate::files;
 use crate::guest::AllocatorArgs;
@@ -28,10 +28,10 @@ pub struct Args {
 /// Runs the command.
 pub fn main(args: Args) -> Result<ExitCode> {
     let wasm = files::read(&args.module)?;
-    let module = files::parse(&args.module, &wasm)?;
-    let debug = files::external_debug_info(&args.module, &wasm);
-    let inspection = inspect(&module, debug.as_deref(), &args.allocator.hints())
-        .with_context(|| args.module.display().to_string())?;
+    let debug = files::debug_information(&args.module, &wasm);
+    let prepared = Prepared::new(&wasm, &args.allocator.hints(), debug.as_deref());
+    let inspection = prepared.and_then(|prepared| prepared.inspect());
+    let inspection = files::about(&args.module, inspection)?;
     // Whoever closed stdout does not want to hear that it is closed.
     let _ = write!(std::io::stdout().lock(), "{inspection}");
     Ok(ExitCode::SUCCESS)

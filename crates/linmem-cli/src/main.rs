@@ -15,10 +15,10 @@ mod run;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use linmem::report::text::escape;
+use linmem::units::escape;
 
-/// What WebAssembly memory is really doing: leaks, misuse, failed allocations and growth of any
-/// .wasm, unmodified, with source lines.
+/// What WebAssembly memory is really doing: leaks, misuse, failed allocations and growth of core
+/// WebAssembly modules, unmodified, with source lines.
 #[derive(Parser)]
 #[command(name = "linmem", version, max_term_width = 100)]
 struct Cli {

@@ -1,25 +1,21 @@
 //! `linmem node`: run a Node program with every WebAssembly instance in it under observation.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+mod recordings;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use include_dir::{Dir, include_dir};
-use linmem::analyze::{self, analyze_stream};
-use linmem::report::Report;
-use linmem::report::text::escape;
+use linmem::units::escape;
 use tempfile::TempDir;
+use url::Url;
 
 use crate::files;
 use crate::guest::AllocatorArgs;
 use crate::output::{self, Output};
+use recordings::Recordings;
 
 /// Run a Node program and report what the memories of its WebAssembly instances did
 #[derive(clap::Args)]
@@ -53,7 +49,7 @@ Exit code: the program's own if it is not 0; else 1 when an error was found, and
 not do its job.";
 
 /// The recorder, which runs in the program that is watched.
-static RECORDER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../packages/linmem/src");
+static RECORDER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/recorder");
 
 /// Runs the command.
 pub fn main(args: Args) -> Result<ExitCode> {
@@ -73,13 +69,12 @@ pub fn main(args: Args) -> Result<ExitCode> {
         bail!("{} has recordings already: name another directory", traces.display());
     }
 
-    let mut analyses = Analyses::new(&traces, args.output.top);
+    let mut recordings = Recordings::new(&traces, args.output.analysis());
     let process = start(&args, &recorder.join("node.js"), &traces)?;
-    let status = analyses.run_beside(process)?;
-    let report = analyses.finish()?;
-    match report {
-        Some(report) if !report.instances.is_empty() => {
-            args.output.write(&report)?;
+    let status = recordings.follow(process)?;
+    match recordings.finish()? {
+        Some(mut report) if !report.instances.is_empty() => {
+            args.output.write(&mut report)?;
             Ok(exit_code(status, output::exit_code(&report)))
         }
         nothing_watched => {
@@ -105,14 +100,17 @@ fn start(args: &Args, recorder: &Path, traces: &Path) -> Result<Child> {
             node
         }
         [program, arguments @ ..] => {
-            let mut process = Command::new(program);
+            let mut process = Command::new(executable(program));
             process.args(arguments);
             process
         }
         [] => bail!("no command"),
     };
     let options = std::env::var("NODE_OPTIONS").unwrap_or_default();
-    let import = format!("--import={}", file_url(recorder));
+    // In a URL nothing has to be quoted for node's options, on any system.
+    let import = Url::from_file_path(recorder)
+        .map_err(|()| anyhow!("{} is not an absolute path", recorder.display()))?;
+    let import = format!("--import={import}");
     process
         .env("NODE_OPTIONS", format!("{options} {import}").trim())
         .env("LINMEM_TRACE_DIR", traces)
@@ -127,94 +125,17 @@ fn is_script(word: &str) -> bool {
     matches!(extension, Some("js" | "mjs" | "cjs" | "ts" | "mts" | "cts"))
 }
 
-/// A path as node's options take it: in a URL nothing has to be quoted but what has a meaning there.
-fn file_url(path: &Path) -> String {
-    let mut url = String::from("file://");
-    for byte in path.to_string_lossy().bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
-                url.push(byte.into());
-            }
-            other => url += &format!("%{other:02X}"),
-        }
-    }
-    url
+/// The file that a command's name stands for. On Windows that can be a script (`npx.cmd`), which has to be
+/// named with its extension; it is run by the system's shell.
+#[cfg(windows)]
+fn executable(program: &str) -> PathBuf {
+    which::which(program).unwrap_or_else(|_| program.into())
 }
 
-/// Analyses the recordings of all processes and threads while these write them.
-struct Analyses<'a> {
-    traces: &'a Path,
-    options: analyze::Options,
-    /// Set when the command has ended.
-    ended: Arc<AtomicBool>,
-    running: BTreeMap<PathBuf, JoinHandle<Result<Report>>>,
+#[cfg(not(windows))]
+fn executable(program: &str) -> PathBuf {
+    program.into()
 }
-
-impl Analyses<'_> {
-    fn new(traces: &Path, hot_sites: usize) -> Analyses<'_> {
-        let options = analyze::Options { hot_sites, ..analyze::Options::default() };
-        Analyses { traces, options, ended: Arc::default(), running: BTreeMap::new() }
-    }
-
-    /// Waits for the command's end.
-    fn run_beside(&mut self, mut process: Child) -> Result<ExitStatus> {
-        loop {
-            self.take_up_new_ones()?;
-            match process.try_wait()? {
-                Some(status) => return Ok(status),
-                None => thread::sleep(LOOK_AGAIN),
-            }
-        }
-    }
-
-    fn take_up_new_ones(&mut self) -> Result<()> {
-        for path in files::traces(self.traces)? {
-            if self.running.contains_key(&path) {
-                continue;
-            }
-            let file = File::open(&path).with_context(|| path.display().to_string())?;
-            let growing = Growing { file, ended: self.ended.clone() };
-            let options = self.options.clone();
-            let name = path.display().to_string();
-            let analysis =
-                thread::spawn(move || analyze_stream(growing, &options).with_context(|| name));
-            self.running.insert(path, analysis);
-        }
-        Ok(())
-    }
-
-    /// What they say; `None` if there is nothing.
-    fn finish(mut self) -> Result<Option<Report>> {
-        self.take_up_new_ones()?;
-        self.ended.store(true, Ordering::Release);
-        let reports = self.running.into_values().map(|analysis| {
-            analysis.join().unwrap_or_else(|_| Err(anyhow!("the analysis failed")))
-        });
-        Ok(Report::merge(reports.collect::<Result<Vec<_>>>()?))
-    }
-}
-
-/// A file that others write to until the command has ended.
-struct Growing {
-    file: File,
-    ended: Arc<AtomicBool>,
-}
-
-impl Read for Growing {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            // In this order: what was written before the end is read.
-            let ended = self.ended.load(Ordering::Acquire);
-            match self.file.read(buffer)? {
-                0 if !ended => thread::sleep(LOOK_AGAIN),
-                count => return Ok(count),
-            }
-        }
-    }
-}
-
-/// How often to look whether there is more.
-const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// The program's own code, unless all is well with it.
 fn exit_code(status: ExitStatus, found: ExitCode) -> ExitCode {

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{ArgAction, ValueEnum};
 use linmem::Report;
-use linmem::report::{EndReport, json, text};
+use linmem::analyze::Options;
+use linmem::export::{json, text};
+use linmem::report::EndReport;
 
 /// What every command with a report says below its options.
 pub const EXIT_CODES: &str = "Exit code: 1 when an error was found in the program, 2 when linmem could \
@@ -49,10 +51,17 @@ enum Color {
 impl Output {
     /// Writes the report wherever the user wants it. Where one of the files cannot be written, the
     /// other still is.
-    pub fn write(&self, report: &Report) -> Result<()> {
+    pub fn write(&self, report: &mut Report) -> Result<()> {
         let text = self.write_text(report);
         self.write_json(report)?;
         text
+    }
+
+    /// How a recording is to be analysed for it.
+    pub fn analysis(&self) -> Options {
+        let mut options = Options::default();
+        options.hot_sites = self.top;
+        options
     }
 
     /// Writes a line in place of a report.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use linmem::report::Severity;
-use linmem::wasmtime::{Run, Session};
+use linmem_wasmtime::{Run, Session};
 use linmem_strings::wasmtime::Strings;
 use linmem_strings::{OnNul, Options};
 use proptest::collection::vec;

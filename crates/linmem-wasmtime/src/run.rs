@@ -255,6 +255,17 @@ impl<'a> Run<'a> {
     pub fn start(mut self) -> Result<Session<'a>> {
         let analysis = InBetween::start(self.analysis.clone(), self.copy.take());
         let (running, prepared) = Running::start(self, Box::new(analysis.clone()))?;
-        Ok(Session::new(running, prepared, analysis))
+        Ok(Session::new(running, prepared, Some(analysis)))
+    }
+
+    /// Like [`start`](Run::start), but the recording streams into `sink`, and the session has nothing to
+    /// report.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Run::start).
+    pub fn start_into(self, sink: impl Write + Send + 'static) -> Result<Session<'a>> {
+        let (running, prepared) = Running::start(self, Box::new(sink))?;
+        Ok(Session::new(running, prepared, None))
     }
 }

@@ -2,7 +2,7 @@
 
 use linmem::analyze::repeats::RepeatsBuilder;
 use linmem::report::{AfterCall, Held, Repeats, Report, Totals, Witnesses};
-use linmem::{Error, ErrorKind, Prepared, Result};
+use linmem::{Analysis, Error, ErrorKind, Prepared, Result};
 use wasmtime::{AsContextMut, FuncType, Instance, Val};
 
 use crate::pipe::InBetween;
@@ -33,14 +33,15 @@ use crate::running::{Running, integer};
 pub struct Session<'a> {
     running: Running,
     prepared: Prepared<'a>,
-    analysis: InBetween,
+    /// `None` where the recording goes elsewhere.
+    analysis: Option<InBetween>,
 }
 
 impl<'a> Session<'a> {
     pub(crate) fn new(
         running: Running,
         prepared: Prepared<'a>,
-        analysis: InBetween,
+        analysis: Option<InBetween>,
     ) -> Session<'a> {
         Session { running, prepared, analysis }
     }
@@ -150,7 +151,8 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidTrace`] when linmem cannot read its own recording.
+    /// [`ErrorKind::InvalidTrace`] when linmem cannot read its own recording;
+    /// [`ErrorKind::InvalidRequest`] when that goes elsewhere ([`Run::start_into`](crate::Run::start_into)).
     pub fn report(&mut self) -> Result<Report> {
         // An instance that has ended left its last state behind, with its frames.
         if self.running.ended_text().is_none() {
@@ -158,7 +160,7 @@ impl<'a> Session<'a> {
             self.running.take_snapshot();
         }
         self.running.flush();
-        self.analysis.with(|analysis| analysis.report_on(&self.prepared))?
+        self.analyzed(|analysis, prepared| analysis.report_on(prepared))?
     }
 
     /// Live bytes: the sizes of all blocks that are allocated and not freed.
@@ -177,7 +179,15 @@ impl<'a> Session<'a> {
     /// As for [`report`](Session::report).
     pub fn totals(&mut self) -> Result<Totals> {
         self.running.flush();
-        self.analysis.with(|analysis| analysis.totals())
+        self.analyzed(|analysis, _| analysis.totals())
+    }
+
+    fn analyzed<T>(&self, look: impl FnOnce(&Analysis, &Prepared<'a>) -> T) -> Result<T> {
+        const ELSEWHERE: &str = "the recording goes elsewhere, so the session has nothing to report";
+        let analysis = self.analysis.as_ref();
+        let analysis =
+            analysis.ok_or_else(|| Error::new(ErrorKind::InvalidRequest, ELSEWHERE))?;
+        analysis.with(|analysis| look(analysis, &self.prepared))
     }
 
     /// Size of memory 0 in pages, as the host sees it.
@@ -248,7 +258,8 @@ impl<'a> Session<'a> {
     /// [`ErrorKind::Io`] when the recording could not be written.
     pub fn finish(self) -> Result<Outcome> {
         let outcome = self.running.finish()?;
-        Ok(Outcome { kept: self.analysis.finish(), ..outcome })
+        let kept = self.analysis.map_or(Ok(()), |analysis| analysis.finish());
+        Ok(Outcome { kept, ..outcome })
     }
 }
 

@@ -2,7 +2,7 @@
 //! JavaScript program writes them.
 
 use linmem::analyze;
-use linmem::event::{ContextId, Event, UNKNOWN_SIZE};
+use linmem::trace::{ContextId, Event, UNKNOWN_SIZE};
 use linmem::report::{Code, Finding, Report};
 use linmem::trace::{Frame, HostRecord, Record, SizeReadBy, Trace, Writer};
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Instrumented, Origin, hooks};
 use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
+use crate::prepared::Prepared;
 use crate::record::low_memory_bytes;
 
 use crate::module::{Module, SiteKind};
@@ -108,7 +109,8 @@ impl Instrumented {
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] when the module has no memory.
-    pub fn recorder_map(&self, module: &Module<'_>, allocator: &Allocator) -> Result<Vec<u8>> {
+    pub fn recorder_map(&self, prepared: &Prepared<'_>) -> Result<Vec<u8>> {
+        let module = &prepared.module;
         let memory = module.memories.first().ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, "the module has no memory, so nothing is recorded")
         })?;
@@ -119,7 +121,7 @@ impl Instrumented {
             .map(|import| [import.module, import.name]);
         let map = RecorderMap {
             version: VERSION,
-            allocator,
+            allocator: prepared.allocator(),
             functions: self.map.origins().iter().map(|&origin| origin.into()).collect(),
             offsets: self.map.points().iter().flat_map(|&(new, old)| [new, old]).collect(),
             globals: hooks::exported_globals(module).collect(),

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use linmem::allocator::Role;
 use linmem::report::{Code, EndReport};
-use linmem::wasmtime::{Exit, Run, Val};
-use linmem::{ErrorKind, Result};
+use linmem_wasmtime::{Exit, Run, Val};
+use linmem::{ErrorKind, Prepared, Result};
 
 use crate::support::{Program, assemble, guest, observe, only_finding};
 
@@ -163,7 +163,7 @@ fn a_cap_below_the_initial_pages_is_refused() {
     let wasm = guest("clean.wasm");
     let (kind, text) = kind_and_text(Run::new(&wasm).unwrap().max_pages(1).run());
     assert_eq!(kind, ErrorKind::InvalidRequest);
-    assert_eq!(text, "--max-pages 1 is less than the 2 pages that the module starts with");
+    assert_eq!(text, "the cap of 1 pages is less than the 2 that the module starts with");
     let observed = observe(Run::new(&wasm).unwrap().max_pages(2));
     assert_eq!(observed.instance().max_pages, Some(2));
 }
@@ -186,7 +186,7 @@ fn a_declared_maximum_below_the_cap_holds() {
 fn hints_that_fit_no_function_are_refused() {
     let wasm = guest("clean.stripped.wasm");
     let hint =
-        |role, name| kind_and_text(Run::new(&wasm).unwrap().allocator_function(role, name).run());
+        |role, name: &str| kind_and_text(Prepared::new(&wasm, &vec![(role, name.to_owned())], None).map(drop));
     let (kind, text) = hint(Role::Malloc, "no_such_function");
     assert_eq!(kind, ErrorKind::InvalidRequest);
     assert!(text.contains("no function `no_such_function`"), "{text}");

@@ -1,7 +1,9 @@
 //! Other witnesses: SQLite's own counters, Valgrind on native builds, and QuickJS as it is
 //! without linmem.
-#![cfg(feature = "wasmtime")]
 
+
+#[path = "side_by_side/binary.rs"]
+mod binary;
 mod support;
 
 use std::collections::BTreeMap;
@@ -10,14 +12,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use linmem::allocator::{Evidence, Role};
-use linmem::call_graph::CallGraph;
-use linmem::event::Event;
-use linmem::heap::{Heap, Held, Totals};
+use linmem::report::{Held, Totals};
 use linmem::report::{HotSite, Report};
-use linmem::symbolize::Symbolizer;
-use linmem::trace::{Record, Trace};
-use linmem::wasmtime::Exit;
-use linmem::{Allocator, Module};
+use linmem::trace::{Buffer, Event, Record, Trace, Writer};
+use linmem_wasmtime::Exit;
+use linmem::{Analysis, Prepared};
+use binary::Binary;
 use support::{Observed, PROGRAM_NAME, Program, guest, observe, only_instance, plain, root};
 
 /// What wasi-libc allocates for the program's arguments, and never frees: the texts, and a table
@@ -30,12 +30,17 @@ fn argv(args: &[&str]) -> Held {
 
 /// What was live after each event that left something else live.
 fn history(trace: &Trace) -> Vec<Held> {
-    let mut heap = Heap::default();
+    let buffer = Buffer::default();
+    let mut writer = Writer::new(buffer.clone());
+    let mut analysis = Analysis::default();
     let mut history = vec![Held::default()];
     for record in trace.records() {
-        if let Record::Event(event) = record.expect("the trace is sound") {
-            heap.apply(&event);
-            let Totals { at_end, .. } = heap.totals();
+        let record = record.expect("the trace is sound");
+        writer.record(&record);
+        if let Record::Event(_) = record {
+            writer.flush();
+            analysis.push(&buffer.take()).expect("the same trace");
+            let Totals { at_end, .. } = analysis.totals();
             let live = Held { blocks: at_end.blocks, bytes: at_end.bytes };
             if history.last() != Some(&live) {
                 history.push(live);
@@ -362,13 +367,10 @@ fn shapes_are_what_names_say() {
             continue;
         }
         let wasm = fs::read(&path).expect("a guest");
-        let names = Module::parse(&wasm).expect("a module").names.functions;
+        let names = Binary::read(&wasm).expect("a module").names;
         let stripped = without_custom_sections(&wasm);
-        let module = Module::parse(&stripped).expect("a module");
-        let symbols = Symbolizer::new(&module, None);
-        let graph = CallGraph::new(&module);
-        let allocator = Allocator::discover(&module, &graph, &symbols, &Vec::new());
-        for hooked in allocator.expect("nothing was asked for").functions {
+        let prepared = Prepared::new(&stripped, &Vec::new(), None).expect("a module");
+        for hooked in &prepared.allocator().functions {
             if !matches!(hooked.evidence, Evidence::Shape(_)) {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! The same programs in plain wasmtime: the unchanged module, no linmem anywhere.
 
-use linmem::wasmtime::Exit;
+use linmem_wasmtime::Exit;
 use wasmtime::{Engine, Linker, Module, ResourceLimiter, Store, Trap};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};

@@ -1,11 +1,13 @@
 //! `examples/strings.c`, a library without `main`: its exports are called one by one, and the
 //! report is asked for between the calls.
 
+use linmem::trace::{Buffer, Trace};
 use linmem::ErrorKind;
 use linmem::allocator::{Evidence, Role};
 use linmem::report::{Code, Report, Severity};
-use linmem::wasmtime::{Exit, Run, Session, Val};
+use linmem_wasmtime::{Exit, Run, Session, Val};
 
+use crate::binary::Binary;
 use crate::support::{guest, observe, only_finding, only_instance};
 
 /// A string of 128 Ki letters "a" with its NUL: one byte more than two pages.
@@ -139,15 +141,13 @@ fn the_host_can_misuse_the_allocator_too() {
 #[test]
 fn evidence_for_hooked_exports_is_true() {
     for (build, wasm) in builds() {
-        let module = linmem::Module::parse(&wasm).unwrap();
+        let module = Binary::read(&wasm).unwrap();
         let report = observe(Run::new(&wasm).unwrap()).report;
         let coverage = &only_instance(&report).coverage;
         let roles = |role| coverage.hooked.iter().filter(move |f| f.role == role).count();
         assert!(roles(Role::Malloc) > 0 && roles(Role::Free) > 0, "{build}: {coverage}");
         for hooked in &coverage.hooked {
-            let exported = |name: &str| {
-                module.exported_functions().find(|(export, _)| *export == name).unwrap().1
-            };
+            let exported = |name: &str| module.export(name).unwrap();
             match &hooked.evidence {
                 Evidence::Export(name) => assert_eq!(exported(name), hooked.function, "{build}"),
                 Evidence::ForwardedExport(name) => {
@@ -157,7 +157,7 @@ fn evidence_for_hooked_exports_is_true() {
                     );
                 }
                 Evidence::NameSection(name) => {
-                    assert_eq!(module.names.functions[&hooked.function], name, "{build}");
+                    assert_eq!(module.names[&hooked.function], name, "{build}");
                 }
                 // `real_programs.rs` compares shapes with names.
                 Evidence::Shape(name) => assert_eq!(name, "dlmalloc", "{build}"),
@@ -170,17 +170,12 @@ fn evidence_for_hooked_exports_is_true() {
 /// Whether `function` does nothing but pass its arguments to another, which is `callee` or passes
 /// them on to it; `wasm-ld` adds calls of what takes nothing and returns nothing.
 fn forwards(wasm: &[u8], function: u32, callee: u32) -> bool {
-    use wasmparser::{Operator, Payload};
+    use wasmparser::Operator;
     if function == callee {
         return true;
     }
-    let module = linmem::Module::parse(wasm).unwrap();
-    let mut bodies =
-        wasmparser::Parser::new(0).parse_all(wasm).filter_map(|payload| match payload {
-            Ok(Payload::CodeSectionEntry(body)) => Some(body),
-            _ => None,
-        });
-    let body = bodies.nth((function - module.imported_functions()) as usize).unwrap();
+    let module = Binary::read(wasm).unwrap();
+    let body = module.body(function).unwrap();
     let mut next = None;
     for operator in body.get_operators_reader().unwrap() {
         match operator.unwrap() {
@@ -201,7 +196,9 @@ fn forwards(wasm: &[u8], function: u32, callee: u32) -> bool {
 #[test]
 fn calls_that_cannot_be_made_are_refused() {
     let wasm = guest("strings.wasm");
-    let mut session = Run::new(&wasm).unwrap().start().unwrap();
+    let buffer = Buffer::default();
+    let run = Run::new(&wasm).unwrap().trace_into(buffer.clone());
+    let mut session = run.start().unwrap();
     let none = session.call("no_such_export", &[]).unwrap_err();
     assert_eq!(none.kind(), ErrorKind::InvalidRequest);
     let message = "the module exports no function `no_such_export`; it exports `allocate`, \
@@ -211,6 +208,6 @@ fn calls_that_cannot_be_made_are_refused() {
     assert_eq!(wrong.kind(), ErrorKind::InvalidRequest);
     let outcome = session.finish().unwrap();
     assert_eq!(outcome.exit, Exit::Code(0));
-    let report: Report = linmem::analyze(&outcome.trace).unwrap();
+    let report: Report = linmem::analyze(&Trace::from_bytes(buffer.take())).unwrap();
     assert_eq!(report.events, 0);
 }

@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use linmem::allocator::Allocator;
-use linmem::call_graph::CallGraph;
-use linmem::instrument;
-use linmem::symbolize::Symbolizer;
-use linmem::{ErrorKind, Module, Result, inspect};
+use linmem::allocator::{Allocator, Hints};
+use linmem::trace::{ContextId, Event, Frame, Record, Trace, Writer};
+use linmem::{ErrorKind, Mode, Prepared, Report, Result};
 use wasm_encoder::{
     CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection,
     MemorySection, MemoryType, NameMap, NameSection, TypeSection, ValType,
@@ -14,6 +12,7 @@ use wasm_encoder::{
 use wasmparser::{Validator, WasmFeatures};
 
 use super::assert_modest_memory;
+use super::binary::Binary;
 use super::files::flipped;
 
 /// The committed examples, which carry debug information.
@@ -28,12 +27,7 @@ const EXAMPLES: [(&str, &[u8]); 5] = [
 /// Does all that can be done to a module without running it, and fails if what comes out is not
 /// valid.
 fn put_through(wasm: &[u8]) -> Result<()> {
-    let module = Module::parse(wasm)?;
-    let graph = CallGraph::new(&module);
-    let symbols = Symbolizer::new(&module, None);
-    let allocator = Allocator::discover(&module, &graph, &symbols, &Vec::new())?;
-    let options = instrument::Options::default();
-    let instrumented = instrument::instrument(&module, &graph, &allocator, &options)?;
+    let instrumented = Prepared::new(wasm, &Hints::new(), None)?.instrument(&Mode::default())?;
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(&instrumented.wasm)
         .expect("what comes out is valid");
@@ -65,7 +59,7 @@ fn a_module_cut_off_anywhere_is_refused_or_read() {
     assert!(refused > small.len() / 2, "{refused} of {} refused", small.len());
     for (name, wasm) in EXAMPLES {
         // Every offset of the header and of the code, and some of the debug information.
-        let code_end = Module::parse(wasm).expect("an example").code_section.end;
+        let code_end = Binary::read(wasm).expect("an example").code_end;
         let some = (code_end..wasm.len()).step_by(101);
         for end in (0..code_end).step_by(7).chain(some) {
             put_damaged_through(name, &wasm[..end]);
@@ -93,19 +87,20 @@ fn a_module_with_flipped_bytes_is_refused_or_read() {
 #[test]
 fn damaged_debug_information_is_no_reason_to_panic() {
     for (name, wasm) in EXAMPLES {
-        let module = Module::parse(wasm).expect("an example");
-        let debug_start = module.code_section.end;
+        let debug_start = Binary::read(wasm).expect("an example").code_end;
         for copy in flipped(&wasm[debug_start..], wasm.len() - debug_start, 300) {
             let damaged = [&wasm[..debug_start], &copy].concat();
-            let Ok(module) = Module::parse(&damaged) else { continue };
-            let inspected = inspect::inspect(&module, None, &Vec::new());
-            inspected.unwrap_or_else(|error| panic!("{name}: {error}"));
-            let symbols = Symbolizer::new(&module, None);
-            for offset in module.code_section.clone().step_by(997) {
-                if let Some(function) = module.function_at(offset) {
-                    assert!(!symbols.frames(function, offset).is_empty());
-                }
-            }
+            let Ok(prepared) = Prepared::new(&damaged, &Hints::new(), None) else { continue };
+            prepared.inspect().unwrap_or_else(|error| panic!("{name}: {error}"));
+            let binary = Binary::read(&damaged).expect("it is valid");
+            let first = binary.imported as u32;
+            let bodies = (first..).zip(&binary.bodies);
+            let frames = bodies.flat_map(|(function, body)| {
+                body.range().step_by(997).map(move |offset| (function, Some(offset as u32)))
+            });
+            let report = resolve(&damaged, frames);
+            let stacks = report.findings.iter().flat_map(|finding| &finding.stacks);
+            assert!(stacks.clone().count() > 0 && stacks.clone().all(|s| !s.stack.is_empty()));
         }
     }
     assert_modest_memory();
@@ -280,9 +275,33 @@ fn names_that_unfold_without_end_stay_as_they_are() {
         }
         let wasm = module.finish();
         assert_quick(&wasm);
-        let module = Module::parse(&wasm).expect("a valid module");
-        assert_eq!(Symbolizer::new(&module, None).function_name(0), name);
+        let report = resolve(&wasm, [(0, None)]);
+        assert_eq!(report.findings[0].stacks[0].stack[0].function, name);
     }
+}
+
+/// What a report makes of stacks of one frame each, in which blocks were lost.
+fn resolve(wasm: &[u8], frames: impl IntoIterator<Item = (u32, Option<u32>)>) -> Report {
+    let mut writer = Writer::new(Vec::new());
+    writer.record(&Record::Module {
+        name: "damaged.wasm".to_owned(),
+        bytes: wasm.to_vec(),
+        allocator: serde_json::to_string(&Allocator::default()).expect("plain data"),
+    });
+    writer.record(&Record::Instance { module: 0, initial_pages: 16, max_pages: None });
+    for ((function, offset), number) in frames.into_iter().zip(0..) {
+        writer.record(&Record::Context { frames: vec![Frame::Wasm { function, offset }] });
+        writer.event(&Event::Allocated {
+            pointer: 65_536 + 16 * u64::from(number),
+            size: 8,
+            align: 0,
+            context: ContextId(number),
+        });
+    }
+    writer.record(&Record::Snapshot { pages: 16, frames_live: false, globals: Vec::new() });
+    writer.record(&Record::Exit { code: 0 });
+    let trace = Trace::from_bytes(writer.finish().expect("memory takes everything"));
+    linmem::analyze(&trace).expect("a sound recording")
 }
 
 /// A C++ function of types of which each is a function of two of the one before.
@@ -325,19 +344,18 @@ fn names_and_exports_that_lie_do_no_harm() {
     )
     .expect("a valid module");
     wasm_encoder::Section::append_to(&names, &mut wasm);
-    let module = Module::parse(&wasm).expect("names do not make a module invalid");
-    inspect::inspect(&module, None, &Vec::new()).expect("nor do they hide it");
-    assert!(module.stack_pointer().is_none_or(|global| global < 1));
+    let prepared = Prepared::new(&wasm, &Hints::new(), None);
+    let prepared = prepared.expect("names do not make a module invalid");
+    let inspection = prepared.inspect().expect("nor do they hide it");
+    assert!(inspection.layout.stack.is_none_or(|stack| stack.pointer < 1));
     put_through(&wasm).expect("nor is it harder to rewrite");
 }
 
 #[test]
 fn an_instrumented_module_is_not_instrumented_again() {
     let wasm = wat::parse_str(r#"(module (memory 1) (func (export "f")))"#).expect("valid");
-    let module = Module::parse(&wasm).expect("valid");
-    let graph = CallGraph::new(&module);
-    let once = instrument::instrument(&module, &graph, &Allocator::default(), &Default::default());
-    let once = once.expect("instrumented");
+    let prepared = Prepared::new(&wasm, &Hints::new(), None).expect("valid");
+    let once = prepared.instrument(&Mode::default()).expect("instrumented");
     let error = put_through(&once.wasm).expect_err("its exports have names of ours");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("`linmem.memory`"), "{error}");

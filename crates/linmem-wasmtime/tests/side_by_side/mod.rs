@@ -3,14 +3,12 @@
 
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod binary;
 mod hints;
 
-use linmem::allocator::{Allocator, Hints};
-use linmem::call_graph::CallGraph;
-use linmem::event::IMPORT_MODULE;
-use linmem::instrument::{self, Instrumented};
-use linmem::symbolize::Symbolizer;
-use linmem::{ErrorKind, Module};
+use linmem::allocator::Hints;
+use linmem::instrument::{HOOK_MODULE, Instrumented};
+use linmem::{ErrorKind, Mode, Prepared};
 use wasmparser::{Validator, WasmFeatures};
 use wasmtime::{
     Config, Engine, Func, Linker, OptLevel, Rooted, Store, StoreLimits, StoreLimitsBuilder,
@@ -74,14 +72,9 @@ pub fn engine() -> Engine {
 /// As linmem's: when it cannot read the module.
 pub fn instrument(
     wasm: &[u8],
-    hints: impl FnOnce(&Module<'_>) -> Hints,
+    hints: impl FnOnce(&[u8]) -> Hints,
 ) -> linmem::Result<Instrumented> {
-    let module = Module::parse(wasm)?;
-    let graph = CallGraph::new(&module);
-    let symbols = Symbolizer::new(&module, None);
-    let allocator = Allocator::discover(&module, &graph, &symbols, &hints(&module))?;
-    let options = instrument::Options::default();
-    let instrumented = match instrument::instrument(&module, &graph, &allocator, &options) {
+    let instrumented = match Prepared::new(wasm, &hints(wasm), None)?.instrument(&Mode::default()) {
         Ok(instrumented) => instrumented,
         Err(error) if error.kind() == ErrorKind::Unsupported => return Err(error),
         Err(error) => panic!("instrumenting a valid module: {error}"),
@@ -102,13 +95,13 @@ fn validate(wasm: &[u8], features: WasmFeatures) -> wasmparser::Result<()> {
 
 /// Provides the hooks that an instrumented module imports; they count.
 pub fn define_hooks(linker: &mut Linker<Host>, module: &wasmtime::Module) {
-    for import in module.imports().filter(|import| import.module() == IMPORT_MODULE) {
+    for import in module.imports().filter(|import| import.module() == HOOK_MODULE) {
         let ty = import.ty().func().expect("hooks are functions").clone();
         let count = |mut caller: wasmtime::Caller<'_, Host>, _: &[Val], _: &mut [Val]| {
             caller.data_mut().hook_calls += 1;
             Ok(())
         };
-        linker.func_new(IMPORT_MODULE, import.name(), ty, count).expect("a hook is defined");
+        linker.func_new(HOOK_MODULE, import.name(), ty, count).expect("a hook is defined");
     }
 }
 

@@ -3,7 +3,7 @@
 //! - [`programs`]: a C program that executes random heap operations, end to end
 //! - [`heap`]: the state machine behind all figures, fed with events right and wrong
 //! - [`leaks`]: random graphs of blocks, and who is lost in them
-#![cfg(feature = "wasmtime")]
+
 
 mod heap;
 mod leaks;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use linmem::allocator::Allocator;
-use linmem::event::{ContextId, Event};
+use linmem::trace::{ContextId, Event};
 use linmem::report::{Code, Report};
 use linmem::trace::{Crossing, Frame, Record, Trace, Writer};
 use proptest::collection::vec;

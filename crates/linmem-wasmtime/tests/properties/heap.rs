@@ -1,8 +1,8 @@
-//! [`linmem::heap::Heap`] against [`Naive`], fed with the same events: such as sound programs
+//! [`linmem::report::Heap`] against [`Naive`], fed with the same events: such as sound programs
 //! cause, and such as nobody should.
 
-use linmem::event::{ContextId, Event, UNKNOWN_SIZE};
-use linmem::heap::{Heap, LowMemory};
+use linmem::trace::{ContextId, Event, UNKNOWN_SIZE};
+use linmem::report::{Heap, LowMemory};
 use linmem::trace::Crossing;
 use proptest::collection::vec;
 use proptest::prelude::*;

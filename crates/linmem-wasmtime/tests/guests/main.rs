@@ -5,8 +5,10 @@
 //! - [`reactor`]: exports called one by one, with reports between the calls
 //! - [`small`]: what no compiler's output shows, in guests of a few lines
 //! - [`limits`]: short memory, chosen failures, too little time, missing imports
-#![cfg(feature = "wasmtime")]
 
+
+#[path = "../side_by_side/binary.rs"]
+mod binary;
 mod examples;
 mod limits;
 mod reactor;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
-use linmem::heap::Held;
+use linmem::report::Held;
 use linmem::report::{LeakSummary, Report};
-use linmem::wasmtime::Exit;
+use linmem_wasmtime::Exit;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -1,8 +1,8 @@
 //! A heap so simple that it is right at a glance: lists that are searched from end to end. It
 //! follows the descriptions of [`linmem::heap`]'s public types and shares no code with it.
 
-use linmem::event::{ContextId, Event, UNKNOWN_SIZE};
-use linmem::heap::{
+use linmem::trace::{ContextId, Event, UNKNOWN_SIZE};
+use linmem::report::{
     Concerned, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind, Returned,
 };
 use linmem::trace::Crossing;

@@ -63,12 +63,9 @@ fn stripped_guests_with_hints_give_the_same_numbers() {
     for_each(GUESTS, |expected| {
         let named = observed(expected, "");
         let wasm = guest(&expected.file(".stripped"));
-        let mut run = expected.program(&wasm).to_run();
         let hooked = &named.instance().coverage.hooked;
-        for function in hooked {
-            run = run.allocator_function(function.role, &function.function.to_string());
-        }
-        let observed = observe(run);
+        let hints = hooked.iter().map(|f| (f.role, f.function.to_string())).collect();
+        let observed = observe(expected.program(&wasm).to_run_with(&hints));
         let coverage = &observed.instance().coverage;
         let by_flag = |f: &HookedFunction| f.evidence == Evidence::Flag;
         assert!(coverage.hooked.iter().all(by_flag), "{}: {coverage}", expected.guest);

@@ -8,8 +8,10 @@ pub mod plain;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use linmem::Prepared;
+use linmem::allocator::Hints;
 use linmem::report::{Code, Finding, InstanceReport, Report};
-use linmem::wasmtime::{Outcome, Run};
+use linmem_wasmtime::{Outcome, Run};
 
 /// A program with what it is given.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,7 +48,13 @@ impl<'a> Program<'a> {
 
     /// Prepares a run under linmem.
     pub fn to_run(self) -> Run<'a> {
-        let mut run = Run::new(self.wasm).expect("a valid module");
+        self.to_run_with(&Hints::new())
+    }
+
+    /// The same, with hints about its allocator.
+    pub fn to_run_with(self, hints: &Hints) -> Run<'a> {
+        let prepared = Prepared::new(self.wasm, hints, None).expect("a valid module");
+        let mut run = Run::of(prepared);
         run = run.args(self.args).stdin(self.stdin);
         if let Some(dir) = self.dir {
             run = run.dir(root().join(dir), dir).expect("a directory of the checkout");

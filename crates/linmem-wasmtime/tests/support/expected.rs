@@ -2,9 +2,9 @@
 
 use std::fmt::Debug;
 
-use linmem::heap::Held;
+use linmem::report::Held;
 use linmem::report::{Code, EndReport, Finding, Severity, Stack, Trend};
-use linmem::wasmtime::Exit;
+use linmem_wasmtime::Exit;
 
 use super::{Observed, Program, text};
 

@@ -4,10 +4,13 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use linmem::analyze::{Options, analyze_stream};
-use linmem::event::{ContextId, Event, UNKNOWN_SIZE};
-use linmem::trace::{Crossing, Frame, HostRecord, MAGIC, Reader, Record, SizeReadBy, Writer};
-use linmem::wasmtime::Run;
-use linmem::{ErrorKind, Report, Result, report};
+use linmem::export::json;
+use linmem::trace::{
+    ContextId, Crossing, Event, Frame, HostRecord, MAGIC, Reader, Record, SizeReadBy,
+    UNKNOWN_SIZE, Writer,
+};
+use linmem_wasmtime::Run;
+use linmem::{ErrorKind, Report, Result};
 use proptest::prelude::*;
 
 use super::assert_modest_memory;
@@ -30,7 +33,7 @@ fn recording() -> Vec<u8> {
 fn analyze(bytes: &[u8]) -> Result<Report> {
     let report = analyze_stream(bytes, &Options::default())?;
     assert!(!report.to_string().is_empty());
-    report::json::write(&report, &mut Vec::new())?;
+    json::write(&report, &mut Vec::new())?;
     Ok(report)
 }
 
@@ -199,7 +202,7 @@ fn many_instances_of_one_module_take_their_time_once() {
 
 #[test]
 fn calls_are_counted_by_function_at_once() {
-    assert_quick((0..200_000).map(|function| Record::Called { function, times: 1 }));
+    assert_quick((0..200_000).map(|function| Record::Event(Event::Called { function, times: 1 })));
 }
 
 #[test]
@@ -342,9 +345,9 @@ fn record() -> impl Strategy<Value = Record> {
         1 => (number(), number(), number())
             .prop_map(|(first, last, changed)| Record::LowMemory { first, last, changed }),
         1 => (any::<u32>(), number())
-            .prop_map(|(function, times)| Record::Called { function, times }),
+            .prop_map(|(function, times)| Record::Event(Event::Called { function, times })),
         1 => (number(), crossing())
-            .prop_map(|(pointer, crossing)| Record::Crossed { pointer, crossing }),
+            .prop_map(|(pointer, crossing)| Record::Event(Event::Crossed { pointer, crossing })),
         1 => (number(), any::<bool>(), globals).prop_map(|(pages, frames_live, globals)| {
             Record::Snapshot { pages, frames_live, globals }
         }),

@@ -2,7 +2,7 @@
 //! memory and every global must come out the same.
 //!
 //! The fuzz target `differential` runs the same comparison on inputs of its own choice.
-#![cfg(feature = "wasmtime")]
+
 
 pub mod side_by_side;
 
@@ -10,12 +10,13 @@ use std::hash::Hasher;
 
 use arbitrary::Unstructured;
 use linmem::allocator::Hints;
-use linmem::event;
+use linmem::instrument::{HOOK_MODULE, is_added_export};
 use linmem::instrument::{Instrumented, Origin};
-use linmem::module::Body;
 use rustc_hash::FxHasher;
+use side_by_side::binary::Binary;
 use side_by_side::{Ending, Host, Value};
 use wasm_smith::{Config, MemoryOffsetChoices};
+use wasmparser::FunctionBody;
 use wasmtime::{
     Engine, Extern, ExternType, Func, FuncType, Instance, Linker, Module, Store, Val, ValType,
 };
@@ -86,13 +87,13 @@ pub fn compare(engine: &Engine, bytes: &[u8], tally: &mut Tally) -> arbitrary::R
 }
 
 impl Hooking {
-    fn hints(self, module: &linmem::Module<'_>) -> Hints {
+    fn hints(self, wasm: &[u8]) -> Hints {
         match self {
             Hooking::Names => Hints::new(),
-            Hooking::Everything => side_by_side::hook_everything(module),
+            Hooking::Everything => side_by_side::hook_everything(wasm),
             Hooking::Some(choice) => {
                 let mut bits = Bits(choice);
-                let mut hints = side_by_side::hook_everything(module);
+                let mut hints = side_by_side::hook_everything(wasm);
                 hints.retain(|_| bits.next().is_multiple_of(3));
                 hints
             }
@@ -197,7 +198,7 @@ impl Played {
         let mut played = Played { sessions: Vec::new(), hook_calls: 0 };
         let exports = module
             .exports()
-            .filter(|export| export.ty().func().is_some() && !event::is_ours(export.name()));
+            .filter(|export| export.ty().func().is_some() && !is_added_export(export.name()));
         for first in 0..exports.count().max(1) {
             let mut store = side_by_side::store(engine);
             let (endings, left) = match instantiate(&mut store, module) {
@@ -272,7 +273,7 @@ fn instantiate(store: &mut Store<Host>, module: &Module) -> wasmtime::Result<Ins
     let mut linker = Linker::new(module.engine());
     linker.allow_shadowing(true);
     side_by_side::define_hooks(&mut linker, module);
-    for import in module.imports().filter(|i| i.module() != event::IMPORT_MODULE) {
+    for import in module.imports().filter(|i| i.module() != HOOK_MODULE) {
         if let ExternType::Func(ty) = import.ty() {
             define_noting(&mut linker, import.module(), import.name(), &ty)?;
         }
@@ -303,7 +304,7 @@ fn define_noting(
 }
 
 fn exports(store: &mut Store<Host>, instance: &Instance) -> Vec<(String, Extern)> {
-    let exports = instance.exports(store).filter(|export| !event::is_ours(export.name()));
+    let exports = instance.exports(store).filter(|export| !is_added_export(export.name()));
     exports.map(|export| (export.name().to_owned(), export.into_extern())).collect()
 }
 
@@ -356,14 +357,15 @@ impl Left {
 /// Follows the instructions of the twin back to the original: those that were copied must lead
 /// to the instructions of the same function, in order, leaving none out.
 fn check_offsets(wasm: &[u8], twin: &Instrumented, tally: &mut Tally) {
-    let original = linmem::Module::parse(wasm).expect("instrumented before");
-    let rewritten = linmem::Module::parse(&twin.wasm).expect("valid");
-    for (index, function) in (0..).zip(&rewritten.functions) {
-        let (Origin::Function(origin), Some(body)) = (twin.map.origin(index), &function.body)
+    let original = Binary::read(wasm).expect("instrumented before");
+    let rewritten = Binary::read(&twin.wasm).expect("valid");
+    for index in 0..rewritten.functions() {
+        let (Origin::Function(origin), Some(body)) =
+            (twin.map.origin(index), rewritten.body(index))
         else {
             continue;
         };
-        let from = original.functions[origin as usize].body.as_ref().expect("it has a body");
+        let from = original.body(origin).expect("it has a body");
         let mut expected = instructions(wasm, from).peekable();
         for (opcode, offset) in instructions(&twin.wasm, body) {
             let led_to = twin.map.original_offset(offset);
@@ -376,10 +378,11 @@ fn check_offsets(wasm: &[u8], twin: &Instrumented, tally: &mut Tally) {
 }
 
 /// The first byte and the offset of each instruction of a body.
-fn instructions<'a>(wasm: &'a [u8], body: &Body) -> impl Iterator<Item = (u8, usize)> + use<'a> {
-    let code =
-        wasmparser::BinaryReader::new(&wasm[body.code_start..body.range.end], body.code_start);
-    let operators = wasmparser::OperatorsReader::new(code).into_iter_with_offsets();
+fn instructions<'a>(
+    wasm: &'a [u8],
+    body: &FunctionBody<'a>,
+) -> impl Iterator<Item = (u8, usize)> + use<'a> {
+    let operators = body.get_operators_reader().expect("valid code").into_iter_with_offsets();
     let offsets = operators.map(|operator| operator.expect("valid code").1);
     offsets.map(|offset| (wasm[offset], offset))
 }

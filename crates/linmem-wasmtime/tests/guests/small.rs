@@ -2,7 +2,7 @@
 
 use linmem::allocator::{Evidence, Role};
 use linmem::report::{Code, Finding, InstanceReport, Report, Severity};
-use linmem::wasmtime::{Exit, Run, Session, Val};
+use linmem_wasmtime::{Exit, Run, Session, Val};
 
 use crate::support::{Program, assemble, observe, only_finding, only_instance};
 
@@ -213,7 +213,7 @@ fn an_imported_allocator() {
     assert_eq!(hooked, expected);
     assert_eq!(
         observed.report.totals,
-        linmem::heap::Totals {
+        linmem::report::Totals {
             at_end: observed.report.totals.at_end,
             at_peak: observed.report.totals.at_peak,
             ..Default::default()

@@ -1,7 +1,9 @@
 //! Broken and hostile files: whatever the bytes, linmem answers with a result or with an error
 //! that says something. It never panics, and its time and memory are in proportion to the file.
-#![cfg(feature = "wasmtime")]
 
+
+#[path = "side_by_side/binary.rs"]
+mod binary;
 #[path = "hostile/files.rs"]
 mod files;
 #[path = "hostile/modules.rs"]

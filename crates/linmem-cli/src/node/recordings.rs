@@ -1,0 +1,128 @@
+//! The recordings of all processes and threads of a Node program, analysed while these write them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use linmem::analyze::Options;
+use linmem::{Analysis, Report};
+
+use crate::files;
+
+/// Recordings that are read at the same time; the others wait until one of these is over.
+const MOST_OPEN: usize = 64;
+
+/// Bytes that are read of one recording before the next one has its turn.
+const TURN_BYTES: usize = 1 << 20;
+
+/// How soon to look again after there was something new, and at the latest.
+const SOONEST: Duration = Duration::from_millis(2);
+const LATEST: Duration = Duration::from_millis(32);
+
+/// The recordings in a directory.
+pub struct Recordings<'a> {
+    directory: &'a Path,
+    options: Options,
+    open: BTreeMap<PathBuf, Recording>,
+    /// Those that are over. What they held is gone, except the report.
+    reports: BTreeMap<PathBuf, Report>,
+    chunk: Vec<u8>,
+}
+
+/// One that is being read.
+struct Recording {
+    file: File,
+    analysis: Analysis,
+}
+
+impl<'a> Recordings<'a> {
+    /// Those that will be made in this directory.
+    pub fn new(directory: &'a Path, options: Options) -> Recordings<'a> {
+        let chunk = vec![0; 1 << 16];
+        Recordings { directory, options, open: BTreeMap::new(), reports: BTreeMap::new(), chunk }
+    }
+
+    /// Takes in what is recorded, until the command that records has ended.
+    pub fn follow(&mut self, mut command: Child) -> Result<ExitStatus> {
+        let mut pause = SOONEST;
+        loop {
+            let status = command.try_wait()?;
+            pause = if self.take_in()? { SOONEST } else { LATEST.min(2 * pause) };
+            match status {
+                Some(status) => return Ok(status),
+                None => thread::sleep(pause),
+            }
+        }
+    }
+
+    /// All that they say, as one report; `None` if there are none.
+    pub fn finish(mut self) -> Result<Option<Report>> {
+        // Nobody writes any more: what has nothing new is at its end.
+        while self.take_in()? || !self.open.is_empty() {
+            let ended: Vec<PathBuf> = self.open.keys().cloned().collect();
+            for path in ended {
+                while self.take_turn(&path)? {}
+                self.close(&path)?;
+            }
+        }
+        Ok(Report::merge(self.reports.into_values()))
+    }
+
+    /// Takes in what is new; whether there was anything.
+    fn take_in(&mut self) -> Result<bool> {
+        self.open_new_ones()?;
+        let mut any = false;
+        let paths: Vec<PathBuf> = self.open.keys().cloned().collect();
+        for path in paths {
+            let is_new = self.take_turn(&path)?;
+            any |= is_new;
+            let is_over = self.open.get(&path).is_some_and(|open| open.analysis.is_over());
+            if is_over && !is_new {
+                self.close(&path)?;
+            }
+        }
+        Ok(any)
+    }
+
+    fn open_new_ones(&mut self) -> Result<()> {
+        let all: BTreeSet<PathBuf> = files::traces(self.directory)?.collect();
+        for path in all {
+            if self.open.len() >= MOST_OPEN {
+                break;
+            }
+            if !self.open.contains_key(&path) && !self.reports.contains_key(&path) {
+                let file = File::open(&path).with_context(|| path.display().to_string())?;
+                let analysis = Analysis::new(self.options.clone());
+                self.open.insert(path, Recording { file, analysis });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in some of what is new in one of them; whether there was anything.
+    fn take_turn(&mut self, path: &Path) -> Result<bool> {
+        let Some(Recording { file, analysis }) = self.open.get_mut(path) else { return Ok(false) };
+        let mut taken = 0;
+        while taken < TURN_BYTES {
+            let count = file.read(&mut self.chunk).with_context(|| path.display().to_string())?;
+            if count == 0 {
+                break;
+            }
+            analysis.push(&self.chunk[..count]).with_context(|| path.display().to_string())?;
+            taken += count;
+        }
+        Ok(taken > 0)
+    }
+
+    fn close(&mut self, path: &Path) -> Result<()> {
+        let Some(Recording { analysis, .. }) = self.open.remove(path) else { return Ok(()) };
+        let report = analysis.finish().report().with_context(|| path.display().to_string())?;
+        self.reports.insert(path.to_owned(), report);
+        Ok(())
+    }
+}
