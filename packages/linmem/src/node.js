@@ -7,24 +7,22 @@
 //                              <pid>-<thread>.trace; else linmem-<pid>.trace in the current directory
 //   LINMEM_CACHE_DIR           where instrumented modules are kept; else in the user's cache directory
 
+import { clock } from "./node/clock.js";
 import { watchExit } from "./node/exit.js";
-import { watchFunctions } from "./node/functions.js";
-import { watchMemories, watchViews } from "./node/memory.js";
-import { watchModules } from "./node/modules.js";
+import { instrument } from "./node/instrument.js";
 import { watchRealms } from "./node/realms.js";
-import { offerWatch } from "./node/watch.js";
+import { stacks } from "./node/stacks.js";
+import { complain, sink } from "./node/trace-file.js";
+import { watchViews } from "./node/views.js";
+import { Recorder } from "./record/recorder.js";
 
-const WATCHED = Symbol.for("linmem.node");
+const RECORDER = Symbol.for("linmem.node");
 
 // Given twice, by hand and by the environment, it still watches once.
-if (!Object.hasOwn(process, WATCHED)) {
-  Object.defineProperty(process, WATCHED, { value: true });
-  watchRealms((realm) => {
-    watchModules(realm);
-    watchFunctions(realm);
-    watchMemories(realm);
-    offerWatch(realm);
-  });
-  watchViews();
-  watchExit();
+if (!Object.hasOwn(process, RECORDER)) {
+  const recorder = new Recorder({ sink, clock, stacks, instrument, complain });
+  Object.defineProperty(process, RECORDER, { value: recorder });
+  watchRealms(recorder);
+  watchViews(recorder);
+  watchExit(recorder);
 }

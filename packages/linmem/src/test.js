@@ -4,7 +4,7 @@
 //
 //   body → observe (recorder, or exported) → verdict → explain → error
 
-import { MemoryExpectationError, invalid } from "./test/errors.js";
+import { MemoryExpectationError, invalid } from "./test/expectation-error.js";
 import { explainLeak, explainNothing, explainRepeats, explainUnseen } from "./test/explain.js";
 import { begin, end } from "./test/observe.js";
 import { Repeats } from "./test/verdict.js";

@@ -1,17 +1,16 @@
-// The end of the program, in whatever way Node comes to say that there is one: after the program's own
-// `exit` listeners, which may still call modules. Nothing is added to what the program can list.
+// Ends the recording when the program ends, in whatever way Node says so: after the program's own `exit`
+// listeners, which may still call modules. Nothing is added to what the program can list.
 
-import { snapshot } from "./snapshot.js";
-import * as trace from "./trace.js";
-
-// What Node exits with when a listener throws.
+// Node's exit code when a listener throws.
 const UNCAUGHT = 1;
 
-let ended = false;
-
 /** Writes the trace's end when the process, or the worker thread, ends by itself. */
-export function watchExit() {
+export function watchExit(recorder) {
   const { emit, reallyExit } = process;
+  const end = once((code) => {
+    recorder.snapshot();
+    recorder.exit(Number(code ?? 0) || 0);
+  }, recorder);
   redefine("emit", function (name, ...values) {
     let threw = true;
     try {
@@ -28,6 +27,16 @@ export function watchExit() {
   });
 }
 
+// Once, and only if there is something to end.
+function once(end, { records }) {
+  let ended = false;
+  return (code) => {
+    if (ended || !records.isKept) return;
+    ended = true;
+    end(code);
+  };
+}
+
 // A program may emit the event by itself.
 const isExiting = (emitter) => emitter === process && process._exiting !== false;
 
@@ -35,11 +44,4 @@ function redefine(name, value) {
   const { enumerable = false } = Object.getOwnPropertyDescriptor(process, name) ?? {};
   Object.defineProperty(value, "name", { value: name });
   Object.defineProperty(process, name, { value, configurable: true, enumerable, writable: true });
-}
-
-function end(code) {
-  if (ended || !trace.isKept()) return;
-  ended = true;
-  snapshot();
-  trace.exit(Number(code ?? 0) || 0);
 }

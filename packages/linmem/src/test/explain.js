@@ -1,7 +1,7 @@
 // Errors in plain words. Before one is made, there is a short wait: what comes after the body has
 // returned tells that nobody awaited it.
 
-import { MemoryExpectationError } from "./errors.js";
+import { MemoryExpectationError } from "./expectation-error.js";
 import { isRecorded } from "./observe.js";
 
 // Test runners replace timers.

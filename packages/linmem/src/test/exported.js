@@ -1,7 +1,7 @@
 // Without a recorder: the size of the memory, and those calls of the allocator that the body makes
 // through the exports that it is given.
 
-import { Blocks } from "../node/blocks.js";
+import { Blocks } from "../record/blocks.js";
 import { FAMILIES } from "../strings/allocator.js";
 import { address } from "../strings/memory.js";
 

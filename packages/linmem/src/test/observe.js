@@ -1,7 +1,7 @@
 // What an expectation looks at: through the recorder, where one watches the instance, else through
 // the exports.
 
-import { invalid, MemoryExpectationError } from "./errors.js";
+import { invalid, MemoryExpectationError } from "./expectation-error.js";
 import { ExportedObservation } from "./exported.js";
 
 const WATCH = Symbol.for("linmem.watch");

@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as vm from "node:vm";
 import { expectNoLeak, expectSteadyMemory } from "linmem/test";
-import { isObserving } from "../../../src/node/observe.js";
 
 const compiled = (url) => new WebAssembly.Module(readFileSync(url));
 const libc = compiled(new URL("../../guests/libc.wasm", import.meta.url));
@@ -91,7 +90,7 @@ const cases = {
     return vm.runInContext("expectNoLeak(new WebAssembly.Instance(libc), ({ malloc, free }) => free(malloc(1)))", context);
   },
   contextOffers: async () => vm.runInContext("WebAssembly[Symbol.for('linmem.watch')].version", vm.createContext({})),
-  rests: async () => isObserving,
+  rests: async () => process[Symbol.for("linmem.node")].observations.isRunning,
   // The only size that is read here where the recorder sees it.
   unwatched: () => expectNoLeak({ memory: new WebAssembly.Memory({ initial: 1 }) }, () => {}),
 };

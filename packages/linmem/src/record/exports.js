@@ -1,9 +1,14 @@
-// An instance's exports without those that instrumentation added.
+// Shows an instance's exports without those that instrumentation added.
 
-const ADDED = /^linmem\.(memory|memory\.size|(global|table|function)\.\d+)$/;
+import { EXPORTS } from "./names.js";
+
+const { memory, size, ...indexed } = EXPORTS;
+const PREFIXES = Object.values(indexed);
 
 /** Whether instrumentation added an export of this name. */
-export const isAddedExport = (name) => ADDED.test(name);
+export const isAddedExport = (name) => name === memory || name === size || PREFIXES.some((prefix) => isIndexed(name, prefix));
+
+const isIndexed = (name, prefix) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length));
 
 /** The exports as the program's own module has them. */
 export function exportsAsBefore(all, module) {
@@ -13,7 +18,7 @@ export function exportsAsBefore(all, module) {
   return Object.freeze(view);
 }
 
-// A function's name is its index. Imported ones keep theirs.
+// A function's name is its index. Imported functions keep theirs.
 function nameAsBefore(view, { exportedFunctions, importedFunctions }) {
   for (const [name, index] of exportedFunctions) {
     if (index >= importedFunctions) Object.defineProperty(view[name], "name", { value: String(index) });

@@ -1,20 +1,17 @@
-// The bytes of a trace: the fields of docs/trace-format.md, gathered in one chunk of memory and
-// appended to the file when it is full. Numbers take the fast path when they fit into 32 bits.
+// Writes the fields of docs/trace-format.md as bytes. They are gathered in one chunk of memory, which is
+// handed on when it is full. Numbers take the fast path when they fit into 32 bits.
+
+import { MAGIC } from "./names.js";
 
 const CHUNK_BYTES = 65536;
 
-// A record's numbers end before the chunk does: only bytes, texts and lists are long, and they look themselves.
+// The room that a record's numbers need at most. Bytes, texts and lists can be longer: they make room themselves.
 const RESERVE_BYTES = 256;
 
-// Whatever is no farther goes through 32-bit arithmetic.
+// Distances up to here go through 32-bit arithmetic.
 const MAX_DISTANCE = 0x3fffffff;
 
-const HEADER = [0x6c, 0x69, 0x6e, 0x6d, 0x65, 0x6d, 0x00, 0x01];
-
-/** A number where it is exact, else the BigInt. */
-export const narrow = (value) => (value <= Number.MAX_SAFE_INTEGER ? Number(value) : value);
-
-// 32 bits; returns where the next goes.
+// Writes 32 bits and returns where the next number goes.
 function put(chunk, at, value) {
   while (value >= 0x80) {
     chunk[at++] = (value & 0x7f) | 0x80;
@@ -27,19 +24,19 @@ function put(chunk, at, value) {
 export class TraceWriter {
   #append;
   #chunk = new Uint8Array(CHUNK_BYTES);
-  #at = HEADER.length;
+  #at = MAGIC.length;
   #lastPointer = 0;
 
-  // Where the last whole record ends, and its pointer. What comes after is a record that was begun, or
-  // half of one in which the stack overflowed; the next record is written over it.
-  #committed = HEADER.length;
+  // Where the last whole record ends, and its pointer. What follows is a record that was begun, or half of
+  // one in which the stack overflowed; the next record is written over it.
+  #committed = MAGIC.length;
   #committedPointer = 0;
   #encoder = new TextEncoder();
 
-  /** `append(bytes)` gets each chunk, in a memory that is used again. */
+  /** `append(bytes)` gets each chunk, in a memory that is used again afterwards. */
   constructor(append) {
     this.#append = append;
-    this.#chunk.set(HEADER);
+    this.#chunk.set(MAGIC);
   }
 
   /** Whether it is time to flush, before the next record. */
@@ -54,13 +51,13 @@ export class TraceWriter {
     this.#chunk[this.#at++] = tag;
   }
 
-  /** Ends a record. There is no call in here, so the stack cannot overflow half way. */
+  /** Ends a record. It calls nothing, so the stack cannot overflow half way. */
   commit() {
     this.#committed = this.#at;
     this.#committedPointer = this.#lastPointer;
   }
 
-  /** A whole record of a context, a pointer and perhaps a size; false if it is not one of small numbers. */
+  /** Writes a whole record of a context, a pointer and perhaps a size; false if its numbers are not small. */
   event(tag, context, pointer, size) {
     const last = this.#committedPointer;
     if (typeof pointer !== "number" || typeof last !== "number") return false;
@@ -78,13 +75,13 @@ export class TraceWriter {
     return true;
   }
 
-  /** Appends the whole records. */
+  /** Hands on the whole records. */
   flush() {
     this.#at = this.#committed;
     this.spill();
   }
 
-  /** Appends all there is, in the middle of a record too large for the chunk. */
+  /** Hands on everything, in the middle of a record that is too large for the chunk. */
   spill() {
     const chunk = this.#chunk.subarray(0, this.#at);
     this.#at = 0;

@@ -1,5 +1,5 @@
-// The blocks that were allocated since somebody began to look: how many, and how many bytes are live.
-// Knows nothing of an engine, so that it serves with and without a recorder.
+// Counts the blocks that were allocated since an observation began, and their live bytes. It knows no
+// engine, so it serves with and without a recorder.
 
 // A stack costs some 20 microseconds, far more than a call of an allocator.
 const MAX_STACKS = 4096;
@@ -46,7 +46,7 @@ export class Blocks {
     }
   }
 
-  // Where a live block stands, it has been freed by somebody who was not seen.
+  // If there is a live block already, a free of it was not seen.
   #add(pointer, size, from) {
     this.allocations++;
     this.liveBytes += size - (this.#live.get(pointer)?.size ?? 0);

@@ -1,4 +1,5 @@
-// The few things that a recorder reads in a module itself. The bytes are known to be valid.
+// Reads the few things that a recorder needs from a module's bytes, which are known to be valid, and
+// adds a custom section.
 
 const CUSTOM = 0;
 const IMPORT = 2;
@@ -50,7 +51,7 @@ function* sections(bytes) {
   }
 }
 
-/** How many imports a module has. */
+/** The number of a module's imports. */
 export function importCount(bytes) {
   for (const { id, body } of sections(bytes)) if (id === IMPORT) return body.number();
   return 0;
@@ -69,7 +70,7 @@ export function exportedFunctions(bytes) {
   return indices;
 }
 
-/** What the name section calls the module. */
+/** The module's name in the name section; undefined where it has none. */
 export function moduleName(bytes) {
   for (const { id, body } of sections(bytes)) {
     if (id === CUSTOM && body.text() === "name" && !body.isAtEnd && body.byte() === 0) {
@@ -80,15 +81,27 @@ export function moduleName(bytes) {
   return undefined;
 }
 
-/** The module with one more custom section, at its end, so that nothing before it moves. */
-export function withCustomSection(bytes, name, contents) {
-  const label = Buffer.from(name);
-  const body = Buffer.concat([numberBytes(label.length), label, contents]);
-  return Buffer.concat([bytes, Buffer.from([CUSTOM]), numberBytes(body.length), body]);
+/** The module with one more custom section. It is the last one, so nothing before it moves. */
+export function withCustomSection(bytes, name, text) {
+  const encoder = new TextEncoder();
+  const [label, contents] = [encoder.encode(name), encoder.encode(text)];
+  const length = numberBytes(label.length);
+  const size = numberBytes(length.length + label.length + contents.length);
+  return joined([bytes, [CUSTOM], size, length, label, contents]);
+}
+
+function joined(parts) {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 function numberBytes(value) {
   const bytes = [];
   for (; value >= 0x80; value >>>= 7) bytes.push((value & 0x7f) | 0x80);
-  return Buffer.from([...bytes, value]);
+  return [...bytes, value];
 }

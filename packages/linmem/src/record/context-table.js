@@ -1,5 +1,5 @@
-// From a 64-bit value, in two halves, to the number of a context: open addressing in one array, so that
-// an event allocates nothing. Numbers are kept plus 1; 0 is a free place.
+// Maps a 64-bit value, in two halves, to the number of a context. A hash table with open addressing in
+// one array, so that an event allocates nothing. Numbers are kept plus 1; 0 marks a free place.
 
 const WORDS = 3;
 

@@ -1,14 +1,8 @@
 // What an expectation of linmem/test sees while it runs: the blocks that one instance allocates, and
-// how many allocations others make meanwhile. While none runs, an event costs a look at `isObserving`.
+// how many allocations others make meanwhile. While none runs, an event costs a look at `isRunning`.
 
 import { Blocks } from "./blocks.js";
 import { pagesOf } from "./engine.js";
-import { stackTexts } from "./stacks.js";
-
-const running = new Set();
-
-/** Whether any expectation runs. */
-export let isObserving = false;
 
 /** Allocations of instances that are not looked at. */
 class Others {
@@ -28,26 +22,21 @@ class Others {
   }
 }
 
-export class Observation {
+class Observation {
   #instances;
   #modules;
-  #blocks = new Blocks(stackTexts);
+  #blocks;
   #ofSameModule = new Others();
   #ofOtherModules = new Others();
   #pending;
 
-  /** Of one instance, or of those that use one memory. */
-  constructor(instances) {
+  /** Of one instance, or of those that use one memory. `textsOf(module)` takes a stack; `end` stops the observation. */
+  constructor(instances, textsOf, end) {
     this.#instances = new Set(instances);
     this.#modules = new Set(instances.map(({ module }) => module));
+    this.#blocks = new Blocks(textsOf);
     this.memory = instances[0].memory;
-    running.add(this);
-    isObserving = true;
-  }
-
-  end() {
-    running.delete(this);
-    isObserving = running.size > 0;
+    this.end = () => end(this);
   }
 
   /** Whether the module has functions that are known to allocate. */
@@ -55,7 +44,7 @@ export class Observation {
     return [...this.#modules].some(({ map }) => map.allocator.functions.length > 0);
   }
 
-  /** How things stand. */
+  /** What is there now. */
   state() {
     const { allocations, frees, failed, unknownFrees, liveBytes } = this.#blocks;
     return { pages: pagesOf(this.memory), allocations, frees, failed, unknownFrees, liveBytes };
@@ -99,22 +88,48 @@ export class Observation {
   }
 }
 
-// The events of all instances, as the hooks have them.
+/** The observations of one recorder. */
+export class Observations {
+  #frames;
+  #running = new Set();
 
-export function allocated(instance, pointer, size) {
-  for (const observation of running) observation.allocated(instance, pointer, size);
-}
+  /** Whether there is any. */
+  isRunning = false;
 
-/** `size` is undefined where nobody said it. */
-export function freed(instance, pointer, size) {
-  for (const observation of running) observation.freed(instance, pointer, size);
-}
+  constructor({ frames }) {
+    this.#frames = frames;
+  }
 
-/** `oldSize` is undefined where nobody said it. */
-export function reallocating(instance, old, oldSize, newSize) {
-  for (const observation of running) observation.reallocating(instance, old, oldSize, newSize);
-}
+  /** Begins to observe one instance, or those that use one memory. */
+  begin(instances) {
+    const observation = new Observation(instances, (module) => this.#frames.textsOf(module), (ended) => this.#end(ended));
+    this.#running.add(observation);
+    this.isRunning = true;
+    return observation;
+  }
 
-export function reallocated(instance, pointer) {
-  for (const observation of running) observation.reallocated(instance, pointer);
+  #end(observation) {
+    this.#running.delete(observation);
+    this.isRunning = this.#running.size > 0;
+  }
+
+  // The events of all instances, as the hooks have them.
+
+  allocated(instance, pointer, size) {
+    for (const observation of this.#running) observation.allocated(instance, pointer, size);
+  }
+
+  /** `size` is undefined where nobody said it. */
+  freed(instance, pointer, size) {
+    for (const observation of this.#running) observation.freed(instance, pointer, size);
+  }
+
+  /** `oldSize` is undefined where nobody said it. */
+  reallocating(instance, old, oldSize, newSize) {
+    for (const observation of this.#running) observation.reallocating(instance, old, oldSize, newSize);
+  }
+
+  reallocated(instance, pointer) {
+    for (const observation of this.#running) observation.reallocated(instance, pointer);
+  }
 }

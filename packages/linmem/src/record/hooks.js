@@ -1,0 +1,100 @@
+// What each hook means: the functions that an instrumented instance calls write a record each, or what
+// crosses between the module and the program. They run millions of times a second, so they allocate
+// nothing. Numbers come as i32, or as i64 for a 64-bit memory.
+
+import { HOOKS } from "./names.js";
+
+// A number where it is exact, else the BigInt.
+const narrow = (value) => (value <= Number.MAX_SAFE_INTEGER ? Number(value) : value);
+
+const unsigned = (value) => (typeof value === "bigint" ? narrow(BigInt.asUintN(64, value)) : value >>> 0);
+
+// All bits set: the module has not said it.
+const isNone = (value) => value === -1 || value === -1n;
+
+const known = (size) => (isNone(size) ? undefined : unsigned(size));
+
+/** The hooks of `instance`, by their names. */
+export function hooksOf(instance, { observations, records }) {
+  const pass = (value) => {
+    if (instance.mayBeBlock(unsigned(value))) records.passed(unsigned(value));
+  };
+
+  const handOut = (value) => {
+    if (instance.mayBeBlock(unsigned(value))) records.handedOut(unsigned(value));
+  };
+
+  return {
+    allocated(pointer, size, alignment, low, high) {
+      const context = instance.begin(low, high);
+      const address = unsigned(pointer);
+      const bytes = unsigned(size);
+      if (address !== 0) instance.hasBlockAt(address, bytes);
+      else if (bytes !== 0) instance.allocationFailed();
+      if (unsigned(alignment) === 0) records.allocated(context, address, bytes);
+      else records.allocatedAligned(context, address, bytes, unsigned(alignment));
+      if (observations.isRunning) observations.allocated(instance, address, bytes);
+    },
+
+    freed(pointer, size, alignment, low, high) {
+      const context = instance.begin(low, high);
+      if (isNone(size)) records.freed(context, unsigned(pointer));
+      else records.freedSized(context, unsigned(pointer), unsigned(size), unsigned(alignment));
+      if (observations.isRunning) observations.freed(instance, unsigned(pointer), known(size));
+    },
+
+    reallocating(pointer, oldSize, alignment, newSize, low, high) {
+      const context = instance.begin(low, high);
+      const address = unsigned(pointer);
+      instance.newSize = unsigned(newSize);
+      if (isNone(oldSize)) records.reallocating(context, address, instance.newSize);
+      else records.reallocatingSized(context, address, unsigned(oldSize), unsigned(alignment), instance.newSize);
+      if (observations.isRunning) observations.reallocating(instance, address, known(oldSize), instance.newSize);
+    },
+
+    reallocated(pointer) {
+      const address = unsigned(pointer);
+      if (address !== 0) instance.hasBlockAt(address, instance.newSize);
+      else if (instance.newSize !== 0) instance.allocationFailed();
+      instance.select();
+      records.reallocated(address);
+      if (observations.isRunning) observations.reallocated(instance, address);
+    },
+
+    grown(deltaPages, previousPages, inAllocator, low, high) {
+      const context = instance.begin(low, high);
+      if (isNone(previousPages)) records.growFailed(context, inAllocator, unsigned(deltaPages));
+      else records.grown(context, inAllocator, unsigned(deltaPages), unsigned(previousPages));
+    },
+
+    entered(index, a, b, c, d) {
+      instance.entered(index);
+      pass(a);
+      pass(b);
+      pass(c);
+      pass(d);
+    },
+
+    passed(a, b, c, d) {
+      pass(a);
+      pass(b);
+      pass(c);
+      pass(d);
+    },
+
+    returned(index, value) {
+      if (instance.module.tellsSize && instance.sizeTold(index, unsigned(value))) return;
+      if (instance.mayBeBlock(unsigned(value))) records.returned(index, unsigned(value));
+    },
+
+    handed_out(a, b, c, d) {
+      handOut(a);
+      handOut(b);
+      handOut(c);
+      handOut(d);
+    },
+  };
+}
+
+/** Hooks that do nothing, for a module of which nothing is known any more. */
+export const noHooks = Object.fromEntries(HOOKS.map((name) => [name, () => {}]));

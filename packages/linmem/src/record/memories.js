@@ -1,0 +1,116 @@
+// Records what the host does with memories: the sizes that the program reads, growths from outside, and
+// the use of views that a growth has detached.
+//
+// Reading a typed array itself (`view[i]`, `view.length`, `view.byteLength`, all `undefined` or 0 when it is
+// detached) goes unnoticed: these are no function calls, or too frequent to be watched.
+
+import { bufferBehind, isDetached, isMemory, pagesIn, pagesOf, PAGE_BYTES } from "./engine.js";
+import { SIZE_READ_BY } from "./names.js";
+
+export class Memories {
+  #records;
+  #contexts;
+  #numbers = new WeakMap();
+  #count = 0;
+  #isQuiet = false;
+
+  // Where a buffer came from: { memory: its number, pages: when it was handed out }.
+  #origins = new WeakMap();
+
+  constructor({ contexts, records }) {
+    this.#records = records;
+    this.#contexts = contexts;
+  }
+
+  /** The number of a memory in the trace. */
+  numberOf(memory) {
+    if (!this.#numbers.has(memory)) this.#numbers.set(memory, this.#count++);
+    return this.#numbers.get(memory);
+  }
+
+  /** Patches the ways to ask memories for their size and to grow them, in one realm. */
+  watch({ ArrayBuffer, SharedArrayBuffer, WebAssembly }, patch) {
+    const byteLength = (get, buffer) => this.#byteLength(get, buffer);
+    patch.getter(WebAssembly.Memory.prototype, "buffer", (get, memory) => this.#buffer(get, memory));
+    patch.call(WebAssembly.Memory.prototype, "grow", (target, memory, values) => this.#grow(target, memory, values));
+    patch.getter(ArrayBuffer.prototype, "byteLength", byteLength);
+    if (SharedArrayBuffer) patch.getter(SharedArrayBuffer.prototype, "byteLength", byteLength);
+  }
+
+  /** Patches the functions that may be given a view. */
+  watchViews({ TextDecoder, TextEncoder }, patch) {
+    this.#watchView(TextDecoder.prototype, "decode", 0, patch);
+    this.#watchView(TextEncoder.prototype, "encodeInto", 1, patch);
+  }
+
+  #watchView(object, name, index, patch) {
+    patch.call(object, name, (target, self, values) => {
+      this.noteStale(values[index]);
+      return Reflect.apply(target, self, values);
+    });
+  }
+
+  #buffer(get, memory) {
+    const buffer = Reflect.apply(get, memory, []);
+    if (!this.#origins.has(buffer)) this.#origins.set(buffer, { memory: this.numberOf(memory), pages: pagesIn(buffer) });
+    return buffer;
+  }
+
+  #byteLength(get, buffer) {
+    const bytes = Reflect.apply(get, buffer, []);
+    const origin = this.#origins.get(buffer);
+    if (origin !== undefined && !this.#isQuiet) this.#lengthRead(origin, bytes);
+    return bytes;
+  }
+
+  // A detached buffer has no length left.
+  #lengthRead(origin, bytes) {
+    if (bytes === 0 && origin.pages > 0) this.#stale(origin);
+    else this.#records.sizeRead(origin.memory, SIZE_READ_BY.HOST_VIEW, bytes / PAGE_BYTES, this.#contexts.ofHost());
+  }
+
+  #stale({ memory, pages }) {
+    this.#records.staleView(memory, pages, this.#contexts.ofHost());
+  }
+
+  #grow(target, memory, values) {
+    try {
+      const answer = Reflect.apply(target, memory, values);
+      this.#grown(memory, Number(answer));
+      return answer;
+    } catch (error) {
+      if (error?.name === "RangeError" && isMemory(memory)) this.#refused(memory, values[0]);
+      throw error;
+    }
+  }
+
+  #grown(memory, previous) {
+    const delta = pagesOf(memory) - previous;
+    const number = this.numberOf(memory);
+    if (delta === 0) this.#records.sizeRead(number, SIZE_READ_BY.GROW_ZERO, previous, this.#contexts.ofHost());
+    else this.#records.hostGrown(number, delta, previous, this.#contexts.ofHost());
+  }
+
+  #refused(memory, delta) {
+    const pages = typeof delta === "bigint" ? Number(delta) : delta;
+    if (Number.isSafeInteger(pages) && pages > 0) this.#records.hostGrown(this.numberOf(memory), pages, null, this.#contexts.ofHost());
+  }
+
+  /** Records the use of a buffer, or of a view, if a growth has detached it. */
+  noteStale(value) {
+    if (typeof value !== "object" || value === null) return;
+    const buffer = bufferBehind(value);
+    const origin = this.#origins.get(buffer);
+    if (origin !== undefined && origin.pages > 0 && isDetached(buffer)) this.#stale(origin);
+  }
+
+  /** Calls `run`, in which the host reads lengths that say nothing about the program. */
+  quietly(run) {
+    this.#isQuiet = true;
+    try {
+      return run();
+    } finally {
+      this.#isQuiet = false;
+    }
+  }
+}

@@ -1,0 +1,97 @@
+// Finds the watched module for bytes, or for a compiled module that may come from another thread. The
+// instrument port makes what is not known yet. Where it fails, the program gets its module as it is, and the
+// trace a note. The port:
+//
+//   instrument.key(bytes)         names a content
+//   instrument.make(key, bytes)   { wasm, map } for a module of this content; throws where it cannot be instrumented
+//   instrument.find(key)          { original, wasm, map } that some thread has made; undefined where it is gone
+//   instrument.unavailable        why nothing can be instrumented at all; else undefined
+
+import { copyOfBytes, customSections, validate } from "./engine.js";
+import { Module } from "./module.js";
+import { MAP_VERSION } from "./names.js";
+import { withCustomSection } from "./sections.js";
+
+// Holds the key of the original in the instrumented module, by which it is known in any thread that gets it.
+const ORIGIN_SECTION = "linmem.origin";
+
+export class Modules {
+  #records;
+  #instrument;
+  #complain;
+  #count = 0;
+
+  // By the key of the content; null where it cannot be instrumented.
+  #byKey = new Map();
+  #byModule = new WeakMap();
+
+  constructor(records, { instrument, complain }) {
+    this.#records = records;
+    this.#instrument = instrument;
+    this.#complain = complain;
+  }
+
+  /** The watched module for these bytes, a buffer or a view; undefined when it is not watched. */
+  ofBytes(source) {
+    // The program may change its bytes while they are compiled.
+    const original = copyOfBytes(source);
+    if (original === undefined) return undefined; // The engine knows what to say.
+    const key = this.#instrument.key(original);
+    if (!this.#byKey.has(key)) this.#byKey.set(key, this.#made(key, original));
+    return this.#byKey.get(key) ?? undefined;
+  }
+
+  #made(key, original) {
+    try {
+      return this.#watched(key, original, this.#instrument.make(key, original));
+    } catch (error) {
+      if (validate(original)) this.#notWatched(key, error.message);
+      return null;
+    }
+  }
+
+  #notWatched(key, reason) {
+    this.#records.note(`module ${nameOf(key)} is not watched: ${reason}`);
+    if (this.#instrument.unavailable !== undefined) this.#complain(`${reason}: nothing is watched`);
+  }
+
+  /**
+   * The watched module that was compiled to `module`, in this thread or another; undefined for one that is
+   * not instrumented, null for an instrumented one of which nothing is known any more.
+   */
+  ofCompiled(module) {
+    if (!this.#byModule.has(module)) this.#byModule.set(module, this.#originOf(module));
+    return this.#byModule.get(module);
+  }
+
+  #originOf(module) {
+    const [section] = customSections(module, ORIGIN_SECTION);
+    if (section === undefined) return undefined;
+    const key = new TextDecoder().decode(section);
+    if (!this.#byKey.has(key)) this.#byKey.set(key, this.#found(key));
+    return this.#byKey.get(key);
+  }
+
+  #found(key) {
+    try {
+      const found = this.#instrument.find(key);
+      return found === undefined ? null : this.#watched(key, found.original, found);
+    } catch {
+      return null;
+    }
+  }
+
+  #watched(key, original, { wasm, map }) {
+    if (map.version !== MAP_VERSION) throw new Error(`a map of version ${map.version} cannot be read`);
+    if (!validate(wasm)) throw new Error("the engine refuses the instrumented module");
+    const named = withCustomSection(wasm, ORIGIN_SECTION, key);
+    return new Module({ original, wasm: named, map, fallbackName: nameOf(key), announced: (module) => this.#announced(module) });
+  }
+
+  #announced(module) {
+    this.#records.module(module.name, module.bytes, JSON.stringify(module.map.allocator));
+    return this.#count++;
+  }
+}
+
+const nameOf = (key) => `wasm-${key.slice(0, 8)}.wasm`;

@@ -1,0 +1,68 @@
+// Replaces functions of the engine so that a program sees no difference: a Proxy has the name, the
+// length, the prototype and the text of what it stands for.
+
+export class Patch {
+  #cleaned;
+
+  /** `cleaned(error)` returns an error without the recorder's own functions in its stack. */
+  constructor(cleaned) {
+    this.#cleaned = cleaned;
+  }
+
+  /** Replaces a function; `call(target, self, values)` is called in its place. */
+  call(object, name, call) {
+    const apply = (target, self, values) => {
+      try {
+        return call(target, self, values);
+      } catch (error) {
+        throw this.#cleaned(error);
+      }
+    };
+    redefine(object, name, { value: new Proxy(object[name], { apply }) });
+  }
+
+  /** Replaces a function that returns a promise, in the same way. */
+  async(object, name, call) {
+    const apply = async (target, self, values) => {
+      try {
+        return await call(target, self, values);
+      } catch (error) {
+        throw this.#cleaned(error);
+      }
+    };
+    redefine(object, name, { value: new Proxy(object[name], { apply }) });
+  }
+
+  /** Replaces a class; `make(target, values, newTarget)` constructs in its place. */
+  class(object, name, make) {
+    const construct = (target, values, newTarget) => {
+      try {
+        return make(target, values, newTarget);
+      } catch (error) {
+        throw this.#cleaned(error);
+      }
+    };
+    const value = new Proxy(object[name], { construct });
+    redefine(object, name, { value });
+    redefine(value.prototype, "constructor", { value });
+  }
+
+  /** Replaces a getter; `ask(get, self)` is called in its place. Getters are called often, so no Proxy. */
+  getter(object, name, ask) {
+    const { get } = Object.getOwnPropertyDescriptor(object, name);
+    const cleaned = this.#cleaned;
+    const guarded = {
+      get [name]() {
+        try {
+          return ask(get, this);
+        } catch (error) {
+          throw cleaned(error);
+        }
+      },
+    };
+    redefine(object, name, { get: Object.getOwnPropertyDescriptor(guarded, name).get });
+  }
+}
+
+// Whatever the descriptor does not say stays as it was.
+const redefine = (object, name, descriptor) => Object.defineProperty(object, name, descriptor);

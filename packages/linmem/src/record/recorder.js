@@ -1,0 +1,63 @@
+// The recorder: watches the WebAssembly instances of one thread, and writes what happens to a trace
+// (docs/trace-format.md). It is free of Node; what belongs to a host comes in as ports:
+//
+//   sink(bytes)        takes a part of the trace; throws when it cannot
+//   clock              micros(): microseconds since the recording began
+//                      every(milliseconds, run): calls `run` again and again; returns a function that stops it
+//   stacks             call stacks, see frames.js
+//   instrument         makes instrumented modules, see modules.js
+//   complain(message)  tells the user one line
+
+import { Compilation } from "./compilation.js";
+import { Contexts } from "./contexts.js";
+import { Frames } from "./frames.js";
+import { Functions } from "./functions.js";
+import { Instances } from "./instances.js";
+import { Memories } from "./memories.js";
+import { Modules } from "./modules.js";
+import { Observations } from "./observations.js";
+import { Patch } from "./patch.js";
+import { Records } from "./records.js";
+import { snapshot } from "./snapshot.js";
+import { offerWatch, watchOf } from "./watch.js";
+
+export class Recorder {
+  #watch = watchOf(this);
+
+  constructor({ sink, clock, stacks, instrument, complain }) {
+    this.records = new Records({ sink, clock, complain });
+    this.frames = new Frames(stacks);
+    this.contexts = new Contexts(this.records, this.frames);
+    this.memories = new Memories(this);
+    this.instances = new Instances(this.records);
+    this.functions = new Functions(this);
+    this.observations = new Observations(this);
+    this.modules = new Modules(this.records, { instrument, complain });
+    this.compilation = new Compilation(this, stacks);
+    /** Replaces functions of the host. */
+    this.patch = new Patch((error) => stacks.cleaned(error));
+  }
+
+  /** Watches a realm: the global object of a window, a worker, or a context. */
+  watch(realm) {
+    this.compilation.watch(realm, this.patch);
+    this.functions.watch(realm, this.patch);
+    this.memories.watch(realm, this.patch);
+    offerWatch(realm, this.#watch);
+  }
+
+  /** Watches the host's functions that take views of memories, which are the same for all its realms. */
+  watchViews(host) {
+    this.memories.watchViews(host, this.patch);
+  }
+
+  /** Writes a snapshot of what is left. Take it when no code of a module is running. */
+  snapshot() {
+    snapshot(this);
+  }
+
+  /** Ends the recording. */
+  exit(code) {
+    this.records.exit(code);
+  }
+}

@@ -1,0 +1,49 @@
+// Writes the memory and the globals of every instance that is left, as they are at the end.
+
+import { bytesIn, PAGE_BYTES } from "./engine.js";
+import { EXPORTS } from "./names.js";
+
+// Most of a page may be zero.
+const PART_BYTES = 4096;
+const WORDS = PART_BYTES / Int32Array.BYTES_PER_ELEMENT;
+
+/** Writes a snapshot of each live instance of a recording. */
+export function snapshot({ frames, instances, records }) {
+  const framesLive = frames.isInModule ? 1 : 0;
+  for (const instance of instances.live) if (instance.exports) snapshotOf(instance, framesLive, records);
+}
+
+function snapshotOf(instance, framesLive, records) {
+  instance.look();
+  records.writeCounts();
+  instance.select();
+  const memory = bytesIn(instance.memory);
+  records.snapshot(memory.length / PAGE_BYTES, framesLive, globalsOf(instance));
+  for (const [from, to] of parts(memory)) records.snapshotBytes(from, memory.subarray(from, to));
+}
+
+const globalsOf = ({ exports, module }) => module.map.globals.map((index) => [index, unsigned(exports[`${EXPORTS.global}${index}`].value)]);
+
+const unsigned = (value) => (typeof value === "bigint" ? BigInt.asUintN(64, value) : value >>> 0);
+
+/** The ranges that are not zero, within a page each. */
+function* parts(memory) {
+  let from = -1;
+  for (let at = 0; at < memory.length; at += PART_BYTES) {
+    if (from >= 0 && at % PAGE_BYTES === 0) {
+      yield [from, at];
+      from = -1;
+    }
+    const isZero = isZeroPart(memory, at);
+    if (isZero && from >= 0) yield [from, at];
+    if (isZero) from = -1;
+    else if (from < 0) from = at;
+  }
+  if (from >= 0) yield [from, memory.length];
+}
+
+function isZeroPart(memory, at) {
+  const words = new Int32Array(memory.buffer, at, WORDS);
+  for (let i = 0; i < WORDS; i += 4) if ((words[i] | words[i + 1] | words[i + 2] | words[i + 3]) !== 0) return false;
+  return true;
+}

@@ -1,0 +1,29 @@
+// The recorder's side of linmem/test. It hangs at each realm's `WebAssembly`, under a symbol that all
+// realms share: the tests may have another copy of these files, or run in a context of `node:vm`.
+
+import { isMemory } from "./engine.js";
+
+const WATCH = Symbol.for("linmem.watch");
+
+/** What a recorder offers to expectations. */
+export const watchOf = (recorder) =>
+  Object.freeze({
+    /** Changes when the rest does. */
+    version: 1,
+
+    /** Begins to observe an instance, its exports, a memory, or what has one; undefined if it is not watched. */
+    observe(subject) {
+      const instances = find(subject, recorder);
+      return instances.length === 0 ? undefined : recorder.observations.begin(instances);
+    },
+  });
+
+function find(subject, { compilation, instances }) {
+  const instance = compilation.instanceOf(subject);
+  if (instance !== undefined) return [instance];
+  const memory = isMemory(subject) ? subject : subject.memory;
+  return isMemory(memory) ? instances.live.filter((instance) => instance.memory === memory) : [];
+}
+
+/** Lets the expectations of a realm find the recorder. */
+export const offerWatch = ({ WebAssembly }, watch) => Object.defineProperty(WebAssembly, WATCH, { value: watch });
