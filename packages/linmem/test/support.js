@@ -9,6 +9,8 @@ const read = (path) => readFileSync(new URL(path, import.meta.url));
 export const testdata = {
   strings: JSON.parse(read("../../../testdata/strings.json")),
   utf8tests: JSON.parse(read("../../../testdata/utf8tests.json")),
+  repeats: JSON.parse(read("../../../testdata/repeats.json")),
+  hooks: JSON.parse(read("../../../testdata/hooks.json")),
 };
 
 export const makeMemory = ({ initial, maximum }) => new WebAssembly.Memory({ initial, ...(maximum && { maximum }) });
@@ -20,13 +22,16 @@ export const libcInstance = () => new WebAssembly.Instance(libc);
 
 const { parseWat } = await wabt();
 
-/** An instance of a module in the text format. */
-export function instantiate(text, imports = {}, features = {}) {
+/** A module in the text format as bytes. */
+export function bytesOfText(text, features = {}) {
   const module = parseWat("guest.wat", text, features);
   const { buffer } = module.toBinary({});
   module.destroy();
-  return new WebAssembly.Instance(new WebAssembly.Module(buffer), imports);
+  return buffer;
 }
+
+/** An instance of a module in the text format. */
+export const instantiate = (text, imports = {}, features = {}) => new WebAssembly.Instance(new WebAssembly.Module(bytesOfText(text, features)), imports);
 
 /** Checks that `run` throws an error with `code`, and returns it. */
 export function thrown(run, code) {

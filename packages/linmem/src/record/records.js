@@ -51,6 +51,11 @@ export class Records {
   tick() {
     this.writeCounts();
     this.#time();
+    this.flush();
+  }
+
+  /** Hands on what there is. */
+  flush() {
     this.#writer.flush();
   }
 

@@ -1,5 +1,5 @@
-// The same call again and again: whether pages and live bytes come to rest. The rule is that of
-// `linmem call --times`: what the second half of the calls adds to the first is growth.
+// Judges the same call made again and again: whether pages and live bytes come to rest. The rule is that of
+// `linmem call --times` (testdata/repeats.json): what the second half of the calls adds to the first is growth.
 
 // Calls that a verdict needs, unless nothing ever changed.
 const ENOUGH = 4;
@@ -7,7 +7,7 @@ const ENOUGH = 4;
 export class Repeats {
   #times;
   #calls = 0;
-  #rose = false;
+  #lastRise = 0;
   #highest;
   #firstHalf;
   #atHalf;
@@ -23,18 +23,19 @@ export class Repeats {
   add(state) {
     this.#calls++;
     if (exceeds(state, this.#highest)) {
-      this.#rose = true;
+      this.#lastRise = this.#calls;
       this.#highest = highest(state, this.#highest);
     }
     if (this.#calls <= this.#times / 2) [this.#firstHalf, this.#atHalf] = [this.#highest, state];
     this.#last = state;
   }
 
-  /** `steady`, `too-few`, or `growing` with what grows. */
+  /** `steady` with the last call after which there was more than ever, `too-few`, or `growing` with what grows. */
   verdict() {
-    if (!this.#rose && this.#calls > 1) return { kind: "steady" };
+    const steady = { kind: "steady", afterCall: this.#lastRise };
+    if (this.#lastRise === 0 && this.#calls > 1) return steady;
     if (this.#calls < ENOUGH) return { kind: "too-few" };
-    if (!exceeds(this.#highest, this.#firstHalf)) return { kind: "steady" };
+    if (!exceeds(this.#highest, this.#firstHalf)) return steady;
     return {
       kind: "growing",
       pagesRose: this.#highest.pages > this.#firstHalf.pages,

@@ -1,52 +1,39 @@
-// Reads a trace, as docs/trace-format.md says: a list of { record, ...fields }.
+// Reads a trace by the table of records in docs/trace-format.md: a list of { record, ...fields }.
 
-const FIELDS = {
+import { readFileSync } from "node:fs";
+
+const FORMAT = readFileSync(new URL("../../../../docs/trace-format.md", import.meta.url), "utf8");
+
+/** The records of the format, by their tags: { record, fields }, where fields are pairs of a name and a kind. */
+export const RECORDS = new Map([...FORMAT.matchAll(/^\| `([0-9a-f]{2})` \| (\w+) \|([^|]*)\|/gm)].map(([, tag, record, fields]) => [parseInt(tag, 16), { record, fields: fieldsOf(fields) }]));
+
+// "file: bytes, pointer" and the like. What has no name has that of its kind.
+function fieldsOf(text) {
+  const parts = text.trim() === "" ? [] : text.trim().split(/, (?![^(]*\))/);
+  return parts.map((part) => {
+    const [name, kind] = /: (?![^(]*\))/.test(part) ? [part.slice(0, part.indexOf(":")), part.slice(part.indexOf(":") + 2)] : [undefined, part];
+    return [name ?? (kind === "list of frame" ? "frames" : kind), kind];
+  });
+}
+
+const KINDS = {
   number: (reader) => reader.number(),
-  signed: (reader) => reader.signed(),
+  context: (reader) => reader.number(),
+  signed: (reader) => Number(reader.signed()),
   pointer: (reader) => reader.pointer(),
   text: (reader) => reader.text(),
   bytes: (reader) => reader.bytes(),
   optional: (reader) => (reader.number() === 0 ? null : reader.number()),
-  frames: (reader) => reader.list(() => reader.frame()),
-  globals: (reader) => reader.list(() => ({ index: reader.number(), value: reader.number() })),
+  "list of frame": (reader) => reader.list(() => reader.frame()),
+  "list of (index: number, value: number)": (reader) => reader.list(() => [reader.number(), reader.number()]),
 };
 
-const RECORDS = {
-  0x01: ["MODULE", { name: "text", file: "bytes", allocator: "text" }],
-  0x02: ["INSTANCE", { module: "number", initialPages: "number", maxPages: "optional" }],
-  0x03: ["SELECT", { instance: "number" }],
-  0x04: ["CONTEXT", { frames: "frames" }],
-  0x05: ["CLOCK", { micros: "number" }],
-  0x06: ["LOW_MEMORY", { first: "number", last: "number", changed: "number" }],
-  0x07: ["CALLED", { function: "number", times: "number" }],
-  0x08: ["RETURNED", { function: "number", pointer: "pointer" }],
-  0x09: ["SNAPSHOT", { pages: "number", framesLive: "number", globals: "globals" }],
-  0x0a: ["SNAPSHOT_BYTES", { address: "number", contents: "bytes" }],
-  0x0b: ["EXIT", { code: "signed" }],
-  0x0d: ["PASSED", { pointer: "pointer" }],
-  0x0e: ["HANDED_OUT", { pointer: "pointer" }],
-  0x10: ["ALLOCATED", { context: "number", pointer: "pointer", size: "number" }],
-  0x11: ["ALLOCATED_ALIGNED", { context: "number", pointer: "pointer", size: "number", alignment: "number" }],
-  0x12: ["FREED", { context: "number", pointer: "pointer" }],
-  0x13: ["FREED_SIZED", { context: "number", pointer: "pointer", size: "number", alignment: "number" }],
-  0x14: ["REALLOCATING", { context: "number", pointer: "pointer", newSize: "number" }],
-  0x16: ["REALLOCATED", { pointer: "pointer" }],
-  0x17: ["GROWN", { context: "number", inAllocator: "number", deltaPages: "number", previousPages: "number" }],
-  0x18: ["GROW_FAILED", { context: "number", inAllocator: "number", deltaPages: "number" }],
-  0x20: ["USES_MEMORY", { memory: "number" }],
-  0x21: ["CREATED", { context: "number" }],
-  0x22: ["COLLECTED", {}],
-  0x23: ["SIZE_READ", { memory: "number", by: "number", pages: "number", context: "number" }],
-  0x24: ["HOST_GROWN", { memory: "number", deltaPages: "number", previousPages: "optional", context: "number" }],
-  0x25: ["STALE_VIEW", { memory: "number", pages: "number", context: "number" }],
-  0x26: ["NOTE", { words: "text" }],
-  0x27: ["TOOK_FUNCTION", {}],
-};
+const narrow = (value) => (value <= Number.MAX_SAFE_INTEGER ? Number(value) : value);
 
 class Reader {
   #bytes;
   #at = 8;
-  #last = 0;
+  #last = 0n;
 
   constructor(bytes) {
     this.#bytes = bytes;
@@ -66,17 +53,19 @@ class Reader {
     for (let shift = 0n; ; shift += 7n) {
       const byte = this.byte();
       value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+      if (byte < 0x80) return narrow(value);
     }
   }
 
   signed() {
     const value = BigInt(this.number());
-    return Number(value & 1n ? -(value + 1n) / 2n : value / 2n);
+    return value & 1n ? -(value + 1n) / 2n : value / 2n;
   }
 
+  // Distances wrap at 64 bits.
   pointer() {
-    return (this.#last += this.signed());
+    this.#last = BigInt.asUintN(64, this.#last + this.signed());
+    return narrow(this.#last);
   }
 
   bytes() {
@@ -93,31 +82,35 @@ class Reader {
     return Array.from({ length: this.number() }, element);
   }
 
+  /** A function and an offset, null for the function as a whole; or the host's words. */
   frame() {
     const index = this.number();
-    return index === 0 ? this.text() : { function: index - 1, offset: this.number() - 1 };
+    if (index === 0) return this.text();
+    const offset = this.number();
+    return [index - 1, offset === 0 ? null : offset - 1];
   }
 }
 
-/** All whole records of a trace; contexts are replaced by their frames. */
-export function readTrace(bytes) {
-  if (bytes.subarray(0, 8).toString("latin1") !== "linmem\0\x01") throw new Error("no trace");
+/** All whole records of a trace. */
+export function readRecords(bytes) {
+  if (bytes.subarray(0, 8).toString("latin1") !== "linmem\0\x01") throw new Error("this is not a trace");
   const reader = new Reader(bytes);
-  const contexts = [];
   const records = [];
-  while (!reader.isAtEnd) {
-    const record = readRecord(reader, contexts);
-    if (record.record === "CONTEXT") contexts.push(record.frames);
-    else records.push(record);
-  }
+  while (!reader.isAtEnd) records.push(readRecord(reader));
   return records;
 }
 
-function readRecord(reader, contexts) {
+function readRecord(reader) {
   const tag = reader.byte();
-  const [record, fields] = RECORDS[tag] ?? [];
-  if (record === undefined) throw new Error(`no record is tagged ${tag}`);
-  const values = Object.entries(fields).map(([name, kind]) => [name, FIELDS[kind](reader)]);
-  const { context, ...others } = Object.fromEntries(values);
-  return { record, ...others, ...(context !== undefined && { stack: contexts[context] }) };
+  if (!RECORDS.has(tag)) throw new Error(`no record has the tag ${tag}`);
+  const { record, fields } = RECORDS.get(tag);
+  return { record, ...Object.fromEntries(fields.map(([name, kind]) => [name, KINDS[kind](reader)])) };
+}
+
+/** The same with the frames of its context, as `stack`, in each record that names one. */
+export function readTrace(bytes) {
+  const records = readRecords(bytes);
+  const contexts = records.filter(({ record }) => record === "CONTEXT").map(({ frames }) => frames);
+  const others = records.filter(({ record }) => record !== "CONTEXT");
+  return others.map(({ context, ...fields }) => ({ ...fields, ...(context !== undefined && { stack: contexts[context] }) }));
 }

@@ -62,7 +62,7 @@ watched("child processes have their own", () => {
 watched("a start function's events belong to the instance that is being made", () => {
   const records = recordsOf("starts.mjs");
   assert.deepEqual(records.filter(({ record }) => record !== "CLOCK").map(({ record }) => record).slice(0, 6), ["MODULE", "INSTANCE", "ALLOCATED", "HANDED_OUT", "USES_MEMORY", "CREATED"]);
-  assert.deepEqual(of(records, "INSTANCE"), [{ record: "INSTANCE", module: 0, initialPages: 1, maxPages: 4 }]);
+  assert.deepEqual(of(records, "INSTANCE"), [{ record: "INSTANCE", module: 0, initial_pages: 1, max_pages: 4 }]);
   assert.equal(of(records, "ALLOCATED")[0].size, 24);
   assert.match(hostFrames(of(records, "CREATED")[0])[0], /^start \(.*starts\.mjs:6\)$/);
 });
@@ -134,8 +134,8 @@ watched("two instances of one memory; sizes, growths and stale views", () => {
   assert.deepEqual(host, [
     { record: "SIZE_READ", memory: 0, by: 0, pages: 1 },
     { record: "SIZE_READ", memory: 0, by: 1, pages: 1 },
-    { record: "HOST_GROWN", memory: 0, deltaPages: 1, previousPages: 1 },
-    { record: "HOST_GROWN", memory: 0, deltaPages: 1, previousPages: null },
+    { record: "HOST_GROWN", memory: 0, delta_pages: 1, previous_pages: 1 },
+    { record: "HOST_GROWN", memory: 0, delta_pages: 1, previous_pages: null },
     { record: "STALE_VIEW", memory: 0, pages: 1 },
     { record: "STALE_VIEW", memory: 0, pages: 1 },
   ]);
@@ -159,7 +159,7 @@ watched("collected instances, and those that a function keeps", () => {
 watched("a snapshot is the memory, without what is zero", () => {
   const records = recordsOf("host.mjs");
   const [snapshot] = of(records, "SNAPSHOT");
-  assert.deepEqual([snapshot.pages, snapshot.framesLive, snapshot.globals.length], [2, 0, 1]);
+  assert.deepEqual([snapshot.pages, snapshot.frames_live, snapshot.globals.length], [2, 0, 1]);
   const [low] = of(records, "SNAPSHOT_BYTES");
   assert.deepEqual([low.address, low.contents.subarray(0, 101)], [0, Buffer.from([...Array(100).fill(1), 0])]);
   assert.equal(low.contents.length, 4096);
