@@ -59,6 +59,16 @@ watched("a leak that the module makes itself", () => {
   assert.deepEqual(left[0].stack.slice(0, 3), ["malloc (strings.wasm)", "strdup (strings.wasm)", "string_duplicate (strings.wasm)"]);
 });
 
+watched("names of allocator functions with underscores stand once in a stack", () => {
+  const stacks = failure("leaksWithUnderscores", "leak").left.map(({ stack }) => stack.filter((frame) => frame.includes("wasm")));
+  const file = /^(\w+) \((wasm-[0-9a-f]{8}\.wasm)\)$/;
+  assert.deepEqual(stacks.map((stack) => stack.map((frame) => file.exec(frame)?.[1] ?? frame)), [
+    ["posix_memalign", "align"],
+    ["aligned_alloc", "place"],
+    ["__rust_alloc", "make"],
+  ]);
+});
+
 watched("the stack is that of the block that is left, though another comes from the same place in the module", () => {
   const { left } = failure("leaksOneOfTwo", "leak");
   assert.equal(left.length, 1);

@@ -1,7 +1,7 @@
 // What is in the trace of a program that was watched.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { after, test } from "node:test";
 import { once } from "node:events";
 import { readTrace } from "./read-trace.js";
@@ -149,6 +149,27 @@ watched("a failed allocation whose NULL is written to", () => {
   assert.deepEqual(records[2], { record: "LOW_MEMORY", first: 0, last: 99, changed: 100 });
 });
 
+// A finding that the host wrote through the NULL of a failed allocation, and how many bytes.
+const ignored = (way) => onlyReport(runWatched("fails.mjs", way).traces).findings.filter(({ code }) => code === "null-ignored");
+
+for (const way of ["realloc", "twice", "calloc", "malloc", "kept"]) {
+  watched(`low memory that was written before an allocation failed is no write through NULL: ${way}`, () => {
+    assert.deepEqual(ignored(way), []);
+  });
+}
+
+for (const way of ["reallocIgnored", "callocIgnored", "reallocIgnoredLate"]) {
+  watched(`a write through NULL is found: ${way}`, () => {
+    assert.equal(ignored(way).length, 1);
+  });
+}
+
+watched("a failed reallocation, and what was written before it", () => {
+  const records = of(recordsOf("fails.mjs", "realloc"), "REALLOCATING", "REALLOCATED", "LOW_MEMORY");
+  assert.deepEqual(records.map(({ record }) => record), ["REALLOCATING", "LOW_MEMORY", "REALLOCATED"]);
+  assert.deepEqual(records[1], { record: "LOW_MEMORY", first: 8, last: 8, changed: 1 });
+});
+
 watched("collected instances, and those that a function keeps", () => {
   const records = recordsOf("collects.mjs");
   assert.equal(of(records, "COLLECTED").length, 5);
@@ -178,7 +199,8 @@ for (const way of ["code", "exitCode", "throws", "rejects", "listener", "listene
 watched("a program that is killed leaves a readable trace", async () => {
   const { child, traces } = startWatched("busy.mjs");
   await once(child.stdout, "data");
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  // Until some full chunks are written: a busy machine needs longer.
+  while (statSync(traceFiles(traces)[0]).size < 200_000) await new Promise((resolve) => setTimeout(resolve, 20));
   child.kill("SIGKILL");
   await once(child, "exit");
   const { totals, truncated, end } = onlyReport(traces);

@@ -92,6 +92,29 @@ const GUESTS = {
       (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
     (func $nothing (export "nothing") (export "nothing2"))
     (func $uses (export "uses") (export "uses2") (drop (call $malloc (i32.const 3)))))`,
+  // Fails as it is told to, and lets the host write where it likes.
+  fails: `(module (memory (export "memory") 2) (global $fails (export "fails") (mut i32) (i32.const 0)) (global $next (mut i32) (i32.const 4096))
+    (func $take (param $size i32) (result i32)
+      (if (global.get $fails) (then (return (i32.const 0))))
+      (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
+    (func (export "malloc") (param i32) (result i32) (call $take (local.get 0)))
+    (func (export "calloc") (param i32 i32) (result i32) (call $take (i32.mul (local.get 0) (local.get 1))))
+    (func (export "realloc") (param i32 i32) (result i32) (call $take (local.get 1)))
+    (func (export "free") (param i32))
+    (func (export "poke") (param i32 i32) (i32.store8 (local.get 0) (local.get 1))))`,
+  // Its allocator functions have names with underscores.
+  underscores: `(module (memory (export "memory") 1) (global $next (mut i32) (i32.const 4096))
+    (func $__rust_alloc (param $size i32) (param $align i32) (result i32)
+      (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
+    (func $__rust_dealloc (param i32 i32 i32))
+    (func $posix_memalign (param $result i32) (param $align i32) (param $size i32) (result i32)
+      (i32.store (local.get $result) (global.get $next)) (global.set $next (i32.add (global.get $next) (local.get $size))) (i32.const 0))
+    (func $aligned_alloc (param $align i32) (param $size i32) (result i32)
+      (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
+    (func $make (export "make") (param $size i32) (result i32) (call $__rust_alloc (local.get $size) (i32.const 8)))
+    (func $drop (export "drop") (param $block i32) (call $__rust_dealloc (local.get $block) (i32.const 8) (i32.const 8)))
+    (func $align (export "align") (result i32) (call $posix_memalign (i32.const 1024) (i32.const 16) (i32.const 64)))
+    (func $place (export "place") (result i32) (call $aligned_alloc (i32.const 16) (i32.const 32))))`,
   // No memory: nothing to instrument.
   plain: `(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))`,
 };

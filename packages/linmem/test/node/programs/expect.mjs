@@ -29,6 +29,7 @@ const cases = {
     new Uint8Array(exports.memory.buffer).set([97, 0], text);
     return expectNoLeak(exports, () => exports.string_duplicate(text));
   },
+  leaksWithUnderscores: () => expectNoLeak(make(compiled(`${process.env.GUESTS}/underscores.wasm`)), ({ make, align, place }) => { make(8); align(); place(); }),
   // The module's own number for the stack is one for both.
   leaksOneOfTwo: () => expectNoLeak(make(), function body({ malloc, free }) {
     const first = () => malloc(10);

@@ -1,0 +1,69 @@
+// The recorder with ports of the test's own: no state is shared, a sink may fail, budgets are kept.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeHost } from "./fake-host.js";
+import { MAX_STACKS, MAGIC, TAGS } from "../../src/record/names.js";
+import { RECORDS } from "../node/read-trace.js";
+
+const of = (records, ...kinds) => records.filter(({ record }) => kinds.includes(record));
+
+test("names: tags and magic are those of docs/trace-format.md", () => {
+  assert.deepEqual(TAGS, Object.fromEntries([...RECORDS].map(([tag, { record }]) => [record, tag])));
+  assert.deepEqual(MAGIC, [...Buffer.from("linmem\0\x01", "latin1")]);
+});
+
+test("two recorders in one program know nothing of each other", () => {
+  const [first, second] = [new FakeHost(), new FakeHost()];
+  first.hook("allocated", [4096, 10, 0, 7, 1], [7, 1]);
+  second.hook("allocated", [8192, 20, 0, 8, 2], [8, 2]);
+  second.hook("passed", [4096, 0, 0, 0]);
+  first.hook("passed", [4096, 0, 0, 0]);
+  const seen = (host) => of(host.records(), "INSTANCE", "CONTEXT", "USES_MEMORY", "ALLOCATED", "PASSED").map(({ record, ...fields }) => [record, ...Object.values(fields)]);
+  const begin = [["CONTEXT", []], ["INSTANCE", 0, 1, null], ["USES_MEMORY", 0]];
+  assert.deepEqual(seen(first), [...begin, ["CONTEXT", [[7, 1]]], ["ALLOCATED", 1, 4096, 10], ["PASSED", 4096]]);
+  assert.deepEqual(seen(second), [...begin, ["CONTEXT", [[8, 2]]], ["ALLOCATED", 1, 8192, 20]]);
+});
+
+test("a sink that fails stops the recording, with one line, and the program goes on", () => {
+  let chunks = 0;
+  const host = new FakeHost({
+    sink() {
+      if (++chunks > 1) throw new Error("the disk is full");
+    },
+  });
+  for (let turn = 0; turn < 50_000; turn++) host.hook("allocated", [4096, 10, 0, 7, 1], [7, 1]);
+  host.snapshot(false);
+  host.recorder.exit(0);
+  assert.deepEqual([chunks, host.complaints, host.recorder.records.isKept], [2, ["cannot write the trace, and recording stops here: the disk is full"], false]);
+});
+
+test("contexts after very many stacks have no frames", () => {
+  const host = new FakeHost();
+  for (let value = 0; value < MAX_STACKS + 10; value++) host.hook("freed", [4096, -1, 0, 3, value], [3, value]);
+  const [, ...contexts] = of(host.records(), "CONTEXT");
+  assert.equal(contexts.length, MAX_STACKS + 10);
+  assert.deepEqual(contexts.filter(({ frames }) => frames.length === 0).length, 10);
+  assert.deepEqual(contexts[MAX_STACKS - 1].frames, [[3, MAX_STACKS - 1]]);
+});
+
+test("records of any length go through the chunk", () => {
+  const host = new FakeHost();
+  const words = "x".repeat(200_000);
+  host.recorder.records.note(words);
+  for (let turn = 0; turn < 30_000; turn++) host.hook("allocated", [(turn * 7919) | 0, turn, 0, 7, 1], [7, 1]);
+  const records = host.records();
+  assert.equal(of(records, "NOTE")[0].words, words);
+  assert.deepEqual(of(records, "ALLOCATED").map(({ pointer, size }) => [pointer, size]), Array.from({ length: 30_000 }, (_, turn) => [turn * 7919, turn]));
+});
+
+test("a snapshot has the parts of the memory that are not zero, within a page each", () => {
+  const host = new FakeHost();
+  host.memory.grow(3);
+  const bytes = new Uint8Array(host.memory.buffer);
+  for (const at of [0, 4095, 8192, 65535, 65536, 131072 + 4096, 262143]) bytes[at] = 1;
+  host.snapshot(false);
+  const parts = of(host.records(), "SNAPSHOT_BYTES");
+  assert.deepEqual(parts.map(({ address, contents }) => [address, contents.length]), [[0, 4096], [8192, 4096], [61440, 4096], [65536, 4096], [135168, 4096], [258048, 4096]]);
+  for (const { address, contents } of parts) assert.deepEqual([...contents], [...bytes.subarray(address, address + contents.length)]);
+});
