@@ -36,6 +36,8 @@ use contexts::Contexts;
 pub use hooks::{HOOK_MODULE, MEMORY_EXPORT, SIZE_EXPORT, global_export, is_added_export};
 pub use mode::Mode;
 pub use offset_map::{OffsetMap, Origin};
+#[cfg(test)]
+pub(crate) use recorder_map::VERSION as MAP_VERSION;
 
 /// The result of instrumenting a module.
 #[derive(Debug)]

@@ -24,3 +24,6 @@ pub use module::symbolize::debug_file_name;
 pub use prepared::Prepared;
 pub use report::Report;
 pub use trace::Trace;
+
+#[cfg(test)]
+mod generated;

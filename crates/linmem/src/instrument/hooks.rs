@@ -120,6 +120,12 @@ impl Hook {
     /// How many values [`Hook::Entered`], [`Hook::Passed`] and [`Hook::HandedOut`] take at once.
     pub const VALUES: usize = 4;
 
+    /// Whether the last two parameters are the halves of a context.
+    #[cfg(test)]
+    pub(crate) fn has_context(self) -> bool {
+        matches!(self, Hook::Allocated | Hook::Freed | Hook::Reallocating | Hook::Grown)
+    }
+
     /// The field name of the import.
     pub fn name(self) -> &'static str {
         match self {

@@ -14,7 +14,7 @@ use crate::record::low_memory_bytes;
 use crate::module::{Module, SiteKind};
 
 /// The format's version.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 #[derive(Serialize)]
 struct RecorderMap<'a> {
