@@ -1,21 +1,26 @@
 //! Wrappers of allocator functions: same type, one event for each outermost call.
 
-use wasm_encoder::{Function, InstructionSink, MemArg, ValType};
+use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
 
-use super::{Layout, contexts, encoded};
+use super::contexts;
+use super::features::Features;
+use super::hooks::{Hook, NOT_GIVEN};
+use super::index_space::{AddedGlobal, IndexSpace};
+use super::inserted::{Inserted, Reached, Signature};
+use super::offset_map::Origin;
 use crate::allocator::{Effect, Param, Role};
-use crate::instrument::hooks::Hook;
-use crate::trace::UNKNOWN_SIZE;
+use crate::module::Module;
+use crate::prepared::Prepared;
 
 /// `ENOMEM` of WASI, musl for wasm and Emscripten.
 const ENOMEM: i32 = 48;
 
-/// The function that stands in for `original`. For `malloc`:
+/// The function that stands in for an allocator function. For `malloc`:
 ///
 /// ```wat
 /// (func (param $size i32) (result i32)
 ///   global.get $depth
-///   if  ;; inside another allocator function: not an event of its own
+///   if  ;; called by another allocator function: not an event of its own
 ///     (return (call $original $size))
 ///   end
 ///   global.get $context  local.set $context
@@ -25,48 +30,108 @@ const ENOMEM: i32 = 48;
 ///   (call $allocated $result $size 0 $context_low $context_high)
 ///   local.get $result)
 /// ```
-pub(super) fn wrapper(layout: &Layout, role: Role, original: u32, can_fail: bool) -> Vec<u8> {
-    let params = role.params().len() as u32;
-    let wrapper = Wrapper { layout, role, original, context: params, result: params + 1 };
-    let result = if role == Role::PosixMemalign { ValType::I32 } else { encoded(layout.address) };
-    let mut body = Function::new([(1, ValType::I64), (1, result)]);
-    let mut code = body.instructions();
-    wrapper.pass_nested_calls(&mut code);
-    code.global_get(layout.globals.context).local_set(wrapper.context);
-    wrapper.report_before(&mut code);
-    code.i32_const(1).global_set(layout.globals.depth);
-    if can_fail && role.effect() != Effect::Frees {
-        wrapper.call_unless_chosen_to_fail(result, &mut code);
-    } else {
-        wrapper.call_original(&mut code);
-    }
-    if role.effect() != Effect::Frees {
-        code.local_set(wrapper.result);
-    }
-    code.i32_const(0).global_set(layout.globals.depth);
-    wrapper.report_after(&mut code);
-    if role.effect() != Effect::Frees {
-        code.local_get(wrapper.result);
-    }
-    code.end();
-    body.into_raw_body()
+struct Wrapper<'m> {
+    module: &'m Module<'m>,
+    /// The allocator function.
+    function: u32,
+    role: Role,
+    /// Whether an allocation is chosen to fail.
+    can_fail: bool,
 }
 
-struct Wrapper<'l> {
-    layout: &'l Layout,
+/// The wrappers of a module's allocator functions.
+pub(super) fn wrappers<'m>(
+    prepared: &'m Prepared<'_>,
+    can_fail: bool,
+) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
+    let module = &prepared.module;
+    prepared.allocator().functions.iter().map(move |hooked| -> Box<dyn Inserted + 'm> {
+        Box::new(Wrapper { module, function: hooked.function, role: hooked.role, can_fail })
+    })
+}
+
+impl Inserted for Wrapper<'_> {
+    fn ty(&self, _: &Features) -> Signature {
+        Signature::Of(self.function)
+    }
+
+    fn name(&self) -> String {
+        let name = self.module.function_name(self.function).unwrap_or_default();
+        format!("{}: {name}", self.role)
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Wrapper(self.function)
+    }
+
+    fn reached(&self) -> Reached {
+        Reached::Instead(self.function)
+    }
+
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        let params = self.role.params().len() as u32;
+        let writer = Writer {
+            features,
+            space,
+            role: self.role,
+            original: space.moved(self.function),
+            depth: space.global(AddedGlobal::Depth),
+            context: params,
+            result: params + 1,
+            result_type: match self.role {
+                Role::PosixMemalign => ValType::I32,
+                _ => features.address,
+            },
+        };
+        writer.write(self.can_fail)
+    }
+}
+
+/// Writes the code of one wrapper.
+struct Writer<'s> {
+    features: &'s Features,
+    space: &'s IndexSpace,
     role: Role,
     original: u32,
+    /// Global that is 1 while an allocator function runs.
+    depth: u32,
     /// Local with the context of the call.
     context: u32,
     /// Local with the result.
     result: u32,
+    result_type: ValType,
 }
 
-impl Wrapper<'_> {
+impl Writer<'_> {
+    fn write(&self, can_fail: bool) -> Vec<u8> {
+        let returns = self.role.effect() != Effect::Frees;
+        let mut body = Function::new([(1, ValType::I64), (1, self.result_type)]);
+        let mut code = body.instructions();
+        self.pass_nested_calls(&mut code);
+        code.global_get(self.space.global(AddedGlobal::Context)).local_set(self.context);
+        self.report_before(&mut code);
+        code.i32_const(1).global_set(self.depth);
+        if can_fail && returns {
+            self.call_unless_chosen_to_fail(&mut code);
+        } else {
+            self.call_original(&mut code);
+        }
+        if returns {
+            code.local_set(self.result);
+        }
+        code.i32_const(0).global_set(self.depth);
+        self.report_after(&mut code);
+        if returns {
+            code.local_get(self.result);
+        }
+        code.end();
+        body.into_raw_body()
+    }
+
     fn pass_nested_calls(&self, code: &mut InstructionSink<'_>) {
-        code.global_get(self.layout.globals.depth).if_(wasm_encoder::BlockType::Empty);
+        code.global_get(self.depth).if_(BlockType::Empty);
         self.push_params(code);
-        self.layout.call_last(self.original, code);
+        self.features.call_last(self.original, code);
         code.return_().end();
     }
 
@@ -81,15 +146,15 @@ impl Wrapper<'_> {
         }
     }
 
-    fn call_unless_chosen_to_fail(&self, result: ValType, code: &mut InstructionSink<'_>) {
-        let counter = self.layout.globals.until_failure;
+    fn call_unless_chosen_to_fail(&self, code: &mut InstructionSink<'_>) {
+        let counter = self.space.global(AddedGlobal::UntilFailure);
         code.global_get(counter).i64_const(1).i64_sub().global_set(counter);
-        code.global_get(counter).i64_eqz().if_(wasm_encoder::BlockType::Result(result));
-        match (self.role, result) {
-            (Role::PosixMemalign, _) => code.i32_const(ENOMEM),
-            (_, ValType::I64) => code.i64_const(0),
-            _ => code.i32_const(0),
-        };
+        code.global_get(counter).i64_eqz().if_(BlockType::Result(self.result_type));
+        if self.role == Role::PosixMemalign {
+            code.i32_const(ENOMEM);
+        } else {
+            self.features.push_address(0, code);
+        }
         code.else_();
         self.call_original(code);
         code.end();
@@ -102,18 +167,18 @@ impl Wrapper<'_> {
             Effect::Allocates => return,
             Effect::Frees => {
                 self.push(Param::Pointer, code);
-                self.push_or(Param::OldSize, UNKNOWN_SIZE, code);
+                self.push_or(Param::OldSize, NOT_GIVEN, code);
                 self.push_or(Param::Align, 0, code);
             }
             Effect::Reallocates => {
                 self.push(Param::Pointer, code);
-                self.push_or(Param::OldSize, UNKNOWN_SIZE, code);
+                self.push_or(Param::OldSize, NOT_GIVEN, code);
                 self.push_or(Param::Align, 0, code);
                 self.push_size(code);
             }
         }
         contexts::push_context(self.context, code);
-        code.call(self.layout.hook(match self.role.effect() {
+        code.call(self.space.hook(match self.role.effect() {
             Effect::Frees => Hook::Freed,
             _ => Hook::Reallocating,
         }));
@@ -123,14 +188,14 @@ impl Wrapper<'_> {
         match self.role.effect() {
             Effect::Frees => {}
             Effect::Reallocates => {
-                code.local_get(self.result).call(self.layout.hook(Hook::Reallocated));
+                code.local_get(self.result).call(self.space.hook(Hook::Reallocated));
             }
             Effect::Allocates => {
                 self.push_new_block(code);
                 self.push_size(code);
                 self.push_or(Param::Align, 0, code);
                 contexts::push_context(self.context, code);
-                code.call(self.layout.hook(Hook::Allocated));
+                code.call(self.space.hook(Hook::Allocated));
             }
         }
     }
@@ -141,37 +206,34 @@ impl Wrapper<'_> {
             code.local_get(self.result);
             return;
         }
-        // No error came back, so the address was stored where the first argument says; if only
-        // the function is what its name says.
-        let address = encoded(self.layout.address);
+        // Without an error, the address was stored where the first argument says. That argument is
+        // checked: the function may not be what its name says.
+        let address = self.features.address;
         let memory = MemArg { offset: 0, align: 0, memory_index: 0 };
         code.local_get(self.result).i32_eqz();
         self.push_whether_result_address_is_in_memory(code);
-        code.i32_and().if_(wasm_encoder::BlockType::Result(address));
+        code.i32_and().if_(BlockType::Result(address));
         self.push(Param::ResultAddress, code);
         match address {
             ValType::I64 => code.i64_load(memory),
             _ => code.i32_load(memory),
         };
         code.else_();
-        self.push_constant(0, code);
+        self.features.push_address(0, code);
         code.end();
     }
 
     fn push_whether_result_address_is_in_memory(&self, code: &mut InstructionSink<'_>) {
-        let (word_bytes, is_64) = match self.layout.address {
-            wasmparser::ValType::I64 => (8, true),
-            _ => (4, false),
-        };
+        let word_bytes = if self.features.is_64() { 8 } else { 4 };
         let extended = |code: &mut InstructionSink<'_>| {
-            if !is_64 {
+            if !self.features.is_64() {
                 code.i64_extend_i32_u();
             }
         };
         let memory_bytes = |code: &mut InstructionSink<'_>| {
             code.memory_size(0);
             extended(code);
-            code.i64_const(self.layout.page_bytes as i64).i64_mul();
+            code.i64_const(self.features.page_bytes as i64).i64_mul();
         };
         memory_bytes(code);
         code.i64_const(word_bytes).i64_ge_u();
@@ -181,7 +243,7 @@ impl Wrapper<'_> {
         code.i64_const(word_bytes).i64_sub().i64_le_u().i32_and();
     }
 
-    /// The bytes asked for: `size`, or `count * size`, which saturates as an allocator must
+    /// The bytes asked for: `size`, or `count * size`, which saturates because an allocator must
     /// refuse a product that does not fit.
     fn push_size(&self, code: &mut InstructionSink<'_>) {
         let counted = self.role.params().contains(&Param::Count);
@@ -189,7 +251,7 @@ impl Wrapper<'_> {
         if !counted {
             return;
         }
-        if self.layout.address == wasmparser::ValType::I64 {
+        if self.features.is_64() {
             self.push(Param::Count, code);
             code.i64_mul();
             return;
@@ -217,14 +279,7 @@ impl Wrapper<'_> {
         if self.role.params().contains(&param) {
             self.push(param, code);
         } else {
-            self.push_constant(otherwise, code);
+            self.features.push_address(otherwise, code);
         }
-    }
-
-    fn push_constant(&self, value: u64, code: &mut InstructionSink<'_>) {
-        match self.layout.address {
-            wasmparser::ValType::I64 => code.i64_const(value as i64),
-            _ => code.i32_const(value as i32),
-        };
     }
 }

@@ -17,16 +17,17 @@
 //! A call that closes a cycle folds: the anchor gets the call's bit, the path becomes the last
 //! one, and the one before that is forgotten.
 //!
-//! An indirect call may or may not close a cycle, and only the callee knows. So recursive functions
+//! Only the callee of an indirect call knows whether the call closes a cycle. So recursive functions
 //! take their context from a global of their own, and such a call fills both.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use wasm_encoder::InstructionSink;
 
-use super::Layout;
-use crate::allocator::Allocator;
-use crate::module::call_graph::{CallGraph, Recursion};
-use crate::module::{Body, Module, Site, SiteKind};
+use super::edits::{Edits, Producer};
+use super::index_space::{AddedGlobal, IndexSpace};
+use crate::module::call_graph::Recursion;
+use crate::module::{Body, SiteKind};
+use crate::prepared::Prepared;
 
 /// Low bits of an anchor: one for each closing call taken, as a Bloom filter.
 const FOLD_BITS: u32 = 24;
@@ -43,13 +44,16 @@ const PATH: i64 = 0xffff_ffff;
 /// Engines refuse functions with more locals than this.
 const MAX_LOCALS: u32 = 50_000;
 
-/// For every function, whether it can reach an allocator function or `memory.grow`.
-pub(super) fn observed(module: &Module<'_>, graph: &CallGraph, allocator: &Allocator) -> Vec<bool> {
-    let growers = module.functions.iter().enumerate().filter_map(|(index, function)| {
+/// For every node of the call graph, and so for every function, whether it can reach an allocator
+/// function or `memory.grow`.
+pub(super) fn observed(prepared: &Prepared<'_>) -> Vec<bool> {
+    let functions = prepared.module.functions.iter().enumerate();
+    let growers = functions.filter_map(|(index, function)| {
         let sites = &function.body.as_ref()?.sites;
         sites.iter().any(|s| s.kind == SiteKind::MemoryGrow(0)).then_some(index as u32)
     });
-    graph.reaching(growers.chain(allocator.functions.iter().map(|f| f.function)))
+    let hooked = prepared.allocator().functions.iter().map(|hooked| hooked.function);
+    prepared.graph.reaching(growers.chain(hooked))
 }
 
 /// What each call site does to the context.
@@ -66,12 +70,29 @@ pub(super) struct Contexts {
 }
 
 /// How a function keeps its context.
-pub(super) struct FunctionContext<'c> {
-    contexts: &'c Contexts,
-    function: u32,
-    /// The local that holds the function's own context; the anchor follows it.
-    local: u32,
-    recursive: bool,
+struct FunctionContext {
+    /// The local that holds the function's own context.
+    own: u32,
+    /// The local that holds its anchor, if the function is recursive.
+    anchor: u32,
+    globals: ContextGlobals,
+}
+
+/// Indices of the globals in which contexts are passed.
+struct ContextGlobals {
+    context: u32,
+    cyclic: u32,
+    anchor: u32,
+}
+
+impl ContextGlobals {
+    fn of(space: &IndexSpace) -> ContextGlobals {
+        ContextGlobals {
+            context: space.global(AddedGlobal::Context),
+            cyclic: space.global(AddedGlobal::Cyclic),
+            anchor: space.global(AddedGlobal::Anchor),
+        }
+    }
 }
 
 /// What a call site passes to its callee.
@@ -92,10 +113,12 @@ enum Step {
 }
 
 impl Contexts {
-    pub(super) fn new(module: &Module<'_>, graph: &CallGraph, allocator: &Allocator) -> Contexts {
+    /// Looks at the call graph of a module, given its nodes that are observed.
+    pub(super) fn new(prepared: &Prepared<'_>, observed: Vec<bool>) -> Contexts {
+        let graph = &prepared.graph;
         let recursion = graph.recursion();
-        let indirect: Vec<_> =
-            (0..module.types.len() as u32).map(|ty| graph.indirect_node(ty)).collect();
+        let types = 0..prepared.module.types.len() as u32;
+        let indirect: Vec<_> = types.map(|ty| graph.indirect_node(ty)).collect();
         // Many types can share a node.
         let mut of_node: FxHashMap<u32, bool> = FxHashMap::default();
         let mut enters = |node: u32| {
@@ -103,82 +126,86 @@ impl Contexts {
             *of_node.entry(node).or_insert_with(any)
         };
         let enters_recursion = indirect.iter().map(|node| node.is_some_and(&mut enters)).collect();
-        Contexts {
-            observed: observed(module, graph, allocator),
-            recursion,
-            indirect,
-            enters_recursion,
-            hooked: allocator.functions.iter().map(|f| f.function).collect(),
-        }
-    }
-
-    /// How `function` keeps its context; `None` if it takes no part.
-    pub(super) fn of_function(&self, function: u32, body: &Body) -> Option<FunctionContext<'_>> {
-        let takes_part = self.observed[function as usize] && body.locals + 2 <= MAX_LOCALS;
-        takes_part.then(|| FunctionContext {
-            contexts: self,
-            function,
-            local: body.locals,
-            recursive: self.recursion.is_cyclic(function),
-        })
+        let hooked = prepared.allocator().functions.iter().map(|hooked| hooked.function).collect();
+        Contexts { observed, recursion, indirect, enters_recursion, hooked }
     }
 
     fn step(&self, caller: u32, kind: SiteKind) -> Step {
         match kind {
-            SiteKind::Call(callee) | SiteKind::ReturnCall(callee) => {
-                if !self.observed[callee as usize] {
-                    Step::Nothing
-                } else if !self.recursion.is_cyclic(callee) {
-                    Step::Next
-                } else if self.hooked.contains(&callee)
-                    || !self.recursion.same_cycle(caller, callee)
-                {
+            SiteKind::Call(callee) | SiteKind::ReturnCall(callee) => self.step_to(caller, callee),
+            SiteKind::CallIndirect(ty) => self.step_through(caller, ty),
+            SiteKind::MemoryGrow(0) => Step::Next,
+            SiteKind::RefFunc(_) | SiteKind::MemoryGrow(_) | SiteKind::MemorySize(_) => {
+                Step::Nothing
+            }
+        }
+    }
+
+    fn step_to(&self, caller: u32, callee: u32) -> Step {
+        if !self.observed[callee as usize] {
+            Step::Nothing
+        } else if !self.recursion.is_cyclic(callee) {
+            Step::Next
+        } else if self.hooked.contains(&callee) || !self.recursion.same_cycle(caller, callee) {
+            Step::Enter
+        } else if self.recursion.closes_cycle(caller, callee) {
+            Step::Fold
+        } else {
+            Step::NextInside
+        }
+    }
+
+    /// An indirect call of a function of this type.
+    fn step_through(&self, caller: u32, ty: u32) -> Step {
+        match self.indirect[ty as usize] {
+            Some(node) if self.observed[node as usize] => {
+                if self.recursion.same_cycle(caller, node) {
+                    Step::FoldOrNext
+                } else if self.enters_recursion[ty as usize] {
                     Step::Enter
-                } else if self.recursion.closes_cycle(caller, callee) {
-                    Step::Fold
                 } else {
-                    Step::NextInside
+                    Step::Next
                 }
             }
-            SiteKind::CallIndirect(ty) => match self.indirect[ty as usize] {
-                Some(node) if self.observed[node as usize] => {
-                    if self.recursion.same_cycle(caller, node) {
-                        Step::FoldOrNext
-                    } else if self.enters_recursion[ty as usize] {
-                        Step::Enter
-                    } else {
-                        Step::Next
-                    }
-                }
-                _ => Step::Nothing,
-            },
-            SiteKind::MemoryGrow(0) => Step::Next,
             _ => Step::Nothing,
         }
     }
 }
 
-impl FunctionContext<'_> {
-    /// Number of locals it needs.
-    pub(super) fn extra_locals(&self) -> u32 {
-        if self.recursive { 2 } else { 1 }
+impl Producer for Contexts {
+    fn edit(&self, space: &IndexSpace, function: u32, body: &Body, edits: &mut Edits) {
+        if !self.observed[function as usize] || body.locals + 2 > MAX_LOCALS {
+            return;
+        }
+        let recursive = self.recursion.is_cyclic(function);
+        let own = edits.add_locals(body, if recursive { 2 } else { 1 });
+        let globals = ContextGlobals::of(space);
+        let context = FunctionContext { own, anchor: own + 1, globals };
+        edits.at_start(|code| context.enter(recursive, code));
+        for site in &body.sites {
+            match self.step(function, site.kind) {
+                Step::Nothing => {}
+                step => edits.insert_before(site, |code| context.leave(step, site.offset, code)),
+            }
+        }
     }
+}
 
+impl FunctionContext {
     /// At the start of the function: takes over what the caller passed.
-    pub(super) fn enter(&self, layout: &Layout, code: &mut InstructionSink<'_>) {
-        let globals = &layout.globals;
-        if self.recursive {
-            code.global_get(globals.cyclic).local_set(self.local);
-            code.global_get(globals.anchor).local_set(self.anchor());
+    fn enter(&self, recursive: bool, code: &mut InstructionSink<'_>) {
+        if recursive {
+            code.global_get(self.globals.cyclic).local_set(self.own);
+            code.global_get(self.globals.anchor).local_set(self.anchor);
         } else {
-            code.global_get(globals.context).local_set(self.local);
+            code.global_get(self.globals.context).local_set(self.own);
         }
     }
 
     /// Before a call: passes the callee's context on. Leaves the operand stack as it was.
-    pub(super) fn leave(&self, layout: &Layout, site: &Site, code: &mut InstructionSink<'_>) {
-        let globals = &layout.globals;
-        match self.contexts.step(self.function, site.kind) {
+    fn leave(&self, step: Step, site: usize, code: &mut InstructionSink<'_>) {
+        let globals = &self.globals;
+        match step {
             Step::Nothing => {}
             Step::Next => {
                 self.push_next(site, code);
@@ -187,7 +214,7 @@ impl FunctionContext<'_> {
             Step::NextInside => {
                 self.push_next_inside(site, code);
                 code.global_set(globals.cyclic);
-                code.local_get(self.anchor()).global_set(globals.anchor);
+                code.local_get(self.anchor).global_set(globals.anchor);
             }
             Step::Enter => {
                 self.push_next(site, code);
@@ -196,51 +223,47 @@ impl FunctionContext<'_> {
                 code.global_get(globals.context).global_set(globals.anchor);
                 code.global_get(globals.context).global_set(globals.cyclic);
             }
-            Step::Fold => self.fold(layout, site, code),
+            Step::Fold => self.fold(site, code),
             Step::FoldOrNext => {
                 self.push_next(site, code);
                 code.global_set(globals.context);
-                self.fold(layout, site, code);
+                self.fold(site, code);
             }
         }
     }
 
-    /// The local that holds the function's anchor, if the function is recursive.
-    fn anchor(&self) -> u32 {
-        self.local + 1
-    }
-
     /// `3 * own + site`.
-    fn push_next(&self, site: &Site, code: &mut InstructionSink<'_>) {
-        code.local_get(self.local).i64_const(3).i64_mul();
-        code.i64_const(site_number(site.offset)).i64_add();
+    fn push_next(&self, site: usize, code: &mut InstructionSink<'_>) {
+        code.local_get(self.own).i64_const(3).i64_mul();
+        code.i64_const(site_number(site)).i64_add();
     }
 
     /// `own + 2 * path + site`: the upper half stays.
-    fn push_next_inside(&self, site: &Site, code: &mut InstructionSink<'_>) {
-        code.local_get(self.local);
-        code.local_get(self.local).i64_const(PATH).i64_and().i64_const(1).i64_shl().i64_add();
-        code.i64_const(site_number(site.offset)).i64_add();
+    fn push_next_inside(&self, site: usize, code: &mut InstructionSink<'_>) {
+        code.local_get(self.own);
+        code.local_get(self.own).i64_const(PATH).i64_and().i64_const(1).i64_shl().i64_add();
+        code.i64_const(site_number(site)).i64_add();
     }
 
-    fn fold(&self, layout: &Layout, site: &Site, code: &mut InstructionSink<'_>) {
-        let globals = &layout.globals;
-        code.local_get(self.anchor()).i64_const(fold_bit(site.offset)).i64_or();
+    fn fold(&self, site: usize, code: &mut InstructionSink<'_>) {
+        let globals = &self.globals;
+        code.local_get(self.anchor).i64_const(fold_bit(site)).i64_or();
         code.global_set(globals.anchor);
-        code.local_get(self.local).i64_const(PATH).i64_and().i64_const(3).i64_mul();
-        code.i64_const(site_number(site.offset)).i64_add().i64_const(SPREAD).i64_mul();
+        code.local_get(self.own).i64_const(PATH).i64_and().i64_const(3).i64_mul();
+        code.i64_const(site_number(site)).i64_add().i64_const(SPREAD).i64_mul();
         code.global_get(globals.anchor).i64_const(SPREAD_ANCHOR).i64_mul();
         code.i64_xor().i64_const(!PATH).i64_and().global_set(globals.cyclic);
     }
 }
 
 /// Where the host enters: whatever a trap left behind is reset.
-pub(super) fn reset(layout: &Layout, function: u32, code: &mut InstructionSink<'_>) {
+pub(super) fn reset(space: &IndexSpace, function: u32, code: &mut InstructionSink<'_>) {
     let start = (site_number(function as usize) << FOLD_BITS) ^ (SPREAD << FOLD_BITS);
-    code.i32_const(0).global_set(layout.globals.depth);
-    code.i64_const(start).global_set(layout.globals.context);
-    code.i64_const(start).global_set(layout.globals.anchor);
-    code.i64_const(start).global_set(layout.globals.cyclic);
+    let globals = ContextGlobals::of(space);
+    code.i32_const(0).global_set(space.global(AddedGlobal::Depth));
+    code.i64_const(start).global_set(globals.context);
+    code.i64_const(start).global_set(globals.anchor);
+    code.i64_const(start).global_set(globals.cyclic);
 }
 
 /// Pushes the two halves of the context in `local`, low half first.

@@ -8,53 +8,57 @@
 
 use std::collections::BTreeSet;
 
-use wasmparser::ValType;
-
+use super::features::Features;
 use crate::module::Module;
 
 /// The module name of every hook.
 pub const HOOK_MODULE: &str = "linmem";
 
-/// Memory 0 under a name of ours, as a module need not export it. A host hides the name.
+/// What a hook gets for a size that the caller did not give: -1, as wide as an address.
+pub(super) const NOT_GIVEN: u64 = u64::MAX;
+
+/// The name under which memory 0 is exported, whether or not the module exports it itself. A host
+/// hides the name.
 pub const MEMORY_EXPORT: &str = "linmem.memory";
 
-/// A function that executes `memory.size` inside of the module. A host hides the name.
+/// The name of an exported function that executes `memory.size` in the module. A host hides the name.
 pub const SIZE_EXPORT: &str = "linmem.memory.size";
 
-/// What the names of exported globals begin with.
-pub const GLOBAL_EXPORT: &str = "linmem.global.";
+/// What the names of globals begin with that are exported by their index.
+pub(crate) const GLOBAL_EXPORT: &str = "linmem.global.";
 
-/// What the names of exported tables of functions begin with.
-pub const TABLE_EXPORT: &str = "linmem.table.";
+/// What the names of tables begin with that are exported by their index.
+pub(crate) const TABLE_EXPORT: &str = "linmem.table.";
 
-/// What the names begin with under which functions are exported that have a stand-in under their own
-/// name, and can be met elsewhere as well.
-pub const FUNCTION_EXPORT: &str = "linmem.function.";
+/// What the names of functions begin with that are exported by their index.
+pub(crate) const FUNCTION_EXPORT: &str = "linmem.function.";
 
-/// A global that can change, under a name of ours. A host hides the name.
+/// The name under which a global is exported that can hold a pointer, given its index in the original
+/// module. A host hides the name.
 pub fn global_export(global: u32) -> String {
     format!("{GLOBAL_EXPORT}{global}")
 }
 
-/// A table of functions, under a name of ours. A host hides the name.
-pub fn table_export(table: u32) -> String {
+/// The name under which a table of functions is exported. A host hides the name.
+pub(super) fn table_export(table: u32) -> String {
     format!("{TABLE_EXPORT}{table}")
 }
 
-/// A function that has a stand-in, under a name of ours. A host hides the name, and shows the
-/// stand-in wherever it meets the function.
-pub fn function_export(function: u32) -> String {
+/// The name under which a function is exported whose own name now belongs to its entry. A host hides
+/// the name, and shows the entry wherever it meets the function.
+pub(super) fn function_export(function: u32) -> String {
     format!("{FUNCTION_EXPORT}{function}")
 }
 
-/// Whether an exported name is one of ours.
+/// Whether instrumentation added an export of this name. A host hides it.
 pub fn is_added_export(name: &str) -> bool {
     [MEMORY_EXPORT, SIZE_EXPORT].contains(&name)
         || [GLOBAL_EXPORT, TABLE_EXPORT, FUNCTION_EXPORT].iter().any(|ours| name.starts_with(ours))
 }
 
 /// The globals that can hold a pointer or a stack pointer: mutable integers.
-pub fn exported_globals(module: &Module<'_>) -> impl Iterator<Item = u32> {
+pub(crate) fn exported_globals(module: &Module<'_>) -> impl Iterator<Item = u32> {
+    use wasmparser::ValType;
     module.globals.iter().zip(0..).filter_map(|(global, index)| {
         let integer = matches!(global.ty, ValType::I32 | ValType::I64);
         (global.mutable && integer).then_some(index)
@@ -62,12 +66,12 @@ pub fn exported_globals(module: &Module<'_>) -> impl Iterator<Item = u32> {
 }
 
 /// The tables of functions.
-pub fn exported_tables(module: &Module<'_>) -> impl Iterator<Item = u32> {
+pub(super) fn exported_tables(module: &Module<'_>) -> impl Iterator<Item = u32> {
     module.function_tables.iter().zip(0..).filter_map(|(holds, index)| holds.then_some(index))
 }
 
 /// The functions that the host knows as exports, and can meet in tables or globals as well.
-pub fn functions_met_elsewhere(module: &Module<'_>) -> impl Iterator<Item = u32> {
+pub(super) fn functions_met_elsewhere(module: &Module<'_>) -> impl Iterator<Item = u32> {
     let exported: BTreeSet<u32> = module.exported_functions().map(|(_, f)| f).collect();
     let defined = exported.into_iter().filter(|&f| f >= module.imported_functions());
     defined.filter(|function| module.address_taken.binary_search(function).is_ok())
@@ -75,6 +79,7 @@ pub fn functions_met_elsewhere(module: &Module<'_>) -> impl Iterator<Item = u32>
 
 /// One function that instrumented code imports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Hook {
     /// `allocated(pointer, size, alignment, context_low, context_high)`, after the allocator
     /// function returned. The pointer is 0 for a failed allocation, the alignment 0 where the
@@ -92,8 +97,7 @@ pub enum Hook {
     /// `memory.grow`. `previous_pages` is -1 for a failed growth.
     Grown,
     /// `entered(function, a, b, c, d)`, when the host calls an exported function. The others are its
-    /// first arguments that can be addresses, 0 where it has fewer. Where it has more, `passed`
-    /// follows.
+    /// first arguments that can be addresses, 0 where it has fewer. If it has more, `passed` follows.
     Entered,
     /// `passed(a, b, c, d)`: further arguments.
     Passed,
@@ -141,17 +145,36 @@ impl Hook {
         }
     }
 
-    /// The parameter types, for a memory with this address type.
-    pub fn params(self, address: ValType) -> Vec<ValType> {
-        const I32: ValType = ValType::I32;
+    /// The parameters, in order. No hook returns anything.
+    pub fn params(self) -> &'static [HookParam] {
+        use HookParam::{Address, I32};
         match self {
-            Hook::Allocated | Hook::Freed => vec![address, address, address, I32, I32],
-            Hook::Reallocating => vec![address, address, address, address, I32, I32],
-            Hook::Reallocated => vec![address],
-            Hook::Grown => vec![address, address, I32, I32, I32],
-            Hook::Entered => vec![I32, address, address, address, address],
-            Hook::Passed | Hook::HandedOut => vec![address; Hook::VALUES],
-            Hook::Returned => vec![I32, address],
+            Hook::Allocated | Hook::Freed => &[Address, Address, Address, I32, I32],
+            Hook::Reallocating => &[Address, Address, Address, Address, I32, I32],
+            Hook::Reallocated => &[Address],
+            Hook::Grown => &[Address, Address, I32, I32, I32],
+            Hook::Entered => &[I32, Address, Address, Address, Address],
+            Hook::Passed | Hook::HandedOut => &[Address; Hook::VALUES],
+            Hook::Returned => &[I32, Address],
+        }
+    }
+}
+
+/// The type of a hook's parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookParam {
+    /// `i32`
+    I32,
+    /// An address or a size: `i64` in a module whose memory 0 has 64-bit addresses, `i32` otherwise.
+    Address,
+}
+
+impl HookParam {
+    /// The type in a module.
+    pub(super) fn ty(self, features: &Features) -> wasm_encoder::ValType {
+        match self {
+            HookParam::I32 => wasm_encoder::ValType::I32,
+            HookParam::Address => features.address,
         }
     }
 }

@@ -1,4 +1,12 @@
-//! What a module is instrumented for.
+//! What a module is instrumented for, and what each mode puts into it: one list of each kind.
+
+use super::contexts::{self, Contexts};
+use super::edits::Producer;
+use super::hooks::Hook;
+use super::index_space::AddedGlobal;
+use super::inserted::Inserted;
+use super::{allocation, entries, growth, size, stubs};
+use crate::prepared::Prepared;
 
 /// What a module is instrumented for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,15 +26,51 @@ impl Default for Mode {
     }
 }
 
+/// What is put into a module, in the order in which it stands there.
+pub(super) struct Plan<'m> {
+    /// The hooks that are imported.
+    pub(super) hooks: &'static [Hook],
+    /// The globals, with their initial values.
+    pub(super) globals: Vec<(AddedGlobal, i64)>,
+    /// The functions.
+    pub(super) inserted: Vec<Box<dyn Inserted + 'm>>,
+    /// What edits the module's own functions.
+    pub(super) producers: Vec<Box<dyn Producer + 'm>>,
+}
+
 impl Mode {
     /// To record what the heap does, and to let the Nth allocation (counted from 1) return NULL.
     pub fn record(fail_alloc: Option<u64>) -> Mode {
         Mode::Record { fail_alloc }
     }
 
-    pub(super) fn fail_alloc(&self) -> Option<u64> {
-        match self {
-            Mode::Record { fail_alloc } => *fail_alloc,
+    /// What the mode puts into a module.
+    pub(super) fn plan<'m>(&self, prepared: &'m Prepared<'_>) -> Plan<'m> {
+        match *self {
+            Mode::Record { fail_alloc } => record(prepared, fail_alloc),
         }
+    }
+}
+
+fn record<'m>(prepared: &'m Prepared<'_>, fail_alloc: Option<u64>) -> Plan<'m> {
+    let observed = contexts::observed(prepared);
+    let mut globals = vec![
+        (AddedGlobal::Depth, 0),
+        (AddedGlobal::Context, 0),
+        (AddedGlobal::Cyclic, 0),
+        (AddedGlobal::Anchor, 0),
+    ];
+    globals.extend(fail_alloc.map(|nth| (AddedGlobal::UntilFailure, nth as i64)));
+    let mut inserted: Vec<Box<dyn Inserted + 'm>> = Vec::new();
+    inserted.push(Box::new(growth::Growth));
+    inserted.push(Box::new(size::Size));
+    inserted.extend(allocation::wrappers(prepared, fail_alloc.is_some()));
+    inserted.extend(entries::of(prepared, &observed));
+    inserted.extend(stubs::of(prepared));
+    Plan {
+        hooks: &Hook::ALL,
+        globals,
+        inserted,
+        producers: vec![Box::new(Contexts::new(prepared, observed))],
     }
 }

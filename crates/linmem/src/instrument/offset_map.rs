@@ -26,40 +26,61 @@ pub enum Origin {
     Added,
 }
 
+/// Where offsets of rewritten bodies lead, before it is known where the bodies lie.
+#[derive(Default)]
+pub(super) struct Points {
+    /// `(offset in the new body, offset in the original file)` wherever their difference changes; all
+    /// bodies, one after another.
+    points: Vec<(usize, usize)>,
+    /// For each body the number of points up to its end.
+    body_ends: Vec<usize>,
+}
+
+impl Points {
+    /// Adds a point of the body that is being written.
+    pub(super) fn add(&mut self, new: usize, original: usize) {
+        self.points.push((new, original));
+    }
+
+    /// The next point belongs to the next body.
+    pub(super) fn end_body(&mut self) {
+        self.body_ends.push(self.points.len());
+    }
+}
+
 impl OffsetMap {
     /// The map of a module that was left as it is.
-    pub fn identity(module: &Module<'_>) -> OffsetMap {
+    pub(super) fn identity(module: &Module<'_>) -> OffsetMap {
         let origins = (0..module.functions.len() as u32).map(Origin::Function).collect();
         OffsetMap { origins, points: vec![(0, 0)] }
     }
 
-    /// Puts the points of each body, which count from the body's start, where the bodies lie in
-    /// the instrumented file.
-    pub(super) fn new(
-        wasm: &[u8],
-        origins: Vec<Origin>,
-        points_of_bodies: Vec<Vec<(usize, usize)>>,
-    ) -> Result<OffsetMap> {
-        let mut bodies = points_of_bodies.into_iter();
-        let mut points = Vec::new();
+    /// Moves the points of each body to where the body lies in the instrumented file.
+    pub(super) fn new(wasm: &[u8], origins: Vec<Origin>, points: Points) -> Result<OffsetMap> {
+        let Points { mut points, body_ends } = points;
+        let mut body_ends = body_ends.into_iter();
+        let mut moved = 0;
         for payload in Parser::new(0).parse_all(wasm) {
-            if let Payload::CodeSectionEntry(body) = payload? {
+            // The functions that were put in follow the others, and have no points.
+            if let Payload::CodeSectionEntry(body) = payload?
+                && let Some(end) = body_ends.next()
+            {
                 let start = body.range().start;
-                let of_body = bodies.next().unwrap_or_default();
-                points.extend(of_body.into_iter().map(|(new, old)| (start + new, old)));
+                points[moved..end].iter_mut().for_each(|(new, _)| *new += start);
+                moved = end;
             }
         }
         Ok(OffsetMap { origins, points })
     }
 
     /// Where each function of the instrumented module comes from, in their order.
-    pub fn origins(&self) -> &[Origin] {
+    pub(super) fn origins(&self) -> &[Origin] {
         &self.origins
     }
 
     /// `(offset in the instrumented file, offset in the original file)`, sorted; between two points
     /// both advance alike.
-    pub fn points(&self) -> &[(usize, usize)] {
+    pub(super) fn points(&self) -> &[(usize, usize)] {
         &self.points
     }
 

@@ -1,4 +1,4 @@
-//! What a recorder outside of this library has to know of an instrumented module, as JSON.
+//! What a recorder in another language has to know of an instrumented module, as JSON.
 //! `docs/trace-format.md` describes the fields.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,10 +8,9 @@ use serde::Serialize;
 use super::{Instrumented, Origin, hooks};
 use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
+use crate::module::{Module, SiteKind};
 use crate::prepared::Prepared;
 use crate::record::low_memory_bytes;
-
-use crate::module::{Module, SiteKind};
 
 /// The format's version.
 pub(crate) const VERSION: u32 = 1;
@@ -104,7 +103,7 @@ fn size_unit(module: &Module<'_>, function: u32, depth: usize) -> Option<SizeUni
 }
 
 impl Instrumented {
-    /// What a recorder has to know, as JSON.
+    /// What a recorder has to know, as JSON. `prepared` is what was instrumented.
     ///
     /// # Errors
     ///

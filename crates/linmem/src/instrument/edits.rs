@@ -1,0 +1,173 @@
+//! Edits of one function's body: code that is put before an instruction, and instructions that are
+//! replaced.
+//!
+//! Each [`Producer`] writes a list of its own, in the order of offsets. Applying them merges the lists:
+//! at one instruction the insertions come first, in the order of the producers, then the replacement.
+//! The code of all edits lies in one buffer, and all buffers are used again for the next function, so
+//! that an edit costs no allocation.
+
+use std::ops::Range;
+
+use wasm_encoder::{Encode, InstructionSink, ValType};
+
+use super::index_space::IndexSpace;
+use super::offset_map::Points;
+use crate::module::{Body, Site};
+
+/// Something that edits the module's own functions.
+pub(super) trait Producer {
+    /// Writes down the edits of one function, in the order of its instructions.
+    fn edit(&self, space: &IndexSpace, function: u32, body: &Body, edits: &mut Edits);
+}
+
+/// The edits of one function's body.
+#[derive(Default)]
+pub(super) struct Edits {
+    /// The new code of all edits, one after another.
+    code: Vec<u8>,
+    /// The lists, one after another.
+    edits: Vec<Edit>,
+    /// What is left to apply of each list in `edits`.
+    lists: Vec<Range<usize>>,
+    /// What the function does first.
+    prologue: Vec<u8>,
+    /// How many locals of type `i64` are added.
+    added_locals: u32,
+}
+
+struct Edit {
+    /// Offset of the instruction in the file.
+    offset: usize,
+    /// Bytes that are replaced; 0 for an insertion.
+    replaced: usize,
+    /// The new code in the buffer.
+    code: Range<usize>,
+}
+
+impl Edit {
+    /// Edits are applied in this order.
+    fn place(&self) -> (usize, bool) {
+        (self.offset, self.is_replacement())
+    }
+
+    fn is_replacement(&self) -> bool {
+        self.replaced > 0
+    }
+}
+
+impl Edits {
+    /// Makes room for the next function's.
+    pub(super) fn clear(&mut self) {
+        self.code.clear();
+        self.edits.clear();
+        self.lists.clear();
+        self.prologue.clear();
+        self.added_locals = 0;
+    }
+
+    /// Adds a producer's list.
+    pub(super) fn add(
+        &mut self,
+        producer: &dyn Producer,
+        space: &IndexSpace,
+        function: u32,
+        body: &Body,
+    ) {
+        let start = self.edits.len();
+        producer.edit(space, function, body, self);
+        self.lists.push(start..self.edits.len());
+    }
+
+    /// Adds locals of type `i64` and returns the index of the first.
+    pub(super) fn add_locals(&mut self, body: &Body, count: u32) -> u32 {
+        let first = body.locals + self.added_locals;
+        self.added_locals += count;
+        first
+    }
+
+    /// Adds code that runs when the function is entered, before everything else.
+    pub(super) fn at_start(&mut self, write: impl FnOnce(&mut InstructionSink<'_>)) {
+        write(&mut InstructionSink::new(&mut self.prologue));
+    }
+
+    /// Puts code before an instruction. No code is no edit.
+    #[inline]
+    pub(super) fn insert_before(
+        &mut self,
+        site: &Site,
+        write: impl FnOnce(&mut InstructionSink<'_>),
+    ) {
+        let code = self.write(write);
+        if !code.is_empty() {
+            self.edits.push(Edit { offset: site.offset, replaced: 0, code });
+        }
+    }
+
+    /// Puts code where an instruction was. It is a bug to replace an instruction twice: the first
+    /// producer's code stays.
+    #[inline]
+    pub(super) fn replace(&mut self, site: &Site, write: impl FnOnce(&mut InstructionSink<'_>)) {
+        let code = self.write(write);
+        self.edits.push(Edit { offset: site.offset, replaced: site.len, code });
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut InstructionSink<'_>)) -> Range<usize> {
+        let start = self.code.len();
+        write(&mut InstructionSink::new(&mut self.code));
+        start..self.code.len()
+    }
+
+    /// Writes the edited body to `out`, and to `points` where in it the offsets lead.
+    pub(super) fn apply(
+        &mut self,
+        file: &[u8],
+        body: &Body,
+        out: &mut Vec<u8>,
+        points: &mut Points,
+    ) {
+        self.copy_locals(file, body, out);
+        out.extend_from_slice(&self.prologue);
+        let mut copied = body.code_start;
+        points.add(out.len(), copied);
+        while let Some(edit) = next(&self.edits, &mut self.lists) {
+            if edit.offset < copied {
+                debug_assert!(false, "the instruction at {:#x} is replaced twice", edit.offset);
+                continue;
+            }
+            out.extend_from_slice(&file[copied..edit.offset]);
+            out.extend_from_slice(&self.code[edit.code.clone()]);
+            copied = edit.offset + edit.replaced;
+            if edit.code.len() != edit.replaced {
+                points.add(out.len(), copied);
+            }
+        }
+        out.extend_from_slice(&file[copied..body.range.end]);
+        points.end_body();
+    }
+
+    /// Copies the declarations of locals, and appends the added ones.
+    fn copy_locals(&self, file: &[u8], body: &Body, out: &mut Vec<u8>) {
+        let declared = &file[body.range.start..body.code_start];
+        let mut reader = wasmparser::BinaryReader::new(declared, 0);
+        // The module is valid, so the count is there.
+        let _ = reader.read_var_u32();
+        (body.local_groups + u32::from(self.added_locals > 0)).encode(out);
+        out.extend_from_slice(&declared[reader.original_position()..]);
+        if self.added_locals > 0 {
+            self.added_locals.encode(out);
+            ValType::I64.encode(out);
+        }
+    }
+}
+
+/// Takes the edit that comes next from what is left of the lists.
+#[inline]
+fn next<'e>(edits: &'e [Edit], lists: &mut [Range<usize>]) -> Option<&'e Edit> {
+    // Of two edits at one place, `min_by_key` finds that of the earlier list.
+    let heads = lists.iter_mut().filter(|list| list.start < list.end);
+    let list = heads.min_by_key(|list| edits[list.start].place())?;
+    Some(&edits[list.next()?])
+}
+
+#[cfg(test)]
+mod tests;

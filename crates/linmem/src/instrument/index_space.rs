@@ -1,0 +1,232 @@
+//! Where everything stands in the instrumented module's index spaces: the original's own things, which
+//! added imports move, and the new ones behind them.
+
+use rustc_hash::FxHashMap;
+use wasm_encoder::ValType;
+
+use super::edits::{Edits, Producer};
+use super::features::Features;
+use super::hooks::Hook;
+use super::inserted::{Reached, Signature};
+use super::mode::Plan;
+use super::offset_map::Origin;
+use crate::module::{Body, Module, SiteKind};
+
+/// A global that the pass adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AddedGlobal {
+    /// 1 while an allocator function runs.
+    Depth,
+    /// The calling context of a callee that is not recursive.
+    Context,
+    /// The calling context of a callee that is.
+    Cyclic,
+    /// The anchor of its recursion.
+    Anchor,
+    /// Allocations left until one fails.
+    UntilFailure,
+}
+
+impl AddedGlobal {
+    /// Its type.
+    pub(super) fn ty(self) -> ValType {
+        match self {
+            AddedGlobal::Depth => ValType::I32,
+            AddedGlobal::Context
+            | AddedGlobal::Cyclic
+            | AddedGlobal::Anchor
+            | AddedGlobal::UntilFailure => ValType::I64,
+        }
+    }
+}
+
+/// Where everything stands in the instrumented module's index spaces.
+pub(super) struct IndexSpace {
+    /// Imported functions of the original. The hooks follow them.
+    imported: u32,
+    /// The hooks, in the order of their imports.
+    hooks: &'static [Hook],
+    /// By function of the original: the index of what a reference or the host gets.
+    targets: Vec<u32>,
+    /// By function of the original: the index of what a direct call goes to.
+    callees: Vec<u32>,
+    /// What exports of a function go to, where that is not its target.
+    entries: FxHashMap<u32, u32>,
+    /// The functions that stand in for instructions.
+    instructions: Vec<(SiteKind, u32)>,
+    /// Functions that are exported under a name of ours.
+    exports: Vec<(&'static str, u32)>,
+    /// Index of the first added global.
+    first_global: u32,
+    /// The added globals, in order.
+    globals: Vec<AddedGlobal>,
+    /// The added types, in order: parameters and results.
+    types: Vec<(Vec<ValType>, Vec<ValType>)>,
+    /// The type index of each hook and of each inserted function.
+    type_indices: Vec<u32>,
+}
+
+impl IndexSpace {
+    /// Finds a place for everything in `plan`.
+    pub(super) fn new(module: &Module<'_>, features: &Features, plan: &Plan<'_>) -> IndexSpace {
+        let mut space = IndexSpace {
+            imported: module.imported_functions(),
+            hooks: plan.hooks,
+            targets: Vec::new(),
+            callees: Vec::new(),
+            entries: FxHashMap::default(),
+            instructions: Vec::new(),
+            exports: Vec::new(),
+            first_global: module.globals.len() as u32,
+            globals: plan.globals.iter().map(|&(global, _)| global).collect(),
+            types: Vec::new(),
+            type_indices: Vec::new(),
+        };
+        space.targets = (0..module.functions.len() as u32).map(|f| space.moved(f)).collect();
+        space.add_types(module, features, plan);
+        space.add_functions(plan);
+        space
+    }
+
+    fn add_types(&mut self, module: &Module<'_>, features: &Features, plan: &Plan<'_>) {
+        let of_hooks = plan.hooks.iter().map(|hook| {
+            let params = hook.params().iter().map(|param| param.ty(features));
+            Signature::New(params.collect(), vec![])
+        });
+        let of_inserted = plan.inserted.iter().map(|inserted| inserted.ty(features));
+        for signature in of_hooks.chain(of_inserted) {
+            self.type_indices.push(match signature {
+                Signature::Of(function) => module.functions[function as usize].type_index,
+                Signature::New(params, results) => {
+                    self.types.push((params, results));
+                    (module.types.len() + self.types.len() - 1) as u32
+                }
+            });
+        }
+    }
+
+    fn add_functions(&mut self, plan: &Plan<'_>) {
+        let first = self.first_inserted();
+        let reached = || plan.inserted.iter().map(|inserted| inserted.reached()).zip(first..);
+        for (reached, index) in reached() {
+            match reached {
+                Reached::Instead(function) => self.targets[function as usize] = index,
+                Reached::AtExports(function) => {
+                    self.entries.insert(function, index);
+                }
+                Reached::AtInstructions(kind) => self.instructions.push((kind, index)),
+                Reached::ByExport(name) => self.exports.push((name, index)),
+                Reached::AtCalls(_) => {}
+            }
+        }
+        self.callees.clone_from(&self.targets);
+        for (reached, index) in reached() {
+            if let Reached::AtCalls(function) = reached {
+                self.callees[function as usize] = index;
+            }
+        }
+    }
+
+    /// The original function's own new index.
+    pub(super) fn moved(&self, function: u32) -> u32 {
+        if function < self.imported { function } else { function + self.hooks.len() as u32 }
+    }
+
+    /// What a reference to the original function goes to, or a call from outside.
+    pub(super) fn target(&self, function: u32) -> u32 {
+        self.targets[function as usize]
+    }
+
+    /// What an export of the original function goes to, where that is a function of its own.
+    pub(super) fn entry(&self, function: u32) -> Option<u32> {
+        self.entries.get(&function).copied()
+    }
+
+    /// The function that stands in for an instruction.
+    fn stand_in(&self, kind: SiteKind) -> Option<u32> {
+        let found = self.instructions.iter().find(|(replaced, _)| *replaced == kind);
+        found.map(|&(_, function)| function)
+    }
+
+    /// Index of the first inserted function; the others follow it.
+    pub(super) fn first_inserted(&self) -> u32 {
+        (self.targets.len() + self.hooks.len()) as u32
+    }
+
+    /// Functions that are exported under a name of ours.
+    pub(super) fn exports(&self) -> &[(&'static str, u32)] {
+        &self.exports
+    }
+
+    /// Index of a hook.
+    ///
+    /// # Panics
+    ///
+    /// When the mode does not import it.
+    pub(super) fn hook(&self, hook: Hook) -> u32 {
+        let position = self.hooks.iter().position(|imported| *imported == hook);
+        self.imported + position.expect("a mode imports the hooks that it calls") as u32
+    }
+
+    /// Index of an added global.
+    ///
+    /// # Panics
+    ///
+    /// When the mode does not add it.
+    pub(super) fn global(&self, global: AddedGlobal) -> u32 {
+        let position = self.globals.iter().position(|added| *added == global);
+        self.first_global + position.expect("a mode adds the globals that it uses") as u32
+    }
+
+    /// The added types, in order: parameters and results.
+    pub(super) fn types(&self) -> &[(Vec<ValType>, Vec<ValType>)] {
+        &self.types
+    }
+
+    /// The hooks in the order of their imports, with the index of each type.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = (Hook, u32)> + '_ {
+        self.hooks.iter().copied().zip(self.type_indices.iter().copied())
+    }
+
+    /// The type index of each inserted function.
+    pub(super) fn inserted_types(&self) -> &[u32] {
+        &self.type_indices[self.hooks.len()..]
+    }
+
+    /// For every function of the new module, where it comes from.
+    pub(super) fn origins(&self, plan: &Plan<'_>) -> Vec<Origin> {
+        let imports = (0..self.imported).map(Origin::Function);
+        let hooks = self.hooks.iter().map(|_| Origin::Added);
+        let defined = (self.imported..self.targets.len() as u32).map(Origin::Function);
+        let inserted = plan.inserted.iter().map(|inserted| inserted.origin());
+        imports.chain(hooks).chain(defined).chain(inserted).collect()
+    }
+}
+
+/// Instructions that name a function get its new index or that of its stand-in, and instructions that
+/// a function stands in for become calls of it.
+impl Producer for IndexSpace {
+    fn edit(&self, _: &IndexSpace, _: u32, body: &Body, edits: &mut Edits) {
+        for site in &body.sites {
+            match site.kind {
+                SiteKind::Call(callee) => edits.replace(site, |code| {
+                    code.call(self.callees[callee as usize]);
+                }),
+                SiteKind::ReturnCall(callee) => edits.replace(site, |code| {
+                    code.return_call(self.callees[callee as usize]);
+                }),
+                SiteKind::RefFunc(function) => edits.replace(site, |code| {
+                    code.ref_func(self.target(function));
+                }),
+                SiteKind::CallIndirect(_) => {}
+                kind @ (SiteKind::MemoryGrow(_) | SiteKind::MemorySize(_)) => {
+                    if let Some(stand_in) = self.stand_in(kind) {
+                        edits.replace(site, |code| {
+                            code.call(stand_in);
+                        });
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What a function is that the pass puts into a module. Each is one file, and one line in `mode`.
+
+use wasm_encoder::ValType;
+
+use super::features::Features;
+use super::index_space::IndexSpace;
+use super::offset_map::Origin;
+use crate::module::SiteKind;
+
+/// A function that the pass appends to a module.
+pub(super) trait Inserted {
+    /// Its type.
+    fn ty(&self, features: &Features) -> Signature;
+
+    /// Its name in the name section, which engines show in their backtraces.
+    fn name(&self) -> String;
+
+    /// What its frames in a backtrace stand for.
+    fn origin(&self) -> Origin;
+
+    /// Who gets there, and how.
+    fn reached(&self) -> Reached;
+
+    /// Its code, declarations of locals included.
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8>;
+}
+
+/// The type of an inserted function.
+pub(super) enum Signature {
+    /// That of this function of the original.
+    Of(u32),
+    /// One that is added for it: parameters and results.
+    New(Vec<ValType>, Vec<ValType>),
+}
+
+/// How an inserted function is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// Wherever the module names this function, or the host enters it.
+    Instead(u32),
+    /// Where the module exports this function.
+    AtExports(u32),
+    /// Where the module calls this function directly.
+    AtCalls(u32),
+    /// Where the module executes this instruction, which takes and returns the same.
+    AtInstructions(SiteKind),
+    /// The host calls it under this name.
+    ByExport(&'static str),
+}

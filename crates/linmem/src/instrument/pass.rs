@@ -1,0 +1,343 @@
+//! The pass itself: a module is read and written again section by section, with what a [`Plan`] adds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wasm_encoder::reencode::{self, Reencode};
+use wasm_encoder::{ConstExpr, GlobalType, SectionId, ValType};
+
+use super::Instrumented;
+use super::edits::Edits;
+use super::features::Features;
+use super::hooks::{self, HOOK_MODULE};
+use super::index_space::IndexSpace;
+use super::mode::Plan;
+use super::offset_map::{OffsetMap, Points};
+use crate::error::{Error, ErrorKind, Result};
+use crate::module::symbolize::is_debug_section;
+use crate::module::{Module, SiteKind};
+
+/// Puts what is planned into a module.
+///
+/// # Errors
+///
+/// [`ErrorKind::Unsupported`] when the module cannot be rewritten.
+pub(super) fn run(module: &Module<'_>, plan: Plan<'_>) -> Result<Instrumented> {
+    let features = Features::of(module);
+    let space = IndexSpace::new(module, &features, &plan);
+    let mut pass =
+        Pass { module, features, space, plan, unfinished: &ADDED_TO, points: Points::default() };
+    let mut encoder = wasm_encoder::Module::new();
+    pass.parse_core_module(&mut encoder, wasmparser::Parser::new(0), module.bytes).map_err(
+        |error| Error::new(ErrorKind::Unsupported, format!("cannot instrument: {error}")),
+    )?;
+    let wasm = encoder.finish();
+    let map = OffsetMap::new(&wasm, pass.space.origins(&pass.plan), pass.points)?;
+    Ok(Instrumented { wasm, map })
+}
+
+/// The sections that a module may lack and that something is added to, in order.
+const ADDED_TO: [SectionId; 4] =
+    [SectionId::Import, SectionId::Global, SectionId::Export, SectionId::Element];
+
+/// Sections stand in this order.
+const ORDER: [SectionId; 13] = [
+    SectionId::Type,
+    SectionId::Import,
+    SectionId::Function,
+    SectionId::Table,
+    SectionId::Memory,
+    SectionId::Tag,
+    SectionId::Global,
+    SectionId::Export,
+    SectionId::Start,
+    SectionId::Element,
+    SectionId::DataCount,
+    SectionId::Code,
+    SectionId::Data,
+];
+
+struct Pass<'m, 'a> {
+    module: &'m Module<'a>,
+    features: Features,
+    space: IndexSpace,
+    plan: Plan<'m>,
+    /// What is left of [`ADDED_TO`].
+    unfinished: &'static [SectionId],
+    points: Points,
+}
+
+type EncodeResult<T = ()> = std::result::Result<T, reencode::Error>;
+
+impl Reencode for Pass<'_, '_> {
+    type Error = std::convert::Infallible;
+
+    fn function_index(&mut self, function: u32) -> EncodeResult<u32> {
+        Ok(self.space.target(function))
+    }
+
+    fn parse_type_section(
+        &mut self,
+        types: &mut wasm_encoder::TypeSection,
+        section: wasmparser::TypeSectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_type_section(self, types, section)?;
+        for (params, results) in self.space.types() {
+            types.ty().function(params.iter().copied(), results.iter().copied());
+        }
+        Ok(())
+    }
+
+    fn parse_import_section(
+        &mut self,
+        imports: &mut wasm_encoder::ImportSection,
+        section: wasmparser::ImportSectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_import_section(self, imports, section)?;
+        self.add_imports(imports);
+        Ok(())
+    }
+
+    fn parse_function_section(
+        &mut self,
+        functions: &mut wasm_encoder::FunctionSection,
+        section: wasmparser::FunctionSectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_function_section(self, functions, section)?;
+        for &ty in self.space.inserted_types() {
+            functions.function(ty);
+        }
+        Ok(())
+    }
+
+    fn parse_global_section(
+        &mut self,
+        globals: &mut wasm_encoder::GlobalSection,
+        section: wasmparser::GlobalSectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_global_section(self, globals, section)?;
+        self.add_globals(globals);
+        Ok(())
+    }
+
+    fn parse_export(
+        &mut self,
+        exports: &mut wasm_encoder::ExportSection,
+        export: wasmparser::Export<'_>,
+    ) -> EncodeResult {
+        let is_function = matches!(
+            export.kind,
+            wasmparser::ExternalKind::Func | wasmparser::ExternalKind::FuncExact
+        );
+        match self.space.entry(export.index) {
+            Some(entry) if is_function => {
+                let kind = self.export_kind(export.kind)?;
+                exports.export(export.name, kind, entry);
+                Ok(())
+            }
+            _ => reencode::utils::parse_export(self, exports, export),
+        }
+    }
+
+    fn parse_export_section(
+        &mut self,
+        exports: &mut wasm_encoder::ExportSection,
+        section: wasmparser::ExportSectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_export_section(self, exports, section)?;
+        self.add_exports(exports);
+        Ok(())
+    }
+
+    fn parse_element_section(
+        &mut self,
+        elements: &mut wasm_encoder::ElementSection,
+        section: wasmparser::ElementSectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_element_section(self, elements, section)?;
+        self.declare_references(elements);
+        Ok(())
+    }
+
+    fn parse_code_section(
+        &mut self,
+        code: &mut wasm_encoder::CodeSection,
+        _: wasmparser::CodeSectionReader<'_>,
+    ) -> EncodeResult {
+        let mut edits = Edits::default();
+        let mut edited = Vec::new();
+        for (function, index) in self.module.functions.iter().zip(0..) {
+            let Some(body) = &function.body else { continue };
+            edits.clear();
+            for producer in &self.plan.producers {
+                edits.add(producer.as_ref(), &self.space, index, body);
+            }
+            edits.add(&self.space, &self.space, index, body);
+            edited.clear();
+            edits.apply(self.module.bytes, body, &mut edited, &mut self.points);
+            code.raw(&edited);
+        }
+        for inserted in &self.plan.inserted {
+            code.raw(&inserted.body(&self.features, &self.space));
+        }
+        Ok(())
+    }
+
+    fn parse_custom_section(
+        &mut self,
+        module: &mut wasm_encoder::Module,
+        section: wasmparser::CustomSectionReader<'_>,
+    ) -> EncodeResult {
+        let name = section.name();
+        // Both are tables of offsets into the original code.
+        if is_debug_section(name) || name.starts_with("metadata.code.") {
+            return Ok(());
+        }
+        if let wasmparser::KnownCustom::Name(names) = section.as_known() {
+            // A damaged name section is legal, and useless.
+            if let Ok(names) = self.custom_name_section(names) {
+                module.section(&names);
+            }
+            return Ok(());
+        }
+        reencode::utils::parse_custom_section(self, module, section)
+    }
+
+    fn parse_custom_name_subsection(
+        &mut self,
+        names: &mut wasm_encoder::NameSection,
+        section: wasmparser::Name<'_>,
+    ) -> EncodeResult {
+        use wasmparser::Name;
+        let moved = |f: u32| Ok(self.space.moved(f));
+        match section {
+            Name::Function(_) => names.functions(&self.function_names()),
+            Name::Local(map) => names.locals(&reencode::utils::indirect_name_map(map, moved)?),
+            Name::Label(map) => names.labels(&reencode::utils::indirect_name_map(map, moved)?),
+            other => reencode::utils::parse_custom_name_subsection(self, names, other)?,
+        }
+        Ok(())
+    }
+
+    /// Writes the sections that the module lacks.
+    fn intersperse_section_hook(
+        &mut self,
+        module: &mut wasm_encoder::Module,
+        _after: Option<SectionId>,
+        before: Option<SectionId>,
+    ) -> EncodeResult {
+        let position = |section| ORDER.iter().position(|other| *other == section);
+        while let Some(&missing) = self.unfinished.first()
+            && before.is_some_and(|before| position(missing) < position(before))
+        {
+            self.write_missing(missing, module);
+        }
+        Ok(())
+    }
+}
+
+impl Pass<'_, '_> {
+    fn write_missing(&mut self, section: SectionId, module: &mut wasm_encoder::Module) {
+        match section {
+            SectionId::Import => {
+                let mut imports = wasm_encoder::ImportSection::new();
+                self.add_imports(&mut imports);
+                module.section(&imports);
+            }
+            SectionId::Global => {
+                let mut globals = wasm_encoder::GlobalSection::new();
+                self.add_globals(&mut globals);
+                module.section(&globals);
+            }
+            SectionId::Export => {
+                let mut exports = wasm_encoder::ExportSection::new();
+                self.add_exports(&mut exports);
+                module.section(&exports);
+            }
+            _ => {
+                let mut elements = wasm_encoder::ElementSection::new();
+                self.declare_references(&mut elements);
+                if !elements.is_empty() {
+                    module.section(&elements);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, section: SectionId) {
+        self.unfinished = self.unfinished.strip_prefix(&[section]).unwrap_or(self.unfinished);
+    }
+
+    fn add_imports(&mut self, imports: &mut wasm_encoder::ImportSection) {
+        self.finish(SectionId::Import);
+        for (hook, ty) in self.space.hooks() {
+            imports.import(HOOK_MODULE, hook.name(), wasm_encoder::EntityType::Function(ty));
+        }
+    }
+
+    fn add_globals(&mut self, globals: &mut wasm_encoder::GlobalSection) {
+        self.finish(SectionId::Global);
+        for &(global, start) in &self.plan.globals {
+            let (val_type, start) = match global.ty() {
+                ValType::I32 => (ValType::I32, ConstExpr::i32_const(start as i32)),
+                _ => (ValType::I64, ConstExpr::i64_const(start)),
+            };
+            globals.global(GlobalType { val_type, mutable: true, shared: false }, &start);
+        }
+    }
+
+    /// A `ref.func` in code is only valid for a function that is mentioned outside of code. Where
+    /// an export was that mention, and the export now names the function's entry, a declarative
+    /// element segment takes over.
+    fn declare_references(&mut self, elements: &mut wasm_encoder::ElementSection) {
+        self.finish(SectionId::Element);
+        let bodies = self.module.functions.iter().filter_map(|f| f.body.as_ref());
+        let referenced: BTreeSet<u32> = bodies
+            .flat_map(|body| &body.sites)
+            .filter_map(|site| match site.kind {
+                SiteKind::RefFunc(function) => Some(function),
+                _ => None,
+            })
+            .filter(|function| self.space.entry(*function).is_some())
+            .map(|function| self.space.target(function))
+            .collect();
+        if !referenced.is_empty() {
+            let functions: Vec<u32> = referenced.into_iter().collect();
+            elements.declared(wasm_encoder::Elements::Functions(functions.into()));
+        }
+    }
+
+    fn add_exports(&mut self, exports: &mut wasm_encoder::ExportSection) {
+        use wasm_encoder::ExportKind;
+        self.finish(SectionId::Export);
+        exports.export(hooks::MEMORY_EXPORT, ExportKind::Memory, 0);
+        for &(name, function) in self.space.exports() {
+            exports.export(name, ExportKind::Func, function);
+        }
+        for global in hooks::exported_globals(self.module) {
+            exports.export(&hooks::global_export(global), ExportKind::Global, global);
+        }
+        for table in hooks::exported_tables(self.module) {
+            exports.export(&hooks::table_export(table), ExportKind::Table, table);
+        }
+        for function in hooks::functions_met_elsewhere(self.module) {
+            let target = self.space.target(function);
+            exports.export(&hooks::function_export(function), ExportKind::Func, target);
+        }
+    }
+
+    fn function_names(&self) -> wasm_encoder::NameMap {
+        let names = &self.module.names.functions;
+        let moved = names.iter().map(|(&f, name)| (self.space.moved(f), (*name).to_owned()));
+        let hooks = self.plan.hooks.iter();
+        let hooks =
+            hooks.map(|&hook| (self.space.hook(hook), format!("{HOOK_MODULE}.{}", hook.name())));
+        let inserted = self.plan.inserted.iter().zip(self.space.first_inserted()..);
+        let inserted = inserted.map(|(inserted, index)| (index, inserted.name()));
+        let all: BTreeMap<u32, String> = moved.chain(hooks).chain(inserted).collect();
+        let mut map = wasm_encoder::NameMap::new();
+        for (index, name) in &all {
+            map.append(*index, name);
+        }
+        map
+    }
+}
