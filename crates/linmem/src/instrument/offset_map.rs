@@ -27,7 +27,7 @@ pub enum Origin {
 }
 
 /// Where offsets of rewritten bodies lead, before it is known where the bodies lie.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Points {
     /// `(offset in the new body, offset in the original file)` wherever their difference changes; all
     /// bodies, one after another.
@@ -45,6 +45,12 @@ impl Points {
     /// The next point belongs to the next body.
     pub(super) fn end_body(&mut self) {
         self.body_ends.push(self.points.len());
+    }
+
+    /// The original offset of a copied instruction, where there is only one body.
+    #[cfg(test)]
+    pub(super) fn original_offset(&self, offset: usize) -> Option<usize> {
+        lead_back(&self.points, offset)
     }
 }
 
@@ -92,8 +98,12 @@ impl OffsetMap {
     /// The offset in the original file of an instruction that was copied from it, given its
     /// offset in the instrumented file.
     pub fn original_offset(&self, offset: usize) -> Option<usize> {
-        let after = self.points.partition_point(|&(new, _)| new <= offset);
-        let (new, old) = self.points[after.checked_sub(1)?];
-        Some(old + (offset - new))
+        lead_back(&self.points, offset)
     }
+}
+
+fn lead_back(points: &[(usize, usize)], offset: usize) -> Option<usize> {
+    let after = points.partition_point(|&(new, _)| new <= offset);
+    let (new, old) = points[after.checked_sub(1)?];
+    Some(old + (offset - new))
 }

@@ -1,0 +1,347 @@
+//! The inserted functions, and the instructions that lead to them.
+
+use snapbox::{assert_data_eq, str};
+
+use super::*;
+
+#[test]
+fn an_allocator_function_gets_a_wrapper_that_counts_the_outermost_call() {
+    let text = instrumented(SMALL, &Mode::default());
+    assert_data_eq!(
+        function(&text, r#"$"malloc: malloc""#),
+        str![[r#"
+  (func $"malloc: malloc" (;16;) (type 1) (param i32) (result i32)
+    (local i64 i32)
+    global.get 0
+    if ;; label = @1
+      local.get 0
+      call $malloc
+      return
+    end
+    global.get 1
+    local.set 1
+    i32.const 1
+    global.set 0
+    local.get 0
+    call $malloc
+    local.set 2
+    i32.const 0
+    global.set 0
+    local.get 2
+    local.get 0
+    i32.const 0
+    local.get 1
+    i32.wrap_i64
+    local.get 1
+    i64.const 32
+    i64.shr_u
+    i32.wrap_i64
+    call $linmem.allocated
+    local.get 2
+  )
+"#]]
+    );
+}
+
+#[test]
+fn a_deallocation_is_reported_before_it_happens() {
+    let text = instrumented(SMALL, &Mode::default());
+    assert_data_eq!(
+        function(&text, r#"$"free: free""#),
+        str![[r#"
+  (func $"free: free" (;17;) (type 0) (param i32)
+    (local i64 i32)
+    global.get 0
+    if ;; label = @1
+      local.get 0
+      call $free
+      return
+    end
+    global.get 1
+    local.set 1
+    local.get 0
+    i32.const -1
+    i32.const 0
+    local.get 1
+    i32.wrap_i64
+    local.get 1
+    i64.const 32
+    i64.shr_u
+    i32.wrap_i64
+    call $linmem.freed
+    i32.const 1
+    global.set 0
+    local.get 0
+    call $free
+    i32.const 0
+    global.set 0
+  )
+"#]]
+    );
+}
+
+#[test]
+fn the_chosen_allocation_fails() {
+    let text = instrumented(SMALL, &Mode::record(Some(3)));
+    assert_data_eq!(
+        function(&text, r#"$"malloc: malloc""#),
+        str![[r#"
+  (func $"malloc: malloc" (;16;) (type 1) (param i32) (result i32)
+    (local i64 i32)
+    global.get 0
+    if ;; label = @1
+      local.get 0
+      call $malloc
+      return
+    end
+    global.get 1
+    local.set 1
+    i32.const 1
+    global.set 0
+    global.get 4
+    i64.const 1
+    i64.sub
+    global.set 4
+    global.get 4
+    i64.eqz
+    if (result i32) ;; label = @1
+      i32.const 0
+    else
+      local.get 0
+      call $malloc
+    end
+    local.set 2
+    i32.const 0
+    global.set 0
+    local.get 2
+    local.get 0
+    i32.const 0
+    local.get 1
+    i32.wrap_i64
+    local.get 1
+    i64.const 32
+    i64.shr_u
+    i32.wrap_i64
+    call $linmem.allocated
+    local.get 2
+  )
+"#]]
+    );
+}
+
+#[test]
+fn memory_grow_is_replaced() {
+    let text = instrumented(SMALL, &Mode::default());
+    assert_data_eq!(
+        function(&text, "$malloc"),
+        str![[r#"
+  (func $malloc (;10;) (type 1) (param $size i32) (result i32)
+    (local i64)
+    global.get 1
+    local.set 1
+    i32.const 1
+    local.get 1
+    i64.const 3
+    i64.mul
+    i64.const 1446253884
+    i64.add
+    global.set 1
+    call $memory.grow
+    drop
+    i32.const 4096
+  )
+"#]]
+    );
+    assert_data_eq!(
+        function(&text, "$memory.grow"),
+        str![[r#"
+  (func $memory.grow (;14;) (type 13) (param i32) (result i32)
+    (local i32 i64)
+    global.get 1
+    local.set 2
+    local.get 0
+    memory.grow
+    local.set 1
+    local.get 0
+    local.get 1
+    global.get 0
+    local.get 2
+    i32.wrap_i64
+    local.get 2
+    i64.const 32
+    i64.shr_u
+    i32.wrap_i64
+    call $linmem.grown
+    local.get 1
+  )
+"#]]
+    );
+}
+
+#[test]
+fn the_host_enters_through_a_function_that_resets_what_a_trap_left_behind() {
+    let text = instrumented(SMALL, &Mode::default());
+    assert_data_eq!(
+        function(&text, r#"$"entry: work""#),
+        str![[r#"
+  (func $"entry: work" (;20;) (type 3)
+    i32.const 0
+    global.set 0
+    i64.const -5090238771144687616
+    global.set 1
+    i64.const -5090238771144687616
+    global.set 3
+    i64.const -5090238771144687616
+    global.set 2
+    i32.const 4
+    i32.const 0
+    i32.const 0
+    i32.const 0
+    i32.const 0
+    call $linmem.entered
+    call $work
+  )
+"#]]
+    );
+}
+
+#[test]
+fn an_exported_function_reports_addresses_that_go_in_and_come_out() {
+    let text = instrumented(SMALL, &Mode::default());
+    assert_data_eq!(
+        function(&text, r#"$"entry: malloc""#),
+        str![[r#"
+  (func $"entry: malloc" (;18;) (type 1) (param i32) (result i32)
+    (local i32)
+    i32.const 0
+    global.set 0
+    i64.const -5103136566222520320
+    global.set 1
+    i64.const -5103136566222520320
+    global.set 3
+    i64.const -5103136566222520320
+    global.set 2
+    i32.const 1
+    local.get 0
+    i32.const 0
+    i32.const 0
+    i32.const 0
+    call $linmem.entered
+    local.get 0
+    call $"malloc: malloc"
+    local.set 1
+    i32.const 1
+    local.get 1
+    call $linmem.returned
+    local.get 1
+  )
+"#]]
+    );
+}
+
+#[test]
+fn arguments_beyond_four_are_reported_and_results_keep_their_order() {
+    let text = instrumented(
+        r#"(module
+             (memory 1)
+             (func $many (export "many") (param i32 i32 f64 i32 i32 i32) (result i32 f32 i32)
+               (local.get 0) (f32.const 1) (local.get 5)))"#,
+        &Mode::default(),
+    );
+    assert_data_eq!(
+        function(&text, r#"$"entry: many""#),
+        str![[r#"
+  (func $"entry: many" (;12;) (type 0) (param i32 i32 f64 i32 i32 i32) (result i32 f32 i32)
+    (local i32 f32 i32)
+    i32.const 0
+    local.get 0
+    local.get 1
+    local.get 3
+    local.get 4
+    call $linmem.entered
+    local.get 5
+    i32.const 0
+    i32.const 0
+    i32.const 0
+    call $linmem.passed
+    local.get 0
+    local.get 1
+    local.get 2
+    local.get 3
+    local.get 4
+    local.get 5
+    call $many
+    local.set 8
+    local.set 7
+    local.set 6
+    i32.const 0
+    local.get 6
+    call $linmem.returned
+    i32.const 0
+    local.get 8
+    call $linmem.returned
+    local.get 6
+    local.get 7
+    local.get 8
+  )
+"#]]
+    );
+}
+
+#[test]
+fn an_imported_function_except_those_of_wasi_reports_the_addresses_that_it_is_given() {
+    let text = instrumented(
+        r#"(module
+             (import "env" "keep" (func $keep (param i32 f32)))
+             (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+             (memory 1)
+             (func (export "run") (param i32)
+               (call $keep (local.get 0) (f32.const 0))
+               (drop (call $close (local.get 0)))))"#,
+        &Mode::default(),
+    );
+    assert_data_eq!(
+        function(&text, r#"$"import: keep""#),
+        str![[r#"
+  (func $"import: keep" (;15;) (type 0) (param i32 f32)
+    local.get 0
+    i32.const 0
+    i32.const 0
+    i32.const 0
+    call $linmem.handed_out
+    local.get 0
+    local.get 1
+    call $keep
+  )
+"#]]
+    );
+    assert!(text.contains("call $close\n"), "{text}");
+}
+
+#[test]
+fn the_host_can_ask_for_the_size_that_the_module_sees() {
+    let text = instrumented(SMALL, &Mode::default());
+    assert_data_eq!(
+        function(&text, "$memory.size"),
+        str![[r#"
+  (func $memory.size (;15;) (type 14) (result i32)
+    memory.size
+  )
+"#]]
+    );
+}
+
+#[test]
+fn a_chain_of_tail_calls_stays_one_in_a_wrapper_and_a_stub() {
+    let text = instrumented(
+        r#"(module
+             (import "env" "keep" (func $keep (param i32)))
+             (memory 1)
+             (func $free (export "free") (param i32) (return_call $keep (i32.const 0))))"#,
+        &Mode::default(),
+    );
+    assert!(function(&text, "$free").contains("return_call $\"import: keep\""), "{text}");
+    assert!(function(&text, r#"$"import: keep""#).contains("return_call $keep"), "{text}");
+    assert!(function(&text, r#"$"free: free""#).contains("return_call $free"), "{text}");
+    assert!(function(&text, r#"$"entry: free""#).contains("return_call $\"free: free\""), "{text}");
+}
