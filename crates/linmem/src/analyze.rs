@@ -1,47 +1,68 @@
-//! Findings from a recorded run: one file per analysis, each a function from the replayed trace
-//! to plain data.
+//! Findings and tables from a recorded run. All analyses have one shape: they take the [`Subject`], which is
+//! the whole recording, and return plain data.
 //!
-//! - [`leaks`]: which live blocks nothing points to
-//! - [`misuse`]: double frees, invalid frees, wrong sizes, overlapping blocks
-//! - [`failures`]: allocations that returned NULL, and whether the program noticed
-//! - [`growth`]: who grew the memory, and whether it came to rest
-//! - [`diagnose`]: what the sizes mean that a host read of its memories
-//! - [`repeats`]: whether the same call again and again comes to rest
-//! - [`hot_sites`]: where most allocations, bytes and temporary blocks come from
+//! Findings, `findings(&Subject) -> Vec<Finding>`; a new one is a file and a line in [`ANALYSES`]:
+//! - `misuse`: double frees, invalid frees, wrong sizes, overlapping blocks
+//! - `failures`: allocations that returned NULL, and whether the program noticed
+//! - `leaks`: which live blocks nothing points to
+//! - `sizes`: what the sizes mean that a host read of its memories
+//!
+//! Tables, `table(&Subject)`, one for each instance or one for all:
+//! - `leaks`: live blocks by kind
+//! - `growth_log`: who grew the memory, and whether it came to rest
+//! - `sites`: the profile, with all weights of every call stack that allocates
+//! - `hot_sites`: the top of the profile
+//!
+//! `repeated_calls` needs no recording: whether the same call again and again comes to rest.
 
-pub mod diagnose;
-pub mod failures;
-pub mod growth;
-pub mod hot_sites;
-pub mod leaks;
-pub mod misuse;
-pub mod repeats;
-pub(crate) mod stacks;
+mod failures;
+mod growth_log;
+mod hot_sites;
+mod leaks;
+mod misuse;
+mod repeated_calls;
+mod sites;
+mod sizes;
+mod stacks;
+mod subject;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Read};
 
-use crate::allocator::Evidence;
 use crate::error::Result;
-use crate::module::Module;
 use crate::prepared::Prepared;
-use crate::replay::heap::Totals;
-use crate::replay::{End, RecordedInstance, RecordedModule, Replay};
-use crate::report::{Coverage, EndReport, InstanceReport, Report};
+use crate::replay::{End, Replay};
+use crate::report::{EndReport, Family, Finding, InstanceReport, Profile, Report, Totals};
 use crate::trace::{Reader, Trace};
 
-use stacks::Stacks;
+pub use repeated_calls::RepeatsBuilder;
+use subject::{Instance, Subject};
+
+/// All analyses that find something. Within a severity, findings stand in this order.
+const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 4] =
+    [misuse::findings, failures::findings, leaks::findings, sizes::findings];
 
 /// What an analysis may be told.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Options {
+pub struct AnalysisOptions {
     /// Hot sites to list in each category.
     pub hot_sites: usize,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options { hot_sites: 5 }
+impl Default for AnalysisOptions {
+    fn default() -> AnalysisOptions {
+        AnalysisOptions { hot_sites: 5 }
+    }
+}
+
+impl AnalysisOptions {
+    /// Sets how many hot sites to list in each category.
+    #[must_use]
+    pub fn hot_sites(mut self, number: usize) -> AnalysisOptions {
+        self.hot_sites = number;
+        self
     }
 }
 
@@ -61,14 +82,14 @@ impl Default for Options {
 /// ```
 #[derive(Debug, Default)]
 pub struct Analysis {
-    reader: Reader<Pending>,
+    reader: Reader<Unread>,
     replay: Replay,
-    options: Options,
+    options: AnalysisOptions,
 }
 
 impl Analysis {
     /// Before the first byte.
-    pub fn new(options: Options) -> Analysis {
+    pub fn new(options: AnalysisOptions) -> Analysis {
         Analysis { options, ..Analysis::default() }
     }
 
@@ -114,11 +135,7 @@ impl Analysis {
     ///
     /// [`InvalidModule`](crate::ErrorKind::InvalidModule) when a module of the trace is damaged.
     pub fn report(&self) -> Result<Report> {
-        let modules = self.replay.modules.iter();
-        let modules = modules
-            .map(|module| Prepared::recorded(&module.bytes, &module.allocator, None))
-            .collect::<Result<Vec<_>>>()?;
-        Ok(report(&self.replay, &modules, &self.options))
+        self.on_recorded(report)
     }
 
     /// The same, for a recording of one module that the caller has prepared, so that it is not read
@@ -128,23 +145,54 @@ impl Analysis {
     ///
     /// As for [`report`](Analysis::report), where the recording is of other modules.
     pub fn report_on(&self, prepared: &Prepared<'_>) -> Result<Report> {
+        self.on(prepared, report)
+    }
+
+    /// Where all allocations so far come from.
+    ///
+    /// # Errors
+    ///
+    /// As for [`report`](Analysis::report).
+    pub fn profile(&self) -> Result<Profile> {
+        self.on_recorded(|subject| subject.profile().clone())
+    }
+
+    /// The same, for a recording of one module that the caller has prepared.
+    ///
+    /// # Errors
+    ///
+    /// As for [`report_on`](Analysis::report_on).
+    pub fn profile_on(&self, prepared: &Prepared<'_>) -> Result<Profile> {
+        self.on(prepared, |subject| subject.profile().clone())
+    }
+
+    fn on<R>(&self, prepared: &Prepared<'_>, of: impl FnOnce(&Subject<'_, '_>) -> R) -> Result<R> {
         match &self.replay.modules[..] {
             [only] if only.bytes == prepared.wasm() => {
-                Ok(report(&self.replay, std::slice::from_ref(prepared), &self.options))
+                let modules = std::slice::from_ref(prepared);
+                Ok(of(&Subject::new(&self.replay, modules, &self.options)))
             }
-            _ => self.report(),
+            _ => self.on_recorded(of),
         }
+    }
+
+    fn on_recorded<R>(&self, of: impl FnOnce(&Subject<'_, '_>) -> R) -> Result<R> {
+        let modules = self.replay.modules.iter();
+        let modules = modules
+            .map(|module| Prepared::recorded(&module.bytes, &module.allocator, None))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(of(&Subject::new(&self.replay, &modules, &self.options)))
     }
 }
 
 /// Bytes that have arrived and are not read yet.
 #[derive(Debug, Default)]
-pub struct Pending {
+struct Unread {
     bytes: Vec<u8>,
     read: usize,
 }
 
-impl Pending {
+impl Unread {
     fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.read);
         self.read = 0;
@@ -152,65 +200,11 @@ impl Pending {
     }
 }
 
-impl Read for Pending {
+impl Read for Unread {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = (&self.bytes[self.read..]).read(buffer)?;
         self.read += count;
         Ok(count)
-    }
-}
-
-/// One instance, and all that is known about it: what an analysis looks at.
-pub struct Subject<'a, 'm> {
-    /// Its number.
-    pub number: usize,
-    /// What it did.
-    pub instance: &'a RecordedInstance,
-    /// What it is an instance of.
-    pub module: &'a Module<'m>,
-    /// What was hooked.
-    pub recorded: &'a RecordedModule,
-    /// What follows from these two, for all instances alike.
-    pub facts: &'a Facts,
-    /// The whole recording.
-    pub replay: &'a Replay,
-    /// Turns contexts into stacks that people can read.
-    pub stacks: &'a Stacks<'a, 'm>,
-}
-
-impl Subject<'_, '_> {
-    /// What the host calls an exported function.
-    fn export_name(&self, function: u32) -> String {
-        let name = self.module.export_name(function);
-        name.map_or_else(|| format!("function {function}"), str::to_owned)
-    }
-
-    /// Whether blocks may be allocated, freed or resized unseen. Names tell every function of an allocator;
-    /// exports alone may leave some out.
-    fn sees_a_part(&self) -> bool {
-        let allocator = &self.recorded.allocator;
-        let named =
-            |evidence: &Evidence| matches!(evidence, Evidence::NameSection(_) | Evidence::Dwarf(_));
-        !allocator.resizing.is_empty()
-            || !allocator.unseen.is_empty()
-                && !allocator.functions.iter().any(|f| named(&f.evidence))
-    }
-}
-
-/// What is known of a module and its allocator, whatever an instance did.
-pub struct Facts {
-    has_lines: bool,
-    coverage: Coverage,
-    leaks: leaks::Facts,
-}
-
-impl Facts {
-    fn new(prepared: &Prepared<'_>) -> Facts {
-        Facts {
-            has_lines: prepared.has_lines(),
-            coverage: Coverage::of(prepared.allocator(), |f| prepared.function_name(f)),
-            leaks: leaks::Facts::new(prepared),
-        }
     }
 }
 
@@ -221,7 +215,7 @@ impl Facts {
 /// [`InvalidTrace`](crate::ErrorKind::InvalidTrace) when it is damaged. A trace that ends early is not
 /// damaged; [`Report::truncated`] says so.
 pub fn analyze(trace: &Trace) -> Result<Report> {
-    analyze_stream(trace.as_bytes(), &Options::default())
+    analyze_stream(trace.as_bytes(), &AnalysisOptions::default())
 }
 
 /// Analyses a recording in a file, or whatever else can be read.
@@ -229,7 +223,7 @@ pub fn analyze(trace: &Trace) -> Result<Report> {
 /// # Errors
 ///
 /// As for [`analyze`], and [`Io`](crate::ErrorKind::Io) when the source fails.
-pub fn analyze_stream(mut source: impl Read, options: &Options) -> Result<Report> {
+pub fn analyze_stream(mut source: impl Read, options: &AnalysisOptions) -> Result<Report> {
     let mut analysis = Analysis::new(options.clone());
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
@@ -243,74 +237,69 @@ pub fn analyze_stream(mut source: impl Read, options: &Options) -> Result<Report
 /// Bytes that are read at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-fn report(replay: &Replay, modules: &[Prepared<'_>], options: &Options) -> Report {
-    let facts: Vec<Facts> = modules.iter().map(Facts::new).collect();
-    let mut report = Report {
+fn report(subject: &Subject<'_, '_>) -> Report {
+    let replay = subject.replay;
+    let findings = findings(subject);
+    Report {
         program: replay.modules.first().map(|m| m.name.clone()).unwrap_or_default(),
-        end: None,
-        totals: replay.totals(),
+        end: subject.instances().next().and_then(end_report),
         truncated: replay.truncated,
+        answers: sizes::answer(replay, &findings).into_iter().collect(),
+        findings,
+        repeats: Vec::new(),
+        notes: replay.host.notes.clone(),
+        totals: replay.totals(),
+        instances: instance_reports(subject),
         events: replay.events,
         micros: replay.micros,
-        notes: replay.host.notes.clone(),
-        ..Report::default()
-    };
-    for (number, instance) in replay.instances.iter().enumerate() {
-        let stacks = Stacks::new(replay, &modules[instance.module]);
-        let subject = Subject {
-            number,
-            instance,
-            module: &modules[instance.module].module,
-            recorded: &replay.modules[instance.module],
-            facts: &facts[instance.module],
-            replay,
-            stacks: &stacks,
-        };
-        report.findings.extend(misuse::findings(&subject));
-        report.findings.extend(failures::findings(&subject));
-        let leaks = leaks::find(&subject);
-        report.findings.extend(leaks::findings(&subject, &leaks));
-        report.end = report.end.or_else(|| end_report(replay, &stacks));
-        report.instances.push(describe(&subject, leaks, options));
-    }
-    let host_stack = |context| match modules.first() {
-        Some(prepared) => Stacks::new(replay, prepared).of(context),
-        None => Vec::new(),
-    };
-    report.findings.extend(diagnose::findings(replay, host_stack));
-    report.answer = diagnose::answer(replay, &report.findings);
-    // Worst first; within a severity, misuse before leaks, as found.
-    report.findings.sort_by_key(|finding| finding.severity);
-    report
-}
-
-fn describe(subject: &Subject<'_, '_>, leaks: leaks::Leaks, options: &Options) -> InstanceReport {
-    InstanceReport {
-        module: subject.recorded.name.clone(),
-        created: subject.instance.created.map(|context| subject.stacks.of(context)),
-        totals: subject.instance.heap.totals(),
-        initial_pages: subject.instance.initial_pages,
-        max_pages: subject.instance.max_pages,
-        other_memories: subject.module.memories.len().saturating_sub(1),
-        has_lines: subject.facts.has_lines,
-        leaks: leaks.summary(),
-        growth: growth::describe(subject),
-        hot_sites: hot_sites::rank(subject, options.hot_sites),
-        calls: calls(subject),
-        coverage: subject.facts.coverage.clone(),
     }
 }
 
-fn calls(subject: &Subject<'_, '_>) -> Vec<(String, u64)> {
-    let calls = subject.instance.calls.iter();
-    calls.map(|&(function, times)| (subject.export_name(function), times)).collect()
+/// What all analyses find, worst first. Within a severity, what is about one instance comes first, instance
+/// by instance, and then what the sizes mean.
+fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        ANALYSES.iter().flat_map(|findings| findings(subject)).collect();
+    findings.sort_by_key(|finding| match finding.code.family() {
+        Family::Sizes => (finding.severity, true, 0),
+        _ => (finding.severity, false, finding.instance),
+    });
+    findings
 }
 
-fn end_report(replay: &Replay, stacks: &Stacks<'_, '_>) -> Option<EndReport> {
-    Some(match replay.end.as_ref()? {
+fn instance_reports(subject: &Subject<'_, '_>) -> Vec<InstanceReport> {
+    let leaks = leaks::table(subject).into_iter();
+    let tables = leaks.zip(growth_log::table(subject)).zip(hot_sites::table(subject));
+    let instances = subject.instances().zip(tables);
+    let reports = instances.map(|(instance, ((leaks, growth), hot_sites))| InstanceReport {
+        module: instance.facts().recorded.name.clone(),
+        created: instance.recorded().created.map(|context| instance.stack(context)),
+        totals: instance.heap().totals(),
+        initial_pages: instance.recorded().initial_pages,
+        max_pages: instance.recorded().max_pages,
+        other_memories: instance.module().memories.len().saturating_sub(1),
+        has_lines: instance.facts().has_lines,
+        leaks,
+        growth,
+        hot_sites,
+        calls: calls(instance),
+        coverage: instance.facts().coverage.clone(),
+    });
+    reports.collect()
+}
+
+fn calls(instance: Instance<'_, '_>) -> Vec<(String, u64)> {
+    let calls = instance.recorded().calls.iter();
+    calls.map(|&(function, times)| (instance.export_name(function), times)).collect()
+}
+
+/// How the program ended, with names of the first instance's module.
+fn end_report(instance: Instance<'_, '_>) -> Option<EndReport> {
+    Some(match instance.subject.replay.end.as_ref()? {
         End::Exit(code) => EndReport::Exit { code: *code },
-        End::Trap { message, frames } => {
-            EndReport::Trap { message: message.clone(), stack: stacks.resolve(frames) }
-        }
+        End::Trap { message, frames } => EndReport::Trap {
+            message: message.clone(),
+            stack: instance.facts().stacks.resolve(frames),
+        },
     })
 }

@@ -3,19 +3,18 @@
 use std::iter::Peekable;
 use std::str::Lines;
 
-use serde::{Deserialize, Serialize};
 use wasm_encoder::reencode::{self, Reencode};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::module::memory_map::MemoryMap;
+pub use crate::module::memory_map::{AddressRange, MemoryMap, ShadowStack};
 use crate::module::symbolize::{debug_file_name, is_debug_section};
 use crate::module::{Module, SiteKind};
 use crate::prepared::Prepared;
 use crate::report::Coverage;
 
 /// What is in a module. Its `Display` is text for a terminal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Inspection {
     /// Size of the file in bytes, and how many of them are debug information.
     pub file_bytes: u64,
@@ -48,8 +47,8 @@ pub struct Inspection {
 }
 
 /// One memory.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct MemoryReport {
     /// Where it is imported from.
     pub import: Option<String>,
@@ -66,8 +65,8 @@ pub struct MemoryReport {
 }
 
 /// A function that contains `memory.size` or `memory.grow`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct MemoryFunction {
     /// Its index.
     pub function: u32,

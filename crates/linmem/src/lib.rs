@@ -8,21 +8,23 @@ pub mod export;
 pub mod inspect;
 pub mod instrument;
 mod language;
+#[cfg(test)]
+mod layers;
 pub(crate) mod module;
 mod prepared;
 pub mod record;
-pub mod replay;
+pub(crate) mod replay;
 pub mod report;
 pub mod trace;
 pub mod units;
 
 pub use allocator::Allocator;
-pub use analyze::{Analysis, analyze};
+pub use analyze::{Analysis, AnalysisOptions, analyze, analyze_stream};
 pub use error::{Error, ErrorKind, Result};
 pub use instrument::Mode;
 pub use module::symbolize::debug_file_name;
 pub use prepared::Prepared;
-pub use report::Report;
+pub use report::{Profile, Report};
 pub use trace::Trace;
 
 #[cfg(test)]

@@ -113,25 +113,12 @@ pub enum End {
 }
 
 impl Replay {
-    /// Replays a whole trace.
+    /// Takes in the next record.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidTrace`] when the trace is damaged, or speaks of what it has not
     /// introduced.
-    pub fn of(records: impl Iterator<Item = Result<Record>>) -> Result<Replay> {
-        let mut replay = Replay::default();
-        for record in records {
-            replay.apply(record?)?;
-        }
-        Ok(replay)
-    }
-
-    /// Takes in the next record.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Replay::of`].
     pub fn apply(&mut self, record: Record) -> Result<()> {
         match record {
             Record::Event(event) => self.apply_event(&event)?,

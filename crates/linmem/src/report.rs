@@ -1,16 +1,27 @@
-//! The plain data of a report, and one file per output format.
+//! The two results of an analysis as plain data: a [`Report`] for people, and a [`Profile`] with the
+//! weights of every call stack that allocates.
 
+mod code;
 mod coverage;
+mod finding;
+mod growth_report;
+mod instance;
+mod profile;
 mod repeats;
 mod stack;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::replay::heap::{Held, Totals};
+pub use crate::replay::heap::{Extent, Held, Totals};
 
+pub use code::Code;
+pub(crate) use code::Family;
 pub use coverage::{Coverage, HookedFunction, UnseenReport};
+pub(crate) use finding::NO_WORDS;
+pub use finding::{Finding, LabelledStack, Remedy, Severity, Words};
+pub use growth_report::{GrowthEntry, GrowthReport, GrowthSite, Trend};
+pub use instance::{HotSite, HotSites, InstanceReport, LeakSummary};
+pub use profile::{Profile, ProfiledInstance, Site};
 pub use repeats::{AfterCall, Repeats, RepeatsRow, Verdict, Witnesses};
 pub use stack::{Stack, StackFrame};
 
@@ -19,6 +30,7 @@ pub use stack::{Stack, StackFrame};
 /// Its `Display` is the text report without colours.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Report {
     /// What the user calls the program.
     pub program: String,
@@ -26,14 +38,15 @@ pub struct Report {
     pub end: Option<EndReport>,
     /// Whether the recording stops before the program ended.
     pub truncated: bool,
-    /// What the memory's sizes mean, in plain words, where the program asked for them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<String>,
+    /// What the memory's sizes mean, in plain words, where the program asked for them: one answer
+    /// for each process or thread that asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<String>,
     /// What is wrong, worst first.
     pub findings: Vec<Finding>,
-    /// What repeated calls of one export did, if that is what was watched.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repeats: Option<Repeats>,
+    /// What repeated calls did, one entry for each export that was watched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeats: Vec<Repeats>,
     /// What the recorder wants to be known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -50,6 +63,7 @@ pub struct Report {
 /// How the program ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum EndReport {
     /// It returned or exited.
     Exit {
@@ -65,320 +79,27 @@ pub enum EndReport {
     },
 }
 
-/// One thing that is wrong, or worth knowing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Finding {
-    /// What it is; stable across versions.
-    pub code: Code,
-    /// How bad it is.
-    pub severity: Severity,
-    /// Number of the instance that it is about.
-    pub instance: usize,
-    /// One sentence with the numbers in it.
-    pub message: String,
-    /// The numbers, by name.
-    pub numbers: BTreeMap<String, u64>,
-    /// The stacks, each with what happened there.
-    pub stacks: Vec<LabelledStack>,
-    /// One sentence of advice.
-    pub advice: String,
-}
-
-/// A stack with what happened there.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LabelledStack {
-    /// What happened there, for example `allocated`.
-    pub label: String,
-    /// Where.
-    pub stack: Stack,
-}
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// Wrong.
-    Error,
-    /// Probably wrong.
-    Warning,
-    /// Worth knowing.
-    Note,
-}
-
-/// What a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Code {
-    /// A block was freed twice.
-    DoubleFree,
-    /// What was freed is no block.
-    InvalidFree,
-    /// A freed block was reallocated.
-    ReallocOfFreed,
-    /// What was reallocated is no block.
-    InvalidRealloc,
-    /// A block was freed or reallocated with another size than it has.
-    WrongSize,
-    /// A block was freed or reallocated with another alignment than it was allocated with.
-    WrongAlignment,
-    /// The allocator handed out memory that is part of a live block.
-    Overlap,
-    /// A call that was repeated failed.
-    CallFailed,
-    /// Memory or live bytes keep growing when a call is repeated.
-    KeepsGrowing,
-    /// A view that an earlier growth had detached was used.
-    StaleView,
-    /// The three who can know a memory's size disagree.
-    WitnessesDisagree,
-    /// The memory whose size was read belongs to an instance that did nothing, while others did.
-    WatchedIdleInstance,
-    /// The memory's size was read before the work was done.
-    MeasuredTooEarly,
-    /// The memory whose size was read is not the one that the instances use.
-    ForeignMemory,
-    /// Each call had an instance of its own.
-    InstancePerCall,
-    /// Blocks were allocated where others had been, so the memory need not grow.
-    Reused,
-    /// The memory had room from the start, so it need not grow.
-    RoomToSpare,
-    /// Pages that nothing uses any more.
-    GrewAndHeld,
-    /// An allocation failed and memory near NULL was written afterwards.
-    NullIgnored,
-    /// An allocation failed.
-    AllocationFailed,
-    /// Blocks that nothing points to.
-    LeakDefinite,
-    /// Blocks that only lost blocks point to.
-    LeakIndirect,
-    /// Blocks that only interior pointers point to.
-    LeakPossible,
-    /// Blocks that exports returned to the host and that nothing in the guest points to.
-    LeakHostHeld,
-    /// Blocks that were alive at the end and are still pointed to.
-    StillReachable,
-    /// Blocks were alive when the program trapped, so nobody can say whether they leak.
-    NotJudged,
-}
-
-impl Code {
-    /// The code as reports write it, for example `leak-definite`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Code::DoubleFree => "double-free",
-            Code::InvalidFree => "invalid-free",
-            Code::ReallocOfFreed => "realloc-of-freed",
-            Code::InvalidRealloc => "invalid-realloc",
-            Code::WrongSize => "wrong-size",
-            Code::WrongAlignment => "wrong-alignment",
-            Code::Overlap => "overlap",
-            Code::CallFailed => "call-failed",
-            Code::KeepsGrowing => "keeps-growing",
-            Code::StaleView => "stale-view",
-            Code::WitnessesDisagree => "witnesses-disagree",
-            Code::WatchedIdleInstance => "watched-idle-instance",
-            Code::MeasuredTooEarly => "measured-too-early",
-            Code::ForeignMemory => "foreign-memory",
-            Code::InstancePerCall => "instance-per-call",
-            Code::Reused => "reused",
-            Code::RoomToSpare => "room-to-spare",
-            Code::GrewAndHeld => "grew-and-held",
-            Code::NullIgnored => "null-ignored",
-            Code::AllocationFailed => "allocation-failed",
-            Code::LeakDefinite => "leak-definite",
-            Code::LeakIndirect => "leak-indirect",
-            Code::LeakPossible => "leak-possible",
-            Code::LeakHostHeld => "leak-host-held",
-            Code::StillReachable => "still-reachable",
-            Code::NotJudged => "not-judged",
-        }
-    }
-
-    pub(crate) fn is_leak(self) -> bool {
-        matches!(
-            self,
-            Code::LeakDefinite | Code::LeakIndirect | Code::LeakPossible | Code::LeakHostHeld
-        )
-    }
-
-    fn is_misuse(self) -> bool {
-        self <= Code::Overlap
-    }
-}
-
-/// What one instance did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InstanceReport {
-    /// Name of its module.
-    pub module: String,
-    /// Where the host created it, if that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub created: Option<Stack>,
-    /// Its figures.
-    pub totals: Totals,
-    /// Pages at the start.
-    pub initial_pages: u64,
-    /// Pages it may grow to at most, if that is limited.
-    pub max_pages: Option<u64>,
-    /// Memories beside memory 0, which are not watched.
-    pub other_memories: usize,
-    /// Whether the module has debug information that gives source lines.
-    pub has_lines: bool,
-    /// Live blocks at the end, by kind.
-    pub leaks: LeakSummary,
-    /// How the memory grew.
-    pub growth: GrowthReport,
-    /// Where allocations come from.
-    pub hot_sites: HotSites,
-    /// Calls of exports: name and number.
-    pub calls: Vec<(String, u64)>,
-    /// What was hooked, and what was not.
-    pub coverage: Coverage,
-}
-
-/// Live blocks at the end, by kind.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LeakSummary {
-    /// Why nothing could be judged, if so; then all is counted as reachable.
-    pub not_judged: Option<String>,
-    /// Nothing points to them.
-    pub definite: Held,
-    /// Only lost blocks point to them.
-    pub indirect: Held,
-    /// Only interior pointers point to them.
-    pub possible: Held,
-    /// The host has their addresses.
-    pub host_held: Held,
-    /// Something points to them.
-    pub reachable: Held,
-    /// Allocated by the language's start-up code for the whole run.
-    pub runtime: Held,
-}
-
-/// How the memory grew.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GrowthReport {
-    /// Growths that succeeded.
-    pub growths: u64,
-    /// Growths that were refused.
-    pub refused: u64,
-    /// Whether the memory came to rest.
-    pub trend: Trend,
-    /// Each growth, grouped by stack, most pages first.
-    pub sites: Vec<GrowthSite>,
-    /// Each growth, in order.
-    pub log: Vec<GrowthEntry>,
-}
-
-/// Whether the memory came to rest.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
-pub enum Trend {
-    /// It never grew.
-    NeverGrew,
-    /// At least half of all allocations came after the last growth.
-    Steady {
-        /// Allocations before the last growth.
-        after_allocations: u64,
-        /// All allocations.
-        of_allocations: u64,
-    },
-    /// It was still growing.
-    Growing {
-        /// Allocations before the last growth.
-        after_allocations: u64,
-        /// All allocations.
-        of_allocations: u64,
-    },
-}
-
-/// Growths with the same stack.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GrowthSite {
-    /// Number of growths.
-    pub growths: u64,
-    /// Pages they asked for.
-    pub pages: u64,
-    /// Where.
-    pub stack: Stack,
-}
-
-/// One growth.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GrowthEntry {
-    /// Pages before.
-    pub pages_before: u64,
-    /// Pages after, or `None` if it was refused.
-    pub pages_after: Option<u64>,
-    /// Pages asked for.
-    pub delta_pages: u64,
-    /// Whether an allocator function asked.
-    pub in_allocator: bool,
-    /// Live bytes at that time.
-    pub live_bytes: u64,
-    /// Allocations made before.
-    pub allocations: u64,
-    /// Bytes of the allocation that it was done for.
-    pub request: Option<u64>,
-    /// Index of its stack in [`GrowthReport::sites`].
-    pub site: usize,
-}
-
-/// Where allocations come from.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HotSites {
-    /// Most allocations.
-    pub allocations: Vec<HotSite>,
-    /// Most bytes.
-    pub bytes: Vec<HotSite>,
-    /// Most bytes live at the peak.
-    pub at_peak: Vec<HotSite>,
-    /// Most blocks freed before any other allocation was made.
-    pub temporary: Vec<HotSite>,
-    /// Longest mean lifetime.
-    pub longest_lived: Vec<HotSite>,
-}
-
-/// One call stack that allocates.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HotSite {
-    /// Allocations and reallocations.
-    pub allocations: u64,
-    /// Bytes they asked for.
-    pub bytes: u64,
-    /// Blocks freed before any other allocation was made.
-    pub temporary: u64,
-    /// Its blocks at the peak of the whole heap.
-    pub at_peak: Held,
-    /// Its blocks at the end.
-    pub at_end: Held,
-    /// Mean lifetime of its blocks, in allocations made meanwhile; blocks still alive count to
-    /// the end.
-    pub mean_lifetime: u64,
-    /// Where.
-    pub stack: Stack,
-}
-
 impl Report {
     /// The findings about leaks: definite, indirect, possible and host-held.
     pub fn leaks(&self) -> Vec<&Finding> {
-        self.findings.iter().filter(|finding| finding.code.is_leak()).collect()
+        self.of_family(Family::Leaks)
     }
 
     /// The findings about misuse of the allocator.
     pub fn misuse(&self) -> Vec<&Finding> {
-        self.findings.iter().filter(|finding| finding.code.is_misuse()).collect()
+        self.of_family(Family::Misuse)
+    }
+
+    fn of_family(&self, family: Family) -> Vec<&Finding> {
+        self.findings.iter().filter(|finding| finding.code.family() == family).collect()
+    }
+
+    /// Adds what repeated calls of an export did. If that is wrong, its finding comes first.
+    #[must_use]
+    pub fn with_repeats(mut self, repeats: Repeats) -> Report {
+        self.findings.splice(0..0, repeats.finding());
+        self.repeats.push(repeats);
+        self
     }
 
     /// The reports of several processes or threads as one, in their order; `None` if there are none.
@@ -391,7 +112,8 @@ impl Report {
             });
             all.findings.extend(renumbered);
             all.findings.sort_by_key(|finding| finding.severity);
-            all.answer = all.answer.or(report.answer);
+            all.answers.extend(report.answers);
+            all.repeats.extend(report.repeats);
             all.notes.extend(report.notes);
             all.end = all.end.or(report.end);
             all.truncated |= report.truncated;
@@ -411,5 +133,47 @@ impl Report {
     /// Whether anything is wrong: there is a finding of severity [`Severity::Error`].
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repeats(export: &str, verdict: Verdict) -> Repeats {
+        Repeats {
+            export: export.to_owned(),
+            calls: 16,
+            allocations: 16,
+            verdict,
+            failure: None,
+            before: AfterCall::default(),
+            rows: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn merged_reports_keep_all_answers_and_repeats() {
+        let one = Report { answers: vec!["first".to_owned()], ..Report::default() };
+        let one = one.with_repeats(repeats("parse", Verdict::Steady { after_call: 2 }));
+        let two = Report { answers: vec!["second".to_owned()], ..Report::default() };
+        let two = two.with_repeats(repeats("format", Verdict::Steady { after_call: 1 }));
+        let all = Report::merge([one, two]).unwrap();
+        assert_eq!(all.answers, ["first", "second"]);
+        let exports: Vec<_> = all.repeats.iter().map(|repeats| &*repeats.export).collect();
+        assert_eq!(exports, ["parse", "format"]);
+        assert!(Report::merge([]).is_none());
+    }
+
+    #[test]
+    fn a_call_that_keeps_growing_comes_first() {
+        let report = Report { findings: vec![Finding::new(Code::DoubleFree)], ..Report::default() };
+        let steady = report.with_repeats(repeats("parse", Verdict::Steady { after_call: 1 }));
+        assert_eq!(steady.findings.len(), 1);
+        let growing = Verdict::Growing { live_bytes_per_call: 8.0, pages_per_call: 0.0 };
+        let growing = steady.with_repeats(repeats("format", growing));
+        let codes: Vec<_> = growing.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [Code::KeepsGrowing, Code::DoubleFree]);
+        assert_eq!(growing.misuse().len(), 1);
     }
 }

@@ -52,3 +52,12 @@ pub fn number_of(number: impl TryInto<u64>, noun: &str) -> String {
     };
     format!("{} {plural}", count(number))
 }
+
+/// `once`, `twice`, `3 times`.
+pub(crate) fn times(number: u64) -> String {
+    match number {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        number => format!("{} times", count(number)),
+    }
+}

@@ -1,13 +1,9 @@
 //! Random programs against simple models: every number equal.
 //!
 //! - [`programs`]: a C program that executes random heap operations, end to end
-//! - [`heap`]: the state machine behind all figures, fed with events right and wrong
 //! - [`leaks`]: random graphs of blocks, and who is lost in them
 
-
-mod heap;
 mod leaks;
-mod naive;
 mod programs;
 #[path = "../support/mod.rs"]
 mod support;

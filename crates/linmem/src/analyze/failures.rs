@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 
 use crate::replay::heap::Failure;
-use crate::report::{Code, Finding, LabelledStack, Severity};
+use crate::report::{Code, Finding};
 use crate::units::{bytes, count, pages};
 
-use super::Subject;
+use super::subject::{Instance, Subject};
 
-/// One finding for each context in which an allocation failed, in the order of the first times.
-pub fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
+/// One finding for each place where an allocation failed, in the order of the first times.
+pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
+    subject.instances().flat_map(of_instance).collect()
+}
+
+fn of_instance(instance: Instance<'_, '_>) -> Vec<Finding> {
     let mut merged: Vec<Failure> = Vec::new();
     let mut of_place = BTreeMap::new();
-    for failure in subject.instance.heap.failures() {
-        let place = subject.stacks.representative(failure.context);
+    for failure in instance.heap().failures() {
+        let place = instance.place(failure.context);
         let index = *of_place.entry((place, failure.size)).or_insert(merged.len());
         match merged.get_mut(index) {
             Some(first) => {
@@ -23,11 +27,39 @@ pub fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
             None => merged.push(*failure),
         }
     }
-    merged.iter().map(|failure| finding(subject, failure)).collect()
+    merged.iter().map(|failure| finding(instance, failure)).collect()
 }
 
-fn finding(subject: &Subject<'_, '_>, failure: &Failure) -> Finding {
-    let limit = match subject.instance.max_pages {
+fn finding(instance: Instance<'_, '_>, failure: &Failure) -> Finding {
+    let failed = what_failed(instance, failure);
+    let finding = match failure.low_memory {
+        Some(low) => Finding::new(Code::NullIgnored)
+            .message(format!(
+                "the program wrote through NULL: {} between {:#x} and {:#x} changed after {failed}",
+                bytes(low.changed),
+                low.first,
+                low.last,
+            ))
+            .number("low_memory_first", low.first)
+            .number("low_memory_last", low.last)
+            .number("low_memory_changed", low.changed)
+            .advice("Check what the allocation returned before using it."),
+        None => Finding::new(Code::AllocationFailed).message(failed).advice(
+            "Nothing below the first data segment changed afterwards, so the program seems to \
+             have noticed.",
+        ),
+    };
+    finding
+        .about(instance.number)
+        .number("bytes", failure.size)
+        .number("pages", failure.pages)
+        .number("live_bytes", failure.live_bytes)
+        .number("times", failure.times)
+        .stack("asked for", instance.stack(failure.context))
+}
+
+fn what_failed(instance: Instance<'_, '_>, failure: &Failure) -> String {
+    let limit = match instance.recorded().max_pages {
         Some(max) => format!("the maximum is {}", pages(max)),
         None => "no maximum is declared".to_owned(),
     };
@@ -37,53 +69,10 @@ fn finding(subject: &Subject<'_, '_>, failure: &Failure) -> Finding {
         1 => String::new(),
         times => format!(" {} times", count(times)),
     };
-    let failed = format!(
+    format!(
         "an allocation of {} returned NULL{times}: {} in use, {} in live blocks, {limit}, {why}",
         bytes(failure.size),
         pages(failure.pages),
         bytes(failure.live_bytes),
-    );
-    let mut numbers = vec![
-        ("bytes", failure.size),
-        ("pages", failure.pages),
-        ("live_bytes", failure.live_bytes),
-        ("times", failure.times),
-    ];
-    let (code, severity, message, advice) = match failure.low_memory {
-        Some(low) => {
-            numbers.push(("low_memory_first", low.first));
-            numbers.push(("low_memory_last", low.last));
-            numbers.push(("low_memory_changed", low.changed));
-            (
-                Code::NullIgnored,
-                Severity::Error,
-                format!(
-                    "the program wrote through NULL: {} between {:#x} and {:#x} changed after {failed}",
-                    bytes(low.changed),
-                    low.first,
-                    low.last,
-                ),
-                "Check what the allocation returned before using it.",
-            )
-        }
-        None => (
-            Code::AllocationFailed,
-            Severity::Note,
-            failed,
-            "Nothing below the first data segment changed afterwards, so the program seems to \
-             have noticed.",
-        ),
-    };
-    Finding {
-        code,
-        severity,
-        instance: subject.number,
-        message,
-        numbers: numbers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        stacks: vec![LabelledStack {
-            label: "asked for".to_owned(),
-            stack: subject.stacks.of(failure.context),
-        }],
-        advice: advice.to_owned(),
-    }
+    )
 }

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 
 use crate::replay::heap::{Concerned, Misuse, MisuseKind};
-use crate::report::{Code, Finding, LabelledStack, Severity};
+use crate::report::{Code, Finding, Remedy, Severity};
 use crate::units::{bytes, count};
 
-use super::Subject;
+use super::subject::{Instance, Subject};
 
 /// One finding for each kind of misuse with its stacks, most frequent first.
-pub fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
-    let mut recorded: Vec<&Misuse> = subject.instance.heap.misuse().collect();
+pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
+    subject.instances().flat_map(of_instance).collect()
+}
+
+fn of_instance(instance: Instance<'_, '_>) -> Vec<Finding> {
+    let mut recorded: Vec<&Misuse> = instance.heap().misuse().collect();
     recorded.sort_by_key(|m| (m.context, m.block.map(|b| b.allocated), m.pointer));
-    let place = |context| subject.stacks.representative(context);
+    let place = |context| instance.place(context);
     let mut merged = BTreeMap::new();
     for misuse in recorded {
         let block = misuse.block.map(|b| (place(b.allocated), b.freed.map(place)));
@@ -22,12 +26,41 @@ pub fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
     }
     let mut misuse: Vec<Misuse> = merged.into_values().collect();
     misuse.sort_by_key(|m| (m.kind, std::cmp::Reverse(m.times), m.context));
-    misuse.iter().map(|misuse| finding(subject, misuse)).collect()
+    misuse.iter().map(|misuse| finding(instance, misuse)).collect()
 }
 
-fn finding(subject: &Subject<'_, '_>, misuse: &Misuse) -> Finding {
+fn finding(instance: Instance<'_, '_>, misuse: &Misuse) -> Finding {
     let block = misuse.block.as_ref();
-    let (code, message, advice) = match misuse.kind {
+    let (code, message, advice) = what(misuse);
+    let times = match misuse.times {
+        1 => String::new(),
+        times => format!(" ({} times)", count(times)),
+    };
+    let mut finding = Finding::new(code)
+        .about(instance.number)
+        .message(message + &times)
+        .advice(advice)
+        .number("times", misuse.times)
+        .number("pointer", misuse.pointer);
+    if let Some(block) = block {
+        finding = finding.number("block_address", block.address).number("block_bytes", block.size);
+    }
+    if is_doubtful(instance, misuse) {
+        finding = finding
+            .severity(Severity::Warning)
+            .advice(
+                "Or allocator code that no hook sees had a part in it: the report lists how memory \
+                 can be had past the hooks. If so, say which functions those are.",
+            )
+            .remedy(Remedy::NameAllocatorFunctions);
+    }
+    with_stacks(finding, instance, misuse)
+}
+
+/// The code, what happened, and what to do about it.
+fn what(misuse: &Misuse) -> (Code, String, &'static str) {
+    let block = misuse.block.as_ref();
+    match misuse.kind {
         MisuseKind::DoubleFree => (
             Code::DoubleFree,
             format!("a block{} was freed again", of_size(block)),
@@ -75,38 +108,12 @@ fn finding(subject: &Subject<'_, '_>, misuse: &Misuse) -> Finding {
             "Two owners share this memory: the allocator is broken, or its own data was \
              overwritten, for example by a write past the end of a block.",
         ),
-    };
-    let times = match misuse.times {
-        1 => String::new(),
-        times => format!(" ({} times)", count(times)),
-    };
-    let mut numbers = vec![("times", misuse.times), ("pointer", misuse.pointer)];
-    if let Some(block) = block {
-        numbers.push(("block_address", block.address));
-        numbers.push(("block_bytes", block.size));
-    }
-    let (severity, advice) = match is_doubtful(subject, misuse) {
-        false => (Severity::Error, advice),
-        true => (
-            Severity::Warning,
-            "Or allocator code that no hook sees had a part in it: the report lists how memory \
-             can be had past the hooks. If so, say which functions those are (--malloc, --free, …).",
-        ),
-    };
-    Finding {
-        code,
-        severity,
-        instance: subject.number,
-        message: message + &times,
-        numbers: numbers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        stacks: stacks(subject, misuse),
-        advice: advice.to_owned(),
     }
 }
 
 /// Whether allocations or frees that were not seen could explain it all.
-fn is_doubtful(subject: &Subject<'_, '_>, misuse: &Misuse) -> bool {
-    subject.sees_a_part()
+fn is_doubtful(instance: Instance<'_, '_>, misuse: &Misuse) -> bool {
+    instance.sees_a_part()
         && match misuse.kind {
             MisuseKind::InvalidFree | MisuseKind::InvalidRealloc => misuse.block.is_none(),
             MisuseKind::DoubleFree | MisuseKind::ReallocOfFreed | MisuseKind::Overlap => true,
@@ -114,11 +121,7 @@ fn is_doubtful(subject: &Subject<'_, '_>, misuse: &Misuse) -> bool {
         }
 }
 
-fn stacks(subject: &Subject<'_, '_>, misuse: &Misuse) -> Vec<LabelledStack> {
-    let labelled = |label: &str, context| LabelledStack {
-        label: label.to_owned(),
-        stack: subject.stacks.of(context),
-    };
+fn with_stacks(finding: Finding, instance: Instance<'_, '_>, misuse: &Misuse) -> Finding {
     let offence = match misuse.kind {
         MisuseKind::DoubleFree => "freed again",
         MisuseKind::InvalidFree => "freed",
@@ -126,21 +129,19 @@ fn stacks(subject: &Subject<'_, '_>, misuse: &Misuse) -> Vec<LabelledStack> {
         MisuseKind::WrongSize | MisuseKind::WrongAlignment => "given back",
         MisuseKind::Overlap => "handed out",
     };
-    let mut stacks = vec![labelled(offence, misuse.context)];
-    if let Some(block) = misuse.block {
-        if let Some(freed) = block.freed {
-            stacks.push(labelled("freed before", freed));
-        }
-        stacks.push(labelled("allocated", block.allocated));
+    let mut finding = finding.stack(offence, instance.stack(misuse.context));
+    let Some(block) = misuse.block else { return finding };
+    if let Some(freed) = block.freed {
+        finding = finding.stack("freed before", instance.stack(freed));
     }
-    stacks
+    finding.stack("allocated", instance.stack(block.allocated))
 }
 
 fn of_size(block: Option<&Concerned>) -> String {
     block.map_or(String::new(), |block| format!(" of {}", bytes(block.size)))
 }
 
-/// Where a pointer that is no block points.
+/// Where a pointer points that is not a block.
 fn position(misuse: &Misuse) -> String {
     match misuse.block {
         None => String::new(),

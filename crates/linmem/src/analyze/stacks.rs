@@ -10,52 +10,53 @@ use crate::replay::Replay;
 use crate::report::{Stack, StackFrame};
 use crate::trace::{ContextId, Frame};
 
-/// Resolves the stacks of one instance, each frame once.
-pub struct Stacks<'a, 'm> {
+/// Resolves stacks in one module, each frame once.
+pub(crate) struct Stacks<'a, 'm> {
     replay: &'a Replay,
     prepared: &'a Prepared<'m>,
     resolved: RefCell<FxHashMap<(u32, u32), Vec<SourceFrame>>>,
+}
+
+/// Contexts of one instance whose stacks look the same: two calls in one line of source, or a loop that
+/// the compiler unrolled, are one place to people.
+#[derive(Default)]
+pub(crate) struct Places {
     /// The first context that was asked for with each stack as people see it.
-    same: RefCell<FxHashMap<Vec<Place>, ContextId>>,
+    same: RefCell<FxHashMap<Vec<SeenFrame>, ContextId>>,
     first: RefCell<FxHashMap<ContextId, ContextId>>,
 }
 
-/// What people see of a frame.
-type Place = (String, Option<String>, Option<u32>, Option<u32>);
+/// What people see of a frame: function, file, line, offset.
+type SeenFrame = (String, Option<String>, Option<u32>, Option<u32>);
+
+impl Places {
+    /// The context that stands for all those that look the same. A context whose stack was not taken
+    /// stands for itself.
+    pub fn of(&self, context: ContextId, stacks: &Stacks<'_, '_>) -> ContextId {
+        if let Some(&first) = self.first.borrow().get(&context) {
+            return first;
+        }
+        let frames = stacks.of(context);
+        let first = if frames.is_empty() {
+            context
+        } else {
+            let seen = frames.into_iter().map(|f| (f.function, f.file, f.line, f.offset));
+            *self.same.borrow_mut().entry(seen.collect()).or_insert(context)
+        };
+        self.first.borrow_mut().insert(context, first);
+        first
+    }
+}
 
 impl<'a, 'm> Stacks<'a, 'm> {
     /// Resolves contexts of `replay` in a module.
     pub fn new(replay: &'a Replay, prepared: &'a Prepared<'m>) -> Stacks<'a, 'm> {
-        Stacks {
-            replay,
-            prepared,
-            resolved: RefCell::default(),
-            same: RefCell::default(),
-            first: RefCell::default(),
-        }
+        Stacks { replay, prepared, resolved: RefCell::default() }
     }
 
     /// The stack of a context.
     pub fn of(&self, context: ContextId) -> Stack {
         self.resolve(self.replay.stack(context))
-    }
-
-    /// A context that stands for all those whose stacks look the same: two calls in one line of
-    /// source, or a loop that the compiler unrolled, are one place to people. Where a stack was
-    /// not taken, a context stands for itself.
-    pub fn representative(&self, context: ContextId) -> ContextId {
-        if let Some(&first) = self.first.borrow().get(&context) {
-            return first;
-        }
-        let frames = self.of(context);
-        let first = if frames.is_empty() {
-            context
-        } else {
-            let places = frames.into_iter().map(|f| (f.function, f.file, f.line, f.offset));
-            *self.same.borrow_mut().entry(places.collect()).or_insert(context)
-        };
-        self.first.borrow_mut().insert(context, first);
-        first
     }
 
     /// A recorded stack.

@@ -1,19 +1,45 @@
 //! An [`Inspection`] as text for a terminal.
 
 use std::fmt::{self, Display, Formatter};
+use std::io::Write;
 
-use crate::inspect::{Inspection, MemoryFunction, MemoryReport};
+use super::text::hooked;
+use crate::error::Result;
+use crate::inspect::{AddressRange, Inspection, MemoryFunction, MemoryReport};
+use crate::report::{NO_WORDS, Words};
 use crate::units::{bytes, escape, number_of, pages};
 
+/// Writes what is in a module. What the front end offers is named in its words.
+///
+/// # Errors
+///
+/// [`Io`](crate::ErrorKind::Io) when `out` fails.
+pub fn write(inspection: &Inspection, words: Words, out: &mut impl Write) -> Result<()> {
+    Ok(write!(out, "{}", Worded { inspection, words })?)
+}
+
+/// In the library's own words.
 impl Display for Inspection {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.file(f)?;
-        for (number, memory) in self.memories.iter().enumerate() {
+        Worded { inspection: self, words: NO_WORDS }.fmt(f)
+    }
+}
+
+struct Worded<'i> {
+    inspection: &'i Inspection,
+    words: Words,
+}
+
+impl Display for Worded<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let inspection = self.inspection;
+        inspection.file(f)?;
+        for (number, memory) in inspection.memories.iter().enumerate() {
             writeln!(f, "memory {number}    {}", memory_text(memory))?;
         }
-        self.layout(f)?;
-        write!(f, "\nallocator functions\n{}", self.coverage)?;
-        self.memory_functions.iter().try_for_each(|function| memory_function(f, function))
+        inspection.layout(f)?;
+        write!(f, "\nallocator functions\n{}", hooked(&inspection.coverage, self.words))?;
+        inspection.memory_functions.iter().try_for_each(|function| memory_function(f, function))
     }
 }
 
@@ -41,7 +67,7 @@ impl Inspection {
     }
 
     fn layout(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let range = |range: crate::module::memory_map::AddressRange| {
+        let range = |range: AddressRange| {
             format!("{:#x}–{:#x}, {}", range.start, range.end, bytes(range.end - range.start))
         };
         if let Some(data) = self.layout.data {

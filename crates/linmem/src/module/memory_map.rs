@@ -4,21 +4,19 @@
 //! newer versions) as shadow stack, static data, heap. The shadow stack grows down from the
 //! initial value of the stack pointer global.
 
-use serde::{Deserialize, Serialize};
-
 use crate::module::{Module, PAGE_BYTES};
 
 /// `wasm-ld` gives the shadow stack this many bytes unless it is told otherwise.
 const DEFAULT_STACK_BYTES: u64 = 64 * 1024;
 
 /// Where things lie in memory 0, as far as the module says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MemoryMap {
     /// From the first active data segment to the end of the last.
     pub data: Option<AddressRange>,
     /// The shadow stack.
-    pub stack: Option<Stack>,
+    pub stack: Option<ShadowStack>,
     /// Where the heap begins, if that is known.
     pub heap_base: Option<u64>,
     /// Bytes in the initial pages from the heap's beginning on.
@@ -26,8 +24,8 @@ pub struct MemoryMap {
 }
 
 /// Addresses from `start` to before `end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AddressRange {
     /// First address.
     pub start: u64,
@@ -36,9 +34,9 @@ pub struct AddressRange {
 }
 
 /// A shadow stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Stack {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShadowStack {
     /// Index of the global that is its pointer.
     pub pointer: u32,
     /// Where it lies. Where it stands behind the data, its low end is not written down anywhere:
@@ -69,11 +67,11 @@ impl MemoryMap {
     }
 }
 
-fn stack(module: &Module<'_>) -> Option<Stack> {
+fn stack(module: &Module<'_>) -> Option<ShadowStack> {
     let pointer = module.stack_pointer()?;
     let top = module.globals.get(pointer as usize)?.init?;
     let data_end = module.data_end().unwrap_or(0);
     let is_first = top < data_end;
     let low = if is_first { 0 } else { data_end.max(top.saturating_sub(DEFAULT_STACK_BYTES)) };
-    Some(Stack { pointer, range: AddressRange { start: low.min(top), end: top }, is_first })
+    Some(ShadowStack { pointer, range: AddressRange { start: low.min(top), end: top }, is_first })
 }

@@ -3,6 +3,10 @@
 mod figures;
 mod freed_blocks;
 mod incidents;
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod properties;
 
 use std::collections::BTreeMap;
 

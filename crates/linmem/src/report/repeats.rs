@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::replay::heap::Held;
+use super::{Code, Finding, Held, Remedy, Totals};
 
 /// Repeated calls of one export.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Repeats {
     /// What was called.
     pub export: String,
@@ -28,7 +29,7 @@ impl Repeats {
     /// Why these calls do not show that memory comes to rest: it does not, there were too few of
     /// them, or they allocated nothing, so that there was nothing to see. `None` if all is well.
     pub fn problem(&self) -> Option<String> {
-        if let Some(finding) = crate::analyze::repeats::finding(self) {
+        if let Some(finding) = self.finding() {
             return Some(finding.message);
         }
         let (calls, of) = (self.calls, &self.export);
@@ -41,11 +42,55 @@ impl Repeats {
             _ => None,
         }
     }
+
+    /// A repeated call that keeps growing, or fails, is an error.
+    pub(crate) fn finding(&self) -> Option<Finding> {
+        let export = &self.export;
+        let finding = match self.verdict {
+            Verdict::TooFew | Verdict::Steady { .. } => return None,
+            Verdict::Growing { live_bytes_per_call, pages_per_call } => {
+                Finding::new(Code::KeepsGrowing)
+                    .message(format!(
+                        "{} calls of {export}, and still growing: {} with each",
+                        self.calls,
+                        growth(live_bytes_per_call, pages_per_call),
+                    ))
+                    .advice(
+                        "See which blocks are left, and free them; memory that only the allocator \
+                         holds on to comes to rest with more calls.",
+                    )
+                    .remedy(Remedy::MoreCalls)
+            }
+            Verdict::Failing { at_call } => Finding::new(Code::CallFailed)
+                .message(format!(
+                    "call {at_call} of {export} failed: {}",
+                    self.failure.as_deref().unwrap_or_default()
+                ))
+                .advice("See the calls before it, and how large the memory may become."),
+        };
+        Some(finding.number("calls", self.calls))
+    }
+}
+
+/// The parts that grow, as in `7 live bytes and 0.125 pages`.
+fn growth(live_bytes: f64, pages: f64) -> String {
+    let parts = [(live_bytes, "live bytes"), (pages, "pages")];
+    let growing = parts.iter().filter(|(number, _)| *number > 0.0);
+    // Up to three digits behind the point, without zeros at the end.
+    let rounded = |number: f64| (number * 1000.0).round() / 1000.0;
+    let parts: Vec<String> =
+        growing.map(|(number, unit)| format!("{} {unit}", rounded(*number))).collect();
+    if parts.is_empty() {
+        "more at times".to_owned()
+    } else {
+        format!("{} more", parts.join(" and "))
+    }
 }
 
 /// Whether memory and live bytes came to rest.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Verdict {
     /// There were too few calls to tell.
     TooFew,
@@ -71,6 +116,7 @@ pub enum Verdict {
 /// Calls, one after the other, after which everything was the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct RepeatsRow {
     /// Number of the first one, counted from 1.
     pub first_call: u64,
@@ -83,6 +129,7 @@ pub struct RepeatsRow {
 /// What is known when a call is over, and what the host passed in for it has been freed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct AfterCall {
     /// The size of the memory.
     pub pages: Witnesses,
@@ -98,20 +145,58 @@ pub struct AfterCall {
     pub result: String,
 }
 
+impl AfterCall {
+    /// The state after a call: the size of the memory, and the figures of the heap before the call and
+    /// now.
+    pub fn new(pages: Witnesses, before: &Totals, now: &Totals) -> AfterCall {
+        let made = |totals: &Totals| totals.allocations + totals.reallocations;
+        AfterCall {
+            pages,
+            live_bytes: now.at_end.bytes,
+            allocated: Held {
+                blocks: made(now) - made(before),
+                bytes: now.allocated_bytes - before.allocated_bytes,
+            },
+            freed_blocks: now.frees - before.frees,
+            ..AfterCall::default()
+        }
+    }
+
+    /// Adds where the texts were that the host passed in.
+    #[must_use]
+    pub fn texts_at(mut self, addresses: Vec<u64>) -> AfterCall {
+        self.texts_at = addresses;
+        self
+    }
+
+    /// Adds what came back, as text.
+    #[must_use]
+    pub fn result(mut self, result: impl Into<String>) -> AfterCall {
+        self.result = result.into();
+        self
+    }
+}
+
 /// The size of a memory in pages, as told by three who can know it. They agree, or an engine is
 /// broken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Witnesses {
     /// The length of the host's view.
     pub host_view: u64,
     /// What the host's growing by nothing returns.
     pub grow_zero: u64,
-    /// What `memory.size` returns, executed inside of the module.
+    /// What `memory.size` returns, executed inside the module.
     pub memory_size: u64,
 }
 
 impl Witnesses {
+    /// What each of them says, in pages.
+    pub fn new(host_view: u64, grow_zero: u64, memory_size: u64) -> Witnesses {
+        Witnesses { host_view, grow_zero, memory_size }
+    }
+
     /// Whether they all say the same.
     pub fn agree(&self) -> bool {
         self.host_view == self.grow_zero && self.grow_zero == self.memory_size

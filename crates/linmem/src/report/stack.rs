@@ -8,6 +8,7 @@ pub type Stack = Vec<StackFrame>;
 /// One frame of a stack; an inlined function has a frame of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct StackFrame {
     /// Function name, demangled.
     pub function: String,

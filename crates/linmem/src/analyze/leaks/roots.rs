@@ -1,26 +1,26 @@
-//! The roots of the mark: words outside of the heap that may point into it.
+//! The roots of the mark: words outside the heap that may point into it.
 
 use std::collections::BTreeSet;
 
 use super::mark::Blocks;
-use crate::analyze::Subject;
-use crate::module::memory_map::Stack;
+use crate::analyze::subject::Instance;
+use crate::module::memory_map::ShadowStack;
 use crate::prepared::Prepared;
 use crate::replay::Snapshot;
 
 /// The words of the roots that could be pointers to blocks: of static data, of the shadow stack
 /// in use, of pages that the program grew past its allocator, and of globals.
 pub fn words(
-    subject: &Subject<'_, '_>,
+    instance: Instance<'_, '_>,
     snapshot: &Snapshot,
     blocks: Blocks<'_>,
     word_bytes: u64,
 ) -> Vec<u64> {
-    let stack_pointer = stack(subject, snapshot).map(|(stack, _)| u64::from(stack.pointer));
+    let stack_pointer = stack(instance, snapshot).map(|(stack, _)| u64::from(stack.pointer));
     let globals = snapshot.globals.iter().filter(|(index, _)| Some(*index) != stack_pointer);
     let mut words: Vec<u64> = globals.map(|(_, value)| *value).collect();
-    let allocators_own = &subject.facts.leaks.allocators_own;
-    for (start, end) in ranges(subject, snapshot) {
+    let allocators_own = &instance.facts().premises.allocators_own;
+    for (start, end) in ranges(instance, snapshot) {
         // The words of live blocks are not roots, wherever the blocks lie.
         let roots = snapshot
             .words(start, end, word_bytes)
@@ -33,9 +33,9 @@ pub fn words(
 }
 
 /// Static words that only the allocator uses: its counts, the bounds of its heap and its lists of
-/// free blocks look like pointers into blocks, and are none.
+/// free blocks look like pointers into blocks, but are not.
 ///
-/// An array has no address in the code but its first one. So what lies between two words of the
+/// The code has no address of an array except its first one. So what lies between two words of the
 /// allocator is the allocator's as well, unless other code mentions an address there.
 pub fn allocators_own_words(prepared: &Prepared<'_>, hooked: &BTreeSet<u32>) -> BTreeSet<u64> {
     /// dlmalloc's arrays have 392 bytes.
@@ -73,10 +73,10 @@ fn allocators_own_functions(prepared: &Prepared<'_>, hooked: &BTreeSet<u32>) -> 
 
 /// Where roots lie: static data, the used part of the shadow stack, and pages that the program
 /// grew past its allocator. What is below the stack pointer is dead.
-fn ranges(subject: &Subject<'_, '_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
-    let module = subject.module;
-    let heap = &subject.instance.heap;
-    let layout = &subject.facts.leaks.memory_map;
+fn ranges(instance: Instance<'_, '_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
+    let module = instance.module();
+    let heap = instance.heap();
+    let layout = &instance.facts().premises.memory_map;
     let memory_end = snapshot.pages.saturating_mul(crate::module::PAGE_BYTES);
     let data_end = module.data_end().unwrap_or(0);
     let static_end = layout
@@ -85,7 +85,7 @@ fn ranges(subject: &Subject<'_, '_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
         .unwrap_or(if data_end > 0 { data_end } else { memory_end })
         .min(memory_end);
     let mut ranges = heap.own_growth().to_vec();
-    match stack(subject, snapshot) {
+    match stack(instance, snapshot) {
         None => ranges.push((0, static_end)),
         Some((stack, now)) => {
             ranges.push((0, stack.range.start.min(static_end)));
@@ -110,9 +110,9 @@ fn united(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
 }
 
 /// The shadow stack, and its pointer at the time of the snapshot. A global above its initial
-/// value is no stack pointer: an allocator that only moves on keeps one that looks alike.
-fn stack(subject: &Subject<'_, '_>, snapshot: &Snapshot) -> Option<(Stack, u64)> {
-    let stack = subject.facts.leaks.memory_map.stack?;
+/// value is not a stack pointer: an allocator that only moves on keeps one that looks alike.
+fn stack(instance: Instance<'_, '_>, snapshot: &Snapshot) -> Option<(ShadowStack, u64)> {
+    let stack = instance.facts().premises.memory_map.stack?;
     let pointer = u64::from(stack.pointer);
     let now = snapshot.globals.iter().find(|(index, _)| *index == pointer);
     let now = now.map_or(stack.range.end, |(_, value)| *value);

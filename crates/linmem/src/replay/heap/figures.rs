@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Blocks and bytes at one instant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Extent {
     /// Number of live blocks.
     pub blocks: u64,
@@ -19,6 +20,7 @@ pub struct Extent {
 
 /// What an instance's heap did in all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Totals {
     /// Successful allocations, reallocations of NULL included.
     pub allocations: u64,
@@ -83,6 +85,7 @@ pub struct SiteTotals {
 
 /// Blocks and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Held {
     /// Number of blocks.
     pub blocks: u64,

@@ -1,12 +1,9 @@
 //! What went wrong in a heap, or is worth telling one by one: misuse, failures, growths.
 
-use serde::{Deserialize, Serialize};
-
 use crate::trace::ContextId;
 
 /// How an allocator was misused, or misbehaved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MisuseKind {
     /// A block was freed twice.
     DoubleFree,
@@ -76,7 +73,7 @@ pub struct Failure {
 }
 
 /// Changed bytes near address 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LowMemory {
     /// First changed address.
     pub first: u64,

@@ -1,6 +1,6 @@
 //! Several instances as a table.
 
-use super::table;
+use super::columns;
 use crate::report::InstanceReport;
 use crate::units::{bytes, count, escape};
 
@@ -22,7 +22,7 @@ pub(super) fn table(instances: &[InstanceReport]) -> String {
         rows.push(std::array::from_fn(|column| if column == 0 { &*more } else { "" }.to_owned()));
         rows.extend(numbered().skip(first + hidden).map(cells));
     }
-    table::aligned(&rows)
+    columns::aligned(&rows)
 }
 
 fn cells((number, instance): (usize, &InstanceReport)) -> [String; 8] {

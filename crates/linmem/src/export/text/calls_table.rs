@@ -1,6 +1,6 @@
 //! Repeated calls as a verdict and a table.
 
-use super::table;
+use super::columns;
 use crate::report::{AfterCall, Repeats, Verdict};
 use crate::units::{bytes, count, escape, pages};
 
@@ -55,7 +55,7 @@ pub(super) fn table(repeats: &Repeats) -> String {
         rows.push(std::array::from_fn(|column| if column == 0 { "…" } else { "" }.to_owned()));
         rows.extend(all[first + hidden..].iter().map(|row| cells(number(row), &row.after)));
     }
-    table::aligned(&rows)
+    columns::aligned(&rows)
 }
 
 fn cells(call: String, after: &AfterCall) -> [String; 9] {

@@ -1,14 +1,21 @@
-//! [`linmem::report::Heap`] against [`Naive`], fed with the same events: such as sound programs
-//! cause, and such as nobody should.
+//! [`Heap`] against [`Naive`], fed with the same events: such as sound programs cause, and such as
+//! nobody should.
 
-use linmem::trace::{ContextId, Event, UNKNOWN_SIZE};
-use linmem::report::{Heap, LowMemory};
-use linmem::trace::Crossing;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::Config;
 
-use crate::cases;
-use crate::naive::{self, Naive, Site};
+use super::naive::{self, Naive, Site};
+use super::{Heap, LowMemory};
+use crate::trace::{ContextId, Crossing, Event, UNKNOWN_SIZE};
+
+/// So many cases, unless `PROPTEST_CASES` asks for another number.
+fn cases(number: u32) -> Config {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => Config::default(),
+        None => Config { cases: number, ..Config::default() },
+    }
+}
 
 /// What a heap can be told.
 #[derive(Debug, Clone)]

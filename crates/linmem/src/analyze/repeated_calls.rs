@@ -1,9 +1,9 @@
 //! The same call again and again: whether memory and live blocks come to rest. What is known after
 //! each call goes in; the rows of a table and a verdict come out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-use crate::report::{AfterCall, Code, Finding, Repeats, RepeatsRow, Severity, Verdict};
+use crate::report::{AfterCall, Repeats, RepeatsRow, Verdict};
 
 /// Calls that a verdict needs, unless nothing ever changed.
 const ENOUGH: u64 = 4;
@@ -149,61 +149,10 @@ impl RepeatsBuilder {
     }
 }
 
-/// That a repeated call keeps growing, or fails, is an error.
-pub fn finding(repeats: &Repeats) -> Option<Finding> {
-    let export = &repeats.export;
-    let (code, message, advice) = match repeats.verdict {
-        Verdict::TooFew | Verdict::Steady { .. } => return None,
-        Verdict::Growing { live_bytes_per_call, pages_per_call } => (
-            Code::KeepsGrowing,
-            format!(
-                "{} calls of {export}, and still growing: {} with each",
-                repeats.calls,
-                growth(live_bytes_per_call, pages_per_call),
-            ),
-            "See which blocks are left, and free them; memory that only the allocator holds on to \
-             comes to rest with more calls (--times).",
-        ),
-        Verdict::Failing { at_call } => (
-            Code::CallFailed,
-            format!(
-                "call {at_call} of {export} failed: {}",
-                repeats.failure.as_deref().unwrap_or_default()
-            ),
-            "See the calls before it, and how large the memory may become.",
-        ),
-    };
-    let numbers = BTreeMap::from([("calls".to_owned(), repeats.calls)]);
-    Some(Finding {
-        code,
-        severity: Severity::Error,
-        instance: 0,
-        message,
-        numbers,
-        stacks: Vec::new(),
-        advice: advice.to_owned(),
-    })
-}
-
-/// The parts that grow, as in `7 live bytes and 0.125 pages`.
-fn growth(live_bytes: f64, pages: f64) -> String {
-    let parts = [(live_bytes, "live bytes"), (pages, "pages")];
-    let growing = parts.iter().filter(|(number, _)| *number > 0.0);
-    // Up to three digits behind the point, and none that say nothing.
-    let rounded = |number: f64| (number * 1000.0).round() / 1000.0;
-    let parts: Vec<String> =
-        growing.map(|(number, unit)| format!("{} {unit}", rounded(*number))).collect();
-    if parts.is_empty() {
-        "more at times".to_owned()
-    } else {
-        format!("{} more", parts.join(" and "))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Witnesses;
+    use crate::report::{Code, Witnesses};
 
     fn after(pages: u64, live_bytes: u64) -> AfterCall {
         let pages = Witnesses { host_view: pages, grow_zero: pages, memory_size: pages };
@@ -237,7 +186,7 @@ mod tests {
         let repeats = repeats(&leak);
         let growing = Verdict::Growing { live_bytes_per_call: 100.0, pages_per_call: 0.125 };
         assert_eq!(repeats.verdict, growing);
-        let finding = finding(&repeats).unwrap();
+        let finding = repeats.finding().unwrap();
         assert_eq!(finding.code, Code::KeepsGrowing);
         let message =
             "16 calls of work, and still growing: 100 live bytes and 0.125 pages more with each";

@@ -1,11 +1,8 @@
 //! A heap so simple that it is right at a glance: lists that are searched from end to end. It
-//! follows the descriptions of [`linmem::heap`]'s public types and shares no code with it.
+//! follows the descriptions of [`Heap`](super::Heap)'s types and shares no code with it.
 
-use linmem::trace::{ContextId, Event, UNKNOWN_SIZE};
-use linmem::report::{
-    Concerned, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind, Returned,
-};
-use linmem::trace::Crossing;
+use super::{Concerned, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind, Returned};
+use crate::trace::{ContextId, Crossing, Event, UNKNOWN_SIZE};
 
 /// A block, alive or freed.
 #[derive(Debug, Clone, Copy)]
@@ -148,7 +145,8 @@ impl Naive {
                     self.reallocated(old, pointer, size, align, context);
                 }
             }
-            Event::Grown { delta_pages: 0, .. } => {}
+            Event::Grown { delta_pages: 0, .. } | Event::Called { .. } => {}
+            Event::Crossed { pointer, crossing } => self.crossed(pointer, crossing),
             Event::Grown { delta_pages, previous_pages, in_allocator, context } => {
                 self.grow(delta_pages, previous_pages, in_allocator, context);
             }

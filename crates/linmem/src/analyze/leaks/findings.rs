@@ -1,0 +1,209 @@
+//! What the judged blocks amount to: leaks in, findings out.
+
+use std::collections::BTreeMap;
+
+use crate::replay::heap::Held;
+use crate::report::{Code, Finding};
+use crate::trace::{ContextId, Crossing};
+use crate::units::{bytes, count, number_of};
+
+use super::super::subject::{Instance, Subject};
+use super::{Group, Holder, Kind, Leaks, sum_of};
+
+/// One finding for each kind and call stack, most bytes first.
+pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
+    subject.instances().flat_map(of_instance).collect()
+}
+
+fn of_instance(instance: Instance<'_, '_>) -> Vec<Finding> {
+    let leaks = instance.leaks();
+    if let Some(reason) = &leaks.not_judged {
+        return not_judged_finding(instance, leaks, reason).into_iter().collect();
+    }
+    let mut groups: Vec<_> =
+        leaks.groups.iter().filter(|((kind, _), _)| *kind != Kind::Runtime).collect();
+    groups.sort_by_key(|&(&(kind, context), group)| {
+        (kind, std::cmp::Reverse(group.held.bytes + group.indirect.bytes), context)
+    });
+    let (reachable, lost): (Vec<_>, Vec<_>) =
+        groups.into_iter().partition(|((kind, _), _)| *kind == Kind::Reachable);
+    let (held, lost): (Vec<_>, Vec<_>) =
+        lost.into_iter().partition(|((kind, _), _)| matches!(kind, Kind::HostHeld(_)));
+    let lost = lost.into_iter();
+    let mut findings: Vec<Finding> = lost
+        .map(|(&(kind, context), group)| leak_finding(instance, kind, context, group))
+        .collect();
+    findings.extend(host_findings(instance, &held));
+    findings.extend(reachable_finding(instance, &reachable));
+    findings
+}
+
+fn leak_finding(
+    instance: Instance<'_, '_>,
+    kind: Kind,
+    context: ContextId,
+    group: &Group,
+) -> Finding {
+    let held = blocks_text(group.held);
+    let (code, message, advice) = match kind {
+        Kind::Definite => (
+            Code::LeakDefinite,
+            format!("{held} lost: nothing points to {} any more", them(group.held)),
+            "Free the block before its last pointer goes away.",
+        ),
+        Kind::Indirect => (
+            Code::LeakIndirect,
+            format!("{held} lost with others: only lost blocks point to {}", them(group.held)),
+            "Free what the lost block owns together with it.",
+        ),
+        _ => (
+            Code::LeakPossible,
+            format!("{held} perhaps lost: only pointers into the middle are left"),
+            "Keep a pointer to the start of the block, or free it.",
+        ),
+    };
+    let with_others = match group.indirect.blocks {
+        0 => String::new(),
+        _ => format!(", and {} with {}", blocks_text(group.indirect), them(group.held)),
+    };
+    Finding::new(code)
+        .about(instance.number)
+        .message(message + &with_others)
+        .number("blocks", group.held.blocks)
+        .number("bytes", group.held.bytes)
+        .number("indirect_blocks", group.indirect.blocks)
+        .number("indirect_bytes", group.indirect.bytes)
+        .number("example_address", group.example)
+        .stack("allocated", instance.stack(context))
+        .advice(advice)
+}
+
+/// Blocks of the same kind and call stack, with which.
+type GroupOf<'g> = (&'g (Kind, ContextId), &'g Group);
+type Groups<'g> = [GroupOf<'g>];
+
+/// One note for all that is still reachable.
+fn reachable_finding(instance: Instance<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
+    let finding =
+        finding_of_all(Code::StillReachable, instance, groups, "still pointed to at the end")?;
+    Some(finding.advice("Not a leak as long as it does not grow with the work done."))
+}
+
+/// One warning for each way in which the host got the pointers: for each exported function that
+/// returned some.
+fn host_findings(instance: Instance<'_, '_>, groups: &Groups<'_>) -> Vec<Finding> {
+    let mut of_holder: BTreeMap<Holder, Vec<GroupOf<'_>>> = BTreeMap::new();
+    for group in groups {
+        if let (Kind::HostHeld(holder), _) = group.0 {
+            of_holder.entry(*holder).or_default().push(*group);
+        }
+    }
+    let holders = of_holder.iter().rev();
+    let has = holders.filter(|(holder, _)| !matches!(holder, Holder::LedTo(_)));
+    has.filter_map(|(&holder, groups)| {
+        let led_to = match holder {
+            Holder::Has(crossing) => of_holder.get(&Holder::LedTo(crossing)),
+            _ => None,
+        };
+        host_finding(instance, holder, groups, led_to.map_or(&[], Vec::as_slice))
+    })
+    .collect()
+}
+
+fn host_finding(
+    instance: Instance<'_, '_>,
+    holder: Holder,
+    groups: &Groups<'_>,
+    led_to: &Groups<'_>,
+) -> Option<Finding> {
+    let what = how_held(instance, holder);
+    let mut finding = finding_of_all(Code::LeakHostHeld, instance, groups, &what)?;
+    if let Holder::Has(crossing) = holder {
+        if let Crossing::Returned(function) = crossing {
+            let returned = instance.heap().returned(function);
+            finding = finding.number("returned", returned.blocks).number("freed", returned.freed);
+        }
+        let led_to = sum_of(led_to.iter().map(|(_, group)| *group));
+        if led_to.blocks > 0 {
+            finding.message += &format!("; {} more hang on these", blocks_text(led_to));
+        }
+        finding =
+            finding.number("indirect_blocks", led_to.blocks).number("indirect_bytes", led_to.bytes);
+    }
+    let advice = "Pass each pointer back to the module's free when you are done with it";
+    Some(finding.advice(match instance.sees_a_part() {
+        true => format!("{advice}; unless the module frees it where linmem does not see it."),
+        false => format!("{advice}."),
+    }))
+}
+
+/// How the host came to hold blocks, as the predicate of a sentence about them.
+fn how_held(instance: Instance<'_, '_>, holder: Holder) -> String {
+    let words = match holder {
+        Holder::Has(Crossing::Returned(function)) => {
+            let returned = instance.heap().returned(function);
+            return format!(
+                "never given back: the host got {} from `{}` and freed {}",
+                number_of(returned.blocks, "block"),
+                instance.export_name(function),
+                count(returned.freed),
+            );
+        }
+        Holder::Has(Crossing::Passed) => {
+            "never given back: nothing in the module points there, but the host passed such pointers \
+             to exports"
+        }
+        Holder::Has(Crossing::HandedOut) => {
+            "never given back: nothing in the module points there, but it passed such pointers to \
+             imported functions"
+        }
+        Holder::LedTo(_) | Holder::MayHave => {
+            "left at the end, to which nothing in the module points: the host, or who shares the \
+             memory, still has the pointers, or has lost them"
+        }
+    };
+    words.to_owned()
+}
+
+/// What findings about several groups have in common: the sum, and the largest one's stack.
+fn finding_of_all(
+    code: Code,
+    instance: Instance<'_, '_>,
+    groups: &Groups<'_>,
+    what: &str,
+) -> Option<Finding> {
+    let ((_, context), largest) = groups.iter().max_by_key(|(_, group)| group.held.bytes)?;
+    let all = sum_of(groups.iter().map(|(_, group)| *group));
+    let of_them = match groups.len() {
+        1 => String::new(),
+        _ => format!("; the most, {}, come from here", blocks_text(largest.held)),
+    };
+    let finding = Finding::new(code)
+        .about(instance.number)
+        .message(format!("{} {what}{of_them}", blocks_text(all)))
+        .number("blocks", all.blocks)
+        .number("bytes", all.bytes)
+        .stack("allocated", instance.stack(*context));
+    Some(finding)
+}
+
+fn not_judged_finding(instance: Instance<'_, '_>, leaks: &Leaks, reason: &str) -> Option<Finding> {
+    let live = sum_of(leaks.groups.values());
+    (live.blocks > 0).then(|| {
+        Finding::new(Code::NotJudged)
+            .about(instance.number)
+            .message(format!("{} alive at the end, leaked or not: {reason}", blocks_text(live)))
+            .number("blocks", live.blocks)
+            .number("bytes", live.bytes)
+            .advice("Let the program return from its entry point to have its leaks judged.")
+    })
+}
+
+fn blocks_text(held: Held) -> String {
+    let plural = if held.blocks == 1 { "block" } else { "blocks" };
+    format!("{} in {} {plural}", bytes(held.bytes), count(held.blocks))
+}
+
+fn them(held: Held) -> &'static str {
+    if held.blocks == 1 { "it" } else { "them" }
+}

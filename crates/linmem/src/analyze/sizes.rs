@@ -1,0 +1,75 @@
+//! What the sizes mean that a program read of its memories: whether it watched the memory that did
+//! the work, and at the right time. Needs a recording of a host that tells its size reads.
+
+mod answer;
+mod foreign_memory;
+mod grown_and_held;
+mod idle_instance;
+mod instances_per_call;
+mod no_growth_needed;
+mod others;
+mod stale_views;
+mod too_early;
+mod witnesses;
+
+use crate::replay::{RecordedInstance, Replay, SizeReads};
+use crate::report::Finding;
+
+use super::subject::Subject;
+pub(crate) use answer::answer;
+
+/// All size reads of one memory.
+struct Watched<'a> {
+    memory: u64,
+    reads: &'a SizeReads,
+    /// The instances that use it.
+    users: Vec<usize>,
+    /// The instances that do not use it, and allocated after it was first read.
+    others: Vec<usize>,
+}
+
+impl Watched<'_> {
+    /// Allocations of the instances that use the memory, from the first read to the last.
+    fn allocations_between(&self) -> u64 {
+        self.reads.last.allocations_before - self.reads.first.allocations_before
+    }
+
+    /// Calls of the exports of the instances that use the memory, from the first read to the last.
+    fn calls_between(&self) -> u64 {
+        self.reads.last.calls_before.saturating_sub(self.reads.first.calls_before)
+    }
+}
+
+/// Why the sizes were what they were: the first that applies explains it.
+const EXPLANATIONS: [fn(&Subject<'_, '_>, &Watched<'_>) -> Option<Finding>; 4] = [
+    foreign_memory::finding,
+    too_early::finding,
+    idle_instance::finding,
+    no_growth_needed::finding,
+];
+
+/// Explains the sizes that a program read.
+pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
+    let mut findings = stale_views::findings(subject);
+    for watched in watched(subject.replay) {
+        findings.extend(witnesses::finding(subject, &watched));
+        findings.extend(EXPLANATIONS.iter().find_map(|explain| explain(subject, &watched)));
+        findings.extend(grown_and_held::findings(subject, &watched));
+    }
+    findings.extend(instances_per_call::findings(subject));
+    findings
+}
+
+fn watched(replay: &Replay) -> impl Iterator<Item = Watched<'_>> {
+    // One look is not a measurement.
+    let reads = replay.host.size_reads.iter().filter(|(_, reads)| reads.count > 1);
+    reads.map(|(&memory, reads)| {
+        let users = replay.users(memory);
+        let others = others::at_work(replay, &users, &reads.first);
+        Watched { memory, reads, users, others }
+    })
+}
+
+fn allocations(instance: &RecordedInstance) -> u64 {
+    instance.heap.totals().allocations
+}

@@ -1,0 +1,48 @@
+//! The findings in plain words: what a person would say who was asked for the answer.
+
+use crate::replay::Replay;
+use crate::report::{Code, Family, Finding, Severity};
+use crate::units::number_of;
+
+use super::witnesses;
+
+/// The answer to what the sizes mean that the program read, if it read any or used a stale view.
+pub(crate) fn answer(replay: &Replay, findings: &[Finding]) -> Option<String> {
+    let reads = replay.host.size_reads_in_all;
+    let main = findings.iter().filter(explains).min_by_key(|finding| finding.severity)?;
+    if reads == 0 && main.code != Code::StaleView {
+        return None;
+    }
+    let mut sentences = vec![sentence(&main.message), main.advice.clone()];
+    let leak = |finding: &&Finding| {
+        finding.code.family() == Family::Leaks && finding.instance == main.instance
+    };
+    if let (Severity::Note, Some(leak)) = (main.severity, findings.iter().find(leak)) {
+        sentences.push(format!("Here they show one: {}.", leak.message));
+    }
+    if reads > 0 && !findings.iter().any(|finding| finding.code == Code::WitnessesDisagree) {
+        sentences.push(format!(
+            "All {} that the program read, {}, agree with the growths recorded, and no instruction \
+             makes a memory smaller.",
+            number_of(reads, "size"),
+            witnesses::ways(replay),
+        ));
+    }
+    Some(sentences.join(" "))
+}
+
+/// Whether a finding explains sizes by itself.
+fn explains(finding: &&Finding) -> bool {
+    match finding.code {
+        Code::NullIgnored => true,
+        Code::WitnessesDisagree => false,
+        code => code.family() == Family::Sizes,
+    }
+}
+
+/// A message as a sentence.
+fn sentence(message: &str) -> String {
+    let mut characters = message.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), characters.as_str())
+}

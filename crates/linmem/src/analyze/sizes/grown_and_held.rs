@@ -1,0 +1,39 @@
+//! Pages that were needed at some time and are not any more.
+
+use crate::module::PAGE_BYTES;
+use crate::report::{Code, Finding};
+use crate::units::{count, pages};
+
+use super::{Subject, Watched};
+
+/// One finding for each instance whose memory grew and is mostly unused at the end.
+pub(super) fn findings(subject: &Subject<'_, '_>, watched: &Watched<'_>) -> Vec<Finding> {
+    watched.users.iter().filter_map(|&user| finding(subject, user)).collect()
+}
+
+fn finding(subject: &Subject<'_, '_>, number: usize) -> Option<Finding> {
+    let instance = &subject.replay.instances[number];
+    let totals = instance.heap.totals();
+    let size = totals.at_end.pages.saturating_mul(PAGE_BYTES);
+    let grew = totals.at_end.pages > instance.initial_pages;
+    let unused = size.saturating_sub(totals.at_end.bytes);
+    if !grew || unused <= size / 2 {
+        return None;
+    }
+    let message = format!(
+        "instance {number} grew from {} to {} for at most {} live bytes, and {} are live at the \
+         end: the allocator keeps the rest for later",
+        count(instance.initial_pages),
+        pages(totals.at_end.pages),
+        count(totals.at_peak.bytes),
+        count(totals.at_end.bytes),
+    );
+    let finding = Finding::new(Code::GrewAndHeld)
+        .about(number)
+        .message(message)
+        .number("pages_at_start", instance.initial_pages)
+        .number("pages_at_end", totals.at_end.pages)
+        .number("bytes_at_end", totals.at_end.bytes)
+        .advice("No instruction gives pages back; a new instance starts small again.");
+    Some(finding)
+}

@@ -1,0 +1,68 @@
+//! The headline: the verdict in one line, and how the program ended.
+
+use std::fmt::{self, Write};
+
+use super::{GREEN, RED, Text, YELLOW, calls_table};
+use crate::report::{EndReport, Report, Severity};
+use crate::units::{escape, number_of};
+
+impl Text {
+    /// The verdict.
+    pub(super) fn headline(&mut self, report: &Report) -> fmt::Result {
+        let (style, verdict) = verdict(report);
+        let verdict = self.styled(style, &verdict);
+        writeln!(self.out, "linmem: {}: {verdict}", escape(&report.program))?;
+        for repeats in &report.repeats {
+            writeln!(self.out, "{}", calls_table::verdict(repeats))?;
+        }
+        if report.truncated {
+            writeln!(self.out, "The recording stops before the program ended.")?;
+        }
+        Ok(())
+    }
+
+    /// How the program ended, unless it returned without an error.
+    pub(super) fn end(&mut self, report: &Report) -> fmt::Result {
+        match &report.end {
+            Some(EndReport::Trap { message, stack }) => {
+                writeln!(self.out, "\nThe program trapped: {}", escape(message))?;
+                self.stack(stack)
+            }
+            Some(EndReport::Exit { code }) if *code != 0 => {
+                writeln!(self.out, "The program exited with code {code}.")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn verdict(report: &Report) -> (anstyle::Style, String) {
+    let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
+    if errors > 0 {
+        (RED, format!("{}{}", number_of(errors, "error"), also(warnings, "warning")))
+    } else if matches!(report.end, Some(EndReport::Trap { .. })) {
+        (RED, format!("trapped{}", also(warnings, "warning")))
+    } else if warnings > 0 {
+        (YELLOW, number_of(warnings, "warning"))
+    } else if !ran(report) {
+        let reason = "nothing ran but its initialisation, as it has no `_start`";
+        (YELLOW, reason.to_owned())
+    } else if report.instances.iter().all(|instance| instance.coverage.hooked.is_empty()) {
+        (YELLOW, "no allocator function was found, so only growth was watched".to_owned())
+    } else {
+        (GREEN, "nothing wrong found".to_owned())
+    }
+}
+
+/// Whether anything ran except initialisation. A host that says where it made an instance does not say
+/// what it called.
+fn ran(report: &Report) -> bool {
+    report.instances.iter().any(|instance| {
+        let mut calls = instance.calls.iter();
+        instance.created.is_some() || calls.any(|(export, _)| export != "_initialize")
+    })
+}
+
+fn also(number: usize, noun: &str) -> String {
+    if number == 0 { String::new() } else { format!(", {}", number_of(number, noun)) }
+}
