@@ -20,7 +20,7 @@ pub fn bytes(number: u64) -> String {
 }
 
 /// A number of pages, as in `2 pages`.
-pub fn pages(number: u64) -> String {
+pub(crate) fn pages(number: u64) -> String {
     format!("{} {}", count(number), if number == 1 { "page" } else { "pages" })
 }
 
@@ -43,7 +43,7 @@ fn is_bidi_control(character: char) -> bool {
 }
 
 /// `1 block`, `2 blocks`.
-pub fn number_of(number: impl TryInto<u64>, noun: &str) -> String {
+pub(crate) fn number_of(number: impl TryInto<u64>, noun: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     let plural = match (number, noun.strip_suffix('y')) {
         (1, _) => noun.to_owned(),

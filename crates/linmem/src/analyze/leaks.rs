@@ -6,8 +6,8 @@
 //! They are complete only when no wasm frame is live, because locals cannot be seen.
 //!
 //! - *reachable*: a chain of pointers to block starts leads there from a root
-//! - *host-held*: no such chain does, but the address came to the host or from it, or that of a block
-//!   which leads there
+//! - *host-held*: no such chain does, but the address of the block, or of a block that leads to it, came
+//!   to the host or from it
 //! - *possible*: only a chain with an interior pointer does
 //! - *definite*: nothing points there
 //! - *indirect*: only lost blocks point there
@@ -55,7 +55,7 @@ enum Holder {
     Has(Crossing),
     /// The address of a block crossed that leads there.
     LedTo(Crossing),
-    /// Not all that crosses is seen.
+    /// Addresses may cross unseen.
     MayHave,
 }
 
@@ -196,8 +196,8 @@ fn live_blocks(instance: Instance<'_, '_>) -> Vec<Live> {
     .collect()
 }
 
-/// Whether the host may hold any block: not all that crossed was seen. Who shares a memory may hold the
-/// blocks of others as well.
+/// Whether the host may hold any block, because addresses may have crossed unseen. Instances that share a
+/// memory may hold each other's blocks as well.
 fn host_may_hold(instance: Instance<'_, '_>) -> bool {
     let is_shared = instance.module().memories.first().is_some_and(|memory| memory.shared);
     let users =

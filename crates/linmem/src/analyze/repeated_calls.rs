@@ -1,5 +1,5 @@
-//! The same call again and again: whether memory and live blocks come to rest. What is known after
-//! each call goes in; the rows of a table and a verdict come out.
+//! The same call again and again: whether memory and live blocks come to rest. The state after each
+//! call goes in; the rows of a table and a verdict come out.
 
 use std::collections::VecDeque;
 
@@ -163,6 +163,39 @@ mod tests {
         let mut builder = RepeatsBuilder::new("work", calls.len() as u64, after(2, 0));
         calls.iter().for_each(|&(pages, live)| builder.add(after(pages, live)));
         builder.finish()
+    }
+
+    /// What `testdata/repeats.json` says of some calls; the JavaScript side reads it too.
+    #[derive(serde::Deserialize)]
+    struct Case {
+        name: String,
+        times: u64,
+        before: Before,
+        calls: Vec<(u64, u64)>,
+        verdict: Verdict,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Before {
+        pages: u64,
+        live_bytes: u64,
+    }
+
+    #[test]
+    fn the_verdict_is_the_one_that_javascript_gives() {
+        #[derive(serde::Deserialize)]
+        struct Document {
+            cases: Vec<Case>,
+        }
+        let json = include_str!("../../../../testdata/repeats.json");
+        let Document { cases } = serde_json::from_str(json).unwrap();
+        assert!(cases.len() > 20, "{} cases", cases.len());
+        for Case { name, times, before, calls, verdict } in cases {
+            let before = after(before.pages, before.live_bytes);
+            let mut builder = RepeatsBuilder::new("work", times, before);
+            calls.iter().for_each(|&(pages, live)| builder.add(after(pages, live)));
+            assert_eq!(builder.finish().verdict, verdict, "{name}");
+        }
     }
 
     #[test]

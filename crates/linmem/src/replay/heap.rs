@@ -290,7 +290,7 @@ impl Heap {
         let Pending { pointer: old, align, new_size, context } = pending;
         let growth_refused = self.explain_growth(new_size);
         if pointer == 0 && new_size == 0 && old != 0 {
-            // What is no block was reported when the reallocation began.
+            // A pointer that is not a block was reported when the reallocation began.
             if self.live.contains_key(&old) {
                 self.freed(old, UNKNOWN_SIZE, 0, context);
             }
@@ -396,7 +396,7 @@ impl Heap {
         self.last_failure = Some(index);
     }
 
-    /// Something that is no block was freed or reallocated.
+    /// A pointer that is not a block was freed or reallocated.
     fn not_a_block(
         &mut self,
         pointer: u64,

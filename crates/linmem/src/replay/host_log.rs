@@ -43,7 +43,7 @@ pub struct SizeRead {
     pub events_before: u64,
     /// Allocations before, in the instances that use the memory.
     pub allocations_before: u64,
-    /// Calls of these instances' exports before, but for those that only read the size.
+    /// Calls of these instances' exports before, except those that only read the size.
     pub calls_before: u64,
     /// The size that these instances' events and the growths from outside give; `None` if no
     /// instance uses the memory.

@@ -78,11 +78,11 @@ fn leak_finding(
         .advice(advice)
 }
 
-/// Blocks of the same kind and call stack, with which.
+/// Blocks of the same kind and call stack, with the two.
 type GroupOf<'g> = (&'g (Kind, ContextId), &'g Group);
 type Groups<'g> = [GroupOf<'g>];
 
-/// One note for all that is still reachable.
+/// One note for all blocks that are still reachable.
 fn reachable_finding(instance: Instance<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
     let finding =
         finding_of_all(Code::StillReachable, instance, groups, "still pointed to at the end")?;

@@ -26,7 +26,7 @@ pub struct Mark<'a> {
 pub struct Live {
     /// Its address.
     pub address: u64,
-    /// The bytes that it has: those asked for, unless it was resized and nobody saw it.
+    /// The bytes that it has: those asked for, unless it was resized unseen.
     pub extent: u64,
     /// What is known of it.
     pub block: Block,
@@ -126,8 +126,8 @@ impl<'a> Mark<'a> {
     /// Lost blocks that no other lost block leads to are definite, and so is one block of every
     /// cycle that nothing else leads to; what they lead to is indirect.
     fn judge_lost(&mut self) {
-        // What a depth-first search leaves last, nothing leads to that it has not left before, but
-        // for cycles: the first half of Kosaraju's algorithm.
+        // The block that a depth-first search leaves last has no pointer to it from a block left earlier,
+        // except within a cycle: the first half of Kosaraju's algorithm.
         for leader in self.lost_in_order_of_leaving().into_iter().rev() {
             if std::mem::replace(&mut self.seen[leader], true) {
                 continue;

@@ -72,7 +72,7 @@ fn allocators_own_functions(prepared: &Prepared<'_>, hooked: &BTreeSet<u32>) -> 
 }
 
 /// Where roots lie: static data, the used part of the shadow stack, and pages that the program
-/// grew past its allocator. What is below the stack pointer is dead.
+/// grew past its allocator. Words below the stack pointer are dead.
 fn ranges(instance: Instance<'_, '_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
     let module = instance.module();
     let heap = instance.heap();

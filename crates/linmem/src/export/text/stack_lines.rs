@@ -54,8 +54,8 @@ impl Line<'_> {
     }
 }
 
-/// The lines of a stack. Frames of the language's libraries are folded, except the innermost frame, unless
-/// there are no others.
+/// The lines of a stack. Frames of the language's libraries are folded, except the innermost frame. A
+/// stack of such frames alone is shown in full.
 fn lines_of(stack: &[StackFrame]) -> Vec<Line<'_>> {
     if stack.iter().skip(1).all(of_library) {
         return stack.iter().map(Line::Frame).collect();

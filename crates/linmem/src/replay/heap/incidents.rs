@@ -7,11 +7,11 @@ use crate::trace::ContextId;
 pub enum MisuseKind {
     /// A block was freed twice.
     DoubleFree,
-    /// What was freed is no block.
+    /// A pointer was freed that is not a block.
     InvalidFree,
     /// A freed block was reallocated.
     ReallocOfFreed,
-    /// What was reallocated is no block.
+    /// A pointer was reallocated that is not a block.
     InvalidRealloc,
     /// A block was freed or reallocated with another size than it has.
     WrongSize,

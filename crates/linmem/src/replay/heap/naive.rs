@@ -179,7 +179,7 @@ impl Naive {
     fn reallocated(&mut self, old: u64, new: u64, size: u64, align: u64, context: ContextId) {
         let refused = self.allocation_is_over(size);
         if new == 0 && size == 0 && old != 0 {
-            // `realloc(block, 0)` may free. What is no block has been complained about already.
+            // `realloc(block, 0)` may free. A pointer that is not a block was reported already.
             if let Some(block) = self.take(old) {
                 self.free(block, context);
             }

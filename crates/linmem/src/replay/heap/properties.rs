@@ -1,5 +1,5 @@
-//! [`Heap`] against [`Naive`], fed with the same events: such as sound programs cause, and such as
-//! nobody should.
+//! [`Heap`] against [`Naive`], fed with the same events: those that sound programs cause, and those
+//! that no program should.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
