@@ -86,11 +86,11 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let mut session = files::about(&args.program, run.start())?;
     let path = || args.program.display().to_string();
     let calls = Calls::new(&args, &mut session).with_context(path)?;
-    let (mut report, last) = calls.make(&mut session).with_context(path)?;
+    let (report, last) = calls.make(&mut session).with_context(path)?;
     if !last.is_empty() {
         anstream::println!("{}", escape(&last));
     }
-    args.output.write(&mut report)?;
+    args.output.write(&report)?;
     let outcome = session.finish()?;
     let trace = args.trace.as_deref().unwrap_or(Path::new(""));
     outcome.kept.with_context(|| format!("cannot write {}", trace.display()))?;

@@ -1,6 +1,5 @@
 //! `linmem inspect`: what is in a module, without running it.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,6 +8,7 @@ use linmem::Prepared;
 
 use crate::files;
 use crate::guest::AllocatorArgs;
+use crate::output::options_for;
 
 /// Show what is in a module, without running it
 ///
@@ -33,6 +33,6 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let inspection = prepared.and_then(|prepared| prepared.inspect());
     let inspection = files::about(&args.module, inspection)?;
     // Whoever closed stdout does not want to hear that it is closed.
-    let _ = write!(std::io::stdout().lock(), "{inspection}");
+    let _ = linmem::export::inspection::write(&inspection, options_for, &mut std::io::stdout());
     Ok(ExitCode::SUCCESS)
 }

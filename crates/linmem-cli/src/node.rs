@@ -73,8 +73,8 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let process = start(&args, &recorder.join("node.js"), &traces)?;
     let status = recordings.follow(process)?;
     match recordings.finish()? {
-        Some(mut report) if !report.instances.is_empty() => {
-            args.output.write(&mut report)?;
+        Some(report) if !report.instances.is_empty() => {
+            args.output.write(&report)?;
             Ok(exit_code(status, output::exit_code(&report)))
         }
         nothing_watched => {

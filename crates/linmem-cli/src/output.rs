@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{ArgAction, ValueEnum};
-use linmem::Report;
-use linmem::analyze::Options;
+use linmem::export::text::TextOptions;
 use linmem::export::{json, text};
-use linmem::report::EndReport;
+use linmem::report::{EndReport, Remedy};
+use linmem::{AnalysisOptions, Report};
 
 /// What every command with a report says below its options.
 pub const EXIT_CODES: &str = "Exit code: 1 when an error was found in the program, 2 when linmem could \
@@ -51,17 +51,15 @@ enum Color {
 impl Output {
     /// Writes the report wherever the user wants it. Where one of the files cannot be written, the
     /// other still is.
-    pub fn write(&self, report: &mut Report) -> Result<()> {
+    pub fn write(&self, report: &Report) -> Result<()> {
         let text = self.write_text(report);
         self.write_json(report)?;
         text
     }
 
     /// How a recording is to be analysed for it.
-    pub fn analysis(&self) -> Options {
-        let mut options = Options::default();
-        options.hot_sites = self.top;
-        options
+    pub fn analysis(&self) -> AnalysisOptions {
+        AnalysisOptions::default().hot_sites(self.top)
     }
 
     /// Writes a line in place of a report.
@@ -79,12 +77,13 @@ impl Output {
             return Ok(());
         }
         let color = self.output.is_none() && self.color.on_stderr();
-        let text = text::to_string(report, text::Options { color, ..text::Options::default() });
+        let mut text = Vec::new();
+        text::write(report, TextOptions::default().color(color).words(options_for), &mut text)?;
         match &self.output {
-            Some(path) => crate::files::write(path, text.as_bytes()),
+            Some(path) => crate::files::write(path, &text),
             // Whoever closed stderr does not want to hear that it is closed.
             None => {
-                let _ = std::io::stderr().lock().write_all(text.as_bytes());
+                let _ = std::io::stderr().lock().write_all(&text);
                 Ok(())
             }
         }
@@ -93,16 +92,27 @@ impl Output {
     fn write_json(&self, report: &Report) -> Result<()> {
         let Some(path) = &self.json else { return Ok(()) };
         if path.as_os_str() == "-" {
-            return json::write(report, std::io::stdout().lock()).context("cannot write to stdout");
+            let mut stdout = std::io::stdout().lock();
+            return json::write(report, options_for, &mut stdout).context("cannot write to stdout");
         }
         let mut bytes = Vec::new();
-        json::write(report, &mut bytes)?;
+        json::write(report, options_for, &mut bytes)?;
         crate::files::write(path, &bytes)
     }
 
     /// Whether to show progress: on a terminal, unless the user wants quiet.
     pub fn wants_progress(&self) -> bool {
         !self.quiet && std::io::stderr().is_terminal()
+    }
+}
+
+/// The options that do what a report advises.
+pub fn options_for(remedy: Remedy) -> Option<&'static str> {
+    match remedy {
+        Remedy::NameAllocatorFunctions => Some("--malloc, --free, …"),
+        Remedy::NameMalloc => Some("--malloc INDEX"),
+        Remedy::MoreCalls => Some("--times"),
+        _ => None,
     }
 }
 

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use linmem::Report;
-use linmem::analyze::{Options, analyze_stream};
+use linmem::{AnalysisOptions, Report, analyze_stream};
 
 use crate::files;
 use crate::output::{self, Output};
@@ -26,7 +25,7 @@ pub struct Args {
 /// Runs the command.
 pub fn main(args: Args) -> Result<ExitCode> {
     let options = args.output.analysis();
-    let mut report = if args.trace.is_dir() {
+    let report = if args.trace.is_dir() {
         let mut traces: Vec<PathBuf> = files::traces(&args.trace)?.collect();
         traces.sort();
         let reports = traces.iter().map(|trace| report(trace, &options));
@@ -35,11 +34,11 @@ pub fn main(args: Args) -> Result<ExitCode> {
     } else {
         report(&args.trace, &options)?
     };
-    args.output.write(&mut report)?;
+    args.output.write(&report)?;
     Ok(output::exit_code(&report))
 }
 
-fn report(trace: &Path, options: &Options) -> Result<Report> {
+fn report(trace: &Path, options: &AnalysisOptions) -> Result<Report> {
     let name = || trace.display().to_string();
     let file = File::open(trace).with_context(|| format!("cannot read {}", name()))?;
     analyze_stream(file, options).with_context(name)

@@ -48,9 +48,9 @@ pub fn main(args: Args) -> Result<ExitCode> {
     }
     let mut progress = Progress::new(args.output.wants_progress());
     let observed = run.observe(move |analysis| progress.show(analysis));
-    let mut observed = files::about(&args.program, observed)?;
+    let observed = files::about(&args.program, observed)?;
 
-    args.output.write(&mut observed.report)?;
+    args.output.write(&observed.report)?;
     let trace = args.trace.as_deref().unwrap_or(Path::new(""));
     observed.outcome.kept.with_context(|| format!("cannot write {}", trace.display()))?;
     Ok(output::exit_code(&observed.report))

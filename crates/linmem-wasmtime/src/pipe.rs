@@ -5,8 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use linmem::analyze::Options;
-use linmem::{Analysis, Error, ErrorKind, Result};
+use linmem::{Analysis, AnalysisOptions, Error, ErrorKind, Result};
 
 /// Where a copy of a recording goes.
 pub(crate) type Copy = Box<dyn Write + Send>;
@@ -26,7 +25,7 @@ impl Beside {
     /// Starts an analysis; `progress` sees it every now and then, and a copy of what it takes in is
     /// written to `copy`.
     pub(crate) fn start(
-        options: Options,
+        options: AnalysisOptions,
         copy: Option<Copy>,
         progress: impl FnMut(&Analysis) + Send + 'static,
     ) -> (Chunks, Beside) {
@@ -88,7 +87,7 @@ struct State {
 
 impl InBetween {
     /// Starts an analysis, and writes a copy of what it takes in to `copy`.
-    pub(crate) fn start(options: Options, copy: Option<Copy>) -> InBetween {
+    pub(crate) fn start(options: AnalysisOptions, copy: Option<Copy>) -> InBetween {
         let (analysis, copy) = (Analysis::new(options), Copied::to(copy));
         InBetween(Arc::new(Mutex::new(State { analysis, failure: None, copy })))
     }

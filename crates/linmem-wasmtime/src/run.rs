@@ -4,9 +4,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use linmem::analyze::Options;
 use linmem::trace::Buffer;
-use linmem::{Analysis, Error, ErrorKind, Mode, Prepared, Report, Result, Trace};
+use linmem::{Analysis, AnalysisOptions, Error, ErrorKind, Mode, Prepared, Report, Result, Trace};
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
@@ -39,7 +38,7 @@ pub struct Run<'a> {
     pub(crate) max_pages: Option<u64>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) stub_imports: bool,
-    analysis: Options,
+    analysis: AnalysisOptions,
     copy: Option<Copy>,
 }
 
@@ -103,7 +102,7 @@ impl<'a> Run<'a> {
             max_pages: None,
             timeout: None,
             stub_imports: false,
-            analysis: Options::default(),
+            analysis: AnalysisOptions::default(),
             copy: None,
         }
     }
@@ -189,7 +188,7 @@ impl<'a> Run<'a> {
 
     /// How [`observe`](Run::observe) and [`Session::report`] analyse the recording.
     #[must_use]
-    pub fn analysis(mut self, options: Options) -> Self {
+    pub fn analysis(mut self, options: AnalysisOptions) -> Self {
         self.analysis = options;
         self
     }

@@ -1,7 +1,7 @@
 //! A running instance whose exports can be called one by one.
 
-use linmem::analyze::repeats::RepeatsBuilder;
-use linmem::report::{AfterCall, Held, Repeats, Report, Totals, Witnesses};
+use linmem::analyze::RepeatsBuilder;
+use linmem::report::{AfterCall, Repeats, Report, Totals, Witnesses};
 use linmem::{Analysis, Error, ErrorKind, Prepared, Result};
 use wasmtime::{AsContextMut, FuncType, Instance, Val};
 
@@ -133,18 +133,8 @@ impl<'a> Session<'a> {
 
     /// What there is to know after a call: the figures before it, and now.
     fn after(&mut self, before: &Totals, now: &Totals, details: Details) -> AfterCall {
-        let allocations = |totals: &Totals| totals.allocations + totals.reallocations;
-        AfterCall {
-            pages: self.witnesses().unwrap_or_default(),
-            live_bytes: now.at_end.bytes,
-            allocated: Held {
-                blocks: allocations(now) - allocations(before),
-                bytes: now.allocated_bytes - before.allocated_bytes,
-            },
-            freed_blocks: now.frees - before.frees,
-            texts_at: details.texts_at,
-            result: details.result,
-        }
+        let after = AfterCall::new(self.witnesses().unwrap_or_default(), before, now);
+        after.texts_at(details.texts_at).result(details.result)
     }
 
     /// What the heap did so far, and what nothing points to at this instant.
@@ -207,11 +197,9 @@ impl<'a> Session<'a> {
         let store = &mut self.running.store;
         let mut executed = [Val::I32(0)];
         size.call(&mut *store, &[], &mut executed).ok()?;
-        Some(Witnesses {
-            host_view: memory.data_size(&*store) as u64 / memory.page_size(&*store),
-            grow_zero: memory.grow(&mut *store, 0).ok()?,
-            memory_size: integer(&executed[0])?,
-        })
+        let host_view = memory.data_size(&*store) as u64 / memory.page_size(&*store);
+        let grow_zero = memory.grow(&mut *store, 0).ok()?;
+        Some(Witnesses::new(host_view, grow_zero, integer(&executed[0])?))
     }
 
     /// The type of an exported function.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in their order: each may use itself and those before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "error",
     "units",
     "module",
@@ -20,6 +20,7 @@ const ORDER: [&str; 15] = [
     "inspect",
     "analyze",
     "export",
+    "generated",
     "lib",
 ];
 

@@ -9,8 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use linmem::analyze::Options;
-use linmem::{Analysis, Report};
+use linmem::{Analysis, AnalysisOptions, Report};
 
 use crate::files;
 
@@ -27,7 +26,7 @@ const LATEST: Duration = Duration::from_millis(32);
 /// The recordings in a directory.
 pub struct Recordings<'a> {
     directory: &'a Path,
-    options: Options,
+    options: AnalysisOptions,
     open: BTreeMap<PathBuf, Recording>,
     /// Those that are over. What they held is gone, except the report.
     reports: BTreeMap<PathBuf, Report>,
@@ -42,7 +41,7 @@ struct Recording {
 
 impl<'a> Recordings<'a> {
     /// Those that will be made in this directory.
-    pub fn new(directory: &'a Path, options: Options) -> Recordings<'a> {
+    pub fn new(directory: &'a Path, options: AnalysisOptions) -> Recordings<'a> {
         let chunk = vec![0; 1 << 16];
         Recordings { directory, options, open: BTreeMap::new(), reports: BTreeMap::new(), chunk }
     }
