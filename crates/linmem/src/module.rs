@@ -209,6 +209,13 @@ impl<'a> Module<'a> {
         self.data.iter().filter(|d| d.len > 0).filter_map(|d| d.address).min()
     }
 
+    /// How many bytes from address 0 on are free of static data, as far as writes through NULL are
+    /// watched for. Compilers leave at least 1,024 bytes free below the first data segment.
+    pub fn low_memory_bytes(&self) -> u64 {
+        const MOST: u64 = 1024;
+        self.first_data_address().map_or(MOST, |address| address.min(MOST))
+    }
+
     /// The address after the last active data segment.
     pub fn data_end(&self) -> Option<u64> {
         self.data.iter().filter_map(|d| d.address?.checked_add(d.len)).max()

@@ -19,7 +19,6 @@ use crate::prepared::Prepared;
 use crate::trace::{Clock, ContextId, Crossing, Event, Frame, Record, UNKNOWN_SIZE, Writer};
 
 pub use crate::instrument::hooks::Hook;
-pub(crate) use low_memory::low_memory_bytes;
 
 use calls::Calls;
 use contexts::Contexts;
@@ -115,7 +114,7 @@ impl Recorder {
             writer,
             contexts: Contexts::default(),
             calls: Calls::default(),
-            low_memory: LowMemory::new(low_memory_bytes(&prepared.module)),
+            low_memory: LowMemory::new(prepared.module.low_memory_bytes()),
             blocks: None,
             new_size: 0,
             minus_one: if is_64 { u64::MAX } else { u32::MAX.into() },

@@ -6,7 +6,7 @@ use crate::report::{HotSite, HotSites, Profile, Site};
 
 use super::subject::Subject;
 
-/// For each instance the first sites of each order. Ties go to the context that was seen first.
+/// For each instance the first sites of each order. Ties keep the order of the profile.
 pub(crate) fn table(subject: &Subject<'_, '_>) -> Vec<HotSites> {
     let (profile, limit) = (subject.profile(), subject.options.hot_sites);
     subject.instances().map(|instance| rank(profile, instance.number, limit)).collect()
@@ -16,7 +16,7 @@ fn rank(profile: &Profile, instance: usize, limit: usize) -> HotSites {
     let top = |weight: fn(&Site) -> u64| -> Vec<HotSite> {
         let mut ranked: Vec<&Site> =
             profile.sites_of(instance).filter(|site| weight(site) > 0).collect();
-        // Sites stand in the order of their contexts, and sorting keeps it among equals.
+        // Stable, so that equals keep their order.
         ranked.sort_by_key(|site| Reverse(weight(site)));
         ranked.into_iter().take(limit).map(|site| describe(profile, site)).collect()
     };

@@ -10,7 +10,6 @@ use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
 use crate::module::{Module, SiteKind};
 use crate::prepared::Prepared;
-use crate::record::low_memory_bytes;
 
 /// The format's version.
 pub(crate) const VERSION: u32 = 1;
@@ -127,7 +126,7 @@ impl Instrumented {
             tables: hooks::exported_tables(module).collect(),
             stand_ins: hooks::functions_met_elsewhere(module).collect(),
             sizes: size_functions(module),
-            low_memory: low_memory_bytes(module),
+            low_memory: module.low_memory_bytes(),
             initial_pages: memory.initial_pages,
             max_pages: memory.max_pages,
             memory_import,

@@ -1,16 +1,6 @@
 //! Memory near address 0, where writes through NULL go.
 
-use crate::module::Module;
 use crate::trace::Record;
-
-/// Addresses that are watched for writes through NULL. Compilers leave at least this much free
-/// below the first data segment.
-const LOW_MEMORY_BYTES: u64 = 1024;
-
-/// How many bytes from address 0 on are watched.
-pub(crate) fn low_memory_bytes(module: &Module<'_>) -> u64 {
-    module.first_data_address().map_or(LOW_MEMORY_BYTES, |address| address.min(LOW_MEMORY_BYTES))
-}
 
 /// The memory below the first data segment as it was at the last look.
 pub(super) struct LowMemory {

@@ -29,8 +29,7 @@ pub struct Profile {
     /// The stacks, each once: indices in [`frames`](Profile::frames), innermost first. An empty one
     /// was not taken.
     pub stacks: Vec<Vec<usize>>,
-    /// The sites: instance by instance, and within an instance in the order in which the contexts were
-    /// first seen.
+    /// The sites, instance by instance.
     pub sites: Vec<Site>,
     /// The instances, in the order of their creation.
     pub instances: Vec<ProfiledInstance>,
