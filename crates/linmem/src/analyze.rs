@@ -9,7 +9,7 @@
 //!
 //! Tables, `table(&Subject)`, one for each instance or one for all:
 //! - `leaks`: live blocks by kind
-//! - `growth_log`: who grew the memory, and whether it came to rest
+//! - `growth_log`: the growths by call stack, and whether the memory came to rest
 //! - `sites`: the profile, with all weights of every call stack that allocates
 //! - `hot_sites`: the top of the profile
 //!
@@ -30,11 +30,11 @@ mod tests;
 
 use std::io::{self, Read};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::prepared::Prepared;
 use crate::replay::{End, Replay};
 use crate::report::{EndReport, Family, Finding, InstanceReport, Profile, Report, Totals};
-use crate::trace::{Reader, Trace};
+use crate::trace::{MAGIC, Reader, Trace};
 
 pub use repeated_calls::RepeatsBuilder;
 use subject::{Instance, Subject};
@@ -83,6 +83,8 @@ impl AnalysisOptions {
 #[derive(Debug, Default)]
 pub struct Analysis {
     reader: Reader<Unread>,
+    /// Bytes of the trace so far.
+    bytes: u64,
     replay: Replay,
     options: AnalysisOptions,
 }
@@ -100,8 +102,12 @@ impl Analysis {
     /// [`InvalidTrace`](crate::ErrorKind::InvalidTrace) when the trace is damaged.
     pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
         self.reader.source().push(bytes);
-        for record in &mut self.reader {
-            self.replay.apply(record?)?;
+        self.bytes += bytes.len() as u64;
+        // The reader wants the whole header at once.
+        if self.has_header() {
+            for record in &mut self.reader {
+                self.replay.apply(record?)?;
+            }
         }
         Ok(())
     }
@@ -133,7 +139,8 @@ impl Analysis {
     ///
     /// # Errors
     ///
-    /// [`InvalidModule`](crate::ErrorKind::InvalidModule) when a module of the trace is damaged.
+    /// [`InvalidModule`](crate::ErrorKind::InvalidModule) when a module of the trace is damaged, and
+    /// [`InvalidTrace`](crate::ErrorKind::InvalidTrace) when not even its header has arrived.
     pub fn report(&self) -> Result<Report> {
         self.on_recorded(report)
     }
@@ -166,6 +173,10 @@ impl Analysis {
         self.on(prepared, |subject| subject.profile().clone())
     }
 
+    fn has_header(&self) -> bool {
+        self.bytes >= MAGIC.len() as u64
+    }
+
     fn on<R>(&self, prepared: &Prepared<'_>, of: impl FnOnce(&Subject<'_, '_>) -> R) -> Result<R> {
         match &self.replay.modules[..] {
             [only] if only.bytes == prepared.wasm() => {
@@ -177,6 +188,10 @@ impl Analysis {
     }
 
     fn on_recorded<R>(&self, of: impl FnOnce(&Subject<'_, '_>) -> R) -> Result<R> {
+        if !self.has_header() {
+            let reason = "not a linmem trace: it is shorter than a trace's header";
+            return Err(Error::new(ErrorKind::InvalidTrace, reason));
+        }
         let modules = self.replay.modules.iter();
         let modules = modules
             .map(|module| Prepared::recorded(&module.bytes, &module.allocator, None))

@@ -1,4 +1,4 @@
-//! Who grew the memory, and whether it came to rest.
+//! The growths of each memory by call stack, and whether it came to rest.
 
 use std::collections::BTreeMap;
 

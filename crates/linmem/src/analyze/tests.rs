@@ -169,3 +169,26 @@ fn findings_are_in_order() {
     assert_eq!(found, expected);
     assert_eq!(report.answers.len(), 1);
 }
+
+#[test]
+fn a_trace_arrives_in_pieces_of_any_size() {
+    let mut recording = Recording::new(&["work"]);
+    recording.instance();
+    recording.allocate(0x1000, 100, 0);
+    let trace = recording.0.finish().unwrap();
+    let mut analysis = Analysis::default();
+    for byte in trace.chunks(1) {
+        analysis.push(byte).unwrap();
+    }
+    let report = analysis.finish().report().unwrap();
+    assert_eq!((report.totals.allocations, report.truncated), (1, true));
+}
+
+#[test]
+fn a_trace_without_a_header_is_no_trace() {
+    for bytes in [&b""[..], b"linm"] {
+        let error = analyze_stream(bytes, &AnalysisOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::InvalidTrace);
+        assert!(error.to_string().contains("shorter than a trace's header"), "{error}");
+    }
+}

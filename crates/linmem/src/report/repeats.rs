@@ -177,8 +177,8 @@ impl AfterCall {
     }
 }
 
-/// The size of a memory in pages, as told by three who can know it. They agree, or an engine is
-/// broken.
+/// The size of a memory in pages, as told by three witnesses that can know it. They agree, or an
+/// engine is broken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

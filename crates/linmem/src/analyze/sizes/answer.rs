@@ -1,4 +1,4 @@
-//! The findings in plain words: what a person would say who was asked for the answer.
+//! The findings about sizes in a few sentences.
 
 use crate::replay::Replay;
 use crate::report::{Code, Family, Finding, Severity};

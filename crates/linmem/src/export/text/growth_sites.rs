@@ -1,4 +1,4 @@
-//! Who grew the memory.
+//! The call stacks that grew the memory.
 
 use std::fmt::{self, Write};
 
