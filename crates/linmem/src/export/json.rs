@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::report::{Finding, Report, Words};
 
 /// The version of the JSON format. It changes when a reader of the old one could be misled.
-pub const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// What stands around the report.
 #[derive(Serialize, Deserialize)]

@@ -48,7 +48,7 @@ pub struct ShadowStack {
 
 impl MemoryMap {
     /// Reads the map off a module.
-    pub fn of(module: &Module<'_>) -> MemoryMap {
+    pub(crate) fn of(module: &Module<'_>) -> MemoryMap {
         let data = module.first_data_address().zip(module.data_end());
         let data = data.map(|(start, end)| AddressRange { start, end });
         let stack = stack(module);

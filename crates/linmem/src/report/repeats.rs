@@ -196,9 +196,4 @@ impl Witnesses {
     pub fn new(host_view: u64, grow_zero: u64, memory_size: u64) -> Witnesses {
         Witnesses { host_view, grow_zero, memory_size }
     }
-
-    /// Whether they all say the same.
-    pub fn agree(&self) -> bool {
-        self.host_view == self.grow_zero && self.grow_zero == self.memory_size
-    }
 }

@@ -46,7 +46,7 @@ impl Totals {
     /// The figures of two heaps together. What was live at peak is that of the one with the higher
     /// peak, since they had theirs at different times.
     #[must_use]
-    pub fn and(mut self, other: Totals) -> Totals {
+    pub(crate) fn and(mut self, other: Totals) -> Totals {
         self.allocations += other.allocations;
         self.reallocations += other.reallocations;
         self.frees += other.frees;
