@@ -5,7 +5,7 @@ export type Pointer = number | bigint;
 
 export interface Options {
   /**
-   * A NUL inside of a text: an error, or the text up to it, or (`"allow"`) all of it, for functions
+   * A NUL inside a text: an error, or the text up to it, or (`"allow"`) all of it, for functions
    * that take a length too. Default `"error"`.
    */
   onNul?: "error" | "truncate" | "allow";
@@ -200,7 +200,7 @@ export class AllocationError extends CStringError {
   readonly size: number;
   readonly memoryBytes: number;
 }
-/** A NUL inside of a text. `index` counts UTF-16 code units. */
+/** A NUL inside a text. `index` counts UTF-16 code units. */
 export class EmbeddedNulError extends CStringError {
   readonly code: "embedded-nul";
   readonly index: number;

@@ -1,5 +1,5 @@
 // Expectations for ordinary tests: memory comes to rest, nothing is left behind. Under a recorder
-// (linmem/node) every allocation counts; without one, pages, and calls of the allocator through the
+// (linmem/node) every allocation counts; without one, only pages, and calls of the allocator through the
 // exports that the body is given.
 //
 //   body → observe (recorder, or exported) → verdict → explain → error

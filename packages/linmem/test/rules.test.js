@@ -1,4 +1,4 @@
-// The library's promises that are no vectors, one test each.
+// The library's promises that the vectors do not have, one test each.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -1,4 +1,4 @@
-// After a trap nobody calls the guest again.
+// After a trap the guest is not called again.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -71,7 +71,7 @@ export function bumpAllocator({ pages = 1, maximum, base = 1024, fails, growBy =
       return block | 0;
     },
     free(block) {
-      if (!live.delete(block >>> 0)) throw new Error(`free of ${block}, which is no block`);
+      if (!live.delete(block >>> 0)) throw new Error(`free of ${block}, which is not a block`);
     },
   };
 }
@@ -130,7 +130,7 @@ function passIn({ cstrings, makeMemory, allocator, options, text, bytes, error, 
       if (error) expectError(run, error);
       else run();
       strings.release();
-      // What lies outside of the memory is no block, and not given back.
+      // What lies outside the memory is not a block, and not freed.
       if (error?.code !== "out-of-range") expect(guest.live.size, 0, "blocks left");
       expect(guest.memory.buffer.byteLength >= minimumPagesAfter * PAGE, true, "grown far enough");
     }

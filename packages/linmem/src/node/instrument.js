@@ -37,7 +37,7 @@ export const instrument = {
 
 const result = (path) => ({ wasm: readFileSync(path("wasm")), map: JSON.parse(readFileSync(path("json"), "utf8")) });
 
-// Another build of linmem may instrument in another way, and so does one that has other options.
+// Another build of linmem may instrument differently, and other options do.
 function cacheDirectory() {
   const key = sha256(JSON.stringify([program, statSync(program).mtimeMs, options])).slice(0, 16);
   const path = join(cacheRoot(), key);

@@ -53,7 +53,7 @@ function frameOf(site) {
 
 const POSITION = /wasm-function\[(\d+)\]:0x([0-9a-f]+)\)?$/;
 
-// The engine's words for a frame cost much, so nobody asks for them where the position is known.
+// The engine's words for a frame cost much, so `where` is asked only at positions that are not known yet.
 function moduleFrame(site, url) {
   const where = () => {
     const [, index, digits] = POSITION.exec(String(site));

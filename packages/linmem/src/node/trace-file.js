@@ -38,6 +38,6 @@ export function complain(message) {
   try {
     writeSync(2, `linmem: ${message}\n`);
   } catch {
-    // Nobody listens. The program goes on.
+    // There is no one to tell. The program goes on.
   }
 }

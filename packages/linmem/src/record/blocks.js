@@ -10,7 +10,7 @@ export class Blocks {
   frees = 0;
   /** Allocations that returned NULL. */
   failed = 0;
-  /** Frees of blocks that are older, and whose size nobody said. */
+  /** Frees of older blocks whose size is not known. */
   unknownFrees = 0;
   /** Live bytes, compared to the beginning. */
   liveBytes = 0;

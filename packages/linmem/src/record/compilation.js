@@ -42,7 +42,7 @@ export class Compilation {
     patch.getter(WebAssembly.Instance.prototype, "exports", (get, self) => this.#exportsOf(get, self));
   }
 
-  // A host brings modules along, Node for `fetch` say: they are no part of the program.
+  // A host has modules of its own, Node for `fetch` for example: they are not part of the program.
   #watched(bytes) {
     return this.#stacks.isHostsOwn() ? undefined : this.#modules.ofBytes(bytes);
   }

@@ -22,7 +22,7 @@ export class ContextTable {
     this.#used++;
   }
 
-  // Where the value stands, or would stand.
+  // The place of the value, or the free place for it.
   #find(low, high) {
     const table = this.#table;
     const last = this.#places - 1;

@@ -60,7 +60,7 @@ export class Functions {
     return values;
   }
 
-  // From now on there are calls that nobody sees. A global does not tell whose functions it holds.
+  // From now on there are calls that go unseen. A global does not tell whose functions it holds.
   #taken(table) {
     const known = table === undefined ? this.#instances.live : this.#usersOf(table).map((reference) => reference.deref());
     for (const instance of known) instance?.functionTaken();

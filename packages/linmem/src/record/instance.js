@@ -103,7 +103,7 @@ export class Instance {
     return true;
   }
 
-  /** The program has a function whose calls nobody sees. */
+  /** The program has a function whose calls go unseen. */
   functionTaken() {
     if (this.#functionTaken) return;
     this.#functionTaken = true;

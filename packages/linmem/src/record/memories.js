@@ -2,7 +2,7 @@
 // the use of views that a growth has detached.
 //
 // Reading a typed array itself (`view[i]`, `view.length`, `view.byteLength`, all `undefined` or 0 when it is
-// detached) goes unnoticed: these are no function calls, or too frequent to be watched.
+// detached) goes unnoticed: it is not a function call, or too frequent to be watched.
 
 import { bufferBehind, isDetached, isMemory, pagesIn, pagesOf, PAGE_BYTES } from "./engine.js";
 import { SIZE_READ_BY } from "./names.js";

@@ -80,7 +80,7 @@ export class Module {
     return { functions, places };
   }
 
-  /** Pairs of names: of a function that can be met elsewhere too, and of the export that stands in for it. */
+  /** Pairs of names: of a function that the program can meet elsewhere too, and of the export that stands in for it. */
   get standIns() {
     return (this.#standIns ??= this.#listStandIns());
   }

@@ -119,12 +119,12 @@ export class Observations {
     for (const observation of this.#running) observation.allocated(instance, pointer, size);
   }
 
-  /** `size` is undefined where nobody said it. */
+  /** `size` is undefined if the caller did not say it. */
   freed(instance, pointer, size) {
     for (const observation of this.#running) observation.freed(instance, pointer, size);
   }
 
-  /** `oldSize` is undefined where nobody said it. */
+  /** `oldSize` is undefined if the caller did not say it. */
   reallocating(instance, old, oldSize, newSize) {
     for (const observation of this.#running) observation.reallocating(instance, old, oldSize, newSize);
   }

@@ -1,5 +1,5 @@
 // Replaces functions of the engine so that a program sees no difference: a Proxy has the name, the
-// length, the prototype and the text of what it stands for.
+// length, the prototype and the text of its target.
 
 export class Patch {
   #cleaned;

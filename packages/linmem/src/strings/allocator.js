@@ -71,7 +71,7 @@ export class Allocator {
 
   /**
    * Gives a block back, to another function than `free` if the guest wants that. After a trap it
-   * stays. NULL is no block, and for no bytes a sized allocator has none: Rust's pointer dangles.
+   * stays. NULL is not a block, and for no bytes a sized allocator has none: Rust's pointer dangles.
    */
   free(block, size, free = this.#functions.free) {
     if (this.#guard.trap !== undefined || block === 0 || (size === 0 && free.length > 1)) return;

@@ -155,7 +155,7 @@ function decodeStandard(bytes) {
   return decoder.decode(bytes);
 }
 
-// A U+FFFD may stand in the bytes themselves. Only who has seen one pays for this.
+// A U+FFFD may stand in the bytes themselves. Only texts that have one pay for this.
 function rejectInvalid(view, start, end) {
   for (let at = start; at < end; ) {
     const length = sequenceLength(view, at, end);

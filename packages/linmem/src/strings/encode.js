@@ -90,7 +90,7 @@ export class Encoder {
     return hasNativeBuffer ? indexOfNul(view, at) === at + length : !text.includes("\0");
   }
 
-  // The text as the options let it pass, but for a NUL that is an error.
+  // The text as the options let it pass, except a NUL that is an error.
   #admit(text) {
     const { onNul, onLoneSurrogate } = this.#options;
     const admitted = onNul === "truncate" ? text.split("\0", 1)[0] : text;

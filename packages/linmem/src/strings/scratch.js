@@ -56,7 +56,7 @@ export class Scratch {
     this.#freeUnused(block);
   }
 
-  /** Gives the kept block back as soon as nobody uses it. */
+  /** Gives the kept block back as soon as it is not in use. */
   release() {
     const block = this.#block;
     if (block === undefined) return;

@@ -1,5 +1,5 @@
-// Why an expectation failed. `code` is stable; the message says what was seen and what to do; further
-// properties hold the numbers.
+// The error of an expectation that failed. `code` is stable; the message says what was seen and what to do;
+// further properties hold the numbers.
 
 export class MemoryExpectationError extends Error {
   name = "MemoryExpectationError";

@@ -1,5 +1,5 @@
-// Errors in plain words. Before one is made, there is a short wait: what comes after the body has
-// returned tells that nobody awaited it.
+// Words the errors. Before one is made, there is a short wait: allocations after the body has returned
+// tell that it was not awaited.
 
 import { MemoryExpectationError } from "./expectation-error.js";
 import { isRecorded } from "./observe.js";
@@ -150,7 +150,7 @@ function withStacks(message, title, left) {
 
 const cutAll = (left) => left.map((group) => ({ ...group, stack: cut(group.stack) }));
 
-// Up to the body: who called it is no news.
+// Up to the body: the test runner called it.
 function cut(stack) {
   const end = stack.findIndex((frame) => /\blinmemBody\b/.test(frame));
   return end < 0 ? stack : stack.slice(0, end);

@@ -1,4 +1,4 @@
-// Without a recorder: the size of the memory, and those calls of the allocator that the body makes
+// Observes without a recorder: the size of the memory, and those calls of the allocator that the body makes
 // through the exports that it is given.
 
 import { Blocks } from "../record/blocks.js";
@@ -7,8 +7,8 @@ import { address } from "../strings/memory.js";
 
 const PAGE_BYTES = 65536;
 
-// What the functions do to the blocks, in the order of the names of a family. Sizes that a free is told
-// are not looked at: a block that was not allocated here is one of the module's, or an older one.
+// What the functions do to the blocks, in the order of the names of a family. A size that is passed to a free
+// is ignored: a block that was not allocated here is the module's own, or an older one.
 const allocates = (blocks, [size], pointer, stack) => blocks.allocated(at(pointer), Number(size), stack);
 
 const frees = (blocks, [pointer]) => blocks.freed(at(pointer));

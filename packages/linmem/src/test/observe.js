@@ -1,4 +1,4 @@
-// What an expectation looks at: through the recorder, where one watches the instance, else through
+// Chooses how an expectation observes: through the recorder, if one watches the instance, else through
 // the exports.
 
 import { invalid, MemoryExpectationError } from "./expectation-error.js";

@@ -108,7 +108,7 @@ watched("addresses behind headers and in halves, a size that is read within real
     ["leak-host-held", "realloc", 200],
   ]);
   assert.deepEqual([totals.allocations, totals.reallocations], [4, 1]);
-  // What the module calls through a table is no call of the program's.
+  // What the module calls through a table is not a call by the program.
   assert.equal(Object.fromEntries(instances[0].calls).behind, 1);
 });
 

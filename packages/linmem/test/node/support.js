@@ -82,7 +82,7 @@ const GUESTS = {
     (func (export "packed") (result i64)
       (i64.or (i64.shl (i64.extend_i32_u (call $malloc (i32.const 24))) (i64.const 32)) (i64.const 24)))
     (func (export "indirect") (drop (call_indirect (type $get) (i32.const 1)))))`,
-  // Exports things twice, and what it imports. What it exports stands in a table as well.
+  // Exports things twice, and what it imports. Its exports are in a table as well.
   identity: `(module (import "host" "give" (func $give (result i32))) (memory (export "memory") 1) (export "give" (func $give))
     (global $next (mut i32) (i32.const 4096)) (global (export "one") (mut i32) (i32.const 1))
     (global (export "global") funcref (ref.func $uses))

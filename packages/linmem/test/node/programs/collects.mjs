@@ -1,4 +1,4 @@
-// Instances that nobody keeps, and one that only a function of keeps.
+// Instances that the program does not keep, and one that only its function keeps alive.
 import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

@@ -1,4 +1,4 @@
-// Blocks whose addresses come to the program in every way, and one that nobody has.
+// Blocks whose addresses come to the program in every way, and one that gets lost.
 import { readFileSync } from "node:fs";
 
 const module = new WebAssembly.Module(readFileSync(`${process.env.GUESTS}/crosses.wasm`));

@@ -1,4 +1,4 @@
-// A module that cannot be instrumented, and bytes that are no module.
+// A module that cannot be instrumented, and bytes that are not a module.
 import { readFileSync } from "node:fs";
 
 const { instance } = await WebAssembly.instantiate(readFileSync(`${process.env.GUESTS}/plain.wasm`));
