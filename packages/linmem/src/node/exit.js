@@ -7,10 +7,13 @@ const UNCAUGHT = 1;
 /** Writes the trace's end when the process, or the worker thread, ends by itself. */
 export function watchExit(recorder) {
   const { emit, reallyExit } = process;
-  const end = once((code) => {
+  let ended = false;
+  const end = (code) => {
+    if (ended || !recorder.records.isKept) return;
+    ended = true;
     recorder.snapshot();
     recorder.exit(Number(code ?? 0) || 0);
-  }, recorder);
+  };
   redefine("emit", function (name, ...values) {
     let threw = true;
     try {
@@ -25,16 +28,6 @@ export function watchExit(recorder) {
     end(code);
     return Reflect.apply(reallyExit, this, [code, ...values]);
   });
-}
-
-// Once, and only if there is something to end.
-function once(end, { records }) {
-  let ended = false;
-  return (code) => {
-    if (ended || !records.isKept) return;
-    ended = true;
-    end(code);
-  };
 }
 
 // A program may emit the event by itself.

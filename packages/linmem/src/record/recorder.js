@@ -23,6 +23,7 @@ import { offerWatch, watchOf } from "./watch.js";
 
 export class Recorder {
   #watch = watchOf(this);
+  #watched = new WeakSet();
 
   constructor({ sink, clock, stacks, instrument, complain }) {
     this.records = new Records({ sink, clock, complain });
@@ -40,6 +41,9 @@ export class Recorder {
 
   /** Watches a realm: the global object of a window, a worker, or a context. */
   watch(realm) {
+    // A program may give a context the `WebAssembly` of another one.
+    if (this.#watched.has(realm.WebAssembly)) return;
+    this.#watched.add(realm.WebAssembly);
     this.compilation.watch(realm, this.patch);
     this.functions.watch(realm, this.patch);
     this.memories.watch(realm, this.patch);

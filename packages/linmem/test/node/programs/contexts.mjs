@@ -14,3 +14,5 @@ console.log(run("[WebAssembly.Module.imports(own), own instanceof WebAssembly.Mo
 console.log(new WebAssembly.Instance(run("own")).exports.memory.buffer.byteLength);
 console.log(run("try { new WebAssembly.Instance(own, 1) } catch (error) { [error.message, error instanceof TypeError] }"));
 console.log(vm.isContext(context), vm.createContext(context) === context, run("WebAssembly.Instance.name"));
+const lent = vm.createContext({ WebAssembly, bytes });
+console.log(vm.runInContext("new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.allocate(4) > 0", lent));
