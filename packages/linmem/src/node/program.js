@@ -1,5 +1,5 @@
 // Finds the linmem program, and runs it. On Windows a program's name ends with one of PATHEXT, and `.cmd` and
-// `.bat` files need a shell (not tried on Windows so far).
+// `.bat` files need a shell, which expands a `%NAME%` in a path (nothing was run on Windows so far).
 
 import * as childProcess from "node:child_process";
 import * as fs from "node:fs";
@@ -40,9 +40,7 @@ function isProgram(path) {
 /** What to spawn for a program and its arguments: `{ file, args, options }`. */
 export function commandOf(program, args, platform = process.platform) {
   if (platform !== "win32" || !/\.(cmd|bat)$/i.test(program)) return { file: program, args, options: {} };
-  const line = [program, ...args].map(quoted).join(" ");
-  // The shell takes off the outer quotes.
-  return { file: "cmd.exe", args: ["/d", "/s", "/c", `"${line}"`], options: { windowsVerbatimArguments: true } };
+  return { file: [program, ...args].map(quoted).join(" "), args: [], options: { shell: true } };
 }
 
 const quoted = (word) => `"${word.replaceAll('"', '""')}"`;

@@ -47,19 +47,19 @@ export class Frames {
     const frames = [];
     let last = {};
     for (const frame of taken) {
-      const of = this.#modules.get(frame.url);
-      const origin = of?.frameAt(frame);
+      const owner = this.#modules.get(frame.url);
+      const origin = owner?.frameAt(frame);
       // Instrumentation added it, or it wraps the allocator function whose own frame is there.
-      if (origin === null || (origin?.isWrapper && last.of === of && last.index === origin.index)) continue;
-      frames.push(of !== undefined && of === module ? origin : { host: textOf(frame, of, origin) });
-      last = { of, index: origin?.index };
+      if (origin === null || (origin?.isWrapper && last.owner === owner && last.index === origin.index)) continue;
+      frames.push(owner !== undefined && owner === module ? origin : { host: textOf(frame, owner, origin) });
+      last = { owner, index: origin?.index };
     }
     return frames;
   }
 }
 
-function textOf(frame, module, origin) {
+function textOf(frame, owner, origin) {
   if (frame.url === undefined) return frame.text;
-  const name = origin === undefined ? frame.name() : origin.name;
-  return `${name ?? "function"} (${module?.name ?? frame.url})`;
+  const name = owner === undefined ? frame.name() : origin.name;
+  return `${name ?? "function"} (${owner?.name ?? frame.url})`;
 }

@@ -87,7 +87,7 @@ export class Records {
     this.#writer.commit();
   }
 
-  // A record of numbers that is not written often.
+  // A record of numbers that is not written often: the list costs an allocation.
   #numbers(tag, ...numbers) {
     this.#begin(tag);
     for (const number of numbers) this.#writer.number(number);
@@ -118,7 +118,9 @@ export class Records {
   /** The records that follow are about this instance. */
   select(number) {
     if (number === this.#selected) return;
-    this.#numbers(TAGS.SELECT, number);
+    this.#begin(TAGS.SELECT);
+    this.#writer.number(number);
+    this.#writer.commit();
     this.#selected = number;
   }
 

@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeHost } from "./fake-host.js";
-import { MAX_STACKS, MAGIC, TAGS } from "../../src/record/names.js";
+import { ContextTable } from "../../src/record/context-table.js";
+import { Contexts } from "../../src/record/contexts.js";
+import { MAGIC, MAX_CONTEXTS, MAX_STACKS, TAGS } from "../../src/record/names.js";
 import { RECORDS } from "../node/read-trace.js";
 
 const of = (records, ...kinds) => records.filter(({ record }) => kinds.includes(record));
@@ -45,6 +47,16 @@ test("contexts after very many stacks have no frames", () => {
   assert.equal(contexts.length, MAX_STACKS + 10);
   assert.deepEqual(contexts.filter(({ frames }) => frames.length === 0).length, 10);
   assert.deepEqual(contexts[MAX_STACKS - 1].frames, [[3, MAX_STACKS - 1]]);
+});
+
+test("contexts after very many share one, with no frames", () => {
+  const written = [];
+  const contexts = new Contexts({ context: (frames) => written.push(frames.length) }, { ofEvent: () => [{ host: "frame" }] });
+  const module = { contexts: new ContextTable() };
+  const numbers = new Set();
+  for (let value = 0; value < MAX_CONTEXTS + 1000; value++) numbers.add(contexts.ofEvent(module, value, value >> 3));
+  assert.deepEqual([numbers.size, written.length, written.filter((length) => length > 0).length], [MAX_CONTEXTS + 1, MAX_CONTEXTS + 1, MAX_STACKS]);
+  assert.deepEqual([contexts.ofEvent(module, 5, 0), contexts.ofEvent(module, -1, -1)], [5, MAX_CONTEXTS]);
 });
 
 test("records of any length go through the chunk", () => {
