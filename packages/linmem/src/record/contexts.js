@@ -20,13 +20,8 @@ export class Contexts {
     this.#frames = frames;
   }
 
-  /** The context of an event of `module`, by the two halves of the module's own value for it. */
-  ofEvent(module, low, high) {
-    const context = module.contexts.get(low, high);
-    return context >= 0 ? context : this.#add(module, low, high);
-  }
-
-  #add(module, low, high) {
+  /** The context of an event of `module`, whose value for it, in two halves, comes for the first time. */
+  add(module, low, high) {
     if (this.#count >= MAX_CONTEXTS) return this.#shared();
     const context = this.#define(this.#stacks++ < MAX_STACKS ? this.#frames.ofEvent(module) : []);
     module.contexts.set(low, high, context);

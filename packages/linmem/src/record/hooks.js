@@ -14,16 +14,16 @@ const isNone = (value) => value === -1 || value === -1n;
 
 const known = (size) => (isNone(size) ? undefined : unsigned(size));
 
+function pass(instance, records, value) {
+  if (instance.mayBeBlock(unsigned(value))) records.passed(unsigned(value));
+}
+
+function handOut(instance, records, value) {
+  if (instance.mayBeBlock(unsigned(value))) records.handedOut(unsigned(value));
+}
+
 /** The hooks of `instance`, by their names. */
 export function hooksOf(instance, { observations, records }) {
-  const pass = (value) => {
-    if (instance.mayBeBlock(unsigned(value))) records.passed(unsigned(value));
-  };
-
-  const handOut = (value) => {
-    if (instance.mayBeBlock(unsigned(value))) records.handedOut(unsigned(value));
-  };
-
   return {
     allocated(pointer, size, alignment, low, high) {
       const context = instance.begin(low, high);
@@ -69,17 +69,17 @@ export function hooksOf(instance, { observations, records }) {
 
     entered(index, a, b, c, d) {
       instance.entered(index);
-      pass(a);
-      pass(b);
-      pass(c);
-      pass(d);
+      pass(instance, records, a);
+      pass(instance, records, b);
+      pass(instance, records, c);
+      pass(instance, records, d);
     },
 
     passed(a, b, c, d) {
-      pass(a);
-      pass(b);
-      pass(c);
-      pass(d);
+      pass(instance, records, a);
+      pass(instance, records, b);
+      pass(instance, records, c);
+      pass(instance, records, d);
     },
 
     returned(index, value) {
@@ -88,10 +88,10 @@ export function hooksOf(instance, { observations, records }) {
     },
 
     handed_out(a, b, c, d) {
-      handOut(a);
-      handOut(b);
-      handOut(c);
-      handOut(d);
+      handOut(instance, records, a);
+      handOut(instance, records, b);
+      handOut(instance, records, c);
+      handOut(instance, records, d);
     },
   };
 }

@@ -19,6 +19,7 @@ export class Instance {
   #recorder;
   #records;
   #contexts;
+  #known;
   #number = -1;
   #createdIn;
   #imports;
@@ -36,6 +37,7 @@ export class Instance {
     this.#recorder = recorder;
     this.#records = recorder.records;
     this.#contexts = recorder.contexts;
+    this.#known = module.contexts;
     this.#createdIn = recorder.contexts.ofHost();
     this.#imports = imports;
     this.#calls = new Calls(recorder.records, module.entries);
@@ -69,7 +71,8 @@ export class Instance {
   /** The records that follow are about this instance; returns the context of an event. */
   begin(low, high) {
     this.select();
-    return this.#contexts.ofEvent(this.module, low, high);
+    const context = this.#known.get(low, high);
+    return context >= 0 ? context : this.#contexts.add(this.module, low, high);
   }
 
   /** There is a block at this address. */

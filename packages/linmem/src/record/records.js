@@ -1,5 +1,8 @@
-// The records of a trace, one method for each kind. Gathers them in the writer's chunk, hands full chunks
-// to the sink, and lets the time and the counts of calls go with them.
+// The records of a trace, one method for each kind. Hands full chunks to the sink, and lets the time and the
+// counts of calls go with them.
+//
+// It is a TraceWriter, and its methods are not private, since hooks write millions of records a second: each
+// further object on the way, and each private method, is checked anew.
 
 import { TAGS } from "./names.js";
 import { TraceWriter } from "./writer.js";
@@ -7,8 +10,7 @@ import { TraceWriter } from "./writer.js";
 // What a killed program may lose.
 const FLUSH_MILLISECONDS = 200;
 
-export class Records {
-  #writer = new TraceWriter((bytes) => this.#append(bytes));
+export class Records extends TraceWriter {
   #sink;
   #clock;
   #complain;
@@ -21,6 +23,7 @@ export class Records {
 
   /** Ports as the Recorder gets them. */
   constructor({ sink, clock, complain }) {
+    super((bytes) => this.#append(bytes));
     this.#sink = sink;
     this.#clock = clock;
     this.#complain = complain;
@@ -54,11 +57,6 @@ export class Records {
     this.flush();
   }
 
-  /** Hands on what there is. */
-  flush() {
-    this.#writer.flush();
-  }
-
   /** Has `counts.write()` called before the next flush, or before a record that they must precede. */
   writeLater(counts) {
     this.#unwritten.add(counts);
@@ -70,76 +68,76 @@ export class Records {
     this.#unwritten.clear();
   }
 
-  #begin(tag) {
-    this.#makeRoom();
-    this.#writer.tag(tag);
+  begin(tag) {
+    this.makeRoom();
+    this.tag(tag);
   }
 
-  #makeRoom() {
-    if (!this.#writer.isFull) return;
-    this.#writer.flush();
+  makeRoom() {
+    if (!this.isFull) return;
+    this.flush();
     this.#time();
   }
 
   #time() {
-    this.#writer.tag(TAGS.CLOCK);
-    this.#writer.number(this.#clock.micros());
-    this.#writer.commit();
+    this.tag(TAGS.CLOCK);
+    this.number(this.#clock.micros());
+    this.commit();
   }
 
   // A record of numbers that is not written often: the list costs an allocation.
   #numbers(tag, ...numbers) {
-    this.#begin(tag);
-    for (const number of numbers) this.#writer.number(number);
-    this.#writer.commit();
+    this.begin(tag);
+    for (const number of numbers) this.number(number);
+    this.commit();
   }
 
   module(name, file, allocator) {
-    this.#begin(TAGS.MODULE);
-    this.#writer.text(name);
-    this.#writer.bytes(file);
-    this.#writer.text(allocator);
-    this.#writer.commit();
+    this.begin(TAGS.MODULE);
+    this.text(name);
+    this.bytes(file);
+    this.text(allocator);
+    this.commit();
     this.#keep();
   }
 
   /** The records that follow are about this new instance. */
   instance(number, module, initialPages, maxPages) {
-    this.#begin(TAGS.INSTANCE);
-    this.#writer.number(module);
-    this.#writer.number(initialPages);
-    this.#writer.optional(maxPages);
-    this.#writer.commit();
+    this.begin(TAGS.INSTANCE);
+    this.number(module);
+    this.number(initialPages);
+    this.optional(maxPages);
+    this.commit();
     this.#selected = number;
     // A process that is killed a moment later still has its instance in the report.
-    this.#writer.flush();
+    this.flush();
   }
 
   /** The records that follow are about this instance. */
   select(number) {
     if (number === this.#selected) return;
-    this.#begin(TAGS.SELECT);
-    this.#writer.number(number);
-    this.#writer.commit();
+    this.begin(TAGS.SELECT);
+    this.number(number);
+    this.commit();
     this.#selected = number;
   }
 
   /** Frames are `{ host }` or `{ index, offset }`, the innermost first. */
   context(frames) {
-    this.#begin(TAGS.CONTEXT);
-    this.#writer.number(frames.length);
+    this.begin(TAGS.CONTEXT);
+    this.number(frames.length);
     for (const frame of frames) this.#frame(frame);
-    this.#writer.commit();
+    this.commit();
   }
 
   #frame({ host, index, offset }) {
-    if (this.#writer.isFull) this.#writer.spill();
+    if (this.isFull) this.spill();
     if (host === undefined) {
-      this.#writer.number(index + 1);
-      this.#writer.number(offset === undefined ? 0 : offset + 1);
+      this.number(index + 1);
+      this.number(offset === undefined ? 0 : offset + 1);
     } else {
-      this.#writer.number(0);
-      this.#writer.text(host);
+      this.number(0);
+      this.text(host);
     }
   }
 
@@ -152,100 +150,100 @@ export class Records {
   }
 
   returned(index, pointer) {
-    this.#begin(TAGS.RETURNED);
-    this.#writer.number(index);
-    this.#writer.pointer(pointer);
-    this.#writer.commit();
+    this.begin(TAGS.RETURNED);
+    this.number(index);
+    this.pointer(pointer);
+    this.commit();
   }
 
   passed(pointer) {
-    this.#begin(TAGS.PASSED);
-    this.#writer.pointer(pointer);
-    this.#writer.commit();
+    this.begin(TAGS.PASSED);
+    this.pointer(pointer);
+    this.commit();
   }
 
   handedOut(pointer) {
-    this.#begin(TAGS.HANDED_OUT);
-    this.#writer.pointer(pointer);
-    this.#writer.commit();
+    this.begin(TAGS.HANDED_OUT);
+    this.pointer(pointer);
+    this.commit();
   }
 
   /** `globals` are pairs of an index and a value. */
   snapshot(pages, framesLive, globals) {
-    this.#begin(TAGS.SNAPSHOT);
-    this.#writer.number(pages);
-    this.#writer.number(framesLive);
-    this.#writer.number(globals.length);
+    this.begin(TAGS.SNAPSHOT);
+    this.number(pages);
+    this.number(framesLive);
+    this.number(globals.length);
     for (const [index, value] of globals) {
-      if (this.#writer.isFull) this.#writer.spill();
-      this.#writer.number(index);
-      this.#writer.number(value);
+      if (this.isFull) this.spill();
+      this.number(index);
+      this.number(value);
     }
-    this.#writer.commit();
+    this.commit();
   }
 
   snapshotBytes(address, contents) {
-    this.#begin(TAGS.SNAPSHOT_BYTES);
-    this.#writer.number(address);
-    this.#writer.bytes(contents);
-    this.#writer.commit();
+    this.begin(TAGS.SNAPSHOT_BYTES);
+    this.number(address);
+    this.bytes(contents);
+    this.commit();
   }
 
   allocated(context, pointer, size) {
-    this.#event(TAGS.ALLOCATED, context, pointer, size);
+    this.event(TAGS.ALLOCATED, context, pointer, size);
   }
 
   allocatedAligned(context, pointer, size, alignment) {
-    this.#begin(TAGS.ALLOCATED_ALIGNED);
-    this.#writer.number(context);
-    this.#writer.pointer(pointer);
-    this.#writer.number(size);
-    this.#writer.number(alignment);
-    this.#writer.commit();
+    this.begin(TAGS.ALLOCATED_ALIGNED);
+    this.number(context);
+    this.pointer(pointer);
+    this.number(size);
+    this.number(alignment);
+    this.commit();
   }
 
   freed(context, pointer) {
-    this.#event(TAGS.FREED, context, pointer, undefined);
+    this.event(TAGS.FREED, context, pointer, undefined);
   }
 
   freedSized(context, pointer, size, alignment) {
-    this.#begin(TAGS.FREED_SIZED);
-    this.#writer.number(context);
-    this.#writer.pointer(pointer);
-    this.#writer.number(size);
-    this.#writer.number(alignment);
-    this.#writer.commit();
+    this.begin(TAGS.FREED_SIZED);
+    this.number(context);
+    this.pointer(pointer);
+    this.number(size);
+    this.number(alignment);
+    this.commit();
   }
 
   reallocating(context, pointer, newSize) {
-    this.#event(TAGS.REALLOCATING, context, pointer, newSize);
+    this.event(TAGS.REALLOCATING, context, pointer, newSize);
   }
 
   reallocatingSized(context, pointer, oldSize, alignment, newSize) {
-    this.#begin(TAGS.REALLOCATING_SIZED);
-    this.#writer.number(context);
-    this.#writer.pointer(pointer);
-    this.#writer.number(oldSize);
-    this.#writer.number(alignment);
-    this.#writer.number(newSize);
-    this.#writer.commit();
+    this.begin(TAGS.REALLOCATING_SIZED);
+    this.number(context);
+    this.pointer(pointer);
+    this.number(oldSize);
+    this.number(alignment);
+    this.number(newSize);
+    this.commit();
   }
 
   // The most frequent events. Most of them have small numbers.
-  #event(tag, context, pointer, size) {
-    this.#makeRoom();
-    if (this.#writer.event(tag, context, pointer, size)) return;
-    this.#writer.tag(tag);
-    this.#writer.number(context);
-    this.#writer.pointer(pointer);
-    if (size !== undefined) this.#writer.number(size);
-    this.#writer.commit();
+  event(tag, context, pointer, size) {
+    this.makeRoom();
+    if (this.smallEvent(tag, context, pointer, size)) return;
+    this.tag(tag);
+    this.number(context);
+    this.pointer(pointer);
+    if (size !== undefined) this.number(size);
+    this.commit();
   }
 
   reallocated(pointer) {
-    this.#begin(TAGS.REALLOCATED);
-    this.#writer.pointer(pointer);
-    this.#writer.commit();
+    this.begin(TAGS.REALLOCATED);
+    this.pointer(pointer);
+    this.commit();
   }
 
   grown(context, inAllocator, deltaPages, previousPages) {
@@ -276,12 +274,12 @@ export class Records {
 
   /** `previousPages` is null where the growth was refused. */
   hostGrown(memory, deltaPages, previousPages, context) {
-    this.#begin(TAGS.HOST_GROWN);
-    this.#writer.number(memory);
-    this.#writer.number(deltaPages);
-    this.#writer.optional(previousPages);
-    this.#writer.number(context);
-    this.#writer.commit();
+    this.begin(TAGS.HOST_GROWN);
+    this.number(memory);
+    this.number(deltaPages);
+    this.optional(previousPages);
+    this.number(context);
+    this.commit();
   }
 
   staleView(memory, pages, context) {
@@ -293,20 +291,20 @@ export class Records {
   }
 
   note(words) {
-    this.#begin(TAGS.NOTE);
-    this.#writer.text(words);
-    this.#writer.commit();
+    this.begin(TAGS.NOTE);
+    this.text(words);
+    this.commit();
     this.#keep();
   }
 
   /** The last record. Everything goes to the sink, if there was anything worth a trace. */
   exit(code) {
     this.writeCounts();
-    this.#begin(TAGS.EXIT);
-    this.#writer.signed(code);
-    this.#writer.commit();
+    this.begin(TAGS.EXIT);
+    this.signed(code);
+    this.commit();
     this.#time();
     this.#stopTicking?.();
-    if (this.#stopTicking !== undefined) this.#writer.flush();
+    if (this.#stopTicking !== undefined) this.flush();
   }
 }

@@ -58,7 +58,7 @@ export class TraceWriter {
   }
 
   /** Writes a whole record of a context, a pointer and perhaps a size; false if its numbers are not small. */
-  event(tag, context, pointer, size) {
+  smallEvent(tag, context, pointer, size) {
     const last = this.#committedPointer;
     if (typeof pointer !== "number" || typeof last !== "number") return false;
     const distance = pointer - last;

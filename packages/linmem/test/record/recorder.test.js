@@ -54,9 +54,9 @@ test("contexts after very many share one, with no frames", () => {
   const contexts = new Contexts({ context: (frames) => written.push(frames.length) }, { ofEvent: () => [{ host: "frame" }] });
   const module = { contexts: new ContextTable() };
   const numbers = new Set();
-  for (let value = 0; value < MAX_CONTEXTS + 1000; value++) numbers.add(contexts.ofEvent(module, value, value >> 3));
+  for (let value = 0; value < MAX_CONTEXTS + 1000; value++) numbers.add(contexts.add(module, value, value >> 3));
   assert.deepEqual([numbers.size, written.length, written.filter((length) => length > 0).length], [MAX_CONTEXTS + 1, MAX_CONTEXTS + 1, MAX_STACKS]);
-  assert.deepEqual([contexts.ofEvent(module, 5, 0), contexts.ofEvent(module, -1, -1)], [5, MAX_CONTEXTS]);
+  assert.deepEqual([module.contexts.get(5, 0), module.contexts.get(MAX_CONTEXTS, MAX_CONTEXTS >> 3)], [5, -1]);
 });
 
 test("records of any length go through the chunk", () => {
