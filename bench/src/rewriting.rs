@@ -111,7 +111,8 @@ fn without_debug(wasm: &[u8]) -> Result<Vec<u8>> {
     let mut module = wasm_encoder::Module::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
-        if matches!(&payload, Payload::CustomSection(custom) if custom.name().starts_with(".debug_")) {
+        if matches!(&payload, Payload::CustomSection(custom) if custom.name().starts_with(".debug_"))
+        {
             continue;
         }
         if let Some((id, range)) = payload.as_section() {

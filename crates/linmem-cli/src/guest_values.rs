@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use linmem_wasmtime::{AsContext, FuncType, Session, Val, ValType};
 use linmem_strings::wasmtime::{GuestString, Strings, Strings64};
 use linmem_strings::{OnNul, Options};
+use linmem_wasmtime::{AsContext, FuncType, Session, Val, ValType};
 
 use crate::files;
 
@@ -163,7 +163,12 @@ impl SessionStrings {
     }
 
     /// Reads so many bytes.
-    pub fn read_sized(&self, session: &mut Session<'_>, pointer: u64, length: u64) -> Result<String> {
+    pub fn read_sized(
+        &self,
+        session: &mut Session<'_>,
+        pointer: u64,
+        length: u64,
+    ) -> Result<String> {
         let store = session.store();
         let text = match self {
             SessionStrings::Narrow(strings) => {

@@ -42,7 +42,7 @@ fn the_suspicious_test_watched_an_idle_instance() {
     );
     assert_eq!(functions(idle, 0)[0], "size (examples/story/long.mjs:11)");
     assert_eq!(functions(idle, 1)[0], "instantiate (examples/story/strings.mjs:9)");
-    let answer = report.answer.as_deref().unwrap_or_default();
+    let answer = report.answers.first().map(String::as_str).unwrap_or_default();
     assert!(answer.contains("Await the work, and let it use the instance"), "{answer}");
     assert!(
         answer.contains("All 9 sizes that the program read, by the buffer's length"),
@@ -91,7 +91,7 @@ fn every_other_cause_has_a_variant() {
         let (output, report) = watched(&scene, &format!("examples/story/variants/{variant}.mjs"));
         assert_eq!(output.status.code(), Some(status), "{variant}");
         only(&report, code);
-        assert!(report.answer.is_some(), "{variant}: {report}");
+        assert!(!report.answers.is_empty(), "{variant}: {report}");
     }
     let (output, report) = watched(&scene, "examples/story/variants/stale-view.mjs");
     assert_eq!(output.status.code(), Some(1));

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use linmem::report::Severity;
-use linmem_wasmtime::{Run, Session};
 use linmem_strings::wasmtime::Strings;
 use linmem_strings::{OnNul, Options};
+use linmem_wasmtime::{Run, Session};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

@@ -148,7 +148,8 @@ pub(crate) fn frames_of(backtrace: &WasmBacktrace, map: &OffsetMap) -> Vec<Frame
             }
             Origin::Wrapper(wrapped) => {
                 let last = frames.last();
-                let is_shown = matches!(last, Some(Frame::Wasm { function, .. }) if *function == wrapped);
+                let is_shown =
+                    matches!(last, Some(Frame::Wasm { function, .. }) if *function == wrapped);
                 if !is_shown {
                     frames.push(Frame::Wasm { function: wrapped, offset: None });
                 }

@@ -230,12 +230,8 @@ impl<'a> Run<'a> {
     /// # Errors
     ///
     /// As for [`run`](Run::run).
-    pub fn observe(
-        mut self,
-        progress: impl FnMut(&Analysis) + Send + 'static,
-    ) -> Result<Observed> {
-        let (chunks, beside) =
-            Beside::start(self.analysis.clone(), self.copy.take(), progress);
+    pub fn observe(mut self, progress: impl FnMut(&Analysis) + Send + 'static) -> Result<Observed> {
+        let (chunks, beside) = Beside::start(self.analysis.clone(), self.copy.take(), progress);
         let ended = Running::start(self, Box::new(chunks)).and_then(|(mut running, prepared)| {
             running.run_command()?;
             Ok((running.finish()?, prepared))

@@ -159,9 +159,10 @@ impl Running {
         };
         let ty = function.ty(&self.store);
         let fits = ty.params().len() == args.len()
-            && args.iter().zip(ty.params()).all(|(arg, param)| {
-                arg.matches_ty(&self.store, &param).unwrap_or(false)
-            });
+            && args
+                .iter()
+                .zip(ty.params())
+                .all(|(arg, param)| arg.matches_ty(&self.store, &param).unwrap_or(false));
         if !fits {
             return Err(Error::new(
                 ErrorKind::InvalidRequest,

@@ -173,10 +173,10 @@ impl<'a> Session<'a> {
     }
 
     fn analyzed<T>(&self, look: impl FnOnce(&Analysis, &Prepared<'a>) -> T) -> Result<T> {
-        const ELSEWHERE: &str = "the recording goes elsewhere, so the session has nothing to report";
+        const ELSEWHERE: &str =
+            "the recording goes elsewhere, so the session has nothing to report";
         let analysis = self.analysis.as_ref();
-        let analysis =
-            analysis.ok_or_else(|| Error::new(ErrorKind::InvalidRequest, ELSEWHERE))?;
+        let analysis = analysis.ok_or_else(|| Error::new(ErrorKind::InvalidRequest, ELSEWHERE))?;
         analysis.with(|analysis| look(analysis, &self.prepared))
     }
 

@@ -3,7 +3,6 @@
 //!
 //! The fuzz target `differential` runs the same comparison on inputs of its own choice.
 
-
 pub mod side_by_side;
 
 use std::hash::Hasher;

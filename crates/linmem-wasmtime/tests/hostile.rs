@@ -1,7 +1,6 @@
 //! Broken and hostile files: whatever the bytes, linmem answers with a result or with an error
 //! that says something. It never panics, and its time and memory are in proportion to the file.
 
-
 #[path = "side_by_side/binary.rs"]
 mod binary;
 #[path = "hostile/files.rs"]

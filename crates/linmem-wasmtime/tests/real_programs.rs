@@ -1,7 +1,6 @@
 //! Other witnesses: SQLite's own counters, Valgrind on native builds, and QuickJS as it is
 //! without linmem.
 
-
 #[path = "side_by_side/binary.rs"]
 mod binary;
 mod support;
@@ -11,13 +10,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use binary::Binary;
 use linmem::allocator::{Evidence, Role};
 use linmem::report::{Held, Totals};
 use linmem::report::{HotSite, Report};
 use linmem::trace::{Buffer, Event, Record, Trace, Writer};
-use linmem_wasmtime::Exit;
 use linmem::{Analysis, Prepared};
-use binary::Binary;
+use linmem_wasmtime::Exit;
 use support::{Observed, PROGRAM_NAME, Program, guest, observe, only_instance, plain, root};
 
 /// What wasi-libc allocates for the program's arguments, and never frees: the texts, and a table

@@ -3,7 +3,6 @@
 //! Every script runs several times: with its own modules, with these instrumented, and with
 //! every function hooked whose type allows it. Each action must end in the same way every time.
 
-
 mod side_by_side;
 
 use std::collections::HashMap;

@@ -4,10 +4,10 @@
 use std::fmt::Write;
 
 use crate::allocator::Role;
+use crate::instrument::MAP_VERSION;
 use crate::instrument::hooks::{
     FUNCTION_EXPORT, GLOBAL_EXPORT, HOOK_MODULE, MEMORY_EXPORT, SIZE_EXPORT, TABLE_EXPORT,
 };
-use crate::instrument::MAP_VERSION;
 use crate::record::{Hook, MAX_CONTEXTS, MAX_STACKS};
 use crate::trace::{MAGIC, SizeReadBy, tags};
 

@@ -188,22 +188,6 @@ impl<'a> Module<'a> {
         self.imports.get(*self.function_imports.get(function as usize)?)
     }
 
-    /// The defined function whose body holds a file offset.
-    pub fn function_at(&self, offset: usize) -> Option<u32> {
-        let first = self.imported_functions() as usize;
-        let bodies = &self.functions[first..];
-        let after = bodies
-            .partition_point(|f| f.body.as_ref().is_some_and(|body| body.range.start <= offset));
-        let index = after.checked_sub(1)?;
-        let inside = bodies[index].body.as_ref()?.range.contains(&offset);
-        inside.then_some((first + index) as u32)
-    }
-
-    /// A custom section's contents.
-    pub fn custom_section(&self, name: &str) -> Option<&'a [u8]> {
-        self.custom_sections.iter().find(|(n, _)| *n == name).map(|(_, data)| *data)
-    }
-
     /// The lowest address that an active data segment fills.
     pub fn first_data_address(&self) -> Option<u64> {
         self.data.iter().filter(|d| d.len > 0).filter_map(|d| d.address).min()

@@ -2,8 +2,8 @@
 //! JavaScript program writes them.
 
 use linmem::analyze;
-use linmem::trace::{ContextId, Event, UNKNOWN_SIZE};
 use linmem::report::{Code, Finding, Report};
+use linmem::trace::{ContextId, Event, UNKNOWN_SIZE};
 use linmem::trace::{Frame, HostRecord, Record, SizeReadBy, Trace, Writer};
 
 /// A program that runs in a host, as it is recorded.

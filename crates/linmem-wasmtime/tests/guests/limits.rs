@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use linmem::allocator::Role;
 use linmem::report::{Code, EndReport};
-use linmem_wasmtime::{Exit, Run, Val};
 use linmem::{ErrorKind, Prepared, Result};
+use linmem_wasmtime::{Exit, Run, Val};
 
 use crate::support::{Program, assemble, guest, observe, only_finding};
 
@@ -185,8 +185,9 @@ fn a_declared_maximum_below_the_cap_holds() {
 #[test]
 fn hints_that_fit_no_function_are_refused() {
     let wasm = guest("clean.stripped.wasm");
-    let hint =
-        |role, name: &str| kind_and_text(Prepared::new(&wasm, &vec![(role, name.to_owned())], None).map(drop));
+    let hint = |role, name: &str| {
+        kind_and_text(Prepared::new(&wasm, &vec![(role, name.to_owned())], None).map(drop))
+    };
     let (kind, text) = hint(Role::Malloc, "no_such_function");
     assert_eq!(kind, ErrorKind::InvalidRequest);
     assert!(text.contains("no function `no_such_function`"), "{text}");

@@ -6,7 +6,6 @@
 //! - [`small`]: what no compiler's output shows, in guests of a few lines
 //! - [`limits`]: short memory, chosen failures, too little time, missing imports
 
-
 #[path = "../side_by_side/binary.rs"]
 mod binary;
 mod examples;

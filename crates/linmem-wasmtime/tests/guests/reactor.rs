@@ -1,10 +1,10 @@
 //! `examples/strings.c`, a library without `main`: its exports are called one by one, and the
 //! report is asked for between the calls.
 
-use linmem::trace::{Buffer, Trace};
 use linmem::ErrorKind;
 use linmem::allocator::{Evidence, Role};
 use linmem::report::{Code, Report, Severity};
+use linmem::trace::{Buffer, Trace};
 use linmem_wasmtime::{Exit, Run, Session, Val};
 
 use crate::binary::Binary;

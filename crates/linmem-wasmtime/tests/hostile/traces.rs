@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use linmem::analyze::{Options, analyze_stream};
 use linmem::export::json;
 use linmem::trace::{
-    ContextId, Crossing, Event, Frame, HostRecord, MAGIC, Reader, Record, SizeReadBy,
-    UNKNOWN_SIZE, Writer,
+    ContextId, Crossing, Event, Frame, HostRecord, MAGIC, Reader, Record, SizeReadBy, UNKNOWN_SIZE,
+    Writer,
 };
-use linmem_wasmtime::Run;
 use linmem::{ErrorKind, Report, Result};
+use linmem_wasmtime::Run;
 use proptest::prelude::*;
 
 use super::assert_modest_memory;

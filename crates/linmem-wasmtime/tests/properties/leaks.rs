@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use linmem::allocator::Allocator;
-use linmem::trace::{ContextId, Event};
 use linmem::report::{Code, Report};
+use linmem::trace::{ContextId, Event};
 use linmem::trace::{Crossing, Frame, Record, Trace, Writer};
 use proptest::collection::vec;
 use proptest::prelude::*;

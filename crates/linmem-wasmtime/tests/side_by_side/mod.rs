@@ -70,10 +70,7 @@ pub fn engine() -> Engine {
 /// # Errors
 ///
 /// As linmem's: when it cannot read the module.
-pub fn instrument(
-    wasm: &[u8],
-    hints: impl FnOnce(&[u8]) -> Hints,
-) -> linmem::Result<Instrumented> {
+pub fn instrument(wasm: &[u8], hints: impl FnOnce(&[u8]) -> Hints) -> linmem::Result<Instrumented> {
     let instrumented = match Prepared::new(wasm, &hints(wasm), None)?.instrument(&Mode::default()) {
         Ok(instrumented) => instrumented,
         Err(error) if error.kind() == ErrorKind::Unsupported => return Err(error),
