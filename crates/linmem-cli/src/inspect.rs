@@ -33,6 +33,6 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let inspection = prepared.and_then(|prepared| prepared.inspect());
     let inspection = files::about(&args.module, inspection)?;
     // Whoever closed stdout does not want to hear that it is closed.
-    let _ = linmem::export::inspection::write(&inspection, options_for, &mut std::io::stdout());
+    let _ = linmem::export::inspection(&inspection, options_for, &mut std::io::stdout());
     Ok(ExitCode::SUCCESS)
 }

@@ -1,3 +1,33 @@
+//! `linmem instrument`: write the instrumented module.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use linmem::{Mode, Prepared};
+
+use crate::files;
+use crate::guest::AllocatorArgs;
+
+/// Write the instrumented module that `linmem run` would run
+#[derive(clap::Args)]
+pub struct Args {
+    /// The module; it is not changed
+    #[arg(value_name = "IN.wasm")]
+    module: PathBuf,
+
+    /// Where to write the instrumented module
+    #[arg(long, short, value_name = "OUT.wasm")]
+    output: PathBuf,
+
+    /// Also write what a recorder has to know (docs/trace-format.md), as JSON
+    #[arg(long, value_name = "FILE")]
+    map: Option<PathBuf>,
+
+    #[command(flatten)]
+    allocator: AllocatorArgs,
+}
+
 /// Runs the command.
 pub fn main(args: Args) -> Result<ExitCode> {
     let wasm = files::read(&args.module)?;

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{ArgAction, ValueEnum};
-use linmem::export::text::TextOptions;
-use linmem::export::{json, text};
+use linmem::export::{self, TextOptions};
 use linmem::report::{EndReport, Remedy};
 use linmem::{AnalysisOptions, Report};
 
@@ -59,7 +58,7 @@ impl Output {
 
     /// How a recording is to be analysed for it.
     pub fn analysis(&self) -> AnalysisOptions {
-        AnalysisOptions::default().hot_sites(self.top)
+        AnalysisOptions::new(self.top)
     }
 
     /// Writes a line in place of a report.
@@ -78,7 +77,7 @@ impl Output {
         }
         let color = self.output.is_none() && self.color.on_stderr();
         let mut text = Vec::new();
-        text::write(report, TextOptions::default().color(color).words(options_for), &mut text)?;
+        export::text(report, TextOptions::new(color, options_for), &mut text)?;
         match &self.output {
             Some(path) => crate::files::write(path, &text),
             // Whoever closed stderr does not want to hear that it is closed.
@@ -93,10 +92,11 @@ impl Output {
         let Some(path) = &self.json else { return Ok(()) };
         if path.as_os_str() == "-" {
             let mut stdout = std::io::stdout().lock();
-            return json::write(report, options_for, &mut stdout).context("cannot write to stdout");
+            return export::json(report, options_for, &mut stdout)
+                .context("cannot write to stdout");
         }
         let mut bytes = Vec::new();
-        json::write(report, options_for, &mut bytes)?;
+        export::json(report, options_for, &mut bytes)?;
         crate::files::write(path, &bytes)
     }
 
@@ -143,6 +143,6 @@ pub fn exit_code(report: &Report) -> ExitCode {
             (_, 0) => ExitCode::FAILURE,
             (_, low) => ExitCode::from(low),
         },
-        None => ExitCode::SUCCESS,
+        _ => ExitCode::SUCCESS,
     }
 }

@@ -4,7 +4,8 @@ mod support;
 
 use std::process::Output;
 
-use linmem::report::{Code, Finding, Report, Severity, json};
+use linmem::export::read_json;
+use linmem::report::{Code, Finding, Report, Severity};
 use support::Scene;
 
 /// Runs a command under `linmem node`, and reads the report.
@@ -13,7 +14,7 @@ fn watched(scene: &Scene, command: &str) -> (Output, Report) {
     let text = std::fs::read(scene.path("report.json")).unwrap_or_else(|error| {
         panic!("{error}: {}", String::from_utf8_lossy(&output.stderr));
     });
-    (output, json::read(text.as_slice()).unwrap())
+    (output, read_json(text.as_slice()).unwrap())
 }
 
 fn only(report: &Report, code: Code) -> &Finding {

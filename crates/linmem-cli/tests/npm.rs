@@ -6,7 +6,8 @@ mod support;
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
 
-use linmem::report::{Code, HotSite, Report, json};
+use linmem::export::read_json;
+use linmem::report::{Code, HotSite, Report};
 use support::{Scene, root};
 
 fn plain(script: &str) -> Output {
@@ -27,7 +28,7 @@ fn watched(package: &str, options: &str) -> Report {
     assert_eq!(output.stderr, plain.stderr, "{package}");
     assert_eq!(output.status, plain.status, "{package}");
     let text = std::fs::read(scene.path("report.json")).expect("a report");
-    json::read(text.as_slice()).expect("a report")
+    read_json(text.as_slice()).expect("a report")
 }
 
 /// The stacks of an instance's hot sites, each as one line.

@@ -1,7 +1,7 @@
 //! The functions that instrumented code imports. Each passes its arguments on to the recorder, which
 //! knows what they mean, and lends it the instance that runs.
 
-use linmem::instrument::{HOOK_MODULE, OffsetMap, Origin};
+use linmem::instrument::{HOOK_MODULE, OffsetMap};
 use linmem::record::{Guest, Hook};
 use linmem::trace::Frame;
 use wasmtime::{AsContext, AsContextMut, Caller, Linker, WasmBacktrace};
@@ -135,27 +135,7 @@ impl Guest for InCall<'_, '_> {
     }
 }
 
-/// A backtrace in terms of the original module. A wrapper's frame stands for its allocator
-/// function, unless that function's own frame is there.
+/// A backtrace in terms of the original module.
 pub(crate) fn frames_of(backtrace: &WasmBacktrace, map: &OffsetMap) -> Vec<Frame> {
-    let mut frames: Vec<Frame> = Vec::with_capacity(backtrace.frames().len());
-    for frame in backtrace.frames() {
-        match map.origin(frame.func_index()) {
-            Origin::Function(function) => {
-                let offset = frame.module_offset().and_then(|offset| map.original_offset(offset));
-                let offset = offset.and_then(|offset| u32::try_from(offset).ok());
-                frames.push(Frame::Wasm { function, offset });
-            }
-            Origin::Wrapper(wrapped) => {
-                let last = frames.last();
-                let is_shown =
-                    matches!(last, Some(Frame::Wasm { function, .. }) if *function == wrapped);
-                if !is_shown {
-                    frames.push(Frame::Wasm { function: wrapped, offset: None });
-                }
-            }
-            _ => {}
-        }
-    }
-    frames
+    map.frames(backtrace.frames().iter().map(|frame| (frame.func_index(), frame.module_offset())))
 }

@@ -219,7 +219,7 @@ impl<'a> Run<'a> {
     ///
     /// As for [`run`](Run::run), and [`ErrorKind::Io`] when the sink fails.
     pub fn run_into(self, sink: impl Write + Send + 'static) -> Result<Outcome> {
-        let (mut running, _) = Running::start(self, Box::new(sink))?;
+        let (mut running, _) = Running::start(self, sink)?;
         running.run_command()?;
         running.finish()
     }
@@ -232,7 +232,7 @@ impl<'a> Run<'a> {
     /// As for [`run`](Run::run).
     pub fn observe(mut self, progress: impl FnMut(&Analysis) + Send + 'static) -> Result<Observed> {
         let (chunks, beside) = Beside::start(self.analysis.clone(), self.copy.take(), progress);
-        let ended = Running::start(self, Box::new(chunks)).and_then(|(mut running, prepared)| {
+        let ended = Running::start(self, chunks).and_then(|(mut running, prepared)| {
             running.run_command()?;
             Ok((running.finish()?, prepared))
         });
@@ -249,7 +249,7 @@ impl<'a> Run<'a> {
     /// When the module cannot be instantiated.
     pub fn start(mut self) -> Result<Session<'a>> {
         let analysis = InBetween::start(self.analysis.clone(), self.copy.take());
-        let (running, prepared) = Running::start(self, Box::new(analysis.clone()))?;
+        let (running, prepared) = Running::start(self, analysis.clone())?;
         Ok(Session::new(running, prepared, Some(analysis)))
     }
 
@@ -260,7 +260,7 @@ impl<'a> Run<'a> {
     ///
     /// As for [`start`](Run::start).
     pub fn start_into(self, sink: impl Write + Send + 'static) -> Result<Session<'a>> {
-        let (running, prepared) = Running::start(self, Box::new(sink))?;
+        let (running, prepared) = Running::start(self, sink)?;
         Ok(Session::new(running, prepared, None))
     }
 }

@@ -2,11 +2,12 @@
 //! recording is its sink's business.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use linmem::instrument::{MEMORY_EXPORT, OffsetMap, SIZE_EXPORT, global_export, is_added_export};
-use linmem::record::{Guest, Recorder, Sink};
+use linmem::record::{Guest, Hook, Recorder};
 use linmem::trace::Frame;
 use linmem::{Error, ErrorKind, Prepared, Result, Trace};
 use wasmtime::{
@@ -69,7 +70,10 @@ impl std::fmt::Display for Ended {
 
 impl Running {
     /// Instantiates the module, with what `run` grants it.
-    pub(crate) fn start(run: Run<'_>, sink: Sink) -> Result<(Running, Prepared<'_>)> {
+    pub(crate) fn start(
+        run: Run<'_>,
+        sink: impl Write + Send + 'static,
+    ) -> Result<(Running, Prepared<'_>)> {
         let Run { prepared, name, args, mut wasi, inherits_stdio, mode, .. } = run;
         let instrumented = prepared.instrument(&mode)?;
         let mut config = Config::new();
@@ -83,7 +87,7 @@ impl Running {
             output
         });
         let started = Instant::now();
-        let clock = Box::new(move || started.elapsed().as_micros() as u64);
+        let clock = move || started.elapsed().as_micros() as u64;
         let state = State {
             wasi: wasi.arg(&name).args(&args).build_p1(),
             recorder: Some(Box::new(Recorder::new(&prepared, &name, sink, clock)?)),
@@ -171,7 +175,9 @@ impl Running {
         }
         if let (None, Some(&index)) = (self.store.data().memory, self.exports.get(export)) {
             // Without a memory the module is as it was, and does not tell.
-            self.with_recorder(|recorder, _| recorder.called(index));
+            self.with_recorder(|recorder, guest| {
+                recorder.hook(Hook::Entered, &[index.into()], guest);
+            });
         }
         let mut results = vec![Val::I32(0); ty.results().len()];
         let called = function.call(&mut self.store, args, &mut results);
@@ -219,7 +225,7 @@ impl Running {
     }
 
     /// Looks at memory near address 0, as after each call.
-    pub(crate) fn look(&mut self) {
+    fn look(&mut self) {
         if self.store.data().memory.is_some() {
             self.with_recorder(|recorder, guest| recorder.look(guest));
         }
@@ -257,7 +263,6 @@ impl Running {
             Some(Ended::Trap(message)) => Exit::Trap(message.clone()),
         };
         if self.ended().is_none() {
-            self.look();
             self.take_snapshot();
             self.with_recorder(|recorder, _| recorder.exited(0));
         }

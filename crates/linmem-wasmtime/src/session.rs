@@ -1,8 +1,7 @@
 //! A running instance whose exports can be called one by one.
 
-use linmem::analyze::RepeatsBuilder;
 use linmem::report::{AfterCall, Repeats, Report, Totals, Witnesses};
-use linmem::{Analysis, Error, ErrorKind, Prepared, Result};
+use linmem::{Analysis, Error, ErrorKind, Prepared, RepeatsBuilder, Result};
 use wasmtime::{AsContextMut, FuncType, Instance, Val};
 
 use crate::pipe::InBetween;
@@ -122,19 +121,20 @@ impl<'a> Session<'a> {
         for _ in 0..times {
             let details = match work(self) {
                 Ok(details) => details,
-                Err(error) => return Ok(repeats.fail(format!("{error:#}"))),
+                Err(error) => return Ok(repeats.finish(Some(format!("{error:#}")))),
             };
             let now = self.totals()?;
             repeats.add(self.after(&before, &now, details));
             before = now;
         }
-        Ok(repeats.finish())
+        Ok(repeats.finish(None))
     }
 
     /// What there is to know after a call: the figures before it, and now.
     fn after(&mut self, before: &Totals, now: &Totals, details: Details) -> AfterCall {
-        let after = AfterCall::new(self.witnesses().unwrap_or_default(), before, now);
-        after.texts_at(details.texts_at).result(details.result)
+        let mut after = AfterCall::new(self.witnesses().unwrap_or_default(), before, now);
+        (after.texts_at, after.result) = (details.texts_at, details.result);
+        after
     }
 
     /// What the heap did so far, and what nothing points to at this instant.
@@ -146,7 +146,6 @@ impl<'a> Session<'a> {
     pub fn report(&mut self) -> Result<Report> {
         // An instance that has ended left its last state behind, with its frames.
         if self.running.ended_text().is_none() {
-            self.running.look();
             self.running.take_snapshot();
         }
         self.running.flush();

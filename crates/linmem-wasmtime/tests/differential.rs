@@ -9,8 +9,9 @@ use std::hash::Hasher;
 
 use arbitrary::Unstructured;
 use linmem::allocator::Hints;
+use linmem::instrument::Instrumented;
 use linmem::instrument::{HOOK_MODULE, is_added_export};
-use linmem::instrument::{Instrumented, Origin};
+use linmem::trace::Frame;
 use rustc_hash::FxHasher;
 use side_by_side::binary::Binary;
 use side_by_side::{Ending, Host, Value};
@@ -359,20 +360,27 @@ fn check_offsets(wasm: &[u8], twin: &Instrumented, tally: &mut Tally) {
     let original = Binary::read(wasm).expect("instrumented before");
     let rewritten = Binary::read(&twin.wasm).expect("valid");
     for index in 0..rewritten.functions() {
-        let (Origin::Function(origin), Some(body)) =
-            (twin.map.origin(index), rewritten.body(index))
-        else {
-            continue;
-        };
+        let Some(body) = rewritten.body(index) else { continue };
+        // A wrapper's frame stands for a function as a whole, and has no offset.
+        let frames = twin.map.frames([(index, Some(body.range().end - 1))]);
+        let [Frame::Wasm { function: origin, offset: Some(_) }] = frames[..] else { continue };
         let from = original.body(origin).expect("it has a body");
         let mut expected = instructions(wasm, from).peekable();
         for (opcode, offset) in instructions(&twin.wasm, body) {
-            let led_to = twin.map.original_offset(offset);
+            let led_to = original_offset(twin, index, offset);
             let found =
                 expected.next_if(|(was, at)| Some(*at) == led_to && is_copy_of(opcode, *was));
             tally.offsets += u64::from(found.is_some());
         }
         assert_eq!(expected.next(), None, "function {origin}: nothing leads there");
+    }
+}
+
+/// The offset in the original of an instruction of the twin.
+fn original_offset(twin: &Instrumented, function: u32, offset: usize) -> Option<usize> {
+    match twin.map.frames([(function, Some(offset))])[..] {
+        [Frame::Wasm { offset: Some(offset), .. }] => Some(offset as usize),
+        _ => None,
     }
 }
 

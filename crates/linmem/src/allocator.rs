@@ -19,7 +19,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use role::{Effect, Param, Role};
+pub use role::Role;
+pub(crate) use role::{Effect, Param};
 
 /// Why a function is taken for an allocator function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ impl fmt::Display for Evidence {
 
 /// One function that is hooked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AllocatorFunction {
+pub(crate) struct AllocatorFunction {
     /// Its function index.
     pub function: u32,
     /// What it does.
@@ -67,7 +68,7 @@ pub struct AllocatorFunction {
 
 /// The allocator of a module, as far as it was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Allocator {
+pub(crate) struct Allocator {
     /// The functions to hook, by role and then by index; no function appears twice.
     pub functions: Vec<AllocatorFunction>,
     /// Where pages can be asked for past the hooked functions.
@@ -84,7 +85,7 @@ pub struct Allocator {
 
 /// A way to grow memory that no hook sees as an allocation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unseen {
+pub(crate) struct Unseen {
     /// The function that holds `memory.grow`.
     pub grower: u32,
     /// Functions that reach it without passing a hook; the ones nearest to an export or a table.
@@ -95,13 +96,8 @@ pub struct Unseen {
 pub type Hints = Vec<(Role, String)>;
 
 impl Allocator {
-    /// The role of a function, if it is hooked.
-    pub fn role(&self, function: u32) -> Option<Role> {
-        self.functions.iter().find(|f| f.function == function).map(|f| f.role)
-    }
-
     /// The functions to hook.
-    pub fn hooked(&self) -> BTreeSet<u32> {
+    pub(crate) fn hooked(&self) -> BTreeSet<u32> {
         self.functions.iter().map(|hooked| hooked.function).collect()
     }
 }

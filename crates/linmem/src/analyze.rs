@@ -58,11 +58,9 @@ impl Default for AnalysisOptions {
 }
 
 impl AnalysisOptions {
-    /// Sets how many hot sites to list in each category.
-    #[must_use]
-    pub fn hot_sites(mut self, number: usize) -> AnalysisOptions {
-        self.hot_sites = number;
-        self
+    /// Lists so many hot sites in each category.
+    pub fn new(hot_sites: usize) -> AnalysisOptions {
+        AnalysisOptions { hot_sites }
     }
 }
 

@@ -1,5 +1,9 @@
 //! Results as files and text: one file for each format, each writes plain data.
 
-pub mod inspection;
-pub mod json;
-pub mod text;
+mod inspection;
+mod json;
+mod text;
+
+pub use inspection::write as inspection;
+pub use json::{read as read_json, write as json};
+pub use text::{TextOptions, write as text};

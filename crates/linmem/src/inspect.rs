@@ -6,7 +6,7 @@ use std::str::Lines;
 use wasm_encoder::reencode::{self, Reencode};
 
 use crate::error::{Error, ErrorKind, Result};
-pub use crate::module::memory_map::{AddressRange, MemoryMap, ShadowStack};
+use crate::module::memory_map::MemoryMap;
 use crate::module::symbolize::{debug_file_name, is_debug_section};
 use crate::module::{Module, SiteKind};
 use crate::prepared::Prepared;

@@ -36,11 +36,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::module::Module;
 use crate::prepared::Prepared;
 
-pub use hooks::{
-    HOOK_MODULE, Hook, HookParam, MEMORY_EXPORT, SIZE_EXPORT, global_export, is_added_export,
-};
+pub use hooks::{HOOK_MODULE, Hook, MEMORY_EXPORT, SIZE_EXPORT, global_export, is_added_export};
 pub use mode::Mode;
-pub use offset_map::{OffsetMap, Origin};
+pub use offset_map::OffsetMap;
+pub(crate) use offset_map::Origin;
 #[cfg(test)]
 pub(crate) use recorder_map::VERSION as MAP_VERSION;
 

@@ -2,10 +2,10 @@
 #![deny(missing_docs)]
 
 pub mod allocator;
-pub mod analyze;
+mod analyze;
 mod error;
 pub mod export;
-pub mod inspect;
+mod inspect;
 pub mod instrument;
 mod language;
 #[cfg(test)]
@@ -18,10 +18,12 @@ pub mod report;
 pub mod trace;
 pub mod units;
 
-pub use allocator::Allocator;
-pub use analyze::{Analysis, AnalysisOptions, analyze, analyze_stream};
+pub use analyze::{Analysis, AnalysisOptions, RepeatsBuilder, analyze, analyze_stream};
 pub use error::{Error, ErrorKind, Result};
+pub use inspect::{Inspection, MemoryFunction, MemoryReport};
 pub use instrument::Mode;
+pub use module::Memory;
+pub use module::memory_map::{AddressRange, MemoryMap, ShadowStack};
 pub use module::symbolize::debug_file_name;
 pub use prepared::Prepared;
 pub use report::{Profile, Report};

@@ -19,7 +19,7 @@ use crate::module::{CallGraph, Memory, Module, Symbolizer};
 ///          (func (export "free") (param i32)))"#,
 /// ).unwrap();
 /// let prepared = Prepared::new(&wasm, &Vec::new(), None)?;
-/// assert_eq!(prepared.allocator().functions.len(), 2);
+/// assert_eq!(prepared.inspect()?.coverage.hooked.len(), 2);
 /// let instrumented = prepared.instrument(&Mode::default())?;
 /// assert!(instrumented.wasm.len() > wasm.len());
 /// # Ok::<(), linmem::Error>(())
@@ -84,12 +84,12 @@ impl<'a> Prepared<'a> {
     }
 
     /// The file itself.
-    pub fn wasm(&self) -> &'a [u8] {
+    pub(crate) fn wasm(&self) -> &'a [u8] {
         self.module.bytes
     }
 
     /// Which functions allocate and free, and why.
-    pub fn allocator(&self) -> &Allocator {
+    pub(crate) fn allocator(&self) -> &Allocator {
         &self.allocator
     }
 

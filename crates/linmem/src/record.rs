@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::instrument::hooks::exported_globals;
 use crate::language::RuntimeFrames;
 use crate::prepared::Prepared;
-use crate::trace::{Clock, ContextId, Crossing, Event, Frame, Record, UNKNOWN_SIZE, Writer};
+use crate::trace::{ContextId, Crossing, Event, Frame, Record, UNKNOWN_SIZE, Writer};
 
 pub use crate::instrument::hooks::Hook;
 
@@ -27,7 +27,7 @@ pub(crate) use contexts::{MAX_CONTEXTS, MAX_STACKS};
 use low_memory::LowMemory;
 
 /// Where a recording goes.
-pub type Sink = Box<dyn Write + Send>;
+type Sink = Box<dyn Write + Send>;
 
 /// What a recorder asks of the instance that runs. Most hooks' calls ask nothing.
 pub trait Guest {
@@ -66,7 +66,7 @@ pub trait Guest {
 /// let wasm = wat::parse_str(r#"(module (memory 1))"#).unwrap();
 /// let prepared = Prepared::new(&wasm, &Vec::new(), None)?;
 /// let sink = linmem::trace::Buffer::default();
-/// let mut recorder = Recorder::new(&prepared, "a.wasm", Box::new(sink.clone()), Box::new(|| 0))?;
+/// let mut recorder = Recorder::new(&prepared, "a.wasm", sink.clone(), || 0)?;
 /// let mut guest = Nowhere([0; 65_536]);
 /// recorder.instance(1, None);
 /// recorder.hook(Hook::Allocated, &[4096, 100, 0, 7, 0], &mut guest);
@@ -93,17 +93,23 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts a recording of one module, which reports call `name`.
+    /// Starts a recording of one module, which reports call `name`. The clock tells the microseconds since
+    /// the recording began: not every target that this library is built for can tell the time.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] when the allocator cannot be written down.
-    pub fn new(prepared: &Prepared<'_>, name: &str, sink: Sink, clock: Clock) -> Result<Recorder> {
+    pub fn new(
+        prepared: &Prepared<'_>,
+        name: &str,
+        sink: impl Write + Send + 'static,
+        clock: impl FnMut() -> u64 + Send + 'static,
+    ) -> Result<Recorder> {
         let allocator = serde_json::to_string(prepared.allocator()).map_err(|error| {
             let message = format!("cannot write down the allocator's functions: {error}");
             Error::new(ErrorKind::Unsupported, message)
         })?;
-        let mut writer = Writer::new(sink).with_clock(clock);
+        let mut writer = Writer::new(Box::new(sink) as Sink).with_clock(clock);
         writer.record(&Record::Module {
             name: name.to_owned(),
             bytes: prepared.wasm().to_vec(),
@@ -175,7 +181,7 @@ impl Recorder {
                 if self.low_memory.looks_again() {
                     self.look(guest);
                 }
-                self.called(function as u32);
+                self.calls.add(function as u32);
                 self.crossed(passed, Crossing::Passed);
             }
             (Hook::Passed, passed) => self.crossed(passed, Crossing::Passed),
@@ -185,12 +191,6 @@ impl Recorder {
             (Hook::HandedOut, values) => self.crossed(values, Crossing::HandedOut),
             (hook, args) => panic!("{} does not take {} arguments", hook.name(), args.len()),
         }
-    }
-
-    /// The host called an exported function. [`Hook::Entered`] says so where the module is
-    /// instrumented; one without a memory is not.
-    pub fn called(&mut self, function: u32) {
-        self.calls.add(function);
     }
 
     /// An allocation is over: it failed, or there is a block.
@@ -251,9 +251,11 @@ impl Recorder {
     }
 
     /// Records the state of the memory, page by page, without pages that are all zero, and of the
-    /// globals. `frames_live` says whether code of the module is running.
+    /// globals, after a look at memory near address 0. `frames_live` says whether code of the module is
+    /// running.
     pub fn snapshot(&mut self, guest: &mut dyn Guest, frames_live: bool) {
         const PAGE: usize = crate::module::PAGE_BYTES as usize;
+        self.look(guest);
         self.write_calls();
         let globals = self.globals.iter();
         let globals: Vec<(u64, u64)> =

@@ -15,17 +15,17 @@ pub use reader::Reader;
 pub use records::{
     ContextId, Crossing, Event, Frame, HostRecord, Record, SizeReadBy, UNKNOWN_SIZE,
 };
-pub use writer::{Clock, Writer};
+pub use writer::Writer;
 
 /// The first bytes of every trace; the last one is the format's version.
-pub const MAGIC: [u8; 8] = *b"linmem\0\x01";
+pub(crate) const MAGIC: [u8; 8] = *b"linmem\0\x01";
 
 /// A run recorded in memory.
 ///
 /// ```
-/// # let wasm = wat::parse_str("(module (memory (export \"memory\") 1) (func (export \"_start\")))").unwrap();
-/// let run = linmem::wasmtime::Run::new(&wasm)?.run()?;
-/// assert!(run.trace.records().all(|record| record.is_ok()));
+/// let trace = linmem::Trace::from_bytes(b"linmem\0\x01\x0b\x00".to_vec());
+/// let records: Vec<_> = trace.records().collect::<linmem::Result<_>>()?;
+/// assert_eq!(records, [linmem::trace::Record::Exit { code: 0 }]);
 /// # Ok::<(), linmem::Error>(())
 /// ```
 #[derive(Debug, Clone, Default)]

@@ -51,7 +51,7 @@ impl Program {
 
     fn event(&mut self, instance: u64, event: Event) {
         self.writer.record(&Record::Select { instance });
-        self.writer.event(&event);
+        self.writer.record(&Record::Event(event));
     }
 
     fn grow(&mut self, instance: u64, previous: u64, delta_pages: u64) {

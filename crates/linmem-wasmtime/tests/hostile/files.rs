@@ -33,3 +33,6 @@ pub fn flipped(file: &[u8], end: usize, copies: u64) -> impl Iterator<Item = Vec
         copy
     })
 }
+
+/// What a recording says of an allocator of which nothing was found.
+pub const NO_ALLOCATOR: &str = r#"{"functions":[],"unseen":[],"notes":[],"candidates":[]}"#;

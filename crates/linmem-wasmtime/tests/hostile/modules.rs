@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use linmem::allocator::{Allocator, Hints};
+use linmem::allocator::Hints;
 use linmem::trace::{ContextId, Event, Frame, Record, Trace, Writer};
 use linmem::{ErrorKind, Mode, Prepared, Report, Result};
 use wasm_encoder::{
@@ -13,7 +13,7 @@ use wasmparser::{Validator, WasmFeatures};
 
 use super::assert_modest_memory;
 use super::binary::Binary;
-use super::files::flipped;
+use super::files::{NO_ALLOCATOR, flipped};
 
 /// The committed examples, which carry debug information.
 const EXAMPLES: [(&str, &[u8]); 5] = [
@@ -286,17 +286,17 @@ fn resolve(wasm: &[u8], frames: impl IntoIterator<Item = (u32, Option<u32>)>) ->
     writer.record(&Record::Module {
         name: "damaged.wasm".to_owned(),
         bytes: wasm.to_vec(),
-        allocator: serde_json::to_string(&Allocator::default()).expect("plain data"),
+        allocator: NO_ALLOCATOR.to_owned(),
     });
     writer.record(&Record::Instance { module: 0, initial_pages: 16, max_pages: None });
     for ((function, offset), number) in frames.into_iter().zip(0..) {
         writer.record(&Record::Context { frames: vec![Frame::Wasm { function, offset }] });
-        writer.event(&Event::Allocated {
+        writer.record(&Record::Event(Event::Allocated {
             pointer: 65_536 + 16 * u64::from(number),
             size: 8,
             align: 0,
             context: ContextId(number),
-        });
+        }));
     }
     writer.record(&Record::Snapshot { pages: 16, frames_live: false, globals: Vec::new() });
     writer.record(&Record::Exit { code: 0 });

@@ -3,18 +3,19 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use linmem::analyze::{Options, analyze_stream};
-use linmem::export::json;
 use linmem::trace::{
-    ContextId, Crossing, Event, Frame, HostRecord, MAGIC, Reader, Record, SizeReadBy, UNKNOWN_SIZE,
-    Writer,
+    ContextId, Crossing, Event, Frame, HostRecord, Reader, Record, SizeReadBy, UNKNOWN_SIZE, Writer,
 };
+use linmem::{AnalysisOptions, analyze_stream};
 use linmem::{ErrorKind, Report, Result};
 use linmem_wasmtime::Run;
 use proptest::prelude::*;
 
 use super::assert_modest_memory;
-use super::files::flipped;
+use super::files::{NO_ALLOCATOR, flipped};
+
+/// The first bytes of a trace.
+const MAGIC: [u8; 8] = *b"linmem\0\x01";
 
 /// The tag of an exit record.
 const EXIT: u8 = 0x0b;
@@ -31,9 +32,9 @@ fn recording() -> Vec<u8> {
 
 /// Analyses a recording, and writes its report in every format.
 fn analyze(bytes: &[u8]) -> Result<Report> {
-    let report = analyze_stream(bytes, &Options::default())?;
+    let report = analyze_stream(bytes, &AnalysisOptions::default())?;
     assert!(!report.to_string().is_empty());
-    json::write(&report, &mut Vec::new())?;
+    linmem::export::json(&report, |_| None, &mut Vec::new())?;
     Ok(report)
 }
 
@@ -111,7 +112,7 @@ fn what_is_no_recording_is_refused_with_a_reason() {
 /// A recording of one module and one instance, then `records`.
 fn written(records: impl IntoIterator<Item = Record>) -> Vec<u8> {
     let wasm = wat::parse_str("(module (memory 1) (func))").expect("valid");
-    let allocator = serde_json::to_string(&linmem::Allocator::default()).expect("plain data");
+    let allocator = NO_ALLOCATOR.to_owned();
     let mut writer = Writer::new(Vec::new());
     writer.record(&Record::Module { name: String::new(), bytes: wasm, allocator });
     writer.record(&INSTANCE);
@@ -193,7 +194,7 @@ fn blocks_that_overlap_are_marked_once() {
 fn many_instances_of_one_module_take_their_time_once() {
     let functions = "(func)".repeat(50_000);
     let wasm = wat::parse_str(format!("(module (memory 1) {functions})")).expect("valid");
-    let allocator = serde_json::to_string(&linmem::Allocator::default()).expect("plain data");
+    let allocator = NO_ALLOCATOR.to_owned();
     let module = Record::Module { name: String::new(), bytes: wasm, allocator };
     let instance = Record::Instance { module: 1, initial_pages: 1, max_pages: None };
     let instances = (0..20_000).flat_map(|_| [instance.clone(), allocated(4_096, 8, FIRST)]);

@@ -1,9 +1,27 @@
 //! Wrong claims about which functions allocate.
 
-use linmem::allocator::{Effect, Hints, Role};
+use linmem::allocator::{Hints, Role};
 use wasmparser::ValType::{I32, I64};
 
 use super::binary::Binary;
+
+/// How many addresses and sizes a function of each role takes, and whether it returns one.
+const SIGNATURES: [(Role, usize, bool); 13] = [
+    (Role::Malloc, 1, true),
+    (Role::Calloc, 2, true),
+    (Role::Realloc, 2, true),
+    (Role::ReallocArray, 3, true),
+    (Role::Free, 1, false),
+    (Role::AlignedAlloc, 2, true),
+    // It returns an error code, of 32 bits in any case.
+    (Role::PosixMemalign, 3, true),
+    (Role::RustAlloc, 2, true),
+    (Role::RustDealloc, 3, false),
+    (Role::RustRealloc, 4, true),
+    (Role::CabiRealloc, 4, true),
+    (Role::WbindgenRealloc, 4, true),
+    (Role::SizedFree, 2, false),
+];
 
 /// Claims that every function whose type allows it is an allocator function. Whatever the
 /// functions do, the claims must not be felt. Of a module that cannot be read, nothing is claimed.
@@ -24,15 +42,9 @@ fn possible_roles(binary: &Binary<'_>, function: u32) -> Vec<Role> {
     let is_64 = binary.memories.first().is_some_and(|memory| memory.memory64);
     let address = if is_64 { I64 } else { I32 };
     let Some(ty) = binary.function_type(function) else { return Vec::new() };
-    let fits = |role: &Role| {
-        let results = match (role, role.effect()) {
-            (Role::PosixMemalign, _) => vec![I32],
-            (_, Effect::Frees) => vec![],
-            _ => vec![address],
-        };
-        ty.results() == results
-            && ty.params().len() == role.params().len()
-            && ty.params().iter().all(|param| *param == address)
+    let fits = |(role, params, returns): &(Role, usize, bool)| {
+        let result = if *role == Role::PosixMemalign { I32 } else { address };
+        ty.params() == vec![address; *params] && ty.results() == &[result][..usize::from(*returns)]
     };
-    Role::ALL.into_iter().filter(fits).collect()
+    SIGNATURES.into_iter().filter(fits).map(|(role, ..)| role).collect()
 }

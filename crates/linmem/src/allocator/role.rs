@@ -39,7 +39,7 @@ pub enum Role {
 
 /// What one parameter of an allocator function means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Param {
+pub(crate) enum Param {
     /// Bytes asked for.
     Size,
     /// Elements asked for; the size of each is in `Size`.
@@ -56,7 +56,7 @@ pub enum Param {
 
 /// What calling an allocator function does to the heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// A new block.
     Allocates,
     /// A block is gone.
@@ -84,7 +84,7 @@ impl Role {
     ];
 
     /// The parameters, in order.
-    pub fn params(self) -> &'static [Param] {
+    pub(crate) fn params(self) -> &'static [Param] {
         use Param::{Align, Count, OldSize, Pointer, ResultAddress, Size};
         match self {
             Role::Malloc => &[Size],
@@ -103,7 +103,7 @@ impl Role {
     }
 
     /// What a call does to the heap.
-    pub fn effect(self) -> Effect {
+    pub(crate) fn effect(self) -> Effect {
         match self {
             Role::Free | Role::RustDealloc | Role::SizedFree => Effect::Frees,
             Role::Realloc

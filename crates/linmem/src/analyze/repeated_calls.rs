@@ -114,17 +114,13 @@ impl RepeatsBuilder {
         }
     }
 
-    /// After the last call.
-    pub fn finish(mut self) -> Repeats {
-        self.repeats.verdict = self.verdict();
-        self.repeats.rows.extend(self.late_rows);
-        self.repeats
-    }
-
-    /// After a call that failed, for the reason given.
-    pub fn fail(mut self, reason: String) -> Repeats {
-        self.repeats.failure = Some(reason);
-        self.repeats.verdict = Verdict::Failing { at_call: self.repeats.calls + 1 };
+    /// After the last call, or after one that failed, for the reason given.
+    pub fn finish(mut self, failure: Option<String>) -> Repeats {
+        self.repeats.verdict = match failure {
+            None => self.verdict(),
+            Some(_) => Verdict::Failing { at_call: self.repeats.calls + 1 },
+        };
+        self.repeats.failure = failure;
         self.repeats.rows.extend(self.late_rows);
         self.repeats
     }
@@ -162,7 +158,7 @@ mod tests {
     fn repeats(calls: &[(u64, u64)]) -> Repeats {
         let mut builder = RepeatsBuilder::new("work", calls.len() as u64, after(2, 0));
         calls.iter().for_each(|&(pages, live)| builder.add(after(pages, live)));
-        builder.finish()
+        builder.finish(None)
     }
 
     /// What `testdata/repeats.json` says of some calls; the JavaScript side reads it too.
@@ -194,7 +190,7 @@ mod tests {
             let before = after(before.pages, before.live_bytes);
             let mut builder = RepeatsBuilder::new("work", times, before);
             calls.iter().for_each(|&(pages, live)| builder.add(after(pages, live)));
-            assert_eq!(builder.finish().verdict, verdict, "{name}");
+            assert_eq!(builder.finish(None).verdict, verdict, "{name}");
         }
     }
 

@@ -5,7 +5,8 @@ use std::io::Write;
 
 use super::text::hooked;
 use crate::error::Result;
-use crate::inspect::{AddressRange, Inspection, MemoryFunction, MemoryReport};
+use crate::inspect::{Inspection, MemoryFunction, MemoryReport};
+use crate::module::memory_map::AddressRange;
 use crate::report::{NO_WORDS, Words};
 use crate::units::{bytes, escape, number_of, pages};
 

@@ -41,18 +41,9 @@ impl Default for TextOptions {
 }
 
 impl TextOptions {
-    /// Sets whether to use ANSI colours.
-    #[must_use]
-    pub fn color(mut self, color: bool) -> TextOptions {
-        self.color = color;
-        self
-    }
-
-    /// Sets what the front end offers, for advice.
-    #[must_use]
-    pub fn words(mut self, words: Words) -> TextOptions {
-        self.words = words;
-        self
+    /// The usual ones, with or without ANSI colours, and with what the front end offers for advice.
+    pub fn new(color: bool, words: Words) -> TextOptions {
+        TextOptions { color, words, ..TextOptions::default() }
     }
 }
 
@@ -134,7 +125,7 @@ mod tests {
     fn steady(export: &str) -> Repeats {
         let mut builder = crate::analyze::RepeatsBuilder::new(export, 8, AfterCall::default());
         (0..8).for_each(|_| builder.add(AfterCall::default()));
-        let repeats = builder.finish();
+        let repeats = builder.finish(None);
         assert_eq!(repeats.verdict, Verdict::Steady { after_call: 0 });
         repeats
     }
@@ -164,7 +155,7 @@ mod tests {
         let finding = finding.remedy(Remedy::NameAllocatorFunctions);
         let report = Report { findings: vec![finding], ..Report::default() };
         let mut worded = Vec::new();
-        write(&report, TextOptions::default().words(words), &mut worded).unwrap();
+        write(&report, TextOptions::new(false, words), &mut worded).unwrap();
         let worded = String::from_utf8(worded).unwrap();
         assert!(worded.contains("  Say which (--malloc, --free, …).\n"), "{worded}");
         assert!(report.to_string().contains("  Say which.\n"));

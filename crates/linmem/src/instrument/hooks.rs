@@ -122,7 +122,7 @@ impl Hook {
     ];
 
     /// How many values [`Hook::Entered`], [`Hook::Passed`] and [`Hook::HandedOut`] take at once.
-    pub const VALUES: usize = 4;
+    pub(super) const VALUES: usize = 4;
 
     /// Whether the last two parameters are the halves of a context.
     #[cfg(test)]
@@ -146,7 +146,7 @@ impl Hook {
     }
 
     /// The parameters, in order. No hook returns anything.
-    pub fn params(self) -> &'static [HookParam] {
+    pub(super) fn params(self) -> &'static [HookParam] {
         use HookParam::{Address, I32};
         match self {
             Hook::Allocated | Hook::Freed => &[Address, Address, Address, I32, I32],
@@ -162,7 +162,7 @@ impl Hook {
 
 /// The type of a hook's parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HookParam {
+pub(super) enum HookParam {
     /// `i32`
     I32,
     /// An address or a size: `i64` in a module whose memory 0 has 64-bit addresses, `i32` otherwise.

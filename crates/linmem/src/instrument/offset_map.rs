@@ -4,6 +4,7 @@ use wasmparser::{Parser, Payload};
 
 use crate::error::Result;
 use crate::module::Module;
+use crate::trace::Frame;
 
 /// The way back from an instrumented module to the original.
 #[derive(Debug, Clone, Default)]
@@ -17,7 +18,7 @@ pub struct OffsetMap {
 
 /// Where a function of an instrumented module comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// It is this function of the original.
     Function(u32),
     /// It stands in for this allocator function of the original.
@@ -90,14 +91,40 @@ impl OffsetMap {
         &self.points
     }
 
+    /// A stack of the instrumented module in terms of the original: `(function index, offset in the
+    /// file)` of each frame, innermost first. A wrapper's frame stands for its allocator function, unless
+    /// that function's own frame is there; frames of what instrumentation added are left out.
+    pub fn frames(&self, stack: impl IntoIterator<Item = (u32, Option<usize>)>) -> Vec<Frame> {
+        let mut frames: Vec<Frame> = Vec::new();
+        for (function, offset) in stack {
+            match self.origin(function) {
+                Origin::Function(function) => {
+                    let offset = offset.and_then(|offset| self.original_offset(offset));
+                    let offset = offset.and_then(|offset| u32::try_from(offset).ok());
+                    frames.push(Frame::Wasm { function, offset });
+                }
+                Origin::Wrapper(wrapped) => {
+                    let last = frames.last();
+                    let is_shown =
+                        matches!(last, Some(Frame::Wasm { function, .. }) if *function == wrapped);
+                    if !is_shown {
+                        frames.push(Frame::Wasm { function: wrapped, offset: None });
+                    }
+                }
+                Origin::Added => {}
+            }
+        }
+        frames
+    }
+
     /// Where a function of the instrumented module comes from.
-    pub fn origin(&self, function: u32) -> Origin {
+    pub(super) fn origin(&self, function: u32) -> Origin {
         self.origins.get(function as usize).copied().unwrap_or(Origin::Added)
     }
 
     /// The offset in the original file of an instruction that was copied from it, given its
     /// offset in the instrumented file.
-    pub fn original_offset(&self, offset: usize) -> Option<usize> {
+    pub(super) fn original_offset(&self, offset: usize) -> Option<usize> {
         lead_back(&self.points, offset)
     }
 }

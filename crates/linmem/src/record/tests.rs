@@ -53,9 +53,7 @@ impl Recording {
         let wasm = wat::parse_str(format!("(module (memory {address} 1) {data})")).unwrap();
         let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
         let buffer = Buffer::default();
-        let clock = Box::new(|| 0);
-        let mut recorder =
-            Recorder::new(&prepared, "a.wasm", Box::new(buffer.clone()), clock).unwrap();
+        let mut recorder = Recorder::new(&prepared, "a.wasm", buffer.clone(), || 0).unwrap();
         let mut guest = Page::new();
         recorder.instance(1, None);
         recorder.completed(&mut guest);
@@ -276,8 +274,7 @@ fn a_sink_that_fails_is_told_at_the_end() {
     }
     let wasm = wat::parse_str("(module (memory 1))").unwrap();
     let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
-    let clock = Box::new(|| 0);
-    let mut recorder = Recorder::new(&prepared, "a.wasm", Box::new(Full), clock).unwrap();
+    let mut recorder = Recorder::new(&prepared, "a.wasm", Full, || 0).unwrap();
     recorder.instance(1, None);
     recorder.hook(Hook::Passed, &[4096, 0, 0, 0], &mut Page::new());
     recorder.flush();

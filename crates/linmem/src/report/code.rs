@@ -45,12 +45,13 @@ macro_rules! codes {
             }
 
             /// The severity of its findings. In doubtful cases a finding may have another one.
-            pub fn default_severity(self) -> Severity {
+            pub(crate) fn default_severity(self) -> Severity {
                 match self { $(Code::$variant => Severity::$severity,)* }
             }
 
             /// What it means, in one sentence.
-            pub fn meaning(self) -> &'static str {
+            #[cfg(test)]
+            pub(crate) fn meaning(self) -> &'static str {
                 match self { $(Code::$variant => $meaning,)* }
             }
 

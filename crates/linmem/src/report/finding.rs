@@ -23,7 +23,7 @@ pub struct Finding {
     pub numbers: BTreeMap<String, u64>,
     /// The stacks, each with what happened there.
     pub stacks: Vec<LabelledStack>,
-    /// One sentence of advice. [`advice_in`](Finding::advice_in) adds what the front end offers.
+    /// One sentence of advice. Exports add what the front end offers ([`Words`]).
     pub advice: String,
     /// What the advice needs from the front end. JSON has the worded advice instead.
     #[serde(skip)]
@@ -137,7 +137,7 @@ impl Finding {
     }
 
     /// The advice with what the front end offers, in parentheses before the full stop.
-    pub fn advice_in(&self, words: Words) -> String {
+    pub(crate) fn advice_in(&self, words: Words) -> String {
         match (self.remedy.and_then(words), self.advice.strip_suffix('.')) {
             (Some(words), Some(advice)) => format!("{advice} ({words})."),
             _ => self.advice.clone(),

@@ -161,20 +161,6 @@ impl AfterCall {
             ..AfterCall::default()
         }
     }
-
-    /// Adds where the texts were that the host passed in.
-    #[must_use]
-    pub fn texts_at(mut self, addresses: Vec<u64>) -> AfterCall {
-        self.texts_at = addresses;
-        self
-    }
-
-    /// Adds what came back, as text.
-    #[must_use]
-    pub fn result(mut self, result: impl Into<String>) -> AfterCall {
-        self.result = result.into();
-        self
-    }
 }
 
 /// The size of a memory in pages, as told by three witnesses that can know it. They agree, or an

@@ -50,7 +50,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Whether the trace stopped in the middle of a record.
-    pub fn is_truncated(&self) -> bool {
+    pub(crate) fn is_truncated(&self) -> bool {
         self.truncated
     }
 

@@ -257,7 +257,7 @@ pub struct ContextId(pub u32);
 
 impl Event {
     /// Where it happened; the end of a reallocation happened where its beginning did.
-    pub fn context(&self) -> Option<ContextId> {
+    pub(crate) fn context(&self) -> Option<ContextId> {
         match *self {
             Event::Allocated { context, .. }
             | Event::Freed { context, .. }

@@ -11,7 +11,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Tells how many microseconds have passed since the recording began. The host has one: not every
 /// target that this library is built for can tell the time.
-pub type Clock = Box<dyn FnMut() -> u64 + Send>;
+type Clock = Box<dyn FnMut() -> u64 + Send>;
 
 /// Writes a trace. Events cost an append to a buffer; full buffers go to the sink.
 pub struct Writer<W> {
@@ -34,8 +34,8 @@ impl<W: Write> Writer<W> {
 
     /// Writes the time into the trace, with every 64 KiB and at its end.
     #[must_use]
-    pub fn with_clock(mut self, clock: Clock) -> Writer<W> {
-        self.clock = Some(clock);
+    pub(crate) fn with_clock(mut self, clock: impl FnMut() -> u64 + Send + 'static) -> Writer<W> {
+        self.clock = Some(Box::new(clock));
         self
     }
 
@@ -139,7 +139,7 @@ impl<W: Write> Writer<W> {
 
     /// Appends an event; the same as [`Writer::record`] with [`Record::Event`].
     #[inline]
-    pub fn event(&mut self, event: &Event) {
+    pub(crate) fn event(&mut self, event: &Event) {
         match *event {
             Event::Allocated { pointer, size, align, context } => {
                 self.tag(if align == 0 { tags::ALLOCATED } else { tags::ALLOCATED_ALIGNED });
@@ -207,7 +207,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// Appends a part of a snapshot.
-    pub fn snapshot_bytes(&mut self, address: u64, bytes: &[u8]) {
+    pub(crate) fn snapshot_bytes(&mut self, address: u64, bytes: &[u8]) {
         self.tag(tags::SNAPSHOT_BYTES);
         self.number(address);
         self.bytes(bytes);
