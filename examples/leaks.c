@@ -17,7 +17,7 @@ struct album {
     char *photo;
 };
 
-// Volatile, so that the compiler cannot see that nobody reads them.
+// Volatile, so that the compiler cannot see that no code reads them.
 static char *volatile cursor;
 static char *volatile cache;
 

@@ -14,7 +14,7 @@
 
 #define ROWS 100
 
-// Volatile, so that the compiler cannot see that nobody reads them.
+// Volatile, so that the compiler cannot see that no code reads them.
 static char *volatile rows[ROWS];
 
 static void fill(char *block, size_t size) {

@@ -1,5 +1,5 @@
-// Why cells are lost; the first that applies is told. What it says is in the engine's tables of parts, but
-// for the figures in ns: these are differences between runs on Node 20 with and without that step.
+// Why cells are lost: the first reason that applies. What a reason says is in the engine's tables of parts,
+// except the figures in ns: these are differences between runs on Node 20 with and without that step.
 
 const isOwned = ({ direction }) => direction === "out, owned";
 const isIn = ({ direction }) => direction === "in";

@@ -9,7 +9,7 @@ const isPeer = (name) => !name.startsWith(OURS);
 /** Less than this is the noise between two runs. */
 const NOISE = 1.03;
 
-/** The cell's time relative to the best peer, who that is, and whether it is lost. */
+/** The cell's time relative to the best peer, which peer that is, and whether it is lost. */
 export function compare({ ns }) {
   const [best, time] = Object.entries(ns).filter(([name]) => isPeer(name)).reduce((a, b) => (b[1] < a[1] ? b : a));
   const ratio = ns[OURS] / time;

@@ -6,7 +6,7 @@ const PAGE_BYTES = 65_536;
 // memory of a new instance.
 export const long = "a".repeat(128 * 1024);
 
-/** The memory's size, as the three see it who can know: its buffer, `memory.grow(0)`, and the module. */
+/** The memory's size as three witnesses see it: its buffer, `memory.grow(0)`, and the module. */
 export function size(strings) {
   const bytes = strings.memory.buffer.byteLength;
   assert.equal(strings.memory.grow(0) * PAGE_BYTES, bytes);

@@ -1,4 +1,4 @@
-// Who is compared. A peer's `load` answers with an instance of its guest, as its users would call it:
+// What is compared. A peer's `load` answers with an instance of its guest, as its users would call it:
 //
 //   first(text)   passes a text in; the guest answers with its first byte
 //   keep(text)    makes it what the guest hands out

@@ -136,8 +136,8 @@ impl SessionStrings {
         })
     }
 
-    /// Puts a text into a block of its own. One with a NUL inside is no C string, but may be passed
-    /// with its length.
+    /// Puts a text into a block of its own. One with a NUL inside is not a C string, but may be
+    /// passed with its length.
     pub fn pass(&self, session: &mut Session<'_>, text: &str, with_length: bool) -> Result<Passed> {
         let on_nul = if with_length { OnNul::Allow } else { OnNul::Error };
         let options = Options { on_nul, ..Options::default() };

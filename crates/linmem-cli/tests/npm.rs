@@ -54,7 +54,7 @@ fn sql_js() {
     assert_some(&stacks(&report, 0), &["Ia < ", "examples/npm/sql.js.mjs:"]);
     let codes: BTreeSet<Code> = report.findings.iter().map(|finding| finding.code).collect();
     assert_eq!(codes, [Code::LeakHostHeld, Code::StillReachable].into(), "{report}");
-    // Who says it is believed.
+    // linmem believes the user's flags.
     let told = watched("sql.js", "--malloc Ia --free Ja");
     assert_eq!(told.totals.allocations, report.totals.allocations);
 }

@@ -25,7 +25,7 @@
 //! ```
 //!
 //! What can go wrong is an [`Error`] that says what, where and what to do: an allocator that returns
-//! NULL, a NUL inside of a text, a pointer out of range, a string without an end. Nothing is written
+//! NULL, a NUL inside a text, a pointer out of range, a string without an end. Nothing is written
 //! then, and nothing stays allocated. After a trap the instance's heap may be in any state, so
 //! nothing is freed, and no further call is made.
 //!
@@ -55,7 +55,7 @@ pub use error::{Error, ErrorKind, Result};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// A NUL inside of a text that is passed in.
+    /// A NUL inside a text that is passed in.
     pub on_nul: OnNul,
     /// Bytes that are not UTF-8 in a string that is read.
     pub invalid: Invalid,
@@ -70,7 +70,7 @@ impl Default for Options {
     }
 }
 
-/// What to do with a NUL inside of a text, where a C function would stop reading.
+/// What to do with a NUL inside a text, where a C function would stop reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnNul {
     /// [`ErrorKind::EmbeddedNul`].

@@ -1,7 +1,7 @@
 //! Strings for modules in [wasmtime](https://docs.rs/wasmtime). Only this file and the one below it
 //! name the engine.
 //!
-//! The operations take anything that leads to a store: `&mut Store`, and `&mut Caller` inside of a
+//! The operations take anything that leads to a store: `&mut Store`, and `&mut Caller` inside a
 //! host function. Each that calls the guest has a twin for asynchronous stores.
 
 mod guest;
@@ -29,7 +29,7 @@ pub type Strings64 = GuestStrings<u64>;
 
 /// Strings of one instance, with pointers of type `A`. Clones are cheap, and mean the same instance.
 ///
-/// Inside of a host function, ask the [`Caller`]:
+/// Inside a host function, ask the [`Caller`]:
 ///
 /// ```
 /// use linmem_strings::wasmtime::Strings;
@@ -248,7 +248,7 @@ impl<A: Address> GuestStrings<A> {
     /// # Errors
     ///
     /// [`ErrorKind::EmbeddedNul`], [`ErrorKind::AllocationFailed`], [`ErrorKind::OutOfRange`] when
-    /// the allocator returns an address outside of the memory, [`ErrorKind::AllocatorTrapped`],
+    /// the allocator returns an address outside the memory, [`ErrorKind::AllocatorTrapped`],
     /// [`ErrorKind::Poisoned`].
     pub fn alloc(&self, mut cx: impl AsContextMut, text: &str) -> Result<GuestString<A>> {
         let block = self.place(&mut cx, text)?;
@@ -468,7 +468,7 @@ impl<A: Address> GuestStrings<A> {
         }
     }
 
-    /// What to free of a string whose end was not found: NULL, and what lies outside of the memory,
+    /// What to free of a string whose end was not found: NULL, and what lies outside the memory,
     /// never came from an allocator, and a wrong size is worse than a leak.
     fn block_without_end(&self, address: A, error: &Error) -> Option<Block<A>> {
         let unsized_free = matches!(self.guest.free, Free::Pointer(_));

@@ -163,7 +163,7 @@ fn both_hosts_see_the_same() {
 }
 
 impl Guest {
-    /// Bytes that may be no text, as the host reads them when the guest has them.
+    /// Bytes that may not be text, as the host reads them when the guest has them.
     fn read_back(&mut self, bytes: &[u8]) -> String {
         let room = " ".repeat(bytes.len());
         let block = self.strings.alloc(self.session.store(), &room).unwrap();

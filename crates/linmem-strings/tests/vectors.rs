@@ -211,7 +211,7 @@ impl Passed<'_> {
             read
         });
         self.check_seen(kept.map_err(|error| error.kind()));
-        // What lies outside of the memory is no block, and not given back.
+        // What lies outside the memory is not a block, and is not given back.
         if self.error.is_none_or(|error| error["code"] != "out-of-range") {
             assert_eq!(guest.live(), 0, "{}: blocks left", self.name);
         }

@@ -185,7 +185,7 @@ impl<'a> Session<'a> {
         store.data().memory.map_or(0, |memory| memory.size(store))
     }
 
-    /// Size of memory 0 in pages, as told by each witness who can know it. `None` without a memory, or
+    /// Size of memory 0 in pages, as told by each witness that can know it. `None` without a memory, or
     /// when the instance has ended.
     pub fn witnesses(&mut self) -> Option<Witnesses> {
         let memory = self.running.store.data().memory?;

@@ -6,8 +6,8 @@ use std::fmt;
 
 /// Why linmem could not do its job.
 ///
-/// The message names the place (a byte offset, an import, a name) and the reason; who opened
-/// the file adds the file's name.
+/// The message names the place (a byte offset, an import, a name) and the reason; the caller
+/// that opened the file adds its name.
 ///
 /// ```
 /// let error = linmem::Module::parse(b"not wasm").unwrap_err();
@@ -23,7 +23,7 @@ pub struct Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The bytes are no valid WebAssembly module.
+    /// The bytes are not a valid WebAssembly module.
     InvalidModule,
     /// A valid module that linmem cannot handle, for example a component.
     Unsupported,
@@ -31,7 +31,7 @@ pub enum ErrorKind {
     InvalidRequest,
     /// The module imports what nobody provides.
     MissingImports,
-    /// The bytes are no trace, or a damaged one.
+    /// The bytes are not a trace, or the trace is damaged.
     InvalidTrace,
     /// The engine refused the module or could not start it.
     Engine,

@@ -34,7 +34,7 @@ pub const PAGE_BYTES: u64 = 65_536;
 pub struct Module<'a> {
     /// The file itself.
     pub bytes: &'a [u8],
-    /// Function types by type index; `None` where the type is no function type.
+    /// Function types by type index; `None` where the type is not a function type.
     pub types: Vec<Option<FuncType>>,
     /// Imports, in order.
     pub imports: Vec<Import<'a>>,
@@ -113,7 +113,7 @@ pub struct Memory {
     pub initial_pages: u64,
     /// Declared maximum in pages.
     pub max_pages: Option<u64>,
-    /// Bytes in one page (65,536 but for the custom-page-sizes proposal).
+    /// Bytes in one page (65,536, except with the custom-page-sizes proposal).
     pub page_bytes: u64,
 }
 

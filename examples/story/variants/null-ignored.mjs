@@ -1,4 +1,4 @@
-// The memory must not grow: malloc returns NULL, and nobody looks. JavaScript drops a write past the
+// The memory must not grow: malloc returns NULL, and the code ignores that. JavaScript drops a write past the
 // end silently, so all but the last byte of the string lands at address 0 and after.
 import { readFile } from "node:fs/promises";
 import { long, size } from "../long.mjs";

@@ -151,7 +151,7 @@ test("reallocation, NULL, and blocks that the module frees itself", async () => 
   const failed = await failure(expectNoLeak(libcInstance(), ({ malloc, realloc }) => realloc(malloc(8), 2 ** 31)), "leak");
   assert.equal(failed.leakedBytes, 8);
   const { exports } = libcInstance();
-  // The same address again: it was freed where nobody looked.
+  // The same address again: it was freed unseen.
   await expectSteadyMemory(exports, ({ malloc }) => exports.free(malloc(8)));
 });
 

@@ -81,7 +81,7 @@ pub fn example(name: &str) -> Vec<u8> {
     fs::read(root().join(format!("examples/{name}.wasm"))).expect("a committed example")
 }
 
-/// Fills a directory with `tests/modules/*.wat` as `.wasm`, and with files that are no modules.
+/// Fills a directory with `tests/modules/*.wat` as `.wasm`, and with files that are not modules.
 fn fixtures(directory: &Path) {
     let write = |name: &str, bytes: &[u8]| fs::write(directory.join(name), bytes).unwrap();
     let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modules");

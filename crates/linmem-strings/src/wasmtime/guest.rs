@@ -1,4 +1,4 @@
-//! An instance's memory and allocator, called so that a NULL, a trap or an address outside of the
+//! An instance's memory and allocator, called so that a NULL, a trap or an address outside the
 //! memory cannot go unnoticed.
 
 use std::fmt;

@@ -78,8 +78,8 @@ fn stripped_guests_with_hints_give_the_same_numbers() {
     });
 }
 
-/// The same, but for this: without names nobody knows whether `main` had returned when the
-/// program exited by itself.
+/// The same, except that without names linmem cannot know whether `main` had returned when
+/// the program exited by itself.
 fn without_names(expected: &Expected) -> Expected {
     let exits = matches!(expected.end, End::Exit(code) if code != 0);
     let left = if exits { Left::NotJudged(expected.left.sum()) } else { expected.left };

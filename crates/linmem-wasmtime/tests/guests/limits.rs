@@ -85,7 +85,7 @@ fn a_host_that_ignores_null_is_found() {
     let text = [vec![b'a'; 131_072], vec![0]].concat();
     let pointer = session.call("allocate", &[Val::I32(text.len() as i32)]).unwrap();
     assert_eq!(pointer[0].unwrap_i32(), 0);
-    // As in JavaScript, where a typed array drops what lies outside of it.
+    // As in JavaScript, where a typed array drops what lies outside it.
     session.memory().copy_from_slice(&text[..131_072]);
     let report = session.report().unwrap();
     let finding = only_finding(&report, Code::NullIgnored);
@@ -198,7 +198,7 @@ fn hints_that_fit_no_function_are_refused() {
     assert_eq!(kind, ErrorKind::InvalidRequest);
 }
 
-/// A program that exits from inside of a call leaves frames behind whose locals nobody sees.
+/// A program that exits from inside a call leaves frames behind whose locals linmem cannot see.
 #[test]
 fn leaks_are_not_judged_after_an_exit_from_inside() {
     let wasm = assemble(

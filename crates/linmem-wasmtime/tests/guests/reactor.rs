@@ -77,8 +77,8 @@ fn a_round_trip_grows_the_memory_once() {
     }
 }
 
-/// What `string_duplicate` and `upper` allocate inside is seen, or said not to be; and freeing it
-/// is no offence in either case.
+/// linmem sees what `string_duplicate` and `upper` allocate inside, or says that it does not. In
+/// either case, freeing it is not an error.
 #[test]
 fn blocks_that_the_guest_makes_count_like_those_that_the_host_asks_for() {
     for (build, wasm) in builds() {

@@ -223,7 +223,7 @@ fn an_imported_allocator() {
 }
 
 /// A module in which `make` allocates past the hooks, as inlined allocator code does: freeing
-/// what it returned is no offence.
+/// what it returned is not an error.
 #[test]
 fn blocks_from_unseen_code_can_be_freed() {
     let wasm = assemble(

@@ -1,7 +1,7 @@
 //! Random programs against simple models: every number equal.
 //!
 //! - [`programs`]: a C program that executes random heap operations, end to end
-//! - [`leaks`]: random graphs of blocks, and who is lost in them
+//! - [`leaks`]: random graphs of blocks, and which of them are lost
 
 mod leaks;
 mod programs;

@@ -147,7 +147,7 @@ impl Model {
         self.allocations + self.reallocations
     }
 
-    /// Whether an allocator can give so much. A failure to give nothing is no failure.
+    /// Whether an allocator can give so much. A NULL for 0 bytes does not count as a failure.
     fn succeeds(&mut self, size: u64, valid: bool) -> bool {
         let succeeds = valid && size < 0xf000_0000;
         self.failed += u64::from(!succeeds && size > 0);

@@ -55,7 +55,7 @@ pub enum Left {
         reachable: Blocks,
         runtime: Blocks,
     },
-    /// Nobody can say of which kind they are.
+    /// linmem cannot say of which kind they are.
     NotJudged(Blocks),
 }
 

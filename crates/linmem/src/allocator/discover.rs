@@ -180,7 +180,7 @@ impl Search<'_, '_> {
         // `malloc` of wasi-libc only calls `dlmalloc`. What is exported may do so too, and is the program's.
         let exported: BTreeSet<u32> = self.module.exported_functions().map(|(_, f)| f).collect();
         let defined = self.module.imported_functions()..self.module.functions.len() as u32;
-        // Who names functions means these.
+        // A user that names functions means these.
         let is_told = !self.found.is_empty();
         let forwarding = defined.filter(|function| !is_told && !exported.contains(function));
         let forwarding = forwarding.filter_map(|f| Some((f, *roles.get(&self.forwards_to(f)?)?)));
@@ -211,7 +211,7 @@ impl Search<'_, '_> {
     }
 
     /// The function in which an export ends that only passes its arguments on. To hook the export
-    /// alone would miss what calls that function inside of the module.
+    /// alone would miss calls of that function inside the module.
     fn innermost(&self, name: &str, export: u32) -> (u32, Evidence) {
         const LONGEST_CHAIN: usize = 8;
         let callees = std::iter::successors(Some(export), |&function| self.forwards_to(function));

@@ -90,7 +90,7 @@ impl Edits {
         write(&mut InstructionSink::new(&mut self.prologue));
     }
 
-    /// Puts code before an instruction. No code is no edit.
+    /// Puts code before an instruction. Without code there is no edit.
     #[inline]
     pub(super) fn insert_before(
         &mut self,

@@ -18,7 +18,7 @@ pub(super) trait Inserted {
     /// What its frames in a backtrace stand for.
     fn origin(&self) -> Origin;
 
-    /// Who gets there, and how.
+    /// How it is reached, and from where.
     fn reached(&self) -> Reached;
 
     /// Its code, declarations of locals included.

@@ -285,7 +285,7 @@ impl Pass<'_, '_> {
         }
     }
 
-    /// A `ref.func` in code is only valid for a function that is mentioned outside of code. Where
+    /// A `ref.func` in code is only valid for a function that is mentioned outside code. Where
     /// an export was that mention, and the export now names the function's entry, a declarative
     /// element segment takes over.
     fn declare_references(&mut self, elements: &mut wasm_encoder::ElementSection) {

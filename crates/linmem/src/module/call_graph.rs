@@ -1,4 +1,4 @@
-//! Who calls whom: a module in, reachability and recursion out.
+//! Which function calls which: a module in, reachability and recursion out.
 //!
 //! Indirect calls are approximated by type: a `call_indirect` may reach every function of its
 //! type whose address is taken. One node per function type stands between the callers and the
@@ -161,7 +161,7 @@ impl CallGraph {
 
     /// Numbers the functions of each cyclic component in the order in which a depth-first walk
     /// over direct calls enters and leaves them. It starts at the functions that are called from
-    /// outside of the component, so that these are the heads of the recursion.
+    /// outside the component, so that these are the heads of the recursion.
     fn walk_direct_calls(&self, recursion: &mut Recursion) {
         let mut called_from_outside = vec![false; self.functions];
         for caller in 0..self.successors.len() {

@@ -16,7 +16,7 @@ impl<'a> Module<'a> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidModule`] with the offset and the reason when the bytes are no valid
+    /// [`ErrorKind::InvalidModule`] with the offset and the reason when the bytes are not a valid
     /// module, [`ErrorKind::Unsupported`] for a component or a text file.
     pub fn parse(bytes: &'a [u8]) -> Result<Module<'a>> {
         refuse_other_formats(bytes)?;

@@ -2,7 +2,7 @@
 //!
 //! DWARF is read lazily from the original file (or from the separate file that
 //! `external_debug_info` names) and never rewritten. Names come from DWARF, the name section,
-//! exports or imports, in this order; `func[7]` remains where nobody knows.
+//! exports or imports, in this order; where none of them has one, it is `func[7]`.
 
 use std::fmt::{self, Write};
 

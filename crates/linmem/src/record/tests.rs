@@ -260,7 +260,7 @@ fn contexts_after_very_many_stacks_have_no_frames() {
     assert_eq!(frames[MAX_STACKS..], [0; 10]);
 }
 
-/// A sink that fails is no reason to end the program that is watched.
+/// A sink that fails does not end the program that is watched.
 #[test]
 fn a_sink_that_fails_is_told_at_the_end() {
     struct Full;

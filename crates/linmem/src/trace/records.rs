@@ -55,7 +55,7 @@ pub enum Record {
     Snapshot {
         /// Pages now.
         pages: u64,
-        /// Whether wasm frames are live, whose locals nobody sees.
+        /// Whether wasm frames are live, whose locals linmem cannot see.
         frames_live: bool,
         /// Integer globals that can change: `(index, value)`.
         globals: Vec<(u64, u64)>,

@@ -11,7 +11,7 @@ import { wrap } from "./wrap.js";
 
 const isNone = (text) => text === null || text === undefined;
 
-// Whether a pointer may be freed although it could not be read: NULL, and what lies outside of the
+// Whether a pointer may be freed although it could not be read: NULL, and what lies outside the
 // memory, never came from an allocator.
 const isBlock = (error) => !(error instanceof NullPointerError || error instanceof OutOfRangeError);
 

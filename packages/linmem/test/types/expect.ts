@@ -17,7 +17,7 @@ expectNoLeak(named, ({ malloc }) => malloc(1));
 expectNoLeak(exports.memory, () => exports.malloc(1));
 // @ts-expect-error it is not exported
 expectNoLeak(exports, ({ free }) => free(1));
-// @ts-expect-error a number is no instance
+// @ts-expect-error a number is not an instance
 expectNoLeak(1, () => {});
 // @ts-expect-error there is no such option
 expectNoLeak(instance, () => {}, { times: 2 });

@@ -76,7 +76,7 @@ api.count_as();
 api.count_as("a", "b");
 // @ts-expect-error an i64 is a BigInt
 api.scale(1, 2);
-// @ts-expect-error there may be no string
+// @ts-expect-error the string may be missing
 api.name().length;
 // @ts-expect-error not wrapped
 api.memory;
