@@ -103,14 +103,14 @@ struct Calls<'a> {
     returns: Returns,
     times: u64,
     values: Vec<Value>,
-    /// `None` when only numbers go in and come out.
+    /// `None` if all arguments and results are numbers.
     strings: Option<SessionStrings>,
 }
 
 /// What a call returned.
 #[derive(Default)]
 struct Returned {
-    /// In a cell of the table.
+    /// As text for a cell of the table.
     short: String,
     whole: String,
 }
@@ -127,7 +127,7 @@ impl<'a> Calls<'a> {
         Ok(Calls { export, returns, times, values, strings })
     }
 
-    /// Makes them. What the last one returned comes with the report.
+    /// Makes the calls. Returns the report and what the last call returned.
     fn make(&self, session: &mut Session<'_>) -> Result<(Report, String)> {
         let mut last = String::new();
         let repeats = session.repeat_with_details(self.export, self.times, |session| {
@@ -138,12 +138,12 @@ impl<'a> Calls<'a> {
         Ok((session.report()?.with_repeats(repeats), last))
     }
 
-    /// Makes one: passes the texts, calls, takes what comes back, and frees the texts.
+    /// Makes one call: passes the texts, calls, takes the result, and frees the texts.
     fn one(&self, session: &mut Session<'_>) -> Result<(Vec<u64>, Returned)> {
         let mut passed = Vec::new();
         let called = self.call(session, &mut passed);
         let texts_at = passed.iter().map(Passed::pointer).collect();
-        // After a trap they cannot be freed, and the trap is what matters.
+        // After a trap the texts cannot be freed, and the error is the trap.
         let freed: Result<()> = passed.into_iter().try_for_each(|text| text.free(session));
         let returned = called?;
         freed?;
@@ -188,7 +188,7 @@ impl<'a> Calls<'a> {
 }
 
 impl Returns {
-    /// Refuses what the export cannot return.
+    /// Refuses a kind of result that the export cannot return.
     fn check(self, export: &str, ty: &FuncType) -> Result<()> {
         let needed = match self {
             Returns::Number => return Ok(()),
@@ -223,7 +223,7 @@ fn shown_number(value: &Val) -> String {
     }
 }
 
-/// A text as it fits into a table.
+/// A text, cut so that it fits into a table.
 fn shortened(text: &str) -> String {
     const CHARACTERS: usize = 24;
     match text.char_indices().nth(CHARACTERS) {

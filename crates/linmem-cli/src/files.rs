@@ -17,7 +17,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// What came of a file; an error names the file, and the option that may help.
+/// The result of work on a file. An error gets the file's name and the option that may help.
 pub fn about<T>(path: &Path, result: linmem::Result<T>) -> Result<T> {
     result.map_err(|error| {
         let help = match error.kind() {
@@ -31,7 +31,7 @@ pub fn about<T>(path: &Path, result: linmem::Result<T>) -> Result<T> {
 }
 
 /// Reads the separate file that holds a module's debug information, if it names one that lies
-/// beside the module. Whatever keeps it from being read, the module runs without it.
+/// beside the module. If it cannot be read, for whatever reason, the module runs without it.
 pub fn debug_information(path: &Path, wasm: &[u8]) -> Option<Vec<u8>> {
     let name = debug_file_name(wasm)?;
     let beside = path.parent()?.join(Path::new(name).file_name()?);

@@ -1,4 +1,4 @@
-//! What a module that runs is granted, and what is told about it.
+//! What a module that runs is granted, and what the user says about its allocator.
 
 use std::path::Path;
 use std::time::Duration;
@@ -105,7 +105,7 @@ impl AllocatorArgs {
         pairs.map(|(role, name)| (role, name.clone())).collect()
     }
 
-    /// The same as options of a command line.
+    /// The hints as options of a command line.
     pub fn options(&self) -> Vec<String> {
         let hints = self.hints().into_iter();
         hints

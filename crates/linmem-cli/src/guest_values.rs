@@ -19,7 +19,7 @@ pub enum Value {
     Sized(String),
 }
 
-/// No text may be longer: a 32-bit memory has no room for it.
+/// Texts are shorter than this: a 32-bit memory has no room for a longer one.
 const MAX_TEXT_BYTES: usize = 1 << 32;
 
 /// The values for the parameters of an export.
@@ -52,7 +52,7 @@ pub fn parse(args: &[String], export: &str, ty: &FuncType) -> Result<Vec<Value>>
 
 /// A number of the parameter's type, if the whole argument is a number.
 fn number(arg: &str, ty: &ValType) -> Result<Option<Val>> {
-    // Unsigned ones too, which C programs and pointers have.
+    // Unsigned numbers too: C programs and pointers use them.
     let whole = |least: i64, most: u64| match integer(arg) {
         Some(number) if i128::from(least) <= number && number <= i128::from(most) => {
             Ok(Some(number))
@@ -69,7 +69,7 @@ fn number(arg: &str, ty: &ValType) -> Result<Option<Val>> {
     })
 }
 
-/// A whole number, decimal or hexadecimal; one that no type holds is as large as can be.
+/// A whole number, decimal or hexadecimal. One that does not fit is as large, or as small, as possible.
 fn integer(arg: &str) -> Option<i128> {
     let (sign, digits) = arg.strip_prefix('-').map_or((1, arg), |digits| (-1, digits));
     let (digits, radix) = digits.strip_prefix("0x").map_or((digits, 10), |hex| (hex, 16));

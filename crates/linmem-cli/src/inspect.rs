@@ -32,7 +32,7 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let prepared = Prepared::new(&wasm, &args.allocator.hints(), debug.as_deref());
     let inspection = prepared.and_then(|prepared| prepared.inspect());
     let inspection = files::about(&args.module, inspection)?;
-    // Whoever closed stdout does not want to hear that it is closed.
+    // The reader closed stdout, and does not need to be told so.
     let _ = linmem::export::inspection(&inspection, options_for, &mut std::io::stdout());
     Ok(ExitCode::SUCCESS)
 }

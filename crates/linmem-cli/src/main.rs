@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         Command::Instrument(args) => instrument::main(args),
     };
     result.unwrap_or_else(|error| {
-        // One line, in which names that come from a module cannot command the terminal.
+        // One line. It is escaped, so that names from a module cannot send commands to the terminal.
         anstream::eprintln!("linmem: {}", escape(&format!("{error:#}")));
         ExitCode::from(FAILED)
     })

@@ -56,7 +56,7 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let scratch = TempDir::new().context("cannot make a temporary directory")?;
     let recorder = scratch.path().join("recorder");
     fs::create_dir(&recorder).and_then(|()| RECORDER.extract(&recorder))?;
-    // What is there says what kind of modules these are.
+    // Node reads here that the recorder's files are ES modules.
     fs::write(scratch.path().join("package.json"), r#"{"type": "module"}"#)?;
     let traces = match &args.traces {
         Some(directory) => directory.clone(),
@@ -107,7 +107,7 @@ fn start(args: &Args, recorder: &Path, traces: &Path) -> Result<Child> {
         [] => bail!("no command"),
     };
     let options = std::env::var("NODE_OPTIONS").unwrap_or_default();
-    // In a URL nothing has to be quoted for node's options, on any system.
+    // A URL needs no quotes in NODE_OPTIONS, on any system.
     let import = Url::from_file_path(recorder)
         .map_err(|()| anyhow!("{} is not an absolute path", recorder.display()))?;
     let import = format!("--import={import}");
@@ -137,7 +137,7 @@ fn executable(program: &str) -> PathBuf {
     program.into()
 }
 
-/// The program's own code, unless all is well with it.
+/// The program's own exit code if it is not 0, otherwise linmem's.
 fn exit_code(status: ExitStatus, found: ExitCode) -> ExitCode {
     match status.code() {
         Some(0) => found,

@@ -10,7 +10,7 @@ use linmem::export::{self, TextOptions};
 use linmem::report::{EndReport, Remedy};
 use linmem::{AnalysisOptions, Report};
 
-/// What every command with a report says below its options.
+/// The text below the options of every command with a report.
 pub const EXIT_CODES: &str = "Exit code: 1 when an error was found in the program, 2 when linmem could \
     not do its job, 134 when the program trapped, and the program's own otherwise.";
 
@@ -48,15 +48,15 @@ enum Color {
 }
 
 impl Output {
-    /// Writes the report wherever the user wants it. Where one of the files cannot be written, the
-    /// other still is.
+    /// Writes the report wherever the user wants it. If one of the files cannot be written, the other
+    /// one still is.
     pub fn write(&self, report: &Report) -> Result<()> {
         let text = self.write_text(report);
         self.write_json(report)?;
         text
     }
 
-    /// How a recording is to be analysed for it.
+    /// How to analyse a recording for the report.
     pub fn analysis(&self) -> AnalysisOptions {
         AnalysisOptions::new(self.top)
     }
@@ -80,7 +80,7 @@ impl Output {
         export::text(report, TextOptions::new(color, options_for), &mut text)?;
         match &self.output {
             Some(path) => crate::files::write(path, &text),
-            // Whoever closed stderr does not want to hear that it is closed.
+            // The reader closed stderr, and does not need to be told so.
             None => {
                 let _ = std::io::stderr().lock().write_all(&text);
                 Ok(())
@@ -100,13 +100,13 @@ impl Output {
         crate::files::write(path, &bytes)
     }
 
-    /// Whether to show progress: on a terminal, unless the user wants quiet.
+    /// Whether to show progress: on a terminal, unless the user asked for `--quiet`.
     pub fn wants_progress(&self) -> bool {
         !self.quiet && std::io::stderr().is_terminal()
     }
 }
 
-/// The options that do what a report advises.
+/// The options of this program that do what the library's advice says.
 pub fn options_for(remedy: Remedy) -> Option<&'static str> {
     match remedy {
         Remedy::NameAllocatorFunctions => Some("--malloc, --free, …"),
@@ -128,7 +128,7 @@ impl Color {
     }
 }
 
-/// 1 when something is wrong, else the program's own exit code; 134 for a trap, as for a native
+/// 1 if an error was found, otherwise the program's own exit code; 134 for a trap, as for a native
 /// program that aborts.
 pub fn exit_code(report: &Report) -> ExitCode {
     const TRAPPED: u8 = 134;

@@ -61,14 +61,14 @@ pub fn create(path: &Path) -> Result<File> {
     File::create(path).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// A line on the terminal while a program runs for long.
+/// The progress line on the terminal, while a program runs for long.
 struct Progress {
     bar: ProgressBar,
     started: Instant,
 }
 
 impl Progress {
-    /// Most programs are over before this.
+    /// Most programs end before progress is shown.
     const AFTER: Duration = Duration::from_secs(2);
 
     /// Redraws per second; the program may be writing to the same terminal.

@@ -1,4 +1,5 @@
-//! The recordings of all processes and threads of a Node program, analysed while these write them.
+//! The recordings of all processes and threads of a Node program: traces in, while they are written; one
+//! report out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -28,25 +29,25 @@ pub struct Recordings<'a> {
     directory: &'a Path,
     options: AnalysisOptions,
     open: BTreeMap<PathBuf, Recording>,
-    /// Those that are over. What they held is gone, except the report.
+    /// The reports of those that are over. Nothing else of them is kept.
     reports: BTreeMap<PathBuf, Report>,
     chunk: Vec<u8>,
 }
 
-/// One that is being read.
+/// A recording that is being read.
 struct Recording {
     file: File,
     analysis: Analysis,
 }
 
 impl<'a> Recordings<'a> {
-    /// Those that will be made in this directory.
+    /// The recordings that will be made in this directory.
     pub fn new(directory: &'a Path, options: AnalysisOptions) -> Recordings<'a> {
         let chunk = vec![0; 1 << 16];
         Recordings { directory, options, open: BTreeMap::new(), reports: BTreeMap::new(), chunk }
     }
 
-    /// Takes in what is recorded, until the command that records has ended.
+    /// Reads what is recorded, until the command that records has ended.
     pub fn follow(&mut self, mut command: Child) -> Result<ExitStatus> {
         let mut pause = SOONEST;
         loop {
@@ -59,9 +60,9 @@ impl<'a> Recordings<'a> {
         }
     }
 
-    /// All that they say, as one report; `None` if there are none.
+    /// One report of all recordings; `None` if there are none.
     pub fn finish(mut self) -> Result<Option<Report>> {
-        // Nobody writes any more: what has nothing new is at its end.
+        // The command has ended: a recording without new bytes is at its end.
         while self.take_in()? || !self.open.is_empty() {
             let ended: Vec<PathBuf> = self.open.keys().cloned().collect();
             for path in ended {
@@ -72,7 +73,7 @@ impl<'a> Recordings<'a> {
         Ok(Report::merge(self.reports.into_values()))
     }
 
-    /// Takes in what is new; whether there was anything.
+    /// Reads the new bytes of all recordings. Returns whether there were any.
     fn take_in(&mut self) -> Result<bool> {
         self.open_new_ones()?;
         let mut any = false;
@@ -103,7 +104,7 @@ impl<'a> Recordings<'a> {
         Ok(())
     }
 
-    /// Takes in some of what is new in one of them; whether there was anything.
+    /// Reads some of the new bytes of one recording. Returns whether there were any.
     fn take_turn(&mut self, path: &Path) -> Result<bool> {
         let Some(Recording { file, analysis }) = self.open.get_mut(path) else { return Ok(false) };
         let mut taken = 0;
