@@ -1,7 +1,7 @@
 //! Which exports allocate: the names that real modules use.
 
-/// Two exports that allocate and free. The first may take an alignment after the size; the second
-/// the size, and the alignment, after the pointer.
+/// Two exports that allocate and free. The first may take an alignment after the size. The second may
+/// take the size, and the alignment, after the pointer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Family {
     /// `(size)` or `(size, alignment)` to pointer.

@@ -14,7 +14,7 @@ use std::fmt;
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
-/// Behind a pointer, so that results stay small.
+/// Boxed, so that results stay small.
 #[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
@@ -28,12 +28,12 @@ struct Inner {
 pub enum ErrorKind {
     /// The guest's allocator returned NULL.
     AllocationFailed {
-        /// What it was asked for.
+        /// The size that it was asked for.
         size: u64,
     },
     /// The text has a NUL inside, where a C function would stop reading.
     EmbeddedNul {
-        /// Where.
+        /// Where the NUL is.
         byte_index: usize,
     },
     /// The guest's bytes are not UTF-8.

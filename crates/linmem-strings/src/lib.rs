@@ -25,8 +25,8 @@
 //! ```
 //!
 //! What can go wrong is an [`Error`] that says what, where and what to do: an allocator that returns
-//! NULL, a NUL inside a text, a pointer out of range, a string without an end. Nothing is written
-//! then, and nothing stays allocated. After a trap the instance's heap may be in any state, so
+//! NULL, a NUL inside a text, a pointer out of range, a string without an end. In that case nothing
+//! is written, and nothing stays allocated. After a trap the instance's heap may be in any state, so
 //! nothing is freed, and no further call is made.
 //!
 //! | module | what is in it |

@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub fn range(memory_bytes: usize, address: u64, byte_length: u64) -> Result<Range<usize>> {
     let end = address.checked_add(byte_length).filter(|end| *end <= memory_bytes as u64);
     match end {
-        // What is no larger than a usize fits into one.
+        // Neither is larger than `memory_bytes`, which is a `usize`.
         Some(end) => Ok(address as usize..end as usize),
         None => Err(out_of_range(memory_bytes, address, byte_length)),
     }
@@ -89,7 +89,7 @@ pub fn sized_string(memory: &[u8], address: u64, byte_length: u64) -> Result<&[u
 ///
 /// # Errors
 ///
-/// [`ErrorKind::OutOfRange`]; nothing is written then.
+/// [`ErrorKind::OutOfRange`]; in that case nothing is written.
 #[inline]
 pub fn write_c_string(memory: &mut [u8], address: u64, text: &str) -> Result<()> {
     let range = range(memory.len(), address, text.len() as u64 + 1)?;

@@ -1,8 +1,8 @@
-//! Strings for modules in [wasmtime](https://docs.rs/wasmtime). Only this file and the one below it
+//! Strings for modules in [wasmtime](https://docs.rs/wasmtime). Only this file and `wasmtime/guest.rs`
 //! name the engine.
 //!
-//! The operations take anything that leads to a store: `&mut Store`, and `&mut Caller` inside a
-//! host function. Each that calls the guest has a twin for asynchronous stores.
+//! The operations take anything that leads to a store: `&mut Store`, or `&mut Caller` inside a host
+//! function. Each operation that calls the guest also exists for asynchronous stores.
 
 mod guest;
 
@@ -56,8 +56,8 @@ impl<A: Address> Clone for GuestStrings<A> {
     }
 }
 
-/// An address in a guest's memory: `u32`, or `u64` with memory64. Unsigned, so that there is no
-/// trouble beyond 2 GiB; `TypedFunc<u32, u32>` takes it as it is.
+/// An address in a guest's memory: `u32`, or `u64` with memory64. Unsigned, so that addresses above
+/// 2 GiB work; `TypedFunc<u32, u32>` takes it as it is.
 pub trait Address: WasmTy + Copy + Sync + sealed::Sealed {}
 
 impl Address for u32 {}
@@ -109,7 +109,7 @@ impl<A: Address> GuestStrings<A> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::MissingExport`] names what was looked for.
+    /// [`ErrorKind::MissingExport`], which names the export.
     pub fn new(mut cx: impl AsContextMut, instance: &Instance) -> Result<Self> {
         Self::find(&mut cx, |cx, name| instance.get_export(cx, name))
     }
@@ -128,7 +128,7 @@ impl<A: Address> GuestStrings<A> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::MissingExport`] when their types, or the memory's, are others.
+    /// [`ErrorKind::MissingExport`] if their types, or the memory's, do not fit.
     pub fn from_parts(
         mut cx: impl AsContextMut,
         memory: Memory,
@@ -363,7 +363,7 @@ impl<A: Address> GuestStrings<A> {
     }
 }
 
-/// Bytes for all texts. An allocator may answer NULL to a request for nothing.
+/// Bytes for all texts, at least 1: an allocator may return NULL for a request of 0 bytes.
 fn batch_size(texts: &[Option<&str>]) -> u64 {
     let bytes: u64 = texts.iter().flatten().map(|text| text.len() as u64 + 1).sum();
     bytes.max(1)
@@ -371,7 +371,7 @@ fn batch_size(texts: &[Option<&str>]) -> u64 {
 
 /// Text out.
 impl<A: Address> GuestStrings<A> {
-    /// Reads a C string, which stays the guest's.
+    /// Reads a C string, which the guest still owns.
     ///
     /// # Errors
     ///
@@ -386,7 +386,7 @@ impl<A: Address> GuestStrings<A> {
         text::decode(bytes, pointer.wide(), self.options.invalid)
     }
 
-    /// Reads a C string, or nothing where the pointer is NULL.
+    /// Reads a C string; `None` if the pointer is NULL.
     ///
     /// # Errors
     ///
@@ -399,7 +399,7 @@ impl<A: Address> GuestStrings<A> {
         if pointer.wide() == 0 { Ok(None) } else { self.read(cx, pointer).map(Some) }
     }
 
-    /// Reads a string of so many bytes, which needs no NUL and may hold some.
+    /// Reads a string of so many bytes. It needs no NUL at its end, and may have NULs inside.
     ///
     /// # Errors
     ///
@@ -415,7 +415,7 @@ impl<A: Address> GuestStrings<A> {
         text::decode(bytes, pointer.wide(), self.options.invalid)
     }
 
-    /// Reads a C string that the guest allocated for the host, and frees it, also when it cannot be
+    /// Reads a C string that the guest allocated for the host, and frees it, even if it cannot be
     /// decoded.
     ///
     /// # Errors
@@ -468,8 +468,8 @@ impl<A: Address> GuestStrings<A> {
         }
     }
 
-    /// What to free of a string whose end was not found: NULL, and what lies outside the memory,
-    /// never came from an allocator, and a wrong size is worse than a leak.
+    /// What to free of a string whose end was not found. NULL and addresses outside the memory never
+    /// came from an allocator; and freeing with a wrong size is worse than a leak.
     fn block_without_end(&self, address: A, error: &Error) -> Option<Block<A>> {
         let unsized_free = matches!(self.guest.free, Free::Pointer(_));
         let is_block = matches!(error.kind(), ErrorKind::Unterminated { .. });

@@ -84,7 +84,7 @@ impl<A: Address> Guest<A> {
         freed.map_err(|error| self.allocator_trapped(error))
     }
 
-    /// What the allocator returned, as a block. Whether that lies in the memory turns out when it is
+    /// What the allocator returned, as a block. Whether it lies in the memory is checked when it is
     /// written.
     #[inline]
     fn block(&self, cx: impl AsContext, address: engine::Result<A>, size: A) -> Result<Block<A>> {
