@@ -30,11 +30,11 @@ pub struct Args {
     #[arg(value_name = "ARGS", allow_negative_numbers = true)]
     args: Vec<String>,
 
-    /// Call it so many times, and say whether memory comes to rest
+    /// Call it this many times, and say whether memory comes to rest
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     times: u64,
 
-    /// What comes back
+    /// How to read the result
     #[arg(long, value_name = "KIND", default_value = "number")]
     returns: Returns,
 
@@ -66,7 +66,7 @@ linmem could not do its job.";
 pub enum Returns {
     /// Numbers, as they are
     Number,
-    /// A pointer to a C string that stays the module's
+    /// A pointer to a C string that the module keeps
     String,
     /// A pointer to a C string that the host frees
     OwnedString,

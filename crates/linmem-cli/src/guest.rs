@@ -17,7 +17,7 @@ pub struct GuestArgs {
     #[arg(long, value_name = "HOST[::GUEST]", help_heading = "Program")]
     dir: Vec<String>,
 
-    /// Grant an environment variable; without VALUE, linmem's own
+    /// Grant an environment variable; without VALUE, linmem's own value
     #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Program")]
     env: Vec<String>,
 

@@ -26,7 +26,7 @@ pub struct Output {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Write no report as text; the exit code tells
+    /// Write no text report; the exit code tells the result
     #[arg(long, short, action = ArgAction::SetTrue)]
     quiet: bool,
 
