@@ -1,4 +1,4 @@
-// Looks whether malloc returned NULL, and stops. Run it with --max-pages 4.
+// Checks whether malloc returned NULL, and stops. Run it with --max-pages 4.
 //
 // linmem then reports: 6 allocations of 30,000 bytes and 1 failed one, which
 // the program handled: it frees what it has, says so, and exits with 0.

@@ -1,4 +1,4 @@
-// Never looks whether malloc returned NULL. Run it with --max-pages 4.
+// Never checks whether malloc returned NULL. Run it with --max-pages 4.
 //
 // linmem then reports: 6 allocations of 30,000 bytes, 10 failed ones, and
 // that the program wrote to address 0 after them (null-ignored): a write

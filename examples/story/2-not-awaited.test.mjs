@@ -1,4 +1,4 @@
-// The same instance for the work and the measurement, but nobody waits for the work.
+// The same instance for the work and the measurement, but the test does not wait for the work.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { long, size } from "./long.mjs";

@@ -1,4 +1,4 @@
-// The host looks at a memory that it made itself, and forgot to pass to the module.
+// The host reads the size of a memory that it made itself and forgot to pass to the module.
 import { long } from "../long.mjs";
 import { createCString, instantiate } from "../strings.mjs";
 

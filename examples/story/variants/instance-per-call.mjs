@@ -1,4 +1,4 @@
-// A new instance for every call: nothing leaks, and each pays for a memory of its own.
+// A new instance for every call: nothing leaks, and each instance has a memory of its own.
 import { size } from "../long.mjs";
 import { createCString, instantiate } from "../strings.mjs";
 

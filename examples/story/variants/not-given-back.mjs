@@ -1,4 +1,4 @@
-// The module returns copies that are the host's to free, and the host forgets all but the first.
+// The module returns copies that the host must free, and the host forgets all except the first.
 import { size } from "../long.mjs";
 import { createCString, instantiate, readStaticCString, receiveCString } from "../strings.mjs";
 

@@ -1,4 +1,4 @@
-// A buffer from before the growth: it is detached, has no length, and a view of it swallows writes.
+// The program uses a buffer from before a growth: it is detached, so writes through its view are lost.
 import { long } from "../long.mjs";
 import { instantiate } from "../strings.mjs";
 
