@@ -6,8 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 
-use linmem::event::{ContextId, Event, UNKNOWN_SIZE};
-use linmem::trace::{Frame, Record};
+use linmem::trace::{ContextId, Event, Frame, Record, UNKNOWN_SIZE};
 use linmem::{Trace, analyze};
 use serde_json::Value;
 use support::{Scene, root};
@@ -36,7 +35,7 @@ fn the_example_trace_reads_as_it_says() {
             allocator: r#"{"functions":[],"unseen":[],"notes":[],"candidates":[]}"#.to_owned(),
         },
         Record::Instance { module: 0, initial_pages: 1, max_pages: None },
-        Record::Called { function: 3, times: 1 },
+        Record::Event(Event::Called { function: 3, times: 1 }),
         Record::Context { frames: vec![wasm(3, None), wasm(5, Some(328))] },
         Record::Event(Event::Allocated { pointer: 4096, size: 100, align: 0, context: first }),
         Record::Context { frames: vec![wasm(5, Some(334))] },

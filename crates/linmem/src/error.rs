@@ -10,7 +10,7 @@ use std::fmt;
 /// that opened the file adds its name.
 ///
 /// ```
-/// let error = linmem::Module::parse(b"not wasm").unwrap_err();
+/// let error = linmem::Prepared::new(b"not wasm", &Vec::new(), None).err().unwrap();
 /// assert_eq!(error.kind(), linmem::ErrorKind::InvalidModule);
 /// ```
 #[derive(Debug, Clone)]

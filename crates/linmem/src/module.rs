@@ -23,13 +23,6 @@ pub(crate) use symbolize::Symbolizer;
 pub const PAGE_BYTES: u64 = 65_536;
 
 /// The facts of one core WebAssembly module.
-///
-/// ```
-/// let wasm = wat::parse_str(r#"(module (memory (export "memory") 2 16))"#).unwrap();
-/// let module = linmem::Module::parse(&wasm)?;
-/// assert_eq!(module.memories[0].initial_pages, 2);
-/// # Ok::<(), linmem::Error>(())
-/// ```
 #[derive(Debug)]
 pub struct Module<'a> {
     /// The file itself.

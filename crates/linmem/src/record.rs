@@ -41,42 +41,7 @@ pub trait Guest {
     fn global(&mut self, index: u32) -> Option<u64>;
 }
 
-/// Records what one instance does.
-///
-/// ```
-/// use linmem::record::{Guest, Hook, Recorder};
-/// use linmem::trace::Frame;
-/// use linmem::{Analysis, Prepared};
-///
-/// /// An engine that is not there.
-/// struct Nowhere([u8; 65_536]);
-///
-/// impl Guest for Nowhere {
-///     fn backtrace(&mut self) -> Vec<Frame> {
-///         vec![Frame::Wasm { function: 1, offset: Some(100) }]
-///     }
-///     fn memory(&mut self) -> &[u8] {
-///         &self.0
-///     }
-///     fn global(&mut self, _: u32) -> Option<u64> {
-///         None
-///     }
-/// }
-///
-/// let wasm = wat::parse_str(r#"(module (memory 1))"#).unwrap();
-/// let prepared = Prepared::new(&wasm, &Vec::new(), None)?;
-/// let sink = linmem::trace::Buffer::default();
-/// let mut recorder = Recorder::new(&prepared, "a.wasm", sink.clone(), || 0)?;
-/// let mut guest = Nowhere([0; 65_536]);
-/// recorder.instance(1, None);
-/// recorder.hook(Hook::Allocated, &[4096, 100, 0, 7, 0], &mut guest);
-/// recorder.flush();
-///
-/// let mut analysis = Analysis::new(Default::default());
-/// analysis.push(&sink.take())?;
-/// assert_eq!(analysis.totals().at_end.bytes, 100);
-/// # Ok::<(), linmem::Error>(())
-/// ```
+/// Records what one instance does. The front page of this library shows one at work.
 pub struct Recorder {
     writer: Writer<Sink>,
     contexts: Contexts,
