@@ -8,9 +8,8 @@ use std::num::NonZeroUsize;
 
 use anyhow::{Context, Result, anyhow};
 use linmem::instrument::HOOK_MODULE;
-use linmem::record::Hook;
 use linmem::{Mode, Prepared};
-use wasmtime::{AsContext, Caller, Config, Engine, FuncType, Linker, Store, Val, WasmBacktrace};
+use wasmtime::{AsContext, Caller, Config, Engine, Linker, Store, Val, WasmBacktrace};
 use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
@@ -127,7 +126,7 @@ fn run_instrumented(setup: &Setup, wasm: &[u8], args: &[&str]) -> wasmtime::Resu
     let module = wasmtime::Module::new(&engine, wasm)?;
     let mut linker = Linker::new(&engine);
     p1::add_to_linker_sync(&mut linker, |state: &mut State| &mut state.wasi)?;
-    define_hooks(&engine, &mut linker)?;
+    define_hooks(&module, &mut linker)?;
     let mut wasi = WasiCtxBuilder::new();
     wasi.allow_blocking_current_thread(true).arg("guest").args(args);
     wasi.preopened_dir(setup.guest_root(), "/", FsPerms::ReadWrite)?;
@@ -138,11 +137,10 @@ fn run_instrumented(setup: &Setup, wasm: &[u8], args: &[&str]) -> wasmtime::Resu
     Ok(store.into_data().seen)
 }
 
-fn define_hooks(engine: &Engine, linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    for hook in Hook::ALL {
-        let params = hook.params();
-        let ty = FuncType::new(engine, params.iter().map(|_| wasmtime::ValType::I32), []);
-        linker.func_new(HOOK_MODULE, hook.name(), ty, |mut caller, params, _| {
+fn define_hooks(module: &wasmtime::Module, linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    for import in module.imports().filter(|import| import.module() == HOOK_MODULE) {
+        let ty = import.ty().unwrap_func().clone();
+        linker.func_new(HOOK_MODULE, import.name(), ty, |mut caller, params, _| {
             // The end of a reallocation has no context of its own.
             if let [.., low, high] = params {
                 record(&mut caller, low, high);

@@ -125,6 +125,11 @@ fn is_script(word: &str) -> bool {
     matches!(extension, Some("js" | "mjs" | "cjs" | "ts" | "mts" | "cts"))
 }
 
+/// A path as node's options take it: in a URL nothing has to be quoted for them, on any system.
+fn file_url(path: &Path) -> Result<Url> {
+    Url::from_file_path(path).map_err(|()| anyhow!("{} is not an absolute path", path.display()))
+}
+
 /// The file that a command's name stands for. On Windows that can be a script (`npx.cmd`), which has to be
 /// named with its extension; it is run by the system's shell.
 #[cfg(windows)]
@@ -155,4 +160,18 @@ fn signal(status: ExitStatus) -> u8 {
 #[cfg(not(unix))]
 fn signal(_: ExitStatus) -> u8 {
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorder_in_any_directory_is_a_url_without_spaces() {
+        let directory = std::env::temp_dir().join("it's a \"100%\" näme #1?");
+        let url = file_url(&directory.join("node.js")).unwrap();
+        assert!(!url.as_str().contains([' ', '"', '#', '?']), "{url}");
+        assert_eq!(url.to_file_path(), Ok(directory.join("node.js")));
+        assert!(file_url(Path::new("node.js")).is_err());
+    }
 }

@@ -8,6 +8,8 @@ pub(crate) mod body;
 pub(crate) mod call_graph;
 pub(crate) mod memory_map;
 mod parse;
+#[cfg(test)]
+pub(crate) mod steps;
 pub(crate) mod symbolize;
 
 use std::collections::BTreeMap;

@@ -279,5 +279,24 @@ impl Recorder {
     }
 }
 
+/// A guest that nobody asks.
+#[cfg(test)]
+pub(crate) struct NoGuest;
+
+#[cfg(test)]
+impl Guest for NoGuest {
+    fn backtrace(&mut self) -> Vec<Frame> {
+        Vec::new()
+    }
+
+    fn memory(&mut self) -> &[u8] {
+        &[]
+    }
+
+    fn global(&mut self, _: u32) -> Option<u64> {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests;

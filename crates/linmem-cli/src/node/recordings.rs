@@ -126,3 +126,59 @@ impl<'a> Recordings<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::io::Write;
+    use std::process::Command;
+
+    use super::*;
+
+    const BEGINNING: &[u8] = b"linmem\0\x01";
+    const NOTE: &[u8] = b"\x26\x02hi";
+    const EXIT: &[u8] = b"\x0b\x00";
+
+    /// More than are read at a time; those that are over make room for the others.
+    #[test]
+    fn very_many_recordings_are_all_read() {
+        let directory = tempfile::tempdir().unwrap();
+        for number in 0..3 * MOST_OPEN {
+            // Every tenth one was killed.
+            let end: &[u8] = if number % 10 == 0 { b"" } else { EXIT };
+            let path = directory.path().join(format!("{number}.trace"));
+            fs::write(path, [BEGINNING, NOTE, end].concat()).unwrap();
+        }
+        let mut recordings = Recordings::new(directory.path(), AnalysisOptions::default());
+        assert!(recordings.take_in().unwrap());
+        assert_eq!(recordings.open.len(), MOST_OPEN);
+        assert!(recordings.take_in().unwrap() || !recordings.reports.is_empty());
+        let report = recordings.finish().unwrap().unwrap();
+        assert_eq!(report.notes.len(), 3 * MOST_OPEN);
+        assert!(report.truncated, "some were killed");
+    }
+
+    /// What is written after the last look, and while the command still runs, is not lost.
+    #[test]
+    fn a_recording_that_grows_is_read_to_its_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("1.trace");
+        fs::write(&path, [BEGINNING, NOTE, &NOTE[..2]].concat()).unwrap();
+        let mut recordings = Recordings::new(directory.path(), AnalysisOptions::default());
+        assert!(recordings.take_in().unwrap());
+        assert!(!recordings.take_in().unwrap(), "nothing new");
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(&[&NOTE[2..], EXIT].concat()).unwrap();
+        let command = Command::new("true").spawn().unwrap();
+        assert!(recordings.follow(command).unwrap().success());
+        let report = recordings.finish().unwrap().unwrap();
+        assert_eq!((report.notes.len(), report.truncated), (2, false));
+    }
+
+    #[test]
+    fn no_recordings_are_no_report() {
+        let directory = tempfile::tempdir().unwrap();
+        let recordings = Recordings::new(directory.path(), AnalysisOptions::default());
+        assert!(recordings.finish().unwrap().is_none());
+    }
+}

@@ -211,6 +211,10 @@ fn host_may_hold(instance: Instance<'_, '_>) -> bool {
 /// Why the blocks cannot be judged, if that is so.
 fn not_judged(instance: Instance<'_, '_>) -> Option<String> {
     const STOPS_EARLY: &str = "the recording stops before the program ended";
+    if instance.recorded().collected && instance.recorded().heap.live().is_empty() {
+        // Nothing was left when it was collected, so there is nothing to judge.
+        return None;
+    }
     let reason = match (&instance.recorded().snapshot, &instance.subject.replay.end) {
         (None, _) if instance.recorded().collected => "the instance was garbage-collected before",
         // The last parts of the memory may be missing.

@@ -192,3 +192,28 @@ fn a_trace_without_a_header_is_no_trace() {
         assert!(error.to_string().contains("shorter than a trace's header"), "{error}");
     }
 }
+
+/// From the file to the report of a run.
+#[test]
+fn a_run_reads_its_module_once() {
+    let wasm = wat::parse_str(
+        r#"(module (memory 1) (func (export "malloc") (param i32) (result i32) i32.const 8))"#,
+    );
+    let wasm = wasm.unwrap();
+    let prepared = crate::prepared::Prepared::new(&wasm, &Vec::new(), None).unwrap();
+    prepared.instrument(&crate::instrument::Mode::default()).unwrap();
+    prepared.inspect().unwrap();
+    let buffer = crate::trace::Buffer::default();
+    let mut recorder =
+        crate::record::Recorder::new(&prepared, "a.wasm", buffer.clone(), || 0).unwrap();
+    recorder.instance(1, None);
+    recorder.hook(crate::record::Hook::Entered, &[0, 0, 0, 0, 0], &mut crate::record::NoGuest);
+    recorder.exited(0);
+    recorder.finish().unwrap();
+    let mut analysis = Analysis::default();
+    analysis.push(&buffer.take()).unwrap();
+    let analysis = analysis.finish();
+    assert_eq!(analysis.report_on(&prepared).unwrap().instances.len(), 1);
+    assert_eq!(analysis.profile_on(&prepared).unwrap().sites.len(), 0);
+    assert_eq!(crate::module::steps::taken(), ["parse", "call graph"]);
+}

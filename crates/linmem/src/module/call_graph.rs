@@ -46,6 +46,8 @@ pub struct Recursion {
 impl CallGraph {
     /// Builds the graph.
     pub fn new(module: &Module<'_>) -> CallGraph {
+        #[cfg(test)]
+        crate::module::steps::count("call graph");
         let functions = module.functions.len();
         let mut graph = CallGraph {
             successors: vec![Vec::new(); functions],

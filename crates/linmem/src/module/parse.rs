@@ -19,6 +19,8 @@ impl<'a> Module<'a> {
     /// [`ErrorKind::InvalidModule`] with the offset and the reason when the bytes are not a valid
     /// module, [`ErrorKind::Unsupported`] for a component or a text file.
     pub fn parse(bytes: &'a [u8]) -> Result<Module<'a>> {
+        #[cfg(test)]
+        crate::module::steps::count("parse");
         refuse_other_formats(bytes)?;
         let mut module = Module {
             bytes,

@@ -6,7 +6,7 @@
 pub(super) struct Calls {
     /// By function index.
     counts: Vec<u64>,
-    /// Functions whose count is not 0.
+    /// Functions whose count is not 0, in the order of their first calls.
     called: Vec<u32>,
 }
 
@@ -23,10 +23,9 @@ impl Calls {
         self.counts[index] += 1;
     }
 
-    /// The counts since the last time, in the order of the functions.
+    /// The counts since the last time, in the order of the first calls.
     pub(super) fn take(&mut self) -> Vec<(u32, u64)> {
-        let mut called = std::mem::take(&mut self.called);
-        called.sort_unstable();
+        let called = std::mem::take(&mut self.called);
         let mut take = |function: u32| std::mem::take(&mut self.counts[function as usize]);
         called.into_iter().map(|function| (function, take(function))).collect()
     }

@@ -359,3 +359,21 @@ fn malformed(reason: impl Into<String>) -> Stop {
 fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tag that the writer has is one that the reader has.
+    #[test]
+    fn every_tag_is_read() {
+        for (name, tag) in tags::ALL {
+            let zeros = [&MAGIC[..], &[*tag], &[0; 16]].concat();
+            let first = Reader::new(&zeros[..]).next();
+            assert!(matches!(first, Some(Ok(_))), "{name}: {first:?}");
+        }
+        let unknown = [&MAGIC[..], &[0xff]].concat();
+        let error = Reader::new(&unknown[..]).next().unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "damaged trace at byte 9: unknown record tag 0xff");
+    }
+}

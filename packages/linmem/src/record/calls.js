@@ -6,7 +6,9 @@ export class Calls {
   #entries;
   #counts;
   #instance = -1;
-  #isWritten = true;
+
+  // The functions whose count is not 0, in the order of their first calls.
+  #called = [];
 
   /** `entries` are the module's exported functions: their indices, and the place of each among them. */
   constructor(records, entries) {
@@ -17,23 +19,22 @@ export class Calls {
 
   /** Counts a call, in the instance that has this number in the trace. */
   add(instance, index) {
-    this.#counts[this.#entries.places[index]]++;
-    if (this.#isWritten) this.#begin(instance);
+    if (this.#counts[this.#entries.places[index]]++ === 0) this.#begin(instance, index);
   }
 
-  #begin(instance) {
+  #begin(instance, index) {
+    if (this.#called.length === 0) this.#records.writeLater(this);
     this.#instance = instance;
-    this.#records.writeLater(this);
-    this.#isWritten = false;
+    this.#called.push(index);
   }
 
   write() {
-    this.#isWritten = true;
     this.#records.select(this.#instance);
-    this.#entries.functions.forEach((index, place) => {
-      const times = this.#counts[place];
+    for (const index of this.#called) {
+      const place = this.#entries.places[index];
+      this.#records.called(index, this.#counts[place]);
       this.#counts[place] = 0;
-      if (times > 0) this.#records.called(index, times);
-    });
+    }
+    this.#called.length = 0;
   }
 }

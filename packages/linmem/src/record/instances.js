@@ -28,7 +28,13 @@ export class Instances {
     return number;
   }
 
+  /** Records those that are collected, and of which the engine has not told yet. */
+  recordCollected() {
+    for (const [number, reference] of [...this.#live]) if (reference.deref() === undefined) this.#collected(number);
+  }
+
   #collected(number) {
+    if (!this.#live.has(number)) return;
     this.#live.delete(number);
     this.#records.writeCounts();
     this.#records.select(number);

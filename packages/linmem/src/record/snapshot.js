@@ -10,6 +10,7 @@ const WORDS = PART_BYTES / Int32Array.BYTES_PER_ELEMENT;
 /** Writes a snapshot of each live instance of a recording. */
 export function snapshot({ frames, instances, records }) {
   const framesLive = frames.isInModule ? 1 : 0;
+  instances.recordCollected();
   for (const instance of instances.live) if (instance.exports) snapshotOf(instance, framesLive, records);
 }
 
