@@ -107,10 +107,7 @@ fn start(args: &Args, recorder: &Path, traces: &Path) -> Result<Child> {
         [] => bail!("no command"),
     };
     let options = std::env::var("NODE_OPTIONS").unwrap_or_default();
-    // A URL needs no quotes in NODE_OPTIONS, on any system.
-    let import = Url::from_file_path(recorder)
-        .map_err(|()| anyhow!("{} is not an absolute path", recorder.display()))?;
-    let import = format!("--import={import}");
+    let import = format!("--import={}", file_url(recorder)?);
     process
         .env("NODE_OPTIONS", format!("{options} {import}").trim())
         .env("LINMEM_TRACE_DIR", traces)
@@ -125,7 +122,7 @@ fn is_script(word: &str) -> bool {
     matches!(extension, Some("js" | "mjs" | "cjs" | "ts" | "mts" | "cts"))
 }
 
-/// A path as node's options take it: in a URL nothing has to be quoted for them, on any system.
+/// A path for node's options: a URL needs no quotes in NODE_OPTIONS, on any system.
 fn file_url(path: &Path) -> Result<Url> {
     Url::from_file_path(path).map_err(|()| anyhow!("{} is not an absolute path", path.display()))
 }

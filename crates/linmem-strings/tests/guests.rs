@@ -65,13 +65,13 @@ fn sample<T>(strategy: impl Strategy<Value = T>, count: usize) -> Vec<T> {
 }
 
 /// A guest under observation, with what it needs to have strings passed.
-struct Guest {
-    session: Session,
+struct Guest<'a> {
+    session: Session<'a>,
     strings: Strings,
 }
 
-impl Guest {
-    fn new(wasm: &[u8]) -> Guest {
+impl<'a> Guest<'a> {
+    fn new(wasm: &'a [u8]) -> Guest<'a> {
         let mut session = Run::new(wasm).unwrap().start().unwrap();
         let instance = session.instance().unwrap();
         let strings = Strings::new(session.store(), &instance).unwrap();
@@ -110,7 +110,8 @@ const TEXTS: usize = 300;
 #[test]
 fn greetings_from_c_and_rust() {
     for guest in ["greeting.wasm", "greeting.stripped.wasm", "rust_greeting.wasm"] {
-        let mut instance = Guest::new(&read(root().join("target/guests").join(guest)));
+        let wasm = read(root().join("target/guests").join(guest));
+        let mut instance = Guest::new(&wasm);
         for text in texts(TEXTS) {
             assert_eq!(instance.exchange("greet", &text), format!("Hello, {text}!"), "{guest}");
             assert_eq!(instance.length("length", &text) as usize, text.len(), "{guest}");
@@ -121,7 +122,8 @@ fn greetings_from_c_and_rust() {
 
 #[test]
 fn every_code_point_comes_back() {
-    let mut guest = Guest::new(&read(root().join("examples/strings.wasm")));
+    let wasm = read(root().join("examples/strings.wasm"));
+    let mut guest = Guest::new(&wasm);
     let all: String = ('\u{1}'..=char::MAX).collect();
     assert!(guest.exchange("string_duplicate", &all) == all);
     guest.assert_nothing_left(2);
@@ -146,7 +148,8 @@ struct Given<'a> {
 fn both_hosts_see_the_same() {
     let (texts, bytes) = (texts(TEXTS), bytes(2_000));
     let wasm = root().join("examples/strings.wasm");
-    let mut guest = Guest::new(&read(wasm.clone()));
+    let module = read(wasm.clone());
+    let mut guest = Guest::new(&module);
     let here = Seen {
         texts: texts.iter().map(|text| guest.exchange("string_duplicate", text)).collect(),
         bytes: bytes.iter().map(|bytes| guest.read_back(bytes)).collect(),
@@ -162,7 +165,7 @@ fn both_hosts_see_the_same() {
     assert_eq!(here.bytes.len(), there.bytes.len());
 }
 
-impl Guest {
+impl Guest<'_> {
     /// Bytes that may not be text, as the host reads them when the guest has them.
     fn read_back(&mut self, bytes: &[u8]) -> String {
         let room = " ".repeat(bytes.len());

@@ -369,7 +369,7 @@ fn shapes_are_what_names_say() {
         let names = Binary::read(&wasm).expect("a module").names;
         let stripped = without_custom_sections(&wasm);
         let prepared = Prepared::new(&stripped, &Vec::new(), None).expect("a module");
-        for hooked in &prepared.allocator().functions {
+        for hooked in prepared.inspect().expect("it is printed").coverage.hooked {
             if !matches!(hooked.evidence, Evidence::Shape(_)) {
                 continue;
             }

@@ -33,7 +33,7 @@ fn with_allocator(address: &str, memories: &str, rest: &str) -> Vec<u8> {
     )
 }
 
-fn start(wasm: &[u8]) -> Session {
+fn start(wasm: &[u8]) -> Session<'_> {
     Run::new(wasm).unwrap().start().unwrap()
 }
 
@@ -211,14 +211,10 @@ fn an_imported_allocator() {
         expected.map(|(f, role, name)| (f, role, Evidence::NameSection(name.to_owned())));
     let hooked: Vec<_> = hooked.iter().map(|f| (f.function, f.role, f.evidence.clone())).collect();
     assert_eq!(hooked, expected);
-    assert_eq!(
-        observed.report.totals,
-        linmem::report::Totals {
-            at_end: observed.report.totals.at_end,
-            at_peak: observed.report.totals.at_peak,
-            ..Default::default()
-        }
-    );
+    let totals = observed.report.totals;
+    let mut nothing = linmem::report::Totals::default();
+    (nothing.at_end, nothing.at_peak) = (totals.at_end, totals.at_peak);
+    assert_eq!(totals, nothing);
     assert_eq!(observed.report.totals.at_end.blocks, 0);
 }
 

@@ -99,7 +99,8 @@ impl Graph {
         for &block in &self.returned {
             // Each by an export of its own, so that there is a finding for each.
             let crossing = Crossing::Returned(block as u32);
-            records.push(Record::Crossed { pointer: address(block), crossing });
+            let pointer = address(block);
+            records.push(Record::Event(Event::Crossed { pointer, crossing }));
         }
         records.push(Record::Snapshot { pages: 1, frames_live: false, globals: Vec::new() });
         records.push(Record::SnapshotBytes { address: 0, bytes: self.memory() });

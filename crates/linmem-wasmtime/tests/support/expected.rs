@@ -258,6 +258,7 @@ impl Expected {
                 differences.compare("allocations of the trend", events, of_allocations);
                 Rest::Growing(after_allocations)
             }
+            other => panic!("a trend that no guest has: {other:?}"),
         };
         differences.compare("trend", self.rest, rest);
     }

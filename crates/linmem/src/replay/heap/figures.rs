@@ -85,7 +85,6 @@ pub struct SiteTotals {
 
 /// Blocks and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
 pub struct Held {
     /// Number of blocks.
     pub blocks: u64,
