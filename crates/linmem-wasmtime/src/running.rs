@@ -118,7 +118,7 @@ impl Running {
         let initial_pages = memory.map_or(0, |memory| memory.initial_pages);
         if let Some(cap) = cap.filter(|cap| initial_pages > *cap) {
             let message = format!(
-                "the cap of {cap} pages is less than the {initial_pages} that the module starts with"
+                "the module starts with {initial_pages} pages, which is more than the cap of {cap}"
             );
             return Err(Error::new(ErrorKind::InvalidRequest, message));
         }

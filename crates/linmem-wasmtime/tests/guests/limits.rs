@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use linmem::allocator::Role;
 use linmem::report::{Code, EndReport};
-use linmem::{ErrorKind, Prepared, Result};
+use linmem::trace::Buffer;
+use linmem::{ErrorKind, Prepared, Result, Trace};
 use linmem_wasmtime::{Exit, Run, Val};
 
 use crate::support::{Program, assemble, guest, observe, only_finding};
@@ -163,7 +164,7 @@ fn a_cap_below_the_initial_pages_is_refused() {
     let wasm = guest("clean.wasm");
     let (kind, text) = kind_and_text(Run::new(&wasm).unwrap().max_pages(1).run());
     assert_eq!(kind, ErrorKind::InvalidRequest);
-    assert_eq!(text, "the cap of 1 pages is less than the 2 that the module starts with");
+    assert_eq!(text, "the module starts with 2 pages, which is more than the cap of 1");
     let observed = observe(Run::new(&wasm).unwrap().max_pages(2));
     assert_eq!(observed.instance().max_pages, Some(2));
 }
@@ -209,7 +210,9 @@ fn leaks_are_not_judged_after_an_exit_from_inside() {
              (func $work (drop (call $malloc (i32.const 8))) (call $exit (i32.const 0)))
              (func (export "work") (call $work)))"#,
     );
-    let mut session = Run::new(&wasm).unwrap().start().unwrap();
+    let buffer = Buffer::default();
+    let run = Run::new(&wasm).unwrap().trace_into(buffer.clone());
+    let mut session = run.start().unwrap();
     let ended = session.call("work", &[]).unwrap_err();
     assert_eq!(ended.kind(), ErrorKind::Engine);
     let again = session.call("work", &[]).unwrap_err();
@@ -218,6 +221,6 @@ fn leaks_are_not_judged_after_an_exit_from_inside() {
     only_finding(&report, Code::NotJudged);
     let outcome = session.finish().unwrap();
     assert_eq!(outcome.exit, Exit::Code(0));
-    let report = linmem::analyze(&outcome.trace).unwrap();
+    let report = linmem::analyze(&Trace::from_bytes(buffer.take())).unwrap();
     only_finding(&report, Code::NotJudged);
 }
