@@ -7,7 +7,8 @@
 //! - `role`: what allocator functions do
 //! - `names`: the names that they go by
 //! - `discover`: the search
-//! - `dlmalloc`: an allocator that is known by its code; another one is another such file
+//! - `dlmalloc`: an allocator that is known by its code; another one is another such file, and a line in
+//!   `KNOWN_BY_CODE`
 
 mod discover;
 mod dlmalloc;
@@ -19,8 +20,28 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::module::{CallGraph, Module};
+
 pub use role::Role;
 pub(crate) use role::{Effect, Param};
+
+/// The allocators that are known by their code, where no names are left. The first that finds something is
+/// the module's.
+const KNOWN_BY_CODE: [SearchByCode; 1] = [dlmalloc::search];
+
+/// Looks for the functions of one allocator, given those that the user names.
+type SearchByCode =
+    fn(&Module<'_>, &CallGraph, &dyn Fn(Role) -> Option<u32>) -> Option<KnownByCode>;
+
+/// What was found of an allocator that is known by its code.
+struct KnownByCode {
+    /// What it is called.
+    name: &'static str,
+    /// Its functions.
+    functions: Vec<(u32, Role)>,
+    /// Other functions into which the compiler has put `realloc`.
+    resizing: Vec<u32>,
+}
 
 /// Why a function is taken for an allocator function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::ValType;
 
 use super::names::FAMILIES;
-use super::{Allocator, AllocatorFunction, Evidence, Hints, Role, Unseen, dlmalloc};
+use super::{
+    Allocator, AllocatorFunction, Evidence, Hints, KNOWN_BY_CODE, KnownByCode, Role, Unseen,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::module::symbolize::demangle;
 use crate::module::{CallGraph, Module, SiteKind, Symbolizer};
@@ -29,7 +31,7 @@ impl Allocator {
             search.take_hint(*role, wanted)?;
         }
         search.take_names(symbols);
-        search.take_shapes(graph);
+        search.take_known_by_code(graph);
         search.take_generic_exports(graph);
         let Search { found, notes, resizing, .. } = search;
         let mut functions: Vec<_> = found
@@ -160,18 +162,17 @@ impl Search<'_, '_> {
         }
     }
 
-    /// dlmalloc without names, or what the user did not name of it.
-    fn take_shapes(&mut self, graph: &CallGraph) {
-        let named = self.found.values().any(|(_, evidence)| *evidence != Evidence::Flag);
-        if named || self.module.memories.first().is_none_or(|memory| memory.is_64) {
+    /// An allocator without names that is known by its code, or what the user did not name of it.
+    fn take_known_by_code(&mut self, graph: &CallGraph) {
+        if self.found.values().any(|(_, evidence)| *evidence != Evidence::Flag) {
             return;
         }
         let known = |role| self.found.iter().find(|(_, (r, _))| *r == role).map(|(f, _)| *f);
-        let dlmalloc::Dlmalloc { functions, resizing } =
-            dlmalloc::search(self.module, graph, known);
+        let found = KNOWN_BY_CODE.iter().find_map(|search| search(self.module, graph, &known));
+        let Some(KnownByCode { name, functions, resizing }) = found else { return };
         self.notes.extend(resizing.iter().map(|function| {
             format!(
-                "function {function} works on dlmalloc's chunks itself, as if the compiler had put \
+                "function {function} works on {name}'s chunks itself, as if the compiler had put \
                  realloc into it: blocks that it resizes where they are keep their old size here"
             )
         }));
@@ -186,7 +187,7 @@ impl Search<'_, '_> {
         let forwarding = forwarding.filter_map(|f| Some((f, *roles.get(&self.forwards_to(f)?)?)));
         let forwarding: Vec<(u32, Role)> = forwarding.collect();
         for (function, role) in roles.into_iter().chain(forwarding) {
-            let evidence = Evidence::Shape("dlmalloc".to_owned());
+            let evidence = Evidence::Shape(name.to_owned());
             self.found.entry(function).or_insert((role, evidence));
         }
     }

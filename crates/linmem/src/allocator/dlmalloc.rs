@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 
 use wasmparser::{BinaryReader, FunctionBody, Operator, ValType};
 
-use super::Role;
 use super::discover::calls_of_each;
+use super::{KnownByCode, Role};
 use crate::module::{Body, CallGraph, Module, Site, SiteKind};
 
 /// Static addresses that functions of one allocator must share, and how far they lie from each other at most:
@@ -22,27 +22,19 @@ use crate::module::{Body, CallGraph, Module, Site, SiteKind};
 const SHARED_WORDS: usize = 4;
 const STATE_BYTES: u64 = 512;
 
-/// What was found of dlmalloc.
-#[derive(Default)]
-pub(super) struct Dlmalloc {
-    /// Its functions.
-    pub(super) functions: Vec<(u32, Role)>,
-    /// Other functions into which the compiler has put `realloc`.
-    pub(super) resizing: Vec<u32>,
-}
-
-/// Looks for the functions of dlmalloc, given those that are known already.
+/// Looks for the functions of dlmalloc in a 32-bit memory.
 pub(super) fn search(
     module: &Module<'_>,
     graph: &CallGraph,
-    known: impl Fn(Role) -> Option<u32>,
-) -> Dlmalloc {
+    known: &dyn Fn(Role) -> Option<u32>,
+) -> Option<KnownByCode> {
+    module.memories.first().filter(|memory| !memory.is_64)?;
     let shapes =
         Shapes { module, reaching: graph.reaching(askers(module)), calls: calls_of_each(module) };
-    let mut found = Dlmalloc::default();
-    let Some(malloc) = known(Role::Malloc).or_else(|| shapes.malloc()) else { return found };
-    let Some(free) = known(Role::Free).or_else(|| shapes.free(malloc)) else { return found };
-    found.functions = vec![(malloc, Role::Malloc), (free, Role::Free)];
+    let malloc = known(Role::Malloc).or_else(|| shapes.malloc())?;
+    let free = known(Role::Free).or_else(|| shapes.free(malloc))?;
+    let functions = vec![(malloc, Role::Malloc), (free, Role::Free)];
+    let mut found = KnownByCode { name: "dlmalloc", functions, resizing: Vec::new() };
     for function in module.imported_functions()..module.functions.len() as u32 {
         match shapes.around(function, malloc, free) {
             Some(Around::Is(role)) => found.functions.push((function, role)),
@@ -50,7 +42,7 @@ pub(super) fn search(
             None => {}
         }
     }
-    found
+    Some(found)
 }
 
 /// What a function is that calls `malloc`.
