@@ -2,7 +2,8 @@
 //! name the engine.
 //!
 //! The operations take anything that leads to a store: `&mut Store`, or `&mut Caller` inside a host
-//! function. Each operation that calls the guest also exists for asynchronous stores.
+//! function. Each operation that calls the guest also exists for asynchronous stores: both forms stand side
+//! by side here, which makes the file longer than others.
 
 mod guest;
 

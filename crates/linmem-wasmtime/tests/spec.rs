@@ -2,6 +2,7 @@
 //!
 //! Every script runs several times: with its own modules, with these instrumented, and with
 //! every function hooked whose type allows it. Each action must end in the same way every time.
+//! The file is long because scripts have a language of their own, which is read and played here.
 
 mod side_by_side;
 

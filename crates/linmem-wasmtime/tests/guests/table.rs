@@ -1,7 +1,7 @@
 //! What every guest's report must say.
 //!
 //! The numbers are not linmem's: they follow from the sources of the guests, and were counted by
-//! a shim around the allocator that was linked into them.
+//! a shim around the allocator that was linked into them. The file is long because it is one table.
 
 use linmem::report::Code;
 

@@ -13,7 +13,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// Reads the records of a trace, from a file, a pipe or memory.
 ///
 /// The iterator ends at the end of the trace, and goes on if the source has more later. A trace that stops in the middle of a record ends
-/// there too, and [`Reader::is_truncated`] then says so. Memory use is bounded by the largest
+/// there too, and a report then says so. Memory use is bounded by the largest
 /// record, and no record is larger than the bytes that are really there.
 #[derive(Debug, Default)]
 pub struct Reader<R> {

@@ -14,7 +14,7 @@ pub enum Record {
         name: String,
         /// The original file.
         bytes: Vec<u8>,
-        /// Which functions were hooked and why: an [`Allocator`](crate::Allocator) as JSON.
+        /// Which functions were hooked and why: JSON, see `docs/trace-format.md`.
         allocator: String,
     },
     /// A new instance; instances are numbered from 0. Records that follow are about it.
