@@ -1,7 +1,7 @@
 //! What a host calls: a buffer for what goes in, and functions whose result is a buffer with what comes
 //! out. The first byte of a result is 0 for success and 1 for an error, whose message follows.
 
-use linmem::export::json;
+use linmem::export;
 use linmem::{Mode, Prepared, Trace};
 
 /// A buffer of so many bytes, which the host fills.
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn analyze(buffer: *mut u8, bytes: usize) -> u64 {
     let trace = Trace::from_bytes(unsafe { take(buffer, bytes) });
     give(linmem::analyze(&trace).and_then(|report| {
         let mut out = Vec::new();
-        json::write(&report, &mut out)?;
+        export::json(&report, |_| None, &mut out)?;
         Ok(out)
     }))
 }
