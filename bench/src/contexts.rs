@@ -27,6 +27,9 @@ const RUNS: &[(&str, &str, &[&str])] = &[
     ("recursion, 1 descent", "recursion.wasm", &["1"]),
 ];
 
+/// The hooks whose last two parameters are the halves of a context.
+const WITH_CONTEXT: [&str; 4] = ["allocated", "freed", "reallocating", "grown"];
+
 /// Innermost frames that must agree for a stack to lead to the right place. The allocator function
 /// and a program's own wrappers of it are among them.
 const NEAR: usize = 6;
@@ -140,9 +143,9 @@ fn run_instrumented(setup: &Setup, wasm: &[u8], args: &[&str]) -> wasmtime::Resu
 fn define_hooks(module: &wasmtime::Module, linker: &mut Linker<State>) -> wasmtime::Result<()> {
     for import in module.imports().filter(|import| import.module() == HOOK_MODULE) {
         let ty = import.ty().unwrap_func().clone();
-        linker.func_new(HOOK_MODULE, import.name(), ty, |mut caller, params, _| {
-            // The end of a reallocation has no context of its own.
-            if let [.., low, high] = params {
+        let has_context = WITH_CONTEXT.contains(&import.name());
+        linker.func_new(HOOK_MODULE, import.name(), ty, move |mut caller, params, _| {
+            if let (true, [.., low, high]) = (has_context, params) {
                 record(&mut caller, low, high);
             }
             Ok(())
