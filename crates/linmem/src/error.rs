@@ -45,6 +45,14 @@ impl Error {
         Error { kind, message: message.into() }
     }
 
+    /// The bytes are not a valid module.
+    pub(crate) fn invalid_module(error: wasmparser::BinaryReaderError) -> Error {
+        Error::new(
+            ErrorKind::InvalidModule,
+            format!("invalid WebAssembly at offset {:#x}: {}", error.offset(), error.message()),
+        )
+    }
+
     /// What kind of failure this is.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -58,15 +66,6 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-impl From<wasmparser::BinaryReaderError> for Error {
-    fn from(error: wasmparser::BinaryReaderError) -> Error {
-        Error::new(
-            ErrorKind::InvalidModule,
-            format!("invalid WebAssembly at offset {:#x}: {}", error.offset(), error.message()),
-        )
-    }
-}
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Error {

@@ -2,7 +2,7 @@
 
 use wasmparser::{Parser, Payload};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::trace::Frame;
 
@@ -69,7 +69,7 @@ impl OffsetMap {
         let mut moved = 0;
         for payload in Parser::new(0).parse_all(wasm) {
             // The functions that were put in follow the others, and have no points.
-            if let Payload::CodeSectionEntry(body) = payload?
+            if let Payload::CodeSectionEntry(body) = payload.map_err(Error::invalid_module)?
                 && let Some(end) = body_ends.next()
             {
                 let start = body.range().start;

@@ -5,8 +5,6 @@ use std::ops::Range;
 
 use wasmparser::Operator;
 
-use crate::error::Result;
-
 /// What is kept of a function body.
 #[derive(Debug)]
 pub struct Body {
@@ -63,7 +61,7 @@ impl Body {
     pub(super) fn read(
         body: &wasmparser::FunctionBody<'_>,
         validator: &mut wasmparser::FuncValidator<wasmparser::ValidatorResources>,
-    ) -> Result<Body> {
+    ) -> wasmparser::Result<Body> {
         let mut locals = body.get_binary_reader();
         validator.read_locals(&mut locals)?;
         let code_start = locals.original_position();

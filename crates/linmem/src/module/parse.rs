@@ -22,7 +22,19 @@ impl<'a> Module<'a> {
         #[cfg(test)]
         crate::module::steps::count("parse");
         refuse_other_formats(bytes)?;
-        let mut module = Module {
+        let mut module = Module::empty(bytes);
+        module.read().map_err(Error::invalid_module)?;
+        module.address_taken.sort_unstable();
+        module.address_taken.dedup();
+        // Names may be given to what does not exist.
+        let (functions, globals) = (module.functions.len(), module.globals.len());
+        module.names.functions.retain(|index, _| (*index as usize) < functions);
+        module.names.globals.retain(|index, _| (*index as usize) < globals);
+        Ok(module)
+    }
+
+    fn empty(bytes: &'a [u8]) -> Module<'a> {
+        Module {
             bytes,
             types: Vec::new(),
             imports: Vec::new(),
@@ -40,39 +52,36 @@ impl<'a> Module<'a> {
             code_section: 0..0,
             function_imports: Vec::new(),
             export_names: BTreeMap::new(),
-        };
+        }
+    }
+
+    fn read(&mut self) -> wasmparser::Result<()> {
         let mut validator = Validator::new_with_features(WasmFeatures::all());
         let mut allocations = Default::default();
         let mut next_body = 0;
-        for payload in Parser::new(0).parse_all(bytes) {
+        for payload in Parser::new(0).parse_all(self.bytes) {
             let payload = payload?;
             match validator.payload(&payload)? {
                 ValidPayload::Func(function, body) => {
                     let mut function = function.into_validator(allocations);
-                    let index = module.imported_functions() + next_body;
+                    let index = self.imported_functions() + next_body;
                     let body = Body::read(&body, &mut function)?;
                     let taken = body.sites.iter().filter_map(|site| match site.kind {
                         SiteKind::RefFunc(function) => Some(function),
                         _ => None,
                     });
-                    module.address_taken.extend(taken);
-                    module.functions[index as usize].body = Some(body);
+                    self.address_taken.extend(taken);
+                    self.functions[index as usize].body = Some(body);
                     allocations = function.into_allocations();
                     next_body += 1;
                 }
-                _ => module.read_section(payload)?,
+                _ => self.read_section(payload)?,
             }
         }
-        module.address_taken.sort_unstable();
-        module.address_taken.dedup();
-        // Names may be given to what does not exist.
-        let (functions, globals) = (module.functions.len(), module.globals.len());
-        module.names.functions.retain(|index, _| (*index as usize) < functions);
-        module.names.globals.retain(|index, _| (*index as usize) < globals);
-        Ok(module)
+        Ok(())
     }
 
-    fn read_section(&mut self, payload: Payload<'a>) -> Result<()> {
+    fn read_section(&mut self, payload: Payload<'a>) -> wasmparser::Result<()> {
         match payload {
             Payload::TypeSection(section) => {
                 for group in section {
@@ -178,7 +187,7 @@ impl<'a> Module<'a> {
         self.imports.push(import);
     }
 
-    fn read_element(&mut self, element: wasmparser::Element<'a>) -> Result<()> {
+    fn read_element(&mut self, element: wasmparser::Element<'a>) -> wasmparser::Result<()> {
         if let ElementKind::Active { offset_expr, .. } = element.kind {
             self.read_const(&offset_expr)?;
         }
@@ -199,7 +208,7 @@ impl<'a> Module<'a> {
 
     /// Notes the functions that a constant expression refers to, and returns its value when it
     /// is a single integer constant.
-    fn read_const(&mut self, expression: &ConstExpr<'a>) -> Result<Option<u64>> {
+    fn read_const(&mut self, expression: &ConstExpr<'a>) -> wasmparser::Result<Option<u64>> {
         let mut value = None;
         let mut operators = 0;
         for operator in expression.get_operators_reader() {
