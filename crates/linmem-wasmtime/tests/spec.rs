@@ -76,7 +76,7 @@ fn with_memory(wasm: &[u8], memory64: bool) -> linmem::Result<Vec<u8>> {
     let mut memories = Some(memories);
     let mut out = wasm_encoder::Module::new();
     for payload in Parser::new(0).parse_all(wasm) {
-        let payload = payload?;
+        let payload = payload.expect("linmem has read the module");
         let Some((id, range)) = payload.as_section() else { continue };
         if !BEFORE_MEMORIES.contains(&id)
             && let Some(memories) = memories.take()
