@@ -17,7 +17,8 @@
 //! A library's exports are called one by one, and its heap is looked at in between: [`Session`].
 //!
 //! - `run`: a module with what it is granted
-//! - `session`: a running instance
+//! - `session`: a running instance whose exports are called one by one
+//! - `running`: instantiates, calls and ends a module, with everything recorded
 //! - `linker`: what a module may import
 //! - `hooks`: the functions that instrumented code imports
 //! - `limits`: how much memory and time a module gets
