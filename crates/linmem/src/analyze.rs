@@ -7,7 +7,7 @@
 //! - `leaks`: which live blocks nothing points to
 //! - `sizes`: what the sizes mean that a host read of its memories
 //!
-//! Tables, `table(&Subject)`, one for each instance or one for all:
+//! Tables, `table(&Subject)`, one for each memory or one for all:
 //! - `leaks`: live blocks by kind
 //! - `growth_log`: the growths by call stack, and whether the memory came to rest
 //! - `sites`: the profile, with all weights of every call stack that allocates
@@ -33,7 +33,9 @@ use std::io::{self, Read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::prepared::Prepared;
 use crate::replay::{End, Replay};
-use crate::report::{EndReport, Family, Finding, InstanceReport, Profile, Report, Totals};
+use crate::report::{
+    EndReport, Family, Finding, InstanceReport, MemoryReport, Profile, Report, Totals,
+};
 use crate::trace::{MAGIC, Reader, Trace};
 
 pub use repeated_calls::RepeatsBuilder;
@@ -120,7 +122,7 @@ impl Analysis {
         self.replay.events
     }
 
-    /// The figures of all instances so far.
+    /// The figures of all memories so far.
     pub fn totals(&self) -> Totals {
         self.replay.totals()
     }
@@ -262,14 +264,15 @@ fn report(subject: &Subject<'_, '_>) -> Report {
         repeats: Vec::new(),
         notes: replay.host.notes.clone(),
         totals: replay.totals(),
+        memories: memory_reports(subject),
         instances: instance_reports(subject),
         events: replay.events,
         micros: replay.micros,
     }
 }
 
-/// What all analyses find, worst first. Within a severity, what is about one instance comes first, instance
-/// by instance, and then what the sizes mean.
+/// What all analyses find, worst first. Within a severity, what is about one memory comes first, memory by
+/// memory, and then what the sizes mean.
 fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         ANALYSES.iter().flat_map(|findings| findings(subject)).collect();
@@ -280,21 +283,31 @@ fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
     findings
 }
 
-fn instance_reports(subject: &Subject<'_, '_>) -> Vec<InstanceReport> {
+fn memory_reports(subject: &Subject<'_, '_>) -> Vec<MemoryReport> {
     let leaks = leaks::table(subject).into_iter();
     let tables = leaks.zip(growth_log::table(subject)).zip(hot_sites::table(subject));
-    let instances = subject.instances().zip(tables);
-    let reports = instances.map(|(instance, ((leaks, growth), hot_sites))| InstanceReport {
-        module: instance.facts().recorded.name.clone(),
-        created: instance.recorded().created.map(|context| instance.stack(context)),
-        totals: instance.heap().totals(),
-        initial_pages: instance.recorded().initial_pages,
-        max_pages: instance.recorded().max_pages,
-        other_memories: instance.module().memories.len().saturating_sub(1),
-        has_lines: instance.facts().has_lines,
+    let memories = subject.memories().zip(tables);
+    let reports = memories.map(|(memory, ((leaks, growth), hot_sites))| MemoryReport {
+        users: memory.recorded().users.clone(),
+        totals: memory.heap().totals(),
+        initial_pages: memory.recorded().initial_pages,
+        max_pages: memory.recorded().max_pages,
         leaks,
         growth,
         hot_sites,
+    });
+    reports.collect()
+}
+
+fn instance_reports(subject: &Subject<'_, '_>) -> Vec<InstanceReport> {
+    let used: Vec<usize> = subject.memories().map(|memory| memory.number).collect();
+    let reports = subject.instances().map(|instance| InstanceReport {
+        module: instance.facts().recorded.name.clone(),
+        // Every instance uses its memory, so it is there.
+        memory: used.partition_point(|&memory| memory < instance.recorded().memory),
+        created: instance.recorded().created.map(|context| subject.stack(context)),
+        other_memories: instance.module().memories.len().saturating_sub(1),
+        has_lines: instance.facts().has_lines,
         calls: calls(instance),
         coverage: instance.facts().coverage.clone(),
     });
@@ -312,7 +325,7 @@ fn end_report(instance: Instance<'_, '_>) -> Option<EndReport> {
         End::Exit(code) => EndReport::Exit { code: *code },
         End::Trap { message, frames } => EndReport::Trap {
             message: message.clone(),
-            stack: instance.facts().stacks.resolve(frames),
+            stack: instance.subject.resolve(instance.recorded().module, frames),
         },
     })
 }

@@ -183,6 +183,11 @@ impl<'a> Module<'a> {
         self.imports.get(*self.function_imports.get(function as usize)?)
     }
 
+    /// Whether a function is imported from WASI.
+    pub fn is_of_wasi(&self, function: u32) -> bool {
+        self.function_import(function).is_some_and(|import| import.module.starts_with("wasi_"))
+    }
+
     /// The lowest address that an active data segment fills.
     pub fn first_data_address(&self) -> Option<u64> {
         self.data.iter().filter(|d| d.len > 0).filter_map(|d| d.address).min()

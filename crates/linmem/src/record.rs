@@ -8,31 +8,35 @@
 
 mod calls;
 mod contexts;
+mod entries;
+mod instance;
 mod low_memory;
+mod module;
 
 use std::io::Write;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::instrument::hooks::exported_globals;
-use crate::language::RuntimeFrames;
+use rustc_hash::FxHashMap;
+
+use crate::error::Result;
 use crate::prepared::Prepared;
-use crate::trace::{ContextId, Crossing, Event, Frame, Record, UNKNOWN_SIZE, Writer};
+use crate::trace::{ContextId, Crossing, Entry, Event, Frame, HostStackId, Record, Sharing, Writer};
 
 pub use crate::instrument::hooks::Hook;
 
-use calls::Calls;
 use contexts::Contexts;
 #[cfg(test)]
 pub(crate) use contexts::{MAX_CONTEXTS, MAX_STACKS};
+use instance::Instance;
 use low_memory::LowMemory;
+use module::Module;
 
 /// Where a recording goes.
 type Sink = Box<dyn Write + Send>;
 
 /// What a recorder asks of the instance that runs. Most hooks' calls ask nothing.
 pub trait Guest {
-    /// The call stack, innermost frame first, in terms of the original module.
-    fn backtrace(&mut self) -> Vec<Frame>;
+    /// The call stack.
+    fn backtrace(&mut self) -> Backtrace;
 
     /// The bytes of memory 0.
     fn memory(&mut self) -> &[u8];
@@ -41,205 +45,310 @@ pub trait Guest {
     fn global(&mut self, index: u32) -> Option<u64>;
 }
 
-/// Records what one instance does. The front page of this library shows one at work.
+/// A call stack, innermost frame first, in terms of the original module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Backtrace {
+    /// Up to where the host entered the instance last.
+    pub inner: Vec<Frame>,
+    /// What called the host, if something of a module did.
+    pub caller: Option<Vec<Frame>>,
+}
+
+impl Backtrace {
+    /// A stack of these two parts.
+    pub fn new(inner: Vec<Frame>, caller: Option<Vec<Frame>>) -> Backtrace {
+        Backtrace { inner, caller }
+    }
+
+    /// All frames.
+    pub fn frames(self) -> Vec<Frame> {
+        let mut frames = self.inner;
+        frames.extend(self.caller.unwrap_or_default());
+        frames
+    }
+}
+
+/// Records what instances do. The front page of this library shows one at work.
 pub struct Recorder {
     writer: Writer<Sink>,
     contexts: Contexts,
-    calls: Calls,
-    low_memory: LowMemory,
+    modules: Vec<Module>,
+    memories: Vec<Memory>,
+    instances: Vec<Instance>,
+    /// The instance that the records which follow are about.
+    selected: Option<usize>,
+    host_stacks: FxHashMap<(usize, Vec<Frame>), HostStackId>,
+}
+
+/// A memory of a recording.
+struct Memory {
     /// From the lowest address at which there ever was a block to the end of the highest one.
     blocks: Option<(u64, u64)>,
-    /// The size that a reallocation under way asks for.
-    new_size: u64,
-    /// The largest value of an address or a size: what -1 is as a parameter.
-    minus_one: u64,
-    globals: Vec<u32>,
-    runtime_frames: RuntimeFrames,
+    low_memory: LowMemory,
+    /// Who takes its snapshot: the instance that uses it first.
+    first_user: Option<usize>,
 }
 
 impl Recorder {
-    /// Starts a recording of one module, which reports call `name`. The clock tells the microseconds since
-    /// the recording began: not every target that this library is built for can tell the time.
+    /// Starts a recording. The clock tells the microseconds since the recording began: not every target
+    /// that this library is built for can tell the time.
+    pub fn new(
+        sink: impl Write + Send + 'static,
+        clock: impl FnMut() -> u64 + Send + 'static,
+    ) -> Recorder {
+        Recorder {
+            writer: Writer::new(Box::new(sink) as Sink).with_clock(clock),
+            contexts: Contexts::default(),
+            modules: Vec::new(),
+            memories: Vec::new(),
+            instances: Vec::new(),
+            selected: None,
+            host_stacks: FxHashMap::default(),
+        }
+    }
+
+    /// Adds a module, which reports call `name`, and returns its number.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] when the allocator cannot be written down.
-    pub fn new(
-        prepared: &Prepared<'_>,
-        name: &str,
-        sink: impl Write + Send + 'static,
-        clock: impl FnMut() -> u64 + Send + 'static,
-    ) -> Result<Recorder> {
-        let allocator = serde_json::to_string(prepared.allocator()).map_err(|error| {
-            let message = format!("cannot write down the allocator's functions: {error}");
-            Error::new(ErrorKind::Unsupported, message)
-        })?;
-        let mut writer = Writer::new(Box::new(sink) as Sink).with_clock(clock);
-        writer.record(&Record::Module {
-            name: name.to_owned(),
-            bytes: prepared.wasm().to_vec(),
-            allocator,
-        });
-        let is_64 = prepared.memory().is_some_and(|memory| memory.is_64);
-        Ok(Recorder {
-            writer,
-            contexts: Contexts::default(),
-            calls: Calls::default(),
-            low_memory: LowMemory::new(prepared.module.low_memory_bytes()),
-            blocks: None,
-            new_size: 0,
-            minus_one: if is_64 { u64::MAX } else { u32::MAX.into() },
-            globals: exported_globals(&prepared.module).collect(),
-            runtime_frames: RuntimeFrames::of(&prepared.module),
-        })
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) when the allocator cannot be written down.
+    pub fn module(&mut self, prepared: &Prepared<'_>, name: &str) -> Result<usize> {
+        let (module, record) = Module::new(prepared, name)?;
+        self.writer.record(&record);
+        self.modules.push(module);
+        Ok(self.modules.len() - 1)
     }
 
-    /// There is an instance now: pages at the start, and at most.
-    pub fn instance(&mut self, initial_pages: u64, max_pages: Option<u64>) {
-        self.writer.record(&Record::Instance { module: 0, initial_pages, max_pages });
+    /// Adds a memory of `initial_pages` pages of `page_bytes` bytes, which may grow to `max_pages` at
+    /// most, and returns its number.
+    pub fn memory(&mut self, initial_pages: u64, max_pages: Option<u64>, page_bytes: u64) -> usize {
+        let sharing = Sharing::Private;
+        self.writer.record(&Record::Memory { initial_pages, max_pages, page_bytes, sharing });
+        let low_memory = LowMemory::default();
+        self.memories.push(Memory { blocks: None, low_memory, first_user: None });
+        self.memories.len() - 1
     }
 
-    /// The instance is complete. What its memory holds near address 0 is remembered, so that writes
+    /// Adds an instance of a module, which uses a memory as its memory 0, and returns its number.
+    ///
+    /// # Panics
+    ///
+    /// When there is no module or no memory of this number.
+    pub fn instance(&mut self, module: usize, memory: usize) -> usize {
+        let number = self.instances.len();
+        let watched_bytes = self.modules[module].low_memory_bytes;
+        let used = &mut self.memories[memory];
+        used.first_user.get_or_insert(number);
+        used.low_memory.watch(watched_bytes);
+        self.writer.record(&Record::Instance { module: module as u64, memory: memory as u64 });
+        self.instances.push(Instance::new(module, memory));
+        self.selected = Some(number);
+        number
+    }
+
+    /// An instance is complete. What its memory holds near address 0 is remembered, so that writes
     /// through NULL can be seen later.
-    pub fn completed(&mut self, guest: &mut dyn Guest) {
-        self.low_memory.remember(guest.memory());
+    ///
+    /// # Panics
+    ///
+    /// As all methods that are given an instance: when there is none of this number.
+    pub fn completed(&mut self, instance: usize, guest: &mut dyn Guest) {
+        let memory = self.instances[instance].memory;
+        self.memories[memory].low_memory.remember(guest.memory());
     }
 
-    /// Instrumented code called a hook with these arguments, as [`Hook`] lists them; those of 32 bits
-    /// are extended with zeros.
+    /// Instrumented code called a hook with these arguments, as [`Hook`] lists them, without the
+    /// instance; those of 32 bits are extended with zeros. Returns what the hook returns: the level of
+    /// the entry for [`Hook::Entered`], else 0.
     ///
     /// # Panics
     ///
     /// When there are fewer arguments than the hook has parameters.
     #[inline]
-    pub fn hook(&mut self, hook: Hook, args: &[u64], guest: &mut dyn Guest) {
+    pub fn hook(
+        &mut self,
+        instance: usize,
+        hook: Hook,
+        args: &[u64],
+        guest: &mut dyn Guest,
+    ) -> u32 {
         match (hook, args) {
             (Hook::Allocated, &[pointer, size, align, low, high, ..]) => {
-                let context = self.context(low, high, guest);
-                self.settled(pointer, size, guest);
+                let context = self.begin(instance, low, high, guest);
+                self.settled(instance, pointer, size, guest);
                 self.writer.event(&Event::Allocated { pointer, size, align, context });
             }
             (Hook::Freed, &[pointer, size, align, low, high, ..]) => {
-                let context = self.context(low, high, guest);
-                let size = self.known_size(size);
+                let context = self.begin(instance, low, high, guest);
+                let size = self.module_of(instance).known_size(size);
                 self.writer.event(&Event::Freed { pointer, size, align, context });
             }
             (Hook::Reallocating, &[pointer, old_size, align, new_size, low, high, ..]) => {
-                let context = self.context(low, high, guest);
-                let old_size = self.known_size(old_size);
-                self.new_size = new_size;
+                let context = self.begin(instance, low, high, guest);
+                let old_size = self.module_of(instance).known_size(old_size);
+                self.instances[instance].new_size = new_size;
                 let event = Event::Reallocating { pointer, old_size, align, new_size, context };
                 self.writer.event(&event);
             }
             (Hook::Reallocated, &[pointer, ..]) => {
-                self.settled(pointer, self.new_size, guest);
+                let new_size = self.instances[instance].new_size;
+                self.select(instance);
+                self.settled(instance, pointer, new_size, guest);
                 self.writer.event(&Event::Reallocated { pointer });
             }
             (Hook::Grown, &[delta_pages, previous, in_allocator, low, high, ..]) => {
-                let context = self.context(low, high, guest);
-                let previous_pages = Some(previous).filter(|pages| *pages != self.minus_one);
+                let context = self.begin(instance, low, high, guest);
+                let previous_pages = self.module_of(instance).known_pages(previous);
                 let in_allocator = in_allocator != 0;
                 let event = Event::Grown { delta_pages, previous_pages, in_allocator, context };
                 self.writer.event(&event);
             }
-            (Hook::Entered, &[function, ref passed @ ..]) => {
-                if self.low_memory.looks_again() {
-                    self.look(guest);
-                }
-                self.calls.add(function as u32);
-                self.crossed(passed, Crossing::Passed);
+            (Hook::Entered, &[function, level, running, pointer, ref passed @ ..]) => {
+                let entry = Entry {
+                    function: function as u32,
+                    level,
+                    caller: None,
+                    stack_pointer: Some(pointer),
+                };
+                return self.entered(instance, &entry, running, passed, guest);
             }
-            (Hook::Passed, passed) => self.crossed(passed, Crossing::Passed),
+            (Hook::Resumed, &[level, ..]) => self.resumed(instance, level),
+            (Hook::Passed, passed) => self.crossed(instance, passed, Crossing::Passed),
             (Hook::Returned, &[function, ref values @ ..]) => {
-                self.crossed(values, Crossing::Returned(function as u32));
+                self.crossed(instance, values, Crossing::Returned(function as u32));
             }
-            (Hook::HandedOut, values) => self.crossed(values, Crossing::HandedOut),
+            (Hook::HandedOut, values) => self.crossed(instance, values, Crossing::HandedOut),
             (hook, args) => panic!("{} does not take {} arguments", hook.name(), args.len()),
         }
+        0
     }
 
-    /// An allocation is over: it failed, or there is a block.
+    fn module_of(&self, instance: usize) -> &Module {
+        &self.modules[self.instances[instance].module]
+    }
+
+    /// The records that follow are about this instance.
     #[inline]
-    fn settled(&mut self, pointer: u64, size: u64, guest: &mut dyn Guest) {
-        if pointer != 0 {
-            let end = pointer.saturating_add(size);
-            let (lowest, highest) = self.blocks.unwrap_or((pointer, end));
-            self.blocks = Some((lowest.min(pointer), highest.max(end)));
-        } else if size != 0 {
-            // Whoever ignores that writes near address 0: what was there before does not count.
-            self.look(guest);
-            self.low_memory.look_again();
+    fn select(&mut self, instance: usize) {
+        if self.selected != Some(instance) {
+            self.writer.record(&Record::Select { instance: instance as u64 });
+            self.selected = Some(instance);
         }
     }
 
-    /// Values came to the host or from it. Those that can be a block's address are recorded.
-    fn crossed(&mut self, values: &[u64], crossing: Crossing) {
-        let Some((lowest, highest)) = self.blocks else { return };
-        for &pointer in values.iter().filter(|value| (lowest..=highest).contains(value)) {
-            self.writer.event(&Event::Crossed { pointer, crossing });
-        }
-    }
-
-    /// A size that is -1 was not said.
+    /// Selects the instance, and tells where an event of it happens, whose own number for that is in two
+    /// halves: who called the instance, if nobody has told so yet, and the stack inside.
     #[inline]
-    fn known_size(&self, size: u64) -> u64 {
-        if size == self.minus_one { UNKNOWN_SIZE } else { size }
-    }
-
-    /// The context of an event, whose own number for it is in two halves. A new one gets its stack.
-    #[inline]
-    fn context(&mut self, low: u64, high: u64, guest: &mut dyn Guest) -> ContextId {
+    fn begin(&mut self, instance: usize, low: u64, high: u64, guest: &mut dyn Guest) -> ContextId {
+        self.select(instance);
         let raw = low | high << 32;
-        match self.contexts.known(raw) {
-            Some(context) => context,
-            None => self.new_context(raw, guest),
+        let Instance { module, ref entries, .. } = self.instances[instance];
+        match self.modules[module].contexts.known(raw) {
+            Some(context) if entries.is_told() => context,
+            Some(context) => {
+                self.tell_entry(instance, context, None, guest);
+                context
+            }
+            None => self.new_context(instance, raw, guest),
         }
     }
 
     #[cold]
-    fn new_context(&mut self, raw: u64, guest: &mut dyn Guest) -> ContextId {
-        let frames = if self.contexts.wants_stack() { guest.backtrace() } else { Vec::new() };
-        let (context, is_new) = self.contexts.define(raw);
+    fn new_context(&mut self, instance: usize, raw: u64, guest: &mut dyn Guest) -> ContextId {
+        let Instance { module, ref entries, .. } = self.instances[instance];
+        let wants_stack = self.contexts.wants_stack(module, entries.function());
+        let backtrace = if wants_stack { Some(guest.backtrace()) } else { None };
+        let known = &mut self.modules[module].contexts;
+        let (context, is_new) = self.contexts.define(raw, known);
+        let (frames, caller) = match backtrace {
+            Some(Backtrace { inner, caller }) => (inner, Some(caller)),
+            None => (Vec::new(), None),
+        };
         if is_new {
             self.writer.record(&Record::Context { frames });
         }
+        if !self.instances[instance].entries.is_told() {
+            self.tell_entry(instance, context, caller, guest);
+        }
         context
+    }
+
+    /// An allocation is over: it failed, or there is a block.
+    #[inline]
+    fn settled(&mut self, instance: usize, pointer: u64, size: u64, guest: &mut dyn Guest) {
+        let memory = &mut self.memories[self.instances[instance].memory];
+        if pointer != 0 {
+            let end = pointer.saturating_add(size);
+            let (lowest, highest) = memory.blocks.unwrap_or((pointer, end));
+            memory.blocks = Some((lowest.min(pointer), highest.max(end)));
+        } else if size != 0 {
+            // Whoever ignores that writes near address 0: what was there before does not count.
+            memory.low_memory.look_again();
+            self.look(instance, guest);
+        }
+    }
+
+    /// Values came to the host or from it. Those that can be a block's address are recorded.
+    fn crossed(&mut self, instance: usize, values: &[u64], crossing: Crossing) {
+        let Instance { memory, module, ref entries, .. } = self.instances[instance];
+        let Some((lowest, highest)) = self.memories[memory].blocks else { return };
+        // The host is on its way from the module to itself, unless it allocates or frees for its own.
+        if crossing != Crossing::HandedOut
+            && entries.is_inside()
+            && !entries.function().is_some_and(|function| self.modules[module].is_hooked(function))
+        {
+            return;
+        }
+        for &pointer in values.iter().filter(|value| (lowest..=highest).contains(value)) {
+            self.select(instance);
+            self.writer.event(&Event::Crossed { pointer, crossing });
+        }
     }
 
     /// Records whether memory near address 0 has changed since the last look. The host looks after
     /// each call of an export.
     #[cold]
-    pub fn look(&mut self, guest: &mut dyn Guest) {
-        if let Some(change) = self.low_memory.look(guest.memory()) {
+    pub fn look(&mut self, instance: usize, guest: &mut dyn Guest) {
+        let memory = self.instances[instance].memory;
+        if let Some(change) = self.memories[memory].low_memory.look(guest.memory()) {
+            self.select(instance);
             self.writer.record(&change);
         }
     }
 
-    /// Records the state of the memory, page by page, without pages that are all zero, and of the
-    /// globals, after a look at memory near address 0. `frames_live` says whether code of the module is
-    /// running.
-    pub fn snapshot(&mut self, guest: &mut dyn Guest, frames_live: bool) {
-        const PAGE: usize = crate::module::PAGE_BYTES as usize;
-        self.look(guest);
+    /// Records the state of an instance, and of its memory if no other used it before: page by page,
+    /// without pages that are all zero, after a look at memory near address 0. `frames_live` says whether
+    /// code of the module is running.
+    pub fn snapshot(&mut self, instance: usize, guest: &mut dyn Guest, frames_live: bool) {
+        self.look(instance, guest);
         self.write_calls();
-        let globals = self.globals.iter();
-        let globals: Vec<(u64, u64)> =
-            globals.filter_map(|&index| Some((u64::from(index), guest.global(index)?))).collect();
-        let memory = guest.memory();
-        let pages = (memory.len() / PAGE) as u64;
-        self.writer.record(&Record::Snapshot { pages, frames_live, globals });
-        for (page, bytes) in memory.chunks(PAGE).enumerate() {
-            if bytes.iter().any(|byte| *byte != 0) {
-                self.writer.snapshot_bytes((page * PAGE) as u64, bytes);
+        self.select(instance);
+        let Instance { module, memory, .. } = self.instances[instance];
+        if self.memories[memory].first_user == Some(instance) {
+            let page_bytes = crate::module::PAGE_BYTES as usize;
+            let contents = guest.memory();
+            let pages = contents.len() as u64 / self.modules[module].page_bytes;
+            self.writer.record(&Record::Snapshot { memory: memory as u64, pages });
+            for (page, bytes) in contents.chunks(page_bytes).enumerate() {
+                if bytes.iter().any(|byte| *byte != 0) {
+                    self.writer.snapshot_bytes((page * page_bytes) as u64, bytes);
+                }
             }
         }
+        let globals = self.modules[module].globals.iter();
+        let values =
+            globals.filter_map(|&index| Some((u64::from(index), guest.global(index)?))).collect();
+        self.writer.record(&Record::Globals { frames_live, values });
     }
 
-    /// Whether a program that exits with this stack still has pointers in the locals of its own
-    /// functions: whether any frame is not of the language's runtime.
-    pub fn frames_hold_pointers(&self, frames: &[Frame]) -> bool {
+    /// Whether a program that exits with this stack in an instance still has pointers in the locals of
+    /// its own functions: whether any frame is not of the language's runtime.
+    pub fn frames_hold_pointers(&self, instance: usize, frames: &[Frame]) -> bool {
         frames.iter().any(|frame| match frame {
-            Frame::Wasm { function, .. } => !self.runtime_frames.contains(*function),
+            Frame::Wasm { function, .. } => {
+                !self.module_of(instance).runtime_frames.contains(*function)
+            }
             Frame::Host(_) => false,
         })
     }
@@ -257,8 +366,11 @@ impl Recorder {
     }
 
     fn write_calls(&mut self) {
-        for (function, times) in self.calls.take() {
-            self.writer.event(&Event::Called { function, times });
+        for number in 0..self.instances.len() {
+            for (function, times) in self.instances[number].calls.take() {
+                self.select(number);
+                self.writer.event(&Event::Called { function, times });
+            }
         }
     }
 
@@ -272,7 +384,7 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] when the sink failed.
+    /// [`Io`](crate::ErrorKind::Io) when the sink failed.
     pub fn finish(mut self) -> Result<()> {
         self.write_calls();
         self.writer.finish().map(drop)
@@ -285,8 +397,8 @@ pub(crate) struct NoGuest;
 
 #[cfg(test)]
 impl Guest for NoGuest {
-    fn backtrace(&mut self) -> Vec<Frame> {
-        Vec::new()
+    fn backtrace(&mut self) -> Backtrace {
+        Backtrace::default()
     }
 
     fn memory(&mut self) -> &[u8] {

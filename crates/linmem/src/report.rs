@@ -6,6 +6,7 @@ mod coverage;
 mod finding;
 mod growth_report;
 mod instance;
+mod memory;
 mod profile;
 mod repeats;
 mod stack;
@@ -20,8 +21,9 @@ pub use coverage::{Coverage, HookedFunction, UnseenReport};
 pub(crate) use finding::NO_WORDS;
 pub use finding::{Finding, LabelledStack, Remedy, Severity, Words};
 pub use growth_report::{GrowthEntry, GrowthReport, GrowthSite, Trend};
-pub use instance::{HotSite, HotSites, InstanceReport, LeakSummary};
-pub use profile::{Profile, ProfiledInstance, Site};
+pub use instance::InstanceReport;
+pub use memory::{HotSite, HotSites, LeakSummary, MemoryReport};
+pub use profile::{Profile, ProfiledMemory, Site};
 pub use repeats::{AfterCall, Repeats, RepeatsRow, Verdict, Witnesses};
 pub use stack::{Stack, StackFrame};
 
@@ -50,8 +52,10 @@ pub struct Report {
     /// What the recorder wants to be known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// The figures of all instances together.
+    /// The figures of all memories together.
     pub totals: Totals,
+    /// The memories that instances use, in the order in which they were first seen.
+    pub memories: Vec<MemoryReport>,
     /// The instances, in the order of their creation.
     pub instances: Vec<InstanceReport>,
     /// Heap events in the recording.
@@ -105,9 +109,9 @@ impl Report {
     /// The reports of several processes or threads as one, in their order; `None` if there are none.
     pub fn merge(reports: impl IntoIterator<Item = Report>) -> Option<Report> {
         reports.into_iter().reduce(|mut all, report| {
-            let before = all.instances.len();
+            let (instances, memories) = (all.instances.len(), all.memories.len());
             let renumbered = report.findings.into_iter().map(|mut finding| {
-                finding.instance += before;
+                finding.instance += instances;
                 finding
             });
             all.findings.extend(renumbered);
@@ -118,11 +122,30 @@ impl Report {
             all.end = all.end.or(report.end);
             all.truncated |= report.truncated;
             all.totals = all.totals.and(report.totals);
-            all.instances.extend(report.instances);
+            all.memories.extend(report.memories.into_iter().map(|mut memory| {
+                memory.users.iter_mut().for_each(|user| *user += instances);
+                memory
+            }));
+            all.instances.extend(report.instances.into_iter().map(|mut instance| {
+                instance.memory += memories;
+                instance
+            }));
             all.events += report.events;
             all.micros = all.micros.max(report.micros);
             all
         })
+    }
+
+    /// Names of the modules whose instances use a memory, each once.
+    pub(crate) fn modules_of(&self, memory: &MemoryReport) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for instance in memory.users.iter().filter_map(|&user| self.instances.get(user)) {
+            let name = &*instance.module;
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     /// Number of findings of a severity.

@@ -13,7 +13,8 @@ mod writer;
 pub use buffer::Buffer;
 pub use reader::Reader;
 pub use records::{
-    ContextId, Crossing, Event, Frame, HostRecord, Record, SizeReadBy, UNKNOWN_SIZE,
+    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, Record, Sharing, SizeReadBy,
+    UNKNOWN_SIZE,
 };
 pub use writer::Writer;
 

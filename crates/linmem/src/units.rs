@@ -61,3 +61,30 @@ pub(crate) fn times(number: u64) -> String {
         number => format!("{} times", count(number)),
     }
 }
+
+/// Numbers in order, as in `3, 9 to 25`.
+pub(crate) fn ranges(numbers: &[usize]) -> String {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for &number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let text = ranges.iter().map(|&(first, last)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first} and {last}"),
+        _ => format!("{first} to {last}"),
+    });
+    text.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_said_as_ranges() {
+        assert_eq!(ranges(&[3, 9, 10, 12, 13, 14]), "3, 9 and 10, 12 to 14");
+    }
+}

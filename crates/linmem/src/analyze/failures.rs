@@ -6,18 +6,18 @@ use crate::replay::heap::Failure;
 use crate::report::{Code, Finding};
 use crate::units::{bytes, count, pages};
 
-use super::subject::{Instance, Subject};
+use super::subject::{Memory, Subject};
 
 /// One finding for each place where an allocation failed, in the order of the first times.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
-    subject.instances().flat_map(of_instance).collect()
+    subject.memories().flat_map(of_memory).collect()
 }
 
-fn of_instance(instance: Instance<'_, '_>) -> Vec<Finding> {
+fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let mut merged: Vec<Failure> = Vec::new();
     let mut of_place = BTreeMap::new();
-    for failure in instance.heap().failures() {
-        let place = instance.place(failure.context);
+    for failure in memory.heap().failures() {
+        let place = memory.place(failure.context);
         let index = *of_place.entry((place, failure.size)).or_insert(merged.len());
         match merged.get_mut(index) {
             Some(first) => {
@@ -27,11 +27,11 @@ fn of_instance(instance: Instance<'_, '_>) -> Vec<Finding> {
             None => merged.push(*failure),
         }
     }
-    merged.iter().map(|failure| finding(instance, failure)).collect()
+    merged.iter().map(|failure| finding(memory, failure)).collect()
 }
 
-fn finding(instance: Instance<'_, '_>, failure: &Failure) -> Finding {
-    let failed = what_failed(instance, failure);
+fn finding(memory: Memory<'_, '_>, failure: &Failure) -> Finding {
+    let failed = what_failed(memory, failure);
     let finding = match failure.low_memory {
         Some(low) => Finding::new(Code::NullIgnored)
             .message(format!(
@@ -50,16 +50,16 @@ fn finding(instance: Instance<'_, '_>, failure: &Failure) -> Finding {
         ),
     };
     finding
-        .about(instance.number)
+        .about(memory.first_user())
         .number("bytes", failure.size)
         .number("pages", failure.pages)
         .number("live_bytes", failure.live_bytes)
         .number("times", failure.times)
-        .stack("asked for", instance.stack(failure.context))
+        .stack("asked for", memory.stack(failure.context))
 }
 
-fn what_failed(instance: Instance<'_, '_>, failure: &Failure) -> String {
-    let limit = match instance.recorded().max_pages {
+fn what_failed(memory: Memory<'_, '_>, failure: &Failure) -> String {
+    let limit = match memory.recorded().max_pages {
         Some(max) => format!("the maximum is {}", pages(max)),
         None => "no maximum is declared".to_owned(),
     };

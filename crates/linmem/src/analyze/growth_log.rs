@@ -6,41 +6,41 @@ use crate::replay::heap::Growth;
 use crate::report::{GrowthEntry, GrowthReport, GrowthSite, Trend};
 use crate::trace::ContextId;
 
-use super::subject::{Instance, Subject};
+use super::subject::{Memory, Subject};
 
-/// The growth log of each instance, grouped by stack.
+/// The growth log of each memory, grouped by stack.
 pub(crate) fn table(subject: &Subject<'_, '_>) -> Vec<GrowthReport> {
-    subject.instances().map(describe).collect()
+    subject.memories().map(describe).collect()
 }
 
-fn describe(instance: Instance<'_, '_>) -> GrowthReport {
-    let growths = instance.heap().growths();
-    let sites = sites(instance, growths);
+fn describe(memory: Memory<'_, '_>) -> GrowthReport {
+    let growths = memory.heap().growths();
+    let sites = sites(memory, growths);
     let site_of: BTreeMap<ContextId, usize> =
         sites.iter().enumerate().map(|(index, (context, _))| (*context, index)).collect();
-    let entry = |growth: &Growth| entry(growth, site_of[&instance.place(growth.context)]);
+    let entry = |growth: &Growth| entry(growth, site_of[&memory.place(growth.context)]);
     let refused = growths.iter().filter(|growth| growth.refused).count() as u64;
     GrowthReport {
         growths: growths.len() as u64 - refused,
         refused,
-        trend: trend(instance, growths),
+        trend: trend(memory, growths),
         log: growths.iter().map(entry).collect(),
         sites: sites
             .into_iter()
             .map(|(context, (growths, pages))| GrowthSite {
                 growths,
                 pages,
-                stack: instance.stack(context),
+                stack: memory.stack(context),
             })
             .collect(),
     }
 }
 
 /// The places that grew the memory, most pages first: how often each succeeded, by how many pages.
-fn sites(instance: Instance<'_, '_>, growths: &[Growth]) -> Vec<(ContextId, (u64, u64))> {
+fn sites(memory: Memory<'_, '_>, growths: &[Growth]) -> Vec<(ContextId, (u64, u64))> {
     let mut by_place: BTreeMap<ContextId, (u64, u64)> = BTreeMap::new();
     for growth in growths {
-        let (times, pages) = by_place.entry(instance.place(growth.context)).or_default();
+        let (times, pages) = by_place.entry(memory.place(growth.context)).or_default();
         if !growth.refused {
             *times += 1;
             *pages = growth.delta_pages.saturating_add(*pages);
@@ -65,8 +65,8 @@ fn entry(growth: &Growth, site: usize) -> GrowthEntry {
     }
 }
 
-fn trend(instance: Instance<'_, '_>, growths: &[Growth]) -> Trend {
-    let totals = instance.heap().totals();
+fn trend(memory: Memory<'_, '_>, growths: &[Growth]) -> Trend {
+    let totals = memory.heap().totals();
     let of_allocations = totals.allocations + totals.reallocations;
     let Some(last) = growths.iter().rfind(|growth| !growth.refused) else {
         return Trend::NeverGrew;

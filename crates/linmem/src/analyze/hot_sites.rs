@@ -6,16 +6,16 @@ use crate::report::{HotSite, HotSites, Profile, Site};
 
 use super::subject::Subject;
 
-/// For each instance the first sites of each order. Ties keep the order of the profile.
+/// For each memory the first sites of each order. Ties keep the order of the profile.
 pub(crate) fn table(subject: &Subject<'_, '_>) -> Vec<HotSites> {
     let (profile, limit) = (subject.profile(), subject.options.hot_sites);
-    subject.instances().map(|instance| rank(profile, instance.number, limit)).collect()
+    (0..profile.memories.len()).map(|memory| rank(profile, memory, limit)).collect()
 }
 
-fn rank(profile: &Profile, instance: usize, limit: usize) -> HotSites {
+fn rank(profile: &Profile, memory: usize, limit: usize) -> HotSites {
     let top = |weight: fn(&Site) -> u64| -> Vec<HotSite> {
         let mut ranked: Vec<&Site> =
-            profile.sites_of(instance).filter(|site| weight(site) > 0).collect();
+            profile.sites_of(memory).filter(|site| weight(site) > 0).collect();
         // Stable, so that equals keep their order.
         ranked.sort_by_key(|site| Reverse(weight(site)));
         ranked.into_iter().take(limit).map(|site| describe(profile, site)).collect()

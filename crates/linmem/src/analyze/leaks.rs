@@ -18,7 +18,7 @@ mod roots;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::allocator::Evidence;
+use crate::allocator::{Allocator, Evidence};
 use crate::instrument::boundary;
 use crate::language::StartUp;
 use crate::module::memory_map::MemoryMap;
@@ -27,7 +27,7 @@ use crate::replay::heap::{Block, Held};
 use crate::report::LeakSummary;
 use crate::trace::{ContextId, Crossing};
 
-use super::subject::{Instance, Subject};
+use super::subject::{Memory, Subject};
 pub(crate) use findings::findings;
 use mark::{Blocks, Live, Mark};
 
@@ -59,7 +59,7 @@ enum Holder {
     MayHave,
 }
 
-/// The live blocks of an instance, judged.
+/// The live blocks of a memory, judged.
 #[derive(Debug, Default)]
 pub(crate) struct Leaks {
     /// Why they could not be judged, if so.
@@ -129,28 +129,26 @@ impl Premises {
     }
 }
 
-/// Blocks and bytes by kind, for each instance.
+/// Blocks and bytes by kind, for each memory.
 pub(crate) fn table(subject: &Subject<'_, '_>) -> Vec<LeakSummary> {
-    subject.instances().map(|instance| instance.leaks().summary()).collect()
+    subject.memories().map(|memory| memory.leaks().summary()).collect()
 }
 
-/// Judges every live block of an instance.
-pub(super) fn judge(instance: Instance<'_, '_>) -> Leaks {
-    let blocks = live_blocks(instance);
-    let mut leaks = Leaks { not_judged: not_judged(instance), ..Leaks::default() };
-    let mark = marked(instance, &blocks, leaks.not_judged.is_none());
-    let Premises { start_up, hooked, .. } = &instance.facts().premises;
-    let stack = |context| instance.subject.replay.stack(context);
-    let runtime = |context| start_up.allocates(stack(context), |f| hooked.contains(&f));
+/// Judges every live block of a memory.
+pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
+    let blocks = live_blocks(memory);
+    let mut leaks = Leaks { not_judged: not_judged(memory), ..Leaks::default() };
+    let mark = marked(memory, &blocks, leaks.not_judged.is_none());
+    let host_may_hold = host_may_hold(memory);
     for (index, Live { address, block, .. }) in blocks.iter().enumerate() {
         let kind = match mark.kinds[index] {
-            _ if runtime(block.context) => Kind::Runtime,
-            Kind::Definite | Kind::Indirect | Kind::Possible if host_may_hold(instance) => {
+            _ if is_of_start_up(memory, block.context) => Kind::Runtime,
+            Kind::Definite | Kind::Indirect | Kind::Possible if host_may_hold => {
                 Kind::HostHeld(Holder::MayHave)
             }
             kind => kind,
         };
-        let place = instance.place(block.context);
+        let place = memory.place(block.context);
         let group = leaks.groups.entry((kind, place)).or_default();
         group.held += Held { blocks: 1, bytes: block.size };
         group.indirect += mark.indirect[index];
@@ -161,14 +159,21 @@ pub(super) fn judge(instance: Instance<'_, '_>) -> Leaks {
     leaks
 }
 
+/// Whether the start-up code of a language allocates with this stack.
+fn is_of_start_up(memory: Memory<'_, '_>, context: ContextId) -> bool {
+    let contexts = &memory.subject.replay.contexts;
+    let (module, _) = contexts.entry(context);
+    let Premises { start_up, hooked, .. } = &memory.subject.module(module).premises;
+    start_up.allocates(contexts.inner(context), |function| hooked.contains(&function))
+}
+
 /// The mark over the live blocks, run if they can be judged.
-fn marked<'s>(instance: Instance<'s, '_>, blocks: &'s [Live], can_judge: bool) -> Mark<'s> {
-    let is_64 = instance.module().memories.first().is_some_and(|memory| memory.is_64);
-    let word_bytes = if is_64 { 8 } else { 4 };
-    let snapshot = instance.recorded().snapshot.as_ref();
+fn marked<'s>(memory: Memory<'s, '_>, blocks: &'s [Live], can_judge: bool) -> Mark<'s> {
+    let word_bytes = if memory.is_64() { 8 } else { 4 };
+    let snapshot = memory.recorded().snapshot.as_ref();
     let mut mark = Mark::new(Blocks(blocks), snapshot, word_bytes);
     if let (Some(snapshot), true) = (snapshot, can_judge) {
-        mark.run(&roots::words(instance, snapshot, Blocks(blocks), word_bytes));
+        mark.run(&roots::words(memory, snapshot, Blocks(blocks), word_bytes));
     }
     mark
 }
@@ -176,54 +181,51 @@ fn marked<'s>(instance: Instance<'s, '_>, blocks: &'s [Live], can_judge: bool) -
 /// The live blocks, as large as they are. An allocator without names may resize blocks unseen, but that of
 /// dlmalloc writes their size in front of them: the word before a block is its chunk's size, with flags in
 /// the lowest bits.
-fn live_blocks(instance: Instance<'_, '_>) -> Vec<Live> {
+fn live_blocks(memory: Memory<'_, '_>) -> Vec<Live> {
     const FLAGS: u64 = 7;
     const HEADER_BYTES: u64 = 4;
-    let allocator = &instance.facts().recorded.allocator;
-    let has_headers = allocator.functions.iter().any(|f| matches!(f.evidence, Evidence::Shape(_)))
-        || !allocator.resizing.is_empty();
-    let snapshot = instance.recorded().snapshot.as_ref().filter(|_| has_headers);
+    let has_headers = memory.modules().iter().any(|facts| {
+        let Allocator { functions, resizing, .. } = &facts.recorded.allocator;
+        functions.iter().any(|f| matches!(f.evidence, Evidence::Shape(_))) || !resizing.is_empty()
+    });
+    let snapshot = memory.recorded().snapshot.as_ref().filter(|_| has_headers);
     let extent = |address: u64, block: &Block| {
         let head =
             snapshot?.words(address.checked_sub(HEADER_BYTES)?, address, HEADER_BYTES).next();
         Some((head?.1 & !FLAGS).saturating_sub(HEADER_BYTES).max(block.size))
     };
-    let live = instance.heap().live().iter();
-    live.map(|(&address, &block)| {
+    let live = memory.heap().live();
+    live.iter().map(|(&address, &block)| {
         let extent = extent(address, &block).unwrap_or(block.size);
         Live { address, extent, block }
     })
     .collect()
 }
 
-/// Whether the host may hold any block, because addresses may have crossed unseen. Instances that share a
-/// memory may hold each other's blocks as well.
-fn host_may_hold(instance: Instance<'_, '_>) -> bool {
-    let is_shared = instance.module().memories.first().is_some_and(|memory| memory.shared);
-    let users =
-        instance.recorded().memory.map_or(1, |memory| instance.subject.replay.users(memory).len());
-    instance.recorded().functions_taken
-        || instance.facts().premises.is_open
-        || is_shared
-        || users > 1
+/// Whether the host may hold any block, because addresses may have crossed unseen.
+fn host_may_hold(memory: Memory<'_, '_>) -> bool {
+    let taken = memory.users().any(|user| user.recorded().functions_taken);
+    taken || memory.modules().iter().any(|facts| facts.premises.is_open)
 }
 
 /// Why the blocks cannot be judged, if that is so.
-fn not_judged(instance: Instance<'_, '_>) -> Option<String> {
+fn not_judged(memory: Memory<'_, '_>) -> Option<String> {
     const STOPS_EARLY: &str = "the recording stops before the program ended";
-    if instance.recorded().collected && instance.recorded().heap.live().is_empty() {
+    let is_collected = memory.users().all(|user| user.recorded().collected);
+    if is_collected && memory.heap().totals().at_end.blocks == 0 {
         // Nothing was left when it was collected, so there is nothing to judge.
         return None;
     }
-    let reason = match (&instance.recorded().snapshot, &instance.subject.replay.end) {
-        (None, _) if instance.recorded().collected => "the instance was garbage-collected before",
+    let mut globals = memory.users().filter_map(|user| user.recorded().globals.as_ref());
+    let reason = match (&memory.recorded().snapshot, &memory.subject.replay.end) {
+        (None, _) if is_collected => "the instance was garbage-collected before",
         // The last parts of the memory may be missing.
-        _ if instance.subject.replay.truncated => STOPS_EARLY,
+        _ if memory.subject.replay.truncated => STOPS_EARLY,
         (None, _) => STOPS_EARLY,
         (Some(_), Some(crate::replay::End::Trap { .. })) => {
             "the program trapped, and its frames may hold pointers that nobody can see"
         }
-        (Some(snapshot), _) if snapshot.frames_live => {
+        (Some(_), _) if globals.any(|globals| globals.frames_live) => {
             "the program exited from inside of a call, and its frames may hold pointers that \
              nobody can see"
         }

@@ -6,17 +6,17 @@ use crate::replay::heap::{Concerned, Misuse, MisuseKind};
 use crate::report::{Code, Finding, Remedy, Severity};
 use crate::units::{bytes, count};
 
-use super::subject::{Instance, Subject};
+use super::subject::{Memory, Subject};
 
 /// One finding for each kind of misuse with its stacks, most frequent first.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
-    subject.instances().flat_map(of_instance).collect()
+    subject.memories().flat_map(of_memory).collect()
 }
 
-fn of_instance(instance: Instance<'_, '_>) -> Vec<Finding> {
-    let mut recorded: Vec<&Misuse> = instance.heap().misuse().collect();
+fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
+    let mut recorded: Vec<&Misuse> = memory.heap().misuse().collect();
     recorded.sort_by_key(|m| (m.context, m.block.map(|b| b.allocated), m.pointer));
-    let place = |context| instance.place(context);
+    let place = |context| memory.place(context);
     let mut merged = BTreeMap::new();
     for misuse in recorded {
         let block = misuse.block.map(|b| (place(b.allocated), b.freed.map(place)));
@@ -26,10 +26,10 @@ fn of_instance(instance: Instance<'_, '_>) -> Vec<Finding> {
     }
     let mut misuse: Vec<Misuse> = merged.into_values().collect();
     misuse.sort_by_key(|m| (m.kind, std::cmp::Reverse(m.times), m.context));
-    misuse.iter().map(|misuse| finding(instance, misuse)).collect()
+    misuse.iter().map(|misuse| finding(memory, misuse)).collect()
 }
 
-fn finding(instance: Instance<'_, '_>, misuse: &Misuse) -> Finding {
+fn finding(memory: Memory<'_, '_>, misuse: &Misuse) -> Finding {
     let block = misuse.block.as_ref();
     let (code, message, advice) = what(misuse);
     let times = match misuse.times {
@@ -37,7 +37,7 @@ fn finding(instance: Instance<'_, '_>, misuse: &Misuse) -> Finding {
         times => format!(" ({} times)", count(times)),
     };
     let mut finding = Finding::new(code)
-        .about(instance.number)
+        .about(memory.first_user())
         .message(message + &times)
         .advice(advice)
         .number("times", misuse.times)
@@ -45,7 +45,7 @@ fn finding(instance: Instance<'_, '_>, misuse: &Misuse) -> Finding {
     if let Some(block) = block {
         finding = finding.number("block_address", block.address).number("block_bytes", block.size);
     }
-    if is_doubtful(instance, misuse) {
+    if is_doubtful(memory, misuse) {
         finding = finding
             .severity(Severity::Warning)
             .advice(
@@ -54,7 +54,7 @@ fn finding(instance: Instance<'_, '_>, misuse: &Misuse) -> Finding {
             )
             .remedy(Remedy::NameAllocatorFunctions);
     }
-    with_stacks(finding, instance, misuse)
+    with_stacks(finding, memory, misuse)
 }
 
 /// The code, what happened, and what to do about it.
@@ -112,8 +112,8 @@ fn what(misuse: &Misuse) -> (Code, String, &'static str) {
 }
 
 /// Whether allocations or frees that were not seen could explain it all.
-fn is_doubtful(instance: Instance<'_, '_>, misuse: &Misuse) -> bool {
-    instance.sees_a_part()
+fn is_doubtful(memory: Memory<'_, '_>, misuse: &Misuse) -> bool {
+    memory.sees_a_part()
         && match misuse.kind {
             MisuseKind::InvalidFree | MisuseKind::InvalidRealloc => misuse.block.is_none(),
             MisuseKind::DoubleFree | MisuseKind::ReallocOfFreed | MisuseKind::Overlap => true,
@@ -121,7 +121,7 @@ fn is_doubtful(instance: Instance<'_, '_>, misuse: &Misuse) -> bool {
         }
 }
 
-fn with_stacks(finding: Finding, instance: Instance<'_, '_>, misuse: &Misuse) -> Finding {
+fn with_stacks(finding: Finding, memory: Memory<'_, '_>, misuse: &Misuse) -> Finding {
     let offence = match misuse.kind {
         MisuseKind::DoubleFree => "freed again",
         MisuseKind::InvalidFree => "freed",
@@ -129,12 +129,12 @@ fn with_stacks(finding: Finding, instance: Instance<'_, '_>, misuse: &Misuse) ->
         MisuseKind::WrongSize | MisuseKind::WrongAlignment => "given back",
         MisuseKind::Overlap => "handed out",
     };
-    let mut finding = finding.stack(offence, instance.stack(misuse.context));
+    let mut finding = finding.stack(offence, memory.stack(misuse.context));
     let Some(block) = misuse.block else { return finding };
     if let Some(freed) = block.freed {
-        finding = finding.stack("freed before", instance.stack(freed));
+        finding = finding.stack("freed before", memory.stack(freed));
     }
-    finding.stack("allocated", instance.stack(block.allocated))
+    finding.stack("allocated", memory.stack(block.allocated))
 }
 
 fn of_size(block: Option<&Concerned>) -> String {

@@ -5,37 +5,37 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use crate::replay::heap::{Held, SiteTotals};
-use crate::report::{Profile, ProfiledInstance, Site, StackFrame};
+use crate::report::{Profile, ProfiledMemory, Site, StackFrame};
 use crate::trace::ContextId;
 
-use super::subject::{Instance, Subject};
+use super::subject::{Memory, Subject};
 
 /// The profile of a recording.
 pub(crate) fn table(subject: &Subject<'_, '_>) -> Profile {
     let mut interner = Interner::default();
-    for instance in subject.instances() {
-        for (context, weights) in weights(instance) {
-            let stack = interner.stack(instance, context);
-            interner.profile.sites.push(weights.site(instance.number, stack));
+    for (number, memory) in subject.memories().enumerate() {
+        for (context, weights) in weights(memory) {
+            let stack = interner.stack(memory, context);
+            interner.profile.sites.push(weights.site(number, stack));
         }
-        let module = instance.facts().recorded.name.clone();
-        let totals = instance.heap().totals();
-        interner.profile.instances.push(ProfiledInstance { module, totals });
+        let modules = memory.modules().iter().map(|facts| facts.recorded.name.clone()).collect();
+        let totals = memory.heap().totals();
+        interner.profile.memories.push(ProfiledMemory { modules, totals });
     }
     interner.profile
 }
 
-/// The weights of each place of an instance, in the order of their contexts.
-fn weights(instance: Instance<'_, '_>) -> BTreeMap<ContextId, Weights> {
-    let heap = instance.heap();
+/// The weights of each place of a memory, in the order of their contexts.
+fn weights(memory: Memory<'_, '_>) -> BTreeMap<ContextId, Weights> {
+    let heap = memory.heap();
     let now = heap.totals().allocations + heap.totals().reallocations;
     let mut weights: BTreeMap<ContextId, Weights> = BTreeMap::new();
     for (context, totals) in heap.sites() {
-        let place = instance.place(context);
+        let place = memory.place(context);
         weights.entry(place).or_default().add(&totals, heap.at_peak(&totals));
     }
     for block in heap.live().values() {
-        let place = instance.place(block.context);
+        let place = memory.place(block.context);
         weights.entry(place).or_default().lifetimes += now - block.serial;
     }
     weights
@@ -60,9 +60,9 @@ impl Weights {
         self.lifetimes += totals.lifetime;
     }
 
-    fn site(self, instance: usize, stack: usize) -> Site {
+    fn site(self, memory: usize, stack: usize) -> Site {
         let Weights { total, at_peak, at_end, temporary, lifetimes } = self;
-        Site { instance, stack, total, at_peak, at_end, temporary, lifetimes }
+        Site { memory, stack, total, at_peak, at_end, temporary, lifetimes }
     }
 }
 
@@ -76,9 +76,9 @@ struct Interner {
 
 impl Interner {
     /// The index of a stack.
-    fn stack(&mut self, instance: Instance<'_, '_>, context: ContextId) -> usize {
+    fn stack(&mut self, memory: Memory<'_, '_>, context: ContextId) -> usize {
         let stack: Vec<usize> =
-            instance.stack(context).into_iter().map(|frame| self.frame(frame)).collect();
+            memory.stack(context).into_iter().map(|frame| self.frame(frame)).collect();
         let stacks = &mut self.profile.stacks;
         *self.stacks.entry(stack).or_insert_with_key(|stack| {
             stacks.push(stack.clone());

@@ -12,7 +12,9 @@ mod stale_views;
 mod too_early;
 mod witnesses;
 
-use crate::replay::{RecordedInstance, Replay, SizeReads};
+use std::collections::BTreeSet;
+
+use crate::replay::{RecordedMemory, Replay, SizeReads};
 use crate::report::Finding;
 
 use super::subject::Subject;
@@ -20,7 +22,7 @@ pub(crate) use answer::answer;
 
 /// All size reads of one memory.
 struct Watched<'a> {
-    memory: u64,
+    memory: usize,
     reads: &'a SizeReads,
     /// The instances that use it.
     users: Vec<usize>,
@@ -64,12 +66,19 @@ fn watched(replay: &Replay) -> impl Iterator<Item = Watched<'_>> {
     // One look is not a measurement.
     let reads = replay.host.size_reads.iter().filter(|(_, reads)| reads.count > 1);
     reads.map(|(&memory, reads)| {
-        let users = replay.users(memory);
+        let users = replay.memories[memory].users.clone();
         let others = others::at_work(replay, &users, &reads.first);
         Watched { memory, reads, users, others }
     })
 }
 
-fn allocations(instance: &RecordedInstance) -> u64 {
-    instance.heap.totals().allocations
+/// The memories of these instances, each once.
+fn memories_of<'r>(replay: &'r Replay, instances: &[usize]) -> Vec<&'r RecordedMemory> {
+    let numbers: BTreeSet<usize> =
+        instances.iter().map(|&number| replay.instances[number].memory).collect();
+    numbers.into_iter().map(|number| &replay.memories[number]).collect()
+}
+
+fn allocations(memory: &RecordedMemory) -> u64 {
+    memory.heap.totals().allocations
 }

@@ -1,88 +1,135 @@
 //! Recorded frames to stacks that people can read.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
 use rustc_hash::FxHashMap;
 
 use crate::module::symbolize::SourceFrame;
 use crate::prepared::Prepared;
 use crate::replay::Replay;
+use crate::replay::contexts::CallerStack;
 use crate::report::{Stack, StackFrame};
 use crate::trace::{ContextId, Frame};
 
-/// Resolves stacks in one module, each frame once.
+/// Resolves stacks, each frame once.
 pub(crate) struct Stacks<'a, 'm> {
     replay: &'a Replay,
-    prepared: &'a Prepared<'m>,
-    resolved: RefCell<FxHashMap<(u32, u32), Vec<SourceFrame>>>,
+    modules: &'a [Prepared<'m>],
+    resolved: RefCell<FxHashMap<(usize, u32, u32), Vec<SourceFrame>>>,
 }
 
-/// Contexts of one instance whose stacks look the same: two calls in one line of source, or a loop that
+/// What a stack says where its callers were not looked at.
+const NOT_TAKEN: &str = "(callers not looked at)";
+
+/// Contexts whose stacks look the same: two calls in one line of source, or a loop that
 /// the compiler unrolled, are one place to people.
 #[derive(Default)]
 pub(crate) struct Places {
     /// The first context that was asked for with each stack as people see it.
     same: RefCell<FxHashMap<Vec<SeenFrame>, ContextId>>,
     first: RefCell<FxHashMap<ContextId, ContextId>>,
+    /// By what is known of a stack whose callers were not looked at: the only callers that were seen
+    /// there, if there is one.
+    only_callers: OnceCell<FxHashMap<Known, Option<ContextId>>>,
 }
+
+/// What is known of a stack without its callers: the entry, and the stack inside the module.
+type Known = ((usize, Option<u32>), Vec<Frame>);
 
 /// What people see of a frame: function, file, line, offset.
 type SeenFrame = (String, Option<String>, Option<u32>, Option<u32>);
 
 impl Places {
     /// The context that stands for all those that look the same. A context whose stack was not taken
-    /// stands for itself.
+    /// stands for itself. One whose callers were not looked at belongs to the only ones that were seen
+    /// there, if there is one.
     pub fn of(&self, context: ContextId, stacks: &Stacks<'_, '_>) -> ContextId {
         if let Some(&first) = self.first.borrow().get(&context) {
             return first;
         }
-        let frames = stacks.of(context);
-        let first = if frames.is_empty() {
-            context
-        } else {
-            let seen = frames.into_iter().map(|f| (f.function, f.file, f.line, f.offset));
-            *self.same.borrow_mut().entry(seen.collect()).or_insert(context)
+        let contexts = &stacks.replay.contexts;
+        let only_caller = match contexts.caller_stack(context) {
+            CallerStack::NotTaken => {
+                let only_callers = self.only_callers.get_or_init(|| self.find_only_callers(stacks));
+                only_callers.get(&known(stacks.replay, context)).copied().flatten()
+            }
+            _ => None,
         };
+        let first = only_caller.unwrap_or_else(|| self.look_alike(context, stacks));
         self.first.borrow_mut().insert(context, first);
         first
     }
+
+    fn look_alike(&self, context: ContextId, stacks: &Stacks<'_, '_>) -> ContextId {
+        let frames = stacks.of(context);
+        if frames.is_empty() {
+            return context;
+        }
+        let seen = frames.into_iter().map(|f| (f.function, f.file, f.line, f.offset));
+        *self.same.borrow_mut().entry(seen.collect()).or_insert(context)
+    }
+
+    fn find_only_callers(&self, stacks: &Stacks<'_, '_>) -> FxHashMap<Known, Option<ContextId>> {
+        let replay = stacks.replay;
+        let mut callers: FxHashMap<Known, Option<ContextId>> = FxHashMap::default();
+        for context in (0..replay.contexts.len() as u32).map(ContextId) {
+            if let CallerStack::Taken(_) = replay.contexts.caller_stack(context) {
+                let place = self.look_alike(context, stacks);
+                let only = callers.entry(known(replay, context)).or_insert(Some(place));
+                *only = only.filter(|only| *only == place);
+            }
+        }
+        callers
+    }
+}
+
+fn known(replay: &Replay, context: ContextId) -> Known {
+    (replay.contexts.entry(context), replay.contexts.inner(context).to_vec())
 }
 
 impl<'a, 'm> Stacks<'a, 'm> {
-    /// Resolves contexts of `replay` in a module.
-    pub fn new(replay: &'a Replay, prepared: &'a Prepared<'m>) -> Stacks<'a, 'm> {
-        Stacks { replay, prepared, resolved: RefCell::default() }
+    /// Resolves contexts of `replay`, whose modules are these.
+    pub fn new(replay: &'a Replay, modules: &'a [Prepared<'m>]) -> Stacks<'a, 'm> {
+        Stacks { replay, modules, resolved: RefCell::default() }
     }
 
     /// The stack of a context.
     pub fn of(&self, context: ContextId) -> Stack {
-        self.resolve(self.replay.stack(context))
-    }
-
-    /// A recorded stack.
-    pub fn resolve(&self, frames: &[Frame]) -> Stack {
-        frames.iter().flat_map(|frame| self.frame(frame)).collect()
-    }
-
-    fn frame(&self, frame: &Frame) -> Vec<StackFrame> {
-        let named = |function: String| StackFrame {
-            function,
-            file: None,
-            line: None,
-            column: None,
-            offset: None,
-            inlined: false,
-        };
-        match *frame {
-            Frame::Host(ref text) => vec![named(text.clone())],
-            Frame::Wasm { function, offset: None } => {
-                vec![named(self.prepared.function_name(function))]
+        let contexts = &self.replay.contexts;
+        let (module, entry) = contexts.entry(context);
+        let mut stack = self.resolve(Some(module), contexts.inner(context));
+        if let (true, Some(entry)) = (stack.is_empty(), entry) {
+            stack.extend(self.frame(Some(module), &Frame::Wasm { function: entry, offset: None }));
+        }
+        match contexts.caller_stack(context) {
+            CallerStack::Unrecorded => {}
+            CallerStack::NotTaken => stack.push(named(NOT_TAKEN.to_owned())),
+            CallerStack::Taken(caller) => {
+                let (module, frames) = contexts.host(caller);
+                stack.extend(self.resolve(module, frames));
             }
-            Frame::Wasm { function, offset: Some(offset) } => {
+        }
+        stack
+    }
+
+    /// A recorded stack in a module.
+    pub fn resolve(&self, module: Option<usize>, frames: &[Frame]) -> Stack {
+        frames.iter().flat_map(|frame| self.frame(module, frame)).collect()
+    }
+
+    fn frame(&self, module: Option<usize>, frame: &Frame) -> Vec<StackFrame> {
+        let known = module.and_then(|number| Some((number, self.modules.get(number)?)));
+        match (frame, known) {
+            (Frame::Host(text), _) => vec![named(text.clone())],
+            (Frame::Wasm { function, .. }, None) => vec![named(format!("function {function}"))],
+            (&Frame::Wasm { function, offset: None }, Some((_, prepared))) => {
+                vec![named(prepared.function_name(function))]
+            }
+            (&Frame::Wasm { function, offset: Some(offset) }, Some((number, prepared))) => {
                 let mut resolved = self.resolved.borrow_mut();
                 let sources = resolved
-                    .entry((function, offset))
-                    .or_insert_with(|| self.prepared.frames(function, offset as usize));
+                    .entry((number, function, offset))
+                    .or_insert_with(|| prepared.frames(function, offset as usize));
                 let located = |source: &SourceFrame| StackFrame {
                     function: source.function.clone(),
                     file: source.file.clone(),
@@ -95,4 +142,9 @@ impl<'a, 'm> Stacks<'a, 'm> {
             }
         }
     }
+}
+
+/// A frame of which only a name is known.
+fn named(function: String) -> StackFrame {
+    StackFrame { function, file: None, line: None, column: None, offset: None, inlined: false }
 }

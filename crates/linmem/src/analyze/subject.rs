@@ -6,23 +6,26 @@ use crate::allocator::Evidence;
 use crate::module::Module;
 use crate::prepared::Prepared;
 use crate::replay::heap::Heap;
-use crate::replay::{RecordedInstance, RecordedModule, Replay};
+use crate::replay::{RecordedInstance, RecordedMemory, RecordedModule, Replay};
 use crate::report::{Coverage, Profile, Stack};
-use crate::trace::ContextId;
+use crate::trace::{ContextId, Frame};
 
 use super::AnalysisOptions;
 use super::leaks::{self, Leaks, Premises};
 use super::sites;
 use super::stacks::{Places, Stacks};
 
-/// A recording, its modules and its instances. What several analyses need is worked out once.
+/// A recording, its modules, memories and instances. What several analyses need is worked out once.
 pub(crate) struct Subject<'a, 'm> {
     /// The recording.
     pub replay: &'a Replay,
     /// What the caller wants.
     pub options: &'a AnalysisOptions,
     modules: Vec<ModuleFacts<'a, 'm>>,
-    instances: Vec<Derived>,
+    stacks: Stacks<'a, 'm>,
+    places: Places,
+    /// What was derived from each memory.
+    leaks: Vec<OnceCell<Leaks>>,
     profile: OnceCell<Profile>,
 }
 
@@ -32,21 +35,12 @@ pub(crate) struct ModuleFacts<'a, 'm> {
     pub prepared: &'a Prepared<'m>,
     /// Its name, and what was hooked.
     pub recorded: &'a RecordedModule,
-    /// Turns contexts into stacks that people can read.
-    pub stacks: Stacks<'a, 'm>,
     /// Whether debug information gives source lines.
     pub has_lines: bool,
     /// What was hooked, by names.
     pub coverage: Coverage,
     /// What judging its blocks starts from.
     pub premises: Premises,
-}
-
-/// What was derived from an instance.
-#[derive(Default)]
-struct Derived {
-    places: Places,
-    leaks: OnceCell<Leaks>,
 }
 
 impl<'a, 'm> Subject<'a, 'm> {
@@ -60,7 +54,6 @@ impl<'a, 'm> Subject<'a, 'm> {
             prepared.iter().zip(&replay.modules).map(|(prepared, recorded)| ModuleFacts {
                 prepared,
                 recorded,
-                stacks: Stacks::new(replay, prepared),
                 has_lines: prepared.has_lines(),
                 coverage: Coverage::of(prepared.allocator(), |f| prepared.function_name(f)),
                 premises: Premises::new(prepared),
@@ -69,14 +62,26 @@ impl<'a, 'm> Subject<'a, 'm> {
             replay,
             options,
             modules: modules.collect(),
-            instances: replay.instances.iter().map(|_| Derived::default()).collect(),
+            stacks: Stacks::new(replay, prepared),
+            places: Places::default(),
+            leaks: replay.memories.iter().map(|_| OnceCell::new()).collect(),
             profile: OnceCell::new(),
         }
     }
 
+    /// The memories that instances use, in the order of their numbers.
+    pub fn memories(&self) -> impl Iterator<Item = Memory<'_, 'm>> {
+        let all = (0..self.leaks.len()).map(|number| Memory { subject: self, number });
+        all.filter(|memory| !memory.recorded().users.is_empty())
+    }
+
     /// The instances, in the order of their creation.
     pub fn instances(&self) -> impl Iterator<Item = Instance<'_, 'm>> {
-        (0..self.instances.len()).map(|number| Instance { subject: self, number })
+        (0..self.replay.instances.len()).map(|number| self.instance(number))
+    }
+
+    fn instance(&self, number: usize) -> Instance<'_, 'm> {
+        Instance { subject: self, number }
     }
 
     /// The profile.
@@ -84,9 +89,98 @@ impl<'a, 'm> Subject<'a, 'm> {
         self.profile.get_or_init(|| sites::table(self))
     }
 
-    /// The stack of a context of the host, which belongs to no instance.
-    pub fn host_stack(&self, context: ContextId) -> Stack {
-        self.modules.first().map(|module| module.stacks.of(context)).unwrap_or_default()
+    /// What is known of a module.
+    pub fn module(&self, number: usize) -> &ModuleFacts<'a, 'm> {
+        &self.modules[number]
+    }
+
+    /// The stack of a context.
+    pub fn stack(&self, context: ContextId) -> Stack {
+        self.stacks.of(context)
+    }
+
+    /// Recorded frames of a module, as people can read them.
+    pub fn resolve(&self, module: usize, frames: &[Frame]) -> Stack {
+        self.stacks.resolve(Some(module), frames)
+    }
+
+    /// A context that stands for all those whose stacks look the same to people.
+    pub fn place(&self, context: ContextId) -> ContextId {
+        self.places.of(context, &self.stacks)
+    }
+}
+
+/// One memory of a [`Subject`], with what was done in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Memory<'s, 'm> {
+    /// The whole recording.
+    pub subject: &'s Subject<'s, 'm>,
+    /// The number of the memory.
+    pub number: usize,
+}
+
+impl<'s, 'm> Memory<'s, 'm> {
+    /// What the recording tells of it.
+    pub fn recorded(self) -> &'s RecordedMemory {
+        &self.subject.replay.memories[self.number]
+    }
+
+    /// Its heap.
+    pub fn heap(self) -> &'s Heap {
+        &self.recorded().heap
+    }
+
+    /// The instances that use it.
+    pub fn users(self) -> impl Iterator<Item = Instance<'s, 'm>> + Clone {
+        self.recorded().users.iter().map(move |&number| self.subject.instance(number))
+    }
+
+    /// The instance that used it first.
+    pub fn first_user(self) -> usize {
+        self.recorded().users.first().copied().unwrap_or_default()
+    }
+
+    /// What is known of its users' modules, each once, that of the first user first.
+    pub fn modules(self) -> Vec<&'s ModuleFacts<'s, 'm>> {
+        let mut numbers: Vec<usize> = Vec::new();
+        for user in self.users() {
+            let module = user.recorded().module;
+            if !numbers.contains(&module) {
+                numbers.push(module);
+            }
+        }
+        numbers.into_iter().map(|number| self.subject.module(number)).collect()
+    }
+
+    /// Whether it has 64-bit addresses.
+    pub fn is_64(self) -> bool {
+        let module = self.subject.instance(self.first_user()).module();
+        module.memories.first().is_some_and(|memory| memory.is_64)
+    }
+
+    /// Its live blocks, judged.
+    pub fn leaks(self) -> &'s Leaks {
+        self.subject.leaks[self.number].get_or_init(|| leaks::judge(self))
+    }
+
+    /// The stack of a context.
+    pub fn stack(self, context: ContextId) -> Stack {
+        self.subject.stack(context)
+    }
+
+    /// A context that stands for all those whose stacks look the same to people.
+    pub fn place(self, context: ContextId) -> ContextId {
+        self.subject.place(context)
+    }
+
+    /// What the host calls an exported function of a user.
+    pub fn export_name(self, function: u32) -> String {
+        self.subject.instance(self.first_user()).export_name(function)
+    }
+
+    /// Whether blocks may be allocated, freed or resized unseen.
+    pub fn sees_a_part(self) -> bool {
+        self.modules().iter().any(|facts| facts.sees_a_part())
     }
 }
 
@@ -105,14 +199,9 @@ impl<'s, 'm> Instance<'s, 'm> {
         &self.subject.replay.instances[self.number]
     }
 
-    /// Its heap.
-    pub fn heap(self) -> &'s Heap {
-        &self.recorded().heap
-    }
-
     /// What is known of its module.
     pub fn facts(self) -> &'s ModuleFacts<'s, 'm> {
-        &self.subject.modules[self.recorded().module]
+        self.subject.module(self.recorded().module)
     }
 
     /// Its module.
@@ -120,31 +209,18 @@ impl<'s, 'm> Instance<'s, 'm> {
         &self.facts().prepared.module
     }
 
-    /// Its live blocks, judged.
-    pub fn leaks(self) -> &'s Leaks {
-        self.subject.instances[self.number].leaks.get_or_init(|| leaks::judge(self))
-    }
-
-    /// The stack of a context.
-    pub fn stack(self, context: ContextId) -> Stack {
-        self.facts().stacks.of(context)
-    }
-
-    /// A context that stands for all those of this instance whose stacks look the same to people.
-    pub fn place(self, context: ContextId) -> ContextId {
-        self.subject.instances[self.number].places.of(context, &self.facts().stacks)
-    }
-
     /// What the host calls an exported function.
     pub fn export_name(self, function: u32) -> String {
         let name = self.module().export_name(function);
         name.map_or_else(|| format!("function {function}"), str::to_owned)
     }
+}
 
+impl ModuleFacts<'_, '_> {
     /// Whether blocks may be allocated, freed or resized unseen. Names tell every function of an allocator;
     /// exports alone may leave some out.
-    pub fn sees_a_part(self) -> bool {
-        let allocator = &self.facts().recorded.allocator;
+    fn sees_a_part(&self) -> bool {
+        let allocator = &self.recorded.allocator;
         let named =
             |evidence: &Evidence| matches!(evidence, Evidence::NameSection(_) | Evidence::Dwarf(_));
         !allocator.resizing.is_empty()

@@ -7,7 +7,7 @@ mod growth_sites;
 mod headline;
 mod hooked;
 mod hot_site_lists;
-mod instances_table;
+mod memories_table;
 mod stack_lines;
 mod summary;
 
@@ -97,9 +97,9 @@ impl Text {
             write!(self.out, "\n{}", calls_table::table(repeats))?;
         }
         self.findings(report)?;
-        match report.instances.as_slice() {
-            [only] => self.instance(only),
-            several => self.instances(several),
+        match report.memories.as_slice() {
+            [only] => self.memory(report, only),
+            _ => self.memories(report),
         }
     }
 

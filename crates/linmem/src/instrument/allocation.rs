@@ -178,24 +178,26 @@ impl Writer<'_> {
             }
         }
         contexts::push_context(self.context, code);
-        code.call(self.space.hook(match self.role.effect() {
+        let hook = match self.role.effect() {
             Effect::Frees => Hook::Freed,
             _ => Hook::Reallocating,
-        }));
+        };
+        self.space.call_hook(hook, code);
     }
 
     fn report_after(&self, code: &mut InstructionSink<'_>) {
         match self.role.effect() {
             Effect::Frees => {}
             Effect::Reallocates => {
-                code.local_get(self.result).call(self.space.hook(Hook::Reallocated));
+                code.local_get(self.result);
+                self.space.call_hook(Hook::Reallocated, code);
             }
             Effect::Allocates => {
                 self.push_new_block(code);
                 self.push_size(code);
                 self.push_or(Param::Align, 0, code);
                 contexts::push_context(self.context, code);
-                code.call(self.space.hook(Hook::Allocated));
+                self.space.call_hook(Hook::Allocated, code);
             }
         }
     }

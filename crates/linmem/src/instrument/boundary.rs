@@ -37,10 +37,9 @@ pub(crate) fn is_open(module: &Module<'_>) -> bool {
 }
 
 /// Whether an imported function could be handed an address that its host keeps. WASI's keep none.
-pub(super) fn takes_addresses(module: &Module<'_>, imported: u32) -> bool {
-    let of_wasi = module.function_import(imported).is_some_and(|i| i.module.starts_with("wasi_"));
+fn takes_addresses(module: &Module<'_>, imported: u32) -> bool {
     let takes = module.function_type(imported).is_some_and(|ty| ty.params().iter().any(is_integer));
-    takes && !of_wasi
+    takes && !module.is_of_wasi(imported)
 }
 
 fn is_integer(ty: &wasmparser::ValType) -> bool {
@@ -110,7 +109,7 @@ pub(super) fn report(
 ) {
     while values.len() > 0 {
         push_up_to_four(features, &mut values, code);
-        code.call(space.hook(hook));
+        space.call_hook(hook, code);
     }
 }
 

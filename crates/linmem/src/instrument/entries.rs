@@ -1,6 +1,4 @@
-//! Entries: the functions that the host calls instead of the exported ones.
-
-use std::collections::BTreeSet;
+//! Entries: the functions that the host calls instead of the module's own.
 
 use wasm_encoder::{Function, InstructionSink, ValType};
 use wasmparser::FuncType;
@@ -8,26 +6,31 @@ use wasmparser::FuncType;
 use super::boundary::{self, Values, addresses};
 use super::contexts;
 use super::features::Features;
-use super::hooks::Hook;
-use super::index_space::IndexSpace;
+use super::hooks::{self, Hook};
+use super::index_space::{AddedGlobal, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
 use super::offset_map::Origin;
 use crate::module::Module;
 use crate::prepared::Prepared;
 
-/// The function that stands in for an exported one. The host enters here, so what a trap left behind
-/// is reset where that matters. For `(func (param i32) (result i32))`:
+/// The function that stands in for one that the host calls, as an export or from a table. The host enters
+/// here, so what a trap left behind is reset where that matters. For `(func (param i32) (result i32))`:
 ///
 /// ```wat
-/// (func (param i32) (result i32) (local i32)
-///   (call $entered $function (local.get 0) 0 0 0)
-///   (call $original (local.get 0))  local.set 1
-///   (call $returned $function (local.get 1))
-///   local.get 1)
+/// (func (param i32) (result i32) (local $level i32) (local i32)
+///   (call $entered $function (global.get $level) (global.get $running) (global.get $stack_pointer)
+///     (local.get 0) 0 0 0)
+///   local.tee $level  global.set $level
+///   local.get $level  global.set $deepest
+///   (i32.add (local.get $level) 1)  global.set $running
+///   (call $original (local.get 0))  local.set 2
+///   local.get $level  global.set $running
+///   (call $returned $function (local.get 2))
+///   local.get 2)
 /// ```
 struct Entry<'m> {
     module: &'m Module<'m>,
-    /// The exported function.
+    /// The function that the host calls.
     function: u32,
     /// Whether it can reach an allocator function or `memory.grow`.
     observed: bool,
@@ -40,9 +43,8 @@ pub(super) fn of<'m>(
     observed: &[bool],
 ) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
-    let exported: BTreeSet<u32> = module.exported_functions().map(|(_, f)| f).collect();
-    let defined = exported.into_iter().filter(|&f| f >= module.imported_functions());
-    defined.map(|function| -> Box<dyn Inserted + 'm> {
+    let functions = hooks::functions_to_enter(module).into_iter();
+    functions.map(|function| -> Box<dyn Inserted + 'm> {
         Box::new(Entry { module, function, observed: observed[function as usize] })
     })
 }
@@ -57,39 +59,39 @@ impl Inserted for Entry<'_> {
     }
 
     fn origin(&self) -> Origin {
-        Origin::Added
+        Origin::Entry(self.function)
     }
 
     fn reached(&self) -> Reached {
-        Reached::AtExports(self.function)
+        Reached::ByHost(self.function)
     }
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         let ty = boundary::type_of(self.module, self.function);
-        let target = space.target(self.function);
-        let first_result = ty.params().len() as u32;
+        let level = ty.params().len() as u32;
+        let first_result = level + 1;
         let results = addresses(features, ty.results(), first_result);
         let kept = if results.len() > 0 { numbers(ty.results()) } else { None };
-        let locals = kept.iter().flatten().map(|result| (1, *result));
+        let locals = [(1, ValType::I32)].into_iter();
+        let locals = locals.chain(kept.iter().flatten().map(|result| (1, *result)));
         let mut body = Function::new(locals.collect::<Vec<_>>());
         let mut code = body.instructions();
+        self.report_entry(features, space, ty, level, &mut code);
         if self.observed {
             contexts::reset(space, self.function, &mut code);
         }
-        self.report_arguments(features, space, ty, &mut code);
         boundary::push_params(ty, &mut code);
-        match kept {
-            None => features.call_last(target, &mut code),
-            Some(kept) => {
-                code.call(target);
-                let locals = first_result..first_result + kept.len() as u32;
-                for local in locals.clone().rev() {
-                    code.local_set(local);
-                }
-                self.report_results(space, results, &mut code);
-                for local in locals {
-                    code.local_get(local);
-                }
+        code.call(space.target(self.function));
+        // Results that are not kept stay on the stack meanwhile.
+        code.local_get(level).global_set(space.global(AddedGlobal::Running));
+        if let Some(kept) = kept {
+            let locals = first_result..first_result + kept.len() as u32;
+            for local in locals.clone().rev() {
+                code.local_set(local);
+            }
+            self.report_results(space, results, &mut code);
+            for local in locals {
+                code.local_get(local);
             }
         }
         code.end();
@@ -98,25 +100,44 @@ impl Inserted for Entry<'_> {
 }
 
 impl Entry<'_> {
-    fn report_arguments(
+    /// Tells the host who enters, and takes over what it knows of the entry's level.
+    fn report_entry(
         &self,
         features: &Features,
         space: &IndexSpace,
         ty: &FuncType,
+        level: u32,
         code: &mut InstructionSink<'_>,
     ) {
         let mut arguments = addresses(features, ty.params(), 0);
         code.i32_const(self.function as i32);
+        code.global_get(space.global(AddedGlobal::Level));
+        code.global_get(space.global(AddedGlobal::Running));
+        self.push_stack_pointer(features, code);
         boundary::push_up_to_four(features, &mut arguments, code);
-        code.call(space.hook(Hook::Entered));
+        space.call_hook(Hook::Entered, code);
+        code.local_tee(level).global_set(space.global(AddedGlobal::Level));
+        code.local_get(level).global_set(space.global(AddedGlobal::Deepest));
+        code.local_get(level).i32_const(1).i32_add();
+        code.global_set(space.global(AddedGlobal::Running));
         boundary::report(features, space, Hook::Passed, arguments, code);
+    }
+
+    fn push_stack_pointer(&self, features: &Features, code: &mut InstructionSink<'_>) {
+        let global = |index: u32| Some((index, self.module.globals.get(index as usize)?.ty));
+        match self.module.stack_pointer().and_then(global) {
+            Some((index, ty)) if boundary::number_type(ty) == Some(features.address) => {
+                code.global_get(index);
+            }
+            _ => features.push_address(0, code),
+        }
     }
 
     fn report_results(&self, space: &IndexSpace, results: Values, code: &mut InstructionSink<'_>) {
         for result in results {
             code.i32_const(self.function as i32);
             result.push(code);
-            code.call(space.hook(Hook::Returned));
+            space.call_hook(Hook::Returned, code);
         }
     }
 }

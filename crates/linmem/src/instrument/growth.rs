@@ -47,7 +47,7 @@ impl Inserted for Growth {
         code.local_get(DELTA).memory_grow(0).local_set(PREVIOUS);
         code.local_get(DELTA).local_get(PREVIOUS).global_get(space.global(AddedGlobal::Depth));
         contexts::push_context(CONTEXT, &mut code);
-        code.call(space.hook(Hook::Grown));
+        space.call_hook(Hook::Grown, &mut code);
         code.local_get(PREVIOUS).end();
         function.into_raw_body()
     }

@@ -8,6 +8,8 @@
 
 use std::collections::BTreeSet;
 
+use wasm_encoder::ValType;
+
 use super::features::Features;
 use crate::module::Module;
 
@@ -24,14 +26,19 @@ pub const MEMORY_EXPORT: &str = "linmem.memory";
 /// The name of an exported function that executes `memory.size` in the module. A host hides the name.
 pub const SIZE_EXPORT: &str = "linmem.memory.size";
 
+/// The name of the global that hooks get as their last argument. It is 0 until the host sets it: one
+/// import can serve many instances. A host hides the name.
+pub const INSTANCE_EXPORT: &str = "linmem.instance";
+
+/// The name of the table of functions that the host can enter: first the functions themselves, then
+/// their entries, in the same order. A host hides the name.
+pub(crate) const FUNCTIONS_EXPORT: &str = "linmem.functions";
+
 /// What the names of globals begin with that are exported by their index.
 pub(crate) const GLOBAL_EXPORT: &str = "linmem.global.";
 
 /// What the names of tables begin with that are exported by their index.
 pub(crate) const TABLE_EXPORT: &str = "linmem.table.";
-
-/// What the names of functions begin with that are exported by their index.
-pub(crate) const FUNCTION_EXPORT: &str = "linmem.function.";
 
 /// The name under which a global is exported that can hold a pointer, given its index in the original
 /// module. A host hides the name.
@@ -44,16 +51,10 @@ pub(super) fn table_export(table: u32) -> String {
     format!("{TABLE_EXPORT}{table}")
 }
 
-/// The name under which a function is exported whose own name now belongs to its entry. A host hides
-/// the name, and shows the entry wherever it meets the function.
-pub(super) fn function_export(function: u32) -> String {
-    format!("{FUNCTION_EXPORT}{function}")
-}
-
 /// Whether instrumentation added an export of this name. A host hides it.
 pub fn is_added_export(name: &str) -> bool {
-    [MEMORY_EXPORT, SIZE_EXPORT].contains(&name)
-        || [GLOBAL_EXPORT, TABLE_EXPORT, FUNCTION_EXPORT].iter().any(|ours| name.starts_with(ours))
+    [MEMORY_EXPORT, SIZE_EXPORT, INSTANCE_EXPORT, FUNCTIONS_EXPORT].contains(&name)
+        || [GLOBAL_EXPORT, TABLE_EXPORT].iter().any(|ours| name.starts_with(ours))
 }
 
 /// The globals that can hold a pointer or a stack pointer: mutable integers.
@@ -70,11 +71,31 @@ pub(super) fn exported_tables(module: &Module<'_>) -> impl Iterator<Item = u32> 
     module.function_tables.iter().zip(0..).filter_map(|(holds, index)| holds.then_some(index))
 }
 
-/// The functions that the host knows as exports, and can meet in tables or globals as well.
-pub(super) fn functions_met_elsewhere(module: &Module<'_>) -> impl Iterator<Item = u32> {
-    let exported: BTreeSet<u32> = module.exported_functions().map(|(_, f)| f).collect();
-    let defined = exported.into_iter().filter(|&f| f >= module.imported_functions());
-    defined.filter(|function| module.address_taken.binary_search(function).is_ok())
+/// The functions of the module's own that the host can call: those that are exported, and those that it
+/// can meet in a table or in a global.
+pub(super) fn functions_to_enter(module: &Module<'_>) -> BTreeSet<u32> {
+    let exported = module.exported_functions().map(|(_, function)| function);
+    let taken = module.address_taken.iter().copied().filter(|_| shows_references(module));
+    exported.chain(taken).filter(|&f| f >= module.imported_functions()).collect()
+}
+
+/// Whether the host can look into a table or a global that holds functions.
+fn shows_references(module: &Module<'_>) -> bool {
+    use wasmparser::{ExternalKind, TypeRef, ValType};
+    let exported = module.exports.iter().any(|export| match export.kind {
+        ExternalKind::Table => true,
+        ExternalKind::Global => {
+            let global = module.globals.get(export.index as usize);
+            global.is_some_and(|global| matches!(global.ty, ValType::Ref(_)))
+        }
+        _ => false,
+    });
+    let imported = module.imports.iter().any(|import| match import.ty {
+        TypeRef::Table(_) => true,
+        TypeRef::Global(global) => matches!(global.content_type, ValType::Ref(_)),
+        _ => false,
+    });
+    exported || imported
 }
 
 /// One function that instrumented code imports.
@@ -96,9 +117,16 @@ pub enum Hook {
     /// `grown(delta_pages, previous_pages, in_allocator, context_low, context_high)`, after
     /// `memory.grow`. `previous_pages` is -1 for a failed growth.
     Grown,
-    /// `entered(function, a, b, c, d)`, when the host calls an exported function. The others are its
-    /// first arguments that can be addresses, 0 where it has fewer. If it has more, `passed` follows.
+    /// `entered(function, level, running, stack_pointer, a, b, c, d)`, when the host calls a function,
+    /// which it knows as an export or from a table. `level` says how many entries wait for the host
+    /// meanwhile, and `running` how many have not returned; it is more after a trap or an exception. The
+    /// stack pointer is 0 where the module has none. The others are the first arguments that can be
+    /// addresses, 0 where there are fewer. If there are more, `passed` follows.
+    ///
+    /// It returns the level of the entry as the host knows it.
     Entered,
+    /// `resumed(level)`, when the host is back from an import, and entered the instance meanwhile.
+    Resumed,
     /// `passed(a, b, c, d)`: further arguments.
     Passed,
     /// `returned(function, value)`, for each result that can be an address.
@@ -109,13 +137,14 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in the order of their imports.
-    pub const ALL: [Hook; 9] = [
+    pub const ALL: [Hook; 10] = [
         Hook::Allocated,
         Hook::Freed,
         Hook::Reallocating,
         Hook::Reallocated,
         Hook::Grown,
         Hook::Entered,
+        Hook::Resumed,
         Hook::Passed,
         Hook::Returned,
         Hook::HandedOut,
@@ -124,7 +153,7 @@ impl Hook {
     /// How many values [`Hook::Entered`], [`Hook::Passed`] and [`Hook::HandedOut`] take at once.
     pub(super) const VALUES: usize = 4;
 
-    /// Whether the last two parameters are the halves of a context.
+    /// Whether the last two parameters of its own are the halves of a context.
     #[cfg(test)]
     pub(crate) fn has_context(self) -> bool {
         matches!(self, Hook::Allocated | Hook::Freed | Hook::Reallocating | Hook::Grown)
@@ -139,30 +168,39 @@ impl Hook {
             Hook::Reallocated => "reallocated",
             Hook::Grown => "grown",
             Hook::Entered => "entered",
+            Hook::Resumed => "resumed",
             Hook::Passed => "passed",
             Hook::Returned => "returned",
             Hook::HandedOut => "handed_out",
         }
     }
 
-    /// The parameters, in order. No hook returns anything.
-    pub(super) fn params(self) -> &'static [HookParam] {
+    /// The parameters, in order. The last one of all is the instance, an `i32`.
+    fn params(self) -> &'static [HookParam] {
         use HookParam::{Address, I32};
         match self {
             Hook::Allocated | Hook::Freed => &[Address, Address, Address, I32, I32],
             Hook::Reallocating => &[Address, Address, Address, Address, I32, I32],
             Hook::Reallocated => &[Address],
             Hook::Grown => &[Address, Address, I32, I32, I32],
-            Hook::Entered => &[I32, Address, Address, Address, Address],
+            Hook::Entered => &[I32, I32, I32, Address, Address, Address, Address, Address],
+            Hook::Resumed => &[I32],
             Hook::Passed | Hook::HandedOut => &[Address; Hook::VALUES],
             Hook::Returned => &[I32, Address],
         }
+    }
+
+    /// The type: parameters and results.
+    pub(super) fn ty(self, features: &Features) -> (Vec<ValType>, Vec<ValType>) {
+        let own = self.params().iter().map(|param| param.ty(features));
+        let params = own.chain([ValType::I32]).collect();
+        (params, if self == Hook::Entered { vec![ValType::I32] } else { vec![] })
     }
 }
 
 /// The type of a hook's parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HookParam {
+enum HookParam {
     /// `i32`
     I32,
     /// An address or a size: `i64` in a module whose memory 0 has 64-bit addresses, `i32` otherwise.
@@ -171,9 +209,9 @@ pub(super) enum HookParam {
 
 impl HookParam {
     /// The type in a module.
-    pub(super) fn ty(self, features: &Features) -> wasm_encoder::ValType {
+    fn ty(self, features: &Features) -> ValType {
         match self {
-            HookParam::I32 => wasm_encoder::ValType::I32,
+            HookParam::I32 => ValType::I32,
             HookParam::Address => features.address,
         }
     }

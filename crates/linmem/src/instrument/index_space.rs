@@ -1,8 +1,9 @@
 //! Where everything stands in the instrumented module's index spaces: the original's own things, which
 //! added imports move, and the new ones behind them.
 
-use rustc_hash::FxHashMap;
-use wasm_encoder::ValType;
+use std::collections::BTreeMap;
+
+use wasm_encoder::{InstructionSink, ValType};
 
 use super::edits::{Edits, Producer};
 use super::features::Features;
@@ -25,13 +26,25 @@ pub(super) enum AddedGlobal {
     Anchor,
     /// Allocations left until one fails.
     UntilFailure,
+    /// What the host calls this instance.
+    Instance,
+    /// Entries that wait for the host.
+    Level,
+    /// Entries that have not returned.
+    Running,
+    /// The level of the last entry, until the one below it goes on.
+    Deepest,
 }
 
 impl AddedGlobal {
     /// Its type.
     pub(super) fn ty(self) -> ValType {
         match self {
-            AddedGlobal::Depth => ValType::I32,
+            AddedGlobal::Depth
+            | AddedGlobal::Instance
+            | AddedGlobal::Level
+            | AddedGlobal::Running
+            | AddedGlobal::Deepest => ValType::I32,
             AddedGlobal::Context
             | AddedGlobal::Cyclic
             | AddedGlobal::Anchor
@@ -50,8 +63,8 @@ pub(super) struct IndexSpace {
     targets: Vec<u32>,
     /// By function of the original: the index of what a direct call goes to.
     callees: Vec<u32>,
-    /// What exports of a function go to, where that is not its target.
-    entries: FxHashMap<u32, u32>,
+    /// What the host calls in place of a function, by the function.
+    entries: BTreeMap<u32, u32>,
     /// The functions that stand in for instructions.
     instructions: Vec<(SiteKind, u32)>,
     /// Functions that are exported under a name of ours.
@@ -74,7 +87,7 @@ impl IndexSpace {
             hooks: plan.hooks,
             targets: Vec::new(),
             callees: Vec::new(),
-            entries: FxHashMap::default(),
+            entries: BTreeMap::new(),
             instructions: Vec::new(),
             exports: Vec::new(),
             first_global: module.globals.len() as u32,
@@ -90,8 +103,8 @@ impl IndexSpace {
 
     fn add_types(&mut self, module: &Module<'_>, features: &Features, plan: &Plan<'_>) {
         let of_hooks = plan.hooks.iter().map(|hook| {
-            let params = hook.params().iter().map(|param| param.ty(features));
-            Signature::New(params.collect(), vec![])
+            let (params, results) = hook.ty(features);
+            Signature::New(params, results)
         });
         let of_inserted = plan.inserted.iter().map(|inserted| inserted.ty(features));
         for signature in of_hooks.chain(of_inserted) {
@@ -111,7 +124,7 @@ impl IndexSpace {
         for (reached, index) in reached() {
             match reached {
                 Reached::Instead(function) => self.targets[function as usize] = index,
-                Reached::AtExports(function) => {
+                Reached::ByHost(function) => {
                     self.entries.insert(function, index);
                 }
                 Reached::AtInstructions(kind) => self.instructions.push((kind, index)),
@@ -137,9 +150,14 @@ impl IndexSpace {
         self.targets[function as usize]
     }
 
-    /// What an export of the original function goes to, where that is a function of its own.
+    /// What the host calls in place of the original function.
     pub(super) fn entry(&self, function: u32) -> Option<u32> {
         self.entries.get(&function).copied()
+    }
+
+    /// The functions that the host can call, and what it calls in their place.
+    pub(super) fn entries(&self) -> &BTreeMap<u32, u32> {
+        &self.entries
     }
 
     /// The function that stands in for an instruction.
@@ -166,6 +184,11 @@ impl IndexSpace {
     pub(super) fn hook(&self, hook: Hook) -> u32 {
         let position = self.hooks.iter().position(|imported| *imported == hook);
         self.imported + position.expect("a mode imports the hooks that it calls") as u32
+    }
+
+    /// Calls a hook, whose arguments but for the last are on the stack: the instance.
+    pub(super) fn call_hook(&self, hook: Hook, code: &mut InstructionSink<'_>) {
+        code.global_get(self.global(AddedGlobal::Instance)).call(self.hook(hook));
     }
 
     /// Index of an added global.

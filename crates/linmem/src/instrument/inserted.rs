@@ -38,8 +38,8 @@ pub(super) enum Signature {
 pub(super) enum Reached {
     /// Wherever the module names this function, or the host enters it.
     Instead(u32),
-    /// Where the module exports this function.
-    AtExports(u32),
+    /// Where the host calls this function, as an export or from a table that it looks into.
+    ByHost(u32),
     /// Where the module calls this function directly.
     AtCalls(u32),
     /// Where the module executes this instruction, which takes and returns the same.

@@ -59,6 +59,10 @@ fn record<'m>(prepared: &'m Prepared<'_>, fail_alloc: Option<u64>) -> Plan<'m> {
         (AddedGlobal::Context, 0),
         (AddedGlobal::Cyclic, 0),
         (AddedGlobal::Anchor, 0),
+        (AddedGlobal::Instance, 0),
+        (AddedGlobal::Level, 0),
+        (AddedGlobal::Running, 0),
+        (AddedGlobal::Deepest, 0),
     ];
     globals.extend(fail_alloc.map(|nth| (AddedGlobal::UntilFailure, nth as i64)));
     let mut inserted: Vec<Box<dyn Inserted + 'm>> = Vec::new();

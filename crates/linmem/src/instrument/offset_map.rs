@@ -23,6 +23,10 @@ pub(crate) enum Origin {
     Function(u32),
     /// It stands in for this allocator function of the original.
     Wrapper(u32),
+    /// The host calls it in place of this function of the original.
+    Entry(u32),
+    /// The module calls it in place of this imported function.
+    Stub(u32),
     /// The original has nothing like it.
     Added,
 }
@@ -91,12 +95,26 @@ impl OffsetMap {
         &self.points
     }
 
-    /// A stack of the instrumented module in terms of the original: `(function index, offset in the
-    /// file)` of each frame, innermost first. A wrapper's frame stands for its allocator function, unless
-    /// that function's own frame is there; frames of what instrumentation added are left out.
+    /// A stack of the instrumented module in terms of the original: function index and offset in the file
+    /// of each frame, innermost first. A wrapper's frame stands for its allocator function, unless that
+    /// function's own frame is there, and an import's stands for the host; frames of what else
+    /// instrumentation added are left out.
     pub fn frames(&self, stack: impl IntoIterator<Item = (u32, Option<usize>)>) -> Vec<Frame> {
-        let mut frames: Vec<Frame> = Vec::new();
+        let (mut frames, caller) = self.parts(stack);
+        frames.extend(caller.unwrap_or_default());
+        frames
+    }
+
+    /// The same in two parts: up to where the host entered last, and, if there is something, what called
+    /// the host.
+    pub fn parts(
+        &self,
+        stack: impl IntoIterator<Item = (u32, Option<usize>)>,
+    ) -> (Vec<Frame>, Option<Vec<Frame>>) {
+        let (mut inner, mut caller) = (Vec::new(), Vec::new());
+        let mut has_entered = false;
         for (function, offset) in stack {
+            let frames = if has_entered { &mut caller } else { &mut inner };
             match self.origin(function) {
                 Origin::Function(function) => {
                     let offset = offset.and_then(|offset| self.original_offset(offset));
@@ -111,10 +129,14 @@ impl OffsetMap {
                         frames.push(Frame::Wasm { function: wrapped, offset: None });
                     }
                 }
-                Origin::Added => {}
+                Origin::Stub(function) if has_entered => {
+                    frames.push(Frame::Wasm { function, offset: None });
+                }
+                Origin::Entry(_) => has_entered = true,
+                Origin::Stub(_) | Origin::Added => {}
             }
         }
-        frames
+        (inner, Some(caller).filter(|caller| !caller.is_empty()))
     }
 
     /// Where a function of the instrumented module comes from.

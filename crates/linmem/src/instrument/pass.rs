@@ -1,20 +1,20 @@
 //! The pass itself: a module is read and written again section by section, with what a [`Plan`] adds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use wasm_encoder::reencode::{self, Reencode};
-use wasm_encoder::{ConstExpr, GlobalType, SectionId, ValType};
+use wasm_encoder::{ConstExpr, GlobalType, RefType, SectionId, TableType, ValType};
 
 use super::Instrumented;
 use super::edits::Edits;
 use super::features::Features;
 use super::hooks::{self, HOOK_MODULE};
-use super::index_space::IndexSpace;
+use super::index_space::{AddedGlobal, IndexSpace};
 use super::mode::Plan;
 use super::offset_map::{OffsetMap, Points};
 use crate::error::{Error, ErrorKind, Result};
 use crate::module::symbolize::is_debug_section;
-use crate::module::{Module, SiteKind};
+use crate::module::Module;
 
 /// Puts what is planned into a module.
 ///
@@ -36,8 +36,13 @@ pub(super) fn run(module: &Module<'_>, plan: Plan<'_>) -> Result<Instrumented> {
 }
 
 /// The sections that a module may lack and that something is added to, in order.
-const ADDED_TO: [SectionId; 4] =
-    [SectionId::Import, SectionId::Global, SectionId::Export, SectionId::Element];
+const ADDED_TO: [SectionId; 5] = [
+    SectionId::Import,
+    SectionId::Table,
+    SectionId::Global,
+    SectionId::Export,
+    SectionId::Element,
+];
 
 /// Sections stand in this order.
 const ORDER: [SectionId; 13] = [
@@ -109,6 +114,16 @@ impl Reencode for Pass<'_, '_> {
         Ok(())
     }
 
+    fn parse_table_section(
+        &mut self,
+        tables: &mut wasm_encoder::TableSection,
+        section: wasmparser::TableSectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_table_section(self, tables, section)?;
+        self.add_table(tables);
+        Ok(())
+    }
+
     fn parse_global_section(
         &mut self,
         globals: &mut wasm_encoder::GlobalSection,
@@ -154,7 +169,7 @@ impl Reencode for Pass<'_, '_> {
         section: wasmparser::ElementSectionReader<'_>,
     ) -> EncodeResult {
         reencode::utils::parse_element_section(self, elements, section)?;
-        self.declare_references(elements);
+        self.fill_table(elements);
         Ok(())
     }
 
@@ -243,6 +258,13 @@ impl Pass<'_, '_> {
                 self.add_imports(&mut imports);
                 module.section(&imports);
             }
+            SectionId::Table => {
+                let mut tables = wasm_encoder::TableSection::new();
+                self.add_table(&mut tables);
+                if !tables.is_empty() {
+                    module.section(&tables);
+                }
+            }
             SectionId::Global => {
                 let mut globals = wasm_encoder::GlobalSection::new();
                 self.add_globals(&mut globals);
@@ -255,7 +277,7 @@ impl Pass<'_, '_> {
             }
             _ => {
                 let mut elements = wasm_encoder::ElementSection::new();
-                self.declare_references(&mut elements);
+                self.fill_table(&mut elements);
                 if !elements.is_empty() {
                     module.section(&elements);
                 }
@@ -285,24 +307,36 @@ impl Pass<'_, '_> {
         }
     }
 
-    /// A `ref.func` in code is only valid for a function that is mentioned outside code. Where
-    /// an export was that mention, and the export now names the function's entry, a declarative
-    /// element segment takes over.
-    fn declare_references(&mut self, elements: &mut wasm_encoder::ElementSection) {
+    /// Index of the table that is added.
+    fn added_table(&self) -> u32 {
+        self.module.function_tables.len() as u32
+    }
+
+    /// A table with the functions that the host can call, and with their entries.
+    fn add_table(&mut self, tables: &mut wasm_encoder::TableSection) {
+        self.finish(SectionId::Table);
+        let size = 2 * self.space.entries().len() as u64;
+        if size > 0 {
+            tables.table(TableType {
+                element_type: RefType::FUNCREF,
+                table64: false,
+                minimum: size,
+                maximum: Some(size),
+                shared: false,
+            });
+        }
+    }
+
+    /// Fills the added table. A `ref.func` in code is only valid for a function that is mentioned outside
+    /// code: where an export was that mention, and now names the function's entry, the table is one.
+    fn fill_table(&mut self, elements: &mut wasm_encoder::ElementSection) {
         self.finish(SectionId::Element);
-        let bodies = self.module.functions.iter().filter_map(|f| f.body.as_ref());
-        let referenced: BTreeSet<u32> = bodies
-            .flat_map(|body| &body.sites)
-            .filter_map(|site| match site.kind {
-                SiteKind::RefFunc(function) => Some(function),
-                _ => None,
-            })
-            .filter(|function| self.space.entry(*function).is_some())
-            .map(|function| self.space.target(function))
-            .collect();
-        if !referenced.is_empty() {
-            let functions: Vec<u32> = referenced.into_iter().collect();
-            elements.declared(wasm_encoder::Elements::Functions(functions.into()));
+        let entries = self.space.entries();
+        let own = entries.keys().map(|&function| self.space.target(function));
+        let functions: Vec<u32> = own.chain(entries.values().copied()).collect();
+        if !functions.is_empty() {
+            let functions = wasm_encoder::Elements::Functions(functions.into());
+            elements.active(Some(self.added_table()), &ConstExpr::i32_const(0), functions);
         }
     }
 
@@ -319,9 +353,10 @@ impl Pass<'_, '_> {
         for table in hooks::exported_tables(self.module) {
             exports.export(&hooks::table_export(table), ExportKind::Table, table);
         }
-        for function in hooks::functions_met_elsewhere(self.module) {
-            let target = self.space.target(function);
-            exports.export(&hooks::function_export(function), ExportKind::Func, target);
+        let instance = self.space.global(AddedGlobal::Instance);
+        exports.export(hooks::INSTANCE_EXPORT, ExportKind::Global, instance);
+        if !self.space.entries().is_empty() {
+            exports.export(hooks::FUNCTIONS_EXPORT, ExportKind::Table, self.added_table());
         }
     }
 

@@ -22,7 +22,7 @@ struct RecorderMap<'a> {
     offsets: Vec<usize>,
     globals: Vec<u32>,
     tables: Vec<u32>,
-    stand_ins: Vec<u32>,
+    entries: Vec<u32>,
     sizes: BTreeMap<u32, SizeUnit>,
     low_memory: u64,
     initial_pages: u64,
@@ -38,12 +38,12 @@ enum SizeUnit {
     Bytes,
 }
 
-/// As [`Origin`]: a number, a number in a list, or nothing.
+/// As [`Origin`]: a number, the name of what was put in and a number, or nothing.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum FunctionOrigin {
     Function(u32),
-    Wrapper([u32; 1]),
+    Inserted(&'static str, u32),
     Added(()),
 }
 
@@ -124,7 +124,7 @@ impl Instrumented {
             offsets: self.map.points().iter().flat_map(|&(new, old)| [new, old]).collect(),
             globals: hooks::exported_globals(module).collect(),
             tables: hooks::exported_tables(module).collect(),
-            stand_ins: hooks::functions_met_elsewhere(module).collect(),
+            entries: hooks::functions_to_enter(module).into_iter().collect(),
             sizes: size_functions(module),
             low_memory: module.low_memory_bytes(),
             initial_pages: memory.initial_pages,
@@ -140,7 +140,9 @@ impl From<Origin> for FunctionOrigin {
     fn from(origin: Origin) -> FunctionOrigin {
         match origin {
             Origin::Function(function) => FunctionOrigin::Function(function),
-            Origin::Wrapper(function) => FunctionOrigin::Wrapper([function]),
+            Origin::Wrapper(function) => FunctionOrigin::Inserted("wrapper", function),
+            Origin::Entry(function) => FunctionOrigin::Inserted("entry", function),
+            Origin::Stub(function) => FunctionOrigin::Inserted("stub", function),
             Origin::Added => FunctionOrigin::Added(()),
         }
     }

@@ -1,11 +1,13 @@
-//! Stubs: the functions that the module calls instead of the imported ones that could keep an address.
+//! Stubs: the functions that the module calls instead of the imported ones. The host may keep an address
+//! that it is handed there, and may enter the module again before it comes back.
 
-use wasm_encoder::Function;
+use wasm_encoder::{BlockType, Function, ValType};
+use wasmparser::FuncType;
 
-use super::boundary;
+use super::boundary::{self, Values};
 use super::features::Features;
 use super::hooks::Hook;
-use super::index_space::IndexSpace;
+use super::index_space::{AddedGlobal, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
 use super::offset_map::Origin;
 use crate::module::Module;
@@ -15,9 +17,18 @@ use crate::prepared::Prepared;
 /// `(func (param i32 f32))`:
 ///
 /// ```wat
-/// (func (param i32 f32)
+/// (func (param i32 f32) (local $level i32) (local $depth i32)
+///   global.get $level  local.tee $level  i32.const 1  i32.add  global.set $level
+///   global.get $depth  local.set $depth
 ///   (call $handed_out (local.get 0) 0 0 0)
-///   (call $imported (local.get 0) (local.get 1)))
+///   (call $imported (local.get 0) (local.get 1))
+///   local.get $level  global.set $level
+///   local.get $depth  global.set $depth
+///   (i32.gt_s (global.get $deepest) (local.get $level))
+///   if  ;; the host entered meanwhile
+///     local.get $level  global.set $deepest
+///     (call $resumed (local.get $level))
+///   end)
 /// ```
 struct Stub<'m> {
     module: &'m Module<'m>,
@@ -25,13 +36,13 @@ struct Stub<'m> {
     function: u32,
 }
 
-/// The stubs of a module. A hooked function has a wrapper instead.
+/// The stubs of a module. A hooked function has a wrapper instead, and WASI's functions neither keep an
+/// address nor enter the module.
 pub(super) fn of<'m>(prepared: &'m Prepared<'_>) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
     let hooked = prepared.allocator().hooked();
-    let imported = (0..module.imported_functions()).filter(move |function| {
-        boundary::takes_addresses(module, *function) && !hooked.contains(function)
-    });
+    let imported = (0..module.imported_functions())
+        .filter(move |function| !module.is_of_wasi(*function) && !hooked.contains(function));
     imported.map(|function| -> Box<dyn Inserted + 'm> { Box::new(Stub { module, function }) })
 }
 
@@ -45,7 +56,7 @@ impl Inserted for Stub<'_> {
     }
 
     fn origin(&self) -> Origin {
-        Origin::Added
+        Origin::Stub(self.function)
     }
 
     fn reached(&self) -> Reached {
@@ -55,6 +66,40 @@ impl Inserted for Stub<'_> {
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         let ty = boundary::type_of(self.module, self.function);
         let arguments = boundary::addresses(features, ty.params(), 0);
+        if features.has_tail_calls() {
+            return self.handing_on(features, space, ty, arguments);
+        }
+        let level = ty.params().len() as u32;
+        let depth = level + 1;
+        let [levels, depths, deepest] =
+            [AddedGlobal::Level, AddedGlobal::Depth, AddedGlobal::Deepest].map(|g| space.global(g));
+        let mut body = Function::new([(2, ValType::I32)]);
+        let mut code = body.instructions();
+        code.global_get(levels).local_tee(level).i32_const(1).i32_add().global_set(levels);
+        code.global_get(depths).local_set(depth);
+        boundary::report(features, space, Hook::HandedOut, arguments, &mut code);
+        boundary::push_params(ty, &mut code);
+        code.call(space.moved(self.function));
+        code.local_get(level).global_set(levels);
+        code.local_get(depth).global_set(depths);
+        code.global_get(deepest).local_get(level).i32_gt_s().if_(BlockType::Empty);
+        code.local_get(level).global_set(deepest).local_get(level);
+        space.call_hook(Hook::Resumed, &mut code);
+        code.end().end();
+        body.into_raw_body()
+    }
+}
+
+impl Stub<'_> {
+    /// The body for a module with tail calls: a chain of them through the host must not use more and more
+    /// stack, so nothing can be done after the call.
+    fn handing_on(
+        &self,
+        features: &Features,
+        space: &IndexSpace,
+        ty: &FuncType,
+        arguments: Values,
+    ) -> Vec<u8> {
         let mut body = Function::new([]);
         let mut code = body.instructions();
         boundary::report(features, space, Hook::HandedOut, arguments, &mut code);

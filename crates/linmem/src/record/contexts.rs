@@ -10,26 +10,32 @@ pub(crate) const MAX_CONTEXTS: usize = 1 << 20;
 /// Stacks taken in one recording; contexts after them have none. One costs some 30 µs.
 pub(crate) const MAX_STACKS: usize = 1 << 14;
 
-/// Number of entries in [`Contexts::recent`], a power of two.
+/// Stacks that each function which the host calls has for itself, when those are used up.
+pub(crate) const STACKS_OF_ENTRY: u32 = 1 << 6;
+
+/// Functions that have stacks for themselves.
+const MAX_ENTRIES: usize = 1 << 12;
+
+/// Number of entries in [`KnownContexts::recent`], a power of two.
 const RECENT: usize = 1 << 12;
 
 const UNSEEN: ContextId = ContextId(u32::MAX);
 
-/// The contexts of a recording.
-pub(super) struct Contexts {
+/// The contexts of one module, whose numbers for them no other module shares.
+pub(super) struct KnownContexts {
     numbers: FxHashMap<u64, ContextId>,
     /// The context of the last lookups, by the low bits of its value: most events come from few
     /// places.
     recent: Vec<(u64, ContextId)>,
 }
 
-impl Default for Contexts {
-    fn default() -> Contexts {
-        Contexts { numbers: FxHashMap::default(), recent: vec![(0, UNSEEN); RECENT] }
+impl Default for KnownContexts {
+    fn default() -> KnownContexts {
+        KnownContexts { numbers: FxHashMap::default(), recent: vec![(0, UNSEEN); RECENT] }
     }
 }
 
-impl Contexts {
+impl KnownContexts {
     /// The context of a value, if it has been seen before.
     #[inline]
     pub(super) fn known(&mut self, raw: u64) -> Option<ContextId> {
@@ -42,20 +48,41 @@ impl Contexts {
         self.recent[slot] = (raw, id);
         Some(id)
     }
+}
 
-    /// Whether a new context's stack is still within the budget.
-    pub(super) fn wants_stack(&self) -> bool {
-        self.numbers.len() < MAX_STACKS
+/// The contexts of a recording.
+#[derive(Default)]
+pub(super) struct Contexts {
+    count: usize,
+    stacks: usize,
+    /// By module and function that the host called: the stacks taken below it.
+    of_entry: FxHashMap<(usize, Option<u32>), u32>,
+}
+
+impl Contexts {
+    /// Whether a new context's stack is still within the budget. Whoever comes first cannot use up all of
+    /// it: each function that the host calls has a part of its own.
+    pub(super) fn wants_stack(&mut self, module: usize, entry: Option<u32>) -> bool {
+        if self.stacks < MAX_STACKS {
+            self.stacks += 1;
+            return true;
+        }
+        if self.of_entry.len() >= MAX_ENTRIES && !self.of_entry.contains_key(&(module, entry)) {
+            return false;
+        }
+        let of_entry = self.of_entry.entry((module, entry)).or_default();
+        *of_entry += 1;
+        *of_entry <= STACKS_OF_ENTRY
     }
 
-    /// The number of a value that has not been seen before, and whether the number is new.
-    pub(super) fn define(&mut self, raw: u64) -> (ContextId, bool) {
-        let count = self.numbers.len();
-        if count >= MAX_CONTEXTS {
-            return (ContextId(count as u32 - 1), false);
+    /// The number of a value that has not been seen before in its module, and whether the number is new.
+    pub(super) fn define(&mut self, raw: u64, known: &mut KnownContexts) -> (ContextId, bool) {
+        if self.count >= MAX_CONTEXTS {
+            return (ContextId(self.count as u32 - 1), false);
         }
-        let id = ContextId(count as u32);
-        self.numbers.insert(raw, id);
+        let id = ContextId(self.count as u32);
+        self.count += 1;
+        known.numbers.insert(raw, id);
         (id, true)
     }
 }

@@ -3,8 +3,9 @@
 use crate::trace::Record;
 
 /// The memory below the first data segment as it was at the last look.
+#[derive(Default)]
 pub(super) struct LowMemory {
-    watched_bytes: u64,
+    watched_bytes: Option<u64>,
     /// Empty until the instance is complete.
     before: Vec<u8>,
     /// Whether an allocation has failed since the last look: the host may write where NULL points.
@@ -12,14 +13,14 @@ pub(super) struct LowMemory {
 }
 
 impl LowMemory {
-    /// Watches so many bytes.
-    pub(super) fn new(watched_bytes: u64) -> LowMemory {
-        LowMemory { watched_bytes, before: Vec::new(), looks_again: false }
+    /// Watches so many bytes at most: an instance has something of its own from there on.
+    pub(super) fn watch(&mut self, bytes: u64) {
+        self.watched_bytes = self.watched_bytes.map_or(bytes, |watched| watched.min(bytes)).into();
     }
 
     /// Remembers what is there now.
     pub(super) fn remember(&mut self, memory: &[u8]) {
-        let end = memory.len().min(self.watched_bytes as usize);
+        let end = memory.len().min(self.watched_bytes.unwrap_or(0) as usize);
         self.before = memory[..end].to_vec();
     }
 

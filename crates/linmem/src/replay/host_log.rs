@@ -8,7 +8,7 @@ use crate::trace::{ContextId, SizeReadBy};
 #[derive(Debug, Default)]
 pub struct HostLog {
     /// When the program asked for the size of each memory; the first ones of very many memories.
-    pub size_reads: BTreeMap<u64, SizeReads>,
+    pub size_reads: BTreeMap<usize, SizeReads>,
     /// How often it did in all.
     pub size_reads_in_all: u64,
     /// Uses of detached views, by memory and context, with how often.
@@ -54,7 +54,7 @@ pub struct SizeRead {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StaleView {
     /// Number of the memory.
-    pub memory: u64,
+    pub memory: usize,
     /// The memory's size when the view was made.
     pub pages: u64,
     /// Where it was used.
@@ -65,7 +65,7 @@ pub struct StaleView {
 const MAX_HOST_ENTRIES: usize = 10_000;
 
 impl HostLog {
-    pub(super) fn add_size_read(&mut self, memory: u64, by: SizeReadBy, read: SizeRead) {
+    pub(super) fn add_size_read(&mut self, memory: usize, by: SizeReadBy, read: SizeRead) {
         let has_room = self.size_reads.len() < MAX_HOST_ENTRIES;
         if !has_room && !self.size_reads.contains_key(&memory) {
             return;

@@ -1,31 +1,30 @@
-//! Memory and globals at one instant.
+//! A memory at one instant.
 
 use super::damaged;
 use crate::error::Result;
-use crate::module::PAGE_BYTES;
 
 /// No processor addresses more.
 const LARGEST_MEMORY_BYTES: u64 = 1 << 57;
 
-/// Memory and globals at one instant.
+/// A memory at one instant.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    /// Pages.
-    pub pages: u64,
-    /// Whether wasm frames were live.
-    pub frames_live: bool,
-    /// Integer globals that can change.
-    pub globals: Vec<(u64, u64)>,
-    /// Memory that is not all zero: `(address, bytes)`, in the order of addresses.
+    /// Its size in bytes.
+    pub size: u64,
+    /// What is not all zero: `(address, bytes)`, in the order of addresses.
     pub memory: Vec<(u64, Vec<u8>)>,
 }
 
 impl Snapshot {
+    pub(super) fn new(pages: u64, page_bytes: u64) -> Snapshot {
+        let size = pages.saturating_mul(page_bytes).min(LARGEST_MEMORY_BYTES);
+        Snapshot { size, memory: Vec::new() }
+    }
+
     pub(super) fn add(&mut self, address: u64, bytes: Vec<u8>) -> Result<()> {
         let end = address.checked_add(bytes.len() as u64);
         let after_last = self.memory.last().map_or(0, |(last, bytes)| last + bytes.len() as u64);
-        let memory_end = self.pages.saturating_mul(PAGE_BYTES).min(LARGEST_MEMORY_BYTES);
-        let fits = end.is_some_and(|end| end <= memory_end);
+        let fits = end.is_some_and(|end| end <= self.size);
         if !fits || address < after_last {
             return Err(damaged("a snapshot's parts overlap or lie outside of the memory"));
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Coverage, GrowthReport, Held, Stack, Totals};
+use super::{Coverage, Stack};
 
 /// What one instance did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,84 +14,14 @@ pub struct InstanceReport {
     /// Where the host created it, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Stack>,
-    /// Its figures.
-    pub totals: Totals,
-    /// Pages at the start.
-    pub initial_pages: u64,
-    /// Pages it may grow to at most, if that is limited.
-    pub max_pages: Option<u64>,
+    /// Number of its memory in [`Report::memories`](super::Report::memories).
+    pub memory: usize,
     /// Memories beside memory 0, which are not watched.
     pub other_memories: usize,
     /// Whether the module has debug information that gives source lines.
     pub has_lines: bool,
-    /// Live blocks at the end, by kind.
-    pub leaks: LeakSummary,
-    /// How the memory grew.
-    pub growth: GrowthReport,
-    /// Where allocations come from.
-    pub hot_sites: HotSites,
     /// Calls of exports: name and number.
     pub calls: Vec<(String, u64)>,
     /// What was hooked, and what was not.
     pub coverage: Coverage,
-}
-
-/// Live blocks at the end, by kind.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct LeakSummary {
-    /// Why nothing could be judged, if so; then all is counted as reachable.
-    pub not_judged: Option<String>,
-    /// Nothing points to them.
-    pub definite: Held,
-    /// Only lost blocks point to them.
-    pub indirect: Held,
-    /// Only interior pointers point to them.
-    pub possible: Held,
-    /// The host has their addresses.
-    pub host_held: Held,
-    /// Something points to them.
-    pub reachable: Held,
-    /// Allocated by the language's start-up code for the whole run.
-    pub runtime: Held,
-}
-
-/// Where allocations come from: the top of the [`Profile`](super::Profile), in five orders.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct HotSites {
-    /// Most allocations.
-    pub allocations: Vec<HotSite>,
-    /// Most bytes.
-    pub bytes: Vec<HotSite>,
-    /// Most bytes live at the peak.
-    pub at_peak: Vec<HotSite>,
-    /// Most blocks freed before any other allocation was made.
-    pub temporary: Vec<HotSite>,
-    /// Longest mean lifetime.
-    pub longest_lived: Vec<HotSite>,
-}
-
-/// One call stack that allocates.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct HotSite {
-    /// Allocations and reallocations.
-    pub allocations: u64,
-    /// Bytes they asked for.
-    pub bytes: u64,
-    /// Blocks freed before any other allocation was made.
-    pub temporary: u64,
-    /// Its blocks at the peak of the whole heap.
-    pub at_peak: Held,
-    /// Its blocks at the end.
-    pub at_end: Held,
-    /// Mean lifetime of its blocks, in allocations made meanwhile; blocks still alive count to
-    /// the end.
-    pub mean_lifetime: u64,
-    /// Where.
-    pub stack: Stack,
 }

@@ -29,23 +29,23 @@ pub struct Profile {
     /// The stacks, each once: indices in [`frames`](Profile::frames), innermost first. An empty one
     /// was not taken.
     pub stacks: Vec<Vec<usize>>,
-    /// The sites, instance by instance.
+    /// The sites, memory by memory.
     pub sites: Vec<Site>,
-    /// The instances, in the order of their creation.
-    pub instances: Vec<ProfiledInstance>,
+    /// The memories, in the order of [`Report::memories`](super::Report::memories).
+    pub memories: Vec<ProfiledMemory>,
 }
 
-/// One call stack of one instance that allocates. Stacks that look the same to people are one site.
+/// One call stack that allocates in one memory. Stacks that look the same to people are one site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Site {
-    /// Number of its instance.
-    pub instance: usize,
+    /// Index of its memory in [`Profile::memories`].
+    pub memory: usize,
     /// Index of its stack in [`Profile::stacks`].
     pub stack: usize,
     /// Successful allocations and reallocations, and the bytes that they asked for.
     pub total: Held,
-    /// Its blocks at the peak of its instance's heap.
+    /// Its blocks at the peak of its memory's heap.
     pub at_peak: Held,
     /// Its blocks at the end.
     pub at_end: Held,
@@ -55,12 +55,12 @@ pub struct Site {
     pub lifetimes: u64,
 }
 
-/// What a profile says of an instance.
+/// What a profile says of a memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ProfiledInstance {
-    /// Name of its module.
-    pub module: String,
+pub struct ProfiledMemory {
+    /// Names of the modules whose instances use it.
+    pub modules: Vec<String>,
     /// Its figures.
     pub totals: Totals,
 }
@@ -76,10 +76,10 @@ impl Profile {
         self.frames_of(site).cloned().collect()
     }
 
-    /// The sites of an instance.
-    pub fn sites_of(&self, instance: usize) -> impl Iterator<Item = &Site> + '_ {
-        let start = self.sites.partition_point(|site| site.instance < instance);
-        self.sites[start..].iter().take_while(move |site| site.instance == instance)
+    /// The sites of a memory.
+    pub fn sites_of(&self, memory: usize) -> impl Iterator<Item = &Site> + '_ {
+        let start = self.sites.partition_point(|site| site.memory < memory);
+        self.sites[start..].iter().take_while(move |site| site.memory == memory)
     }
 }
 

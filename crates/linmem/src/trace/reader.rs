@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use super::{
-    ContextId, Crossing, Event, Frame, HostRecord, MAGIC, Record, SizeReadBy, UNKNOWN_SIZE, tags,
+    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, MAGIC, Record, Sharing,
+    SizeReadBy, UNKNOWN_SIZE, tags,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -158,23 +159,37 @@ impl Cursor<'_> {
                 bytes: self.byte_string()?,
                 allocator: self.text()?,
             },
-            tags::INSTANCE => Record::Instance {
-                module: self.number()?,
+            tags::THREAD => Record::Thread { process: self.text()?, thread: self.number()? },
+            tags::MEMORY => Record::Memory {
                 initial_pages: self.number()?,
                 max_pages: self.optional()?,
+                page_bytes: self.number()?,
+                sharing: match self.number()? {
+                    0 => Sharing::Private,
+                    1 => Sharing::Unknown,
+                    number => Sharing::Shared(number - 2),
+                },
             },
+            tags::INSTANCE => Record::Instance { module: self.number()?, memory: self.number()? },
             tags::SELECT => Record::Select { instance: self.number()? },
             tags::CONTEXT => Record::Context { frames: self.frames()? },
+            tags::HOST_STACK => {
+                Record::HostStack { module: self.optional()?, frames: self.frames()? }
+            }
+            tags::ENTERED => Record::Entered(self.entry()?),
+            tags::RESUMED => Record::Resumed { level: self.number()? },
+            tags::NOT_RETURNED => Record::NotReturned { function: self.function()? },
+            tags::SEQUENCE => Record::Sequence { number: self.number()? },
             tags::CLOCK => Record::Clock { micros: self.number()? },
             tags::LOW_MEMORY => Record::LowMemory {
                 first: self.number()?,
                 last: self.number()?,
                 changed: self.number()?,
             },
-            tags::SNAPSHOT => Record::Snapshot {
-                pages: self.number()?,
+            tags::SNAPSHOT => Record::Snapshot { memory: self.number()?, pages: self.number()? },
+            tags::GLOBALS => Record::Globals {
                 frames_live: self.number()? != 0,
-                globals: self.list(|cursor| Ok((cursor.number()?, cursor.number()?)))?,
+                values: self.list(|cursor| Ok((cursor.number()?, cursor.number()?)))?,
             },
             tags::SNAPSHOT_BYTES => {
                 Record::SnapshotBytes { address: self.number()?, bytes: self.byte_string()? }
@@ -198,8 +213,7 @@ impl Cursor<'_> {
     /// What a host did, or `None` where the tag is that of something else.
     fn host_record(&mut self, tag: u8) -> Decoded<Option<HostRecord>> {
         Ok(Some(match tag {
-            tags::USES_MEMORY => HostRecord::UsesMemory { memory: self.number()? },
-            tags::CREATED => HostRecord::Created { context: self.context()? },
+            tags::CREATED => HostRecord::Created { stack: self.host_stack()? },
             tags::COLLECTED => HostRecord::Collected,
             tags::SIZE_READ => HostRecord::SizeRead {
                 memory: self.number()?,
@@ -210,23 +224,39 @@ impl Cursor<'_> {
                     _ => return Err(malformed("unknown way to read a size")),
                 },
                 pages: self.number()?,
-                context: self.context()?,
+                stack: self.host_stack()?,
             },
             tags::HOST_GROWN => HostRecord::HostGrown {
                 memory: self.number()?,
                 delta_pages: self.number()?,
                 previous_pages: self.optional()?,
-                context: self.context()?,
+                stack: self.host_stack()?,
             },
             tags::STALE_VIEW => HostRecord::StaleView {
                 memory: self.number()?,
                 pages: self.number()?,
-                context: self.context()?,
+                stack: self.host_stack()?,
             },
             tags::NOTE => HostRecord::Note { text: self.text()? },
             tags::TOOK_FUNCTION => HostRecord::TookFunction,
             _ => return Ok(None),
         }))
+    }
+
+    fn entry(&mut self) -> Decoded<Entry> {
+        Ok(Entry {
+            function: self.function()?,
+            level: self.number()?,
+            caller: match self.number()?.checked_sub(1) {
+                None => None,
+                Some(number) => Some(host_stack(number)?),
+            },
+            stack_pointer: self.optional()?,
+        })
+    }
+
+    fn host_stack(&mut self) -> Decoded<HostStackId> {
+        host_stack(self.number()?)
     }
 
     /// What instrumented code reported, or `None` where the tag is that of something else.
@@ -350,6 +380,11 @@ impl Cursor<'_> {
             Ok(Frame::Wasm { function: narrow(function - 1)?, offset })
         })
     }
+}
+
+fn host_stack(number: u64) -> Decoded<HostStackId> {
+    let id = u32::try_from(number).map(HostStackId);
+    id.map_err(|_| malformed("stack number out of range"))
 }
 
 fn malformed(reason: impl Into<String>) -> Stop {

@@ -17,25 +17,68 @@ pub enum Record {
         /// Which functions were hooked and why: JSON, see `docs/trace-format.md`.
         allocator: String,
     },
+    /// Which thread of which process makes this recording: recordings of one process are one history.
+    Thread {
+        /// Names the process, and no other one.
+        process: String,
+        /// The thread's number in it.
+        thread: u64,
+    },
+    /// A memory; memories are numbered from 0.
+    Memory {
+        /// Pages at the start, or when the recorder came to see it.
+        initial_pages: u64,
+        /// Pages it may grow to at most, if that is limited.
+        max_pages: Option<u64>,
+        /// Bytes in a page.
+        page_bytes: u64,
+        /// Whether threads share it.
+        sharing: Sharing,
+    },
     /// A new instance; instances are numbered from 0. Records that follow are about it.
     Instance {
         /// Number of its module.
         module: u64,
-        /// Pages at the start.
-        initial_pages: u64,
-        /// Pages it may grow to at most, if that is limited.
-        max_pages: Option<u64>,
+        /// Number of its memory 0.
+        memory: u64,
     },
     /// Records that follow are about this instance.
     Select {
         /// Its number.
         instance: u64,
     },
-    /// A distinct call stack, innermost frame first; contexts are numbered from 0 per trace.
-    /// No frames: the stack was not taken.
+    /// A distinct call stack inside a module, innermost frame first and up to where the host entered;
+    /// contexts are numbered from 0 per trace. No frames: the stack was not taken.
     Context {
         /// The frames.
         frames: Vec<Frame>,
+    },
+    /// A distinct call stack of the host, innermost frame first; they are numbered from 0 per trace.
+    HostStack {
+        /// The module that [`Frame::Wasm`] frames are of: the host runs on behalf of it.
+        module: Option<u64>,
+        /// The frames.
+        frames: Vec<Frame>,
+    },
+    /// The host entered the selected instance. Written only for entries in which something happens, or
+    /// that are worth telling by themselves.
+    Entered(Entry),
+    /// The host is back from what it did on behalf of the entry of this level: what follows in the
+    /// selected instance belongs to that entry again.
+    Resumed {
+        /// The level.
+        level: u64,
+    },
+    /// A call of an exported function did not return, because of a trap or an exception.
+    NotReturned {
+        /// The function's index.
+        function: u32,
+    },
+    /// The next event of a shared memory in this recording has this number among those of all threads;
+    /// those after it count on by one.
+    Sequence {
+        /// The number.
+        number: u64,
     },
     /// Microseconds since the recording began.
     Clock {
@@ -51,14 +94,19 @@ pub enum Record {
         /// Number of changed bytes.
         changed: u64,
     },
-    /// The state of memory 0 and the globals. Memory follows in `SnapshotBytes`.
+    /// The state of a memory. Its contents follow in `SnapshotBytes`.
     Snapshot {
+        /// Number of the memory.
+        memory: u64,
         /// Pages now.
         pages: u64,
-        /// Whether wasm frames are live, whose locals linmem cannot see.
+    },
+    /// The globals of the selected instance, at the time of its memory's snapshot.
+    Globals {
+        /// Whether frames of the instance are live, whose locals linmem cannot see.
         frames_live: bool,
         /// Integer globals that can change: `(index, value)`.
-        globals: Vec<(u64, u64)>,
+        values: Vec<(u64, u64)>,
     },
     /// A part of the memory that is not all zero.
     SnapshotBytes {
@@ -85,19 +133,43 @@ pub enum Record {
     },
 }
 
+/// Whether threads share a memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sharing {
+    /// One thread uses it.
+    #[default]
+    Private,
+    /// Several can, and the recorder could not find out which memory it is.
+    Unknown,
+    /// Several can. The recordings of a process mean one memory where they have the same number here.
+    Shared(u64),
+}
+
+/// The host enters an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Index of the function that it calls.
+    pub function: u32,
+    /// How many entries of the instance are under way: 0 for an outermost one.
+    pub level: u64,
+    /// Who called; `None` if the stack was not taken.
+    pub caller: Option<HostStackId>,
+    /// The stack pointer, where the module has one.
+    pub stack_pointer: Option<u64>,
+}
+
+/// A distinct call stack of the host: an index into those of a trace, in the order in which they were
+/// first seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostStackId(pub u32);
+
 /// What only a host can see: a program around the modules that it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostRecord {
-    /// Memory 0 of the selected instance is this one. The recorder numbers memories from 0, as it
-    /// comes to see them.
-    UsesMemory {
-        /// Its number.
-        memory: u64,
-    },
     /// Where the selected instance was created.
     Created {
         /// The stack.
-        context: ContextId,
+        stack: HostStackId,
     },
     /// The selected instance was garbage-collected.
     Collected,
@@ -110,7 +182,7 @@ pub enum HostRecord {
         /// What it was told.
         pages: u64,
         /// Where it asked.
-        context: ContextId,
+        stack: HostStackId,
     },
     /// The program grew a memory from outside, by at least one page.
     HostGrown {
@@ -121,7 +193,7 @@ pub enum HostRecord {
         /// Pages before; `None` when it was refused.
         previous_pages: Option<u64>,
         /// Where.
-        context: ContextId,
+        stack: HostStackId,
     },
     /// The program used a view that an earlier growth had detached.
     StaleView {
@@ -130,7 +202,7 @@ pub enum HostRecord {
         /// The memory's size when the view was made.
         pages: u64,
         /// Where it was used.
-        context: ContextId,
+        stack: HostStackId,
     },
     /// The program took a function out of a table or a global, or put one of its own into a table, that the
     /// selected instance uses: calls of these are not seen.
@@ -257,8 +329,8 @@ pub struct ContextId(pub u32);
 
 impl Event {
     /// Where it happened; the end of a reallocation happened where its beginning did.
-    pub(crate) fn context(&self) -> Option<ContextId> {
-        match *self {
+    pub(crate) fn context_mut(&mut self) -> Option<&mut ContextId> {
+        match self {
             Event::Allocated { context, .. }
             | Event::Freed { context, .. }
             | Event::Reallocating { context, .. }

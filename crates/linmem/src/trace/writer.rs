@@ -3,7 +3,9 @@
 use std::fmt;
 use std::io::Write;
 
-use super::{Crossing, Event, Frame, HostRecord, MAGIC, Record, UNKNOWN_SIZE, tags};
+use super::{
+    Crossing, Entry, Event, Frame, HostRecord, MAGIC, Record, Sharing, UNKNOWN_SIZE, tags,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes gathered before they are handed on.
@@ -48,11 +50,26 @@ impl<W: Write> Writer<W> {
                 self.bytes(bytes);
                 self.bytes(allocator.as_bytes());
             }
-            Record::Instance { module, initial_pages, max_pages } => {
-                self.tag(tags::INSTANCE);
-                self.number(*module);
+            Record::Thread { process, thread } => {
+                self.tag(tags::THREAD);
+                self.bytes(process.as_bytes());
+                self.number(*thread);
+            }
+            Record::Memory { initial_pages, max_pages, page_bytes, sharing } => {
+                self.tag(tags::MEMORY);
                 self.number(*initial_pages);
                 self.optional(*max_pages);
+                self.number(*page_bytes);
+                self.number(match *sharing {
+                    Sharing::Private => 0,
+                    Sharing::Unknown => 1,
+                    Sharing::Shared(identity) => identity.saturating_add(2),
+                });
+            }
+            Record::Instance { module, memory } => {
+                self.tag(tags::INSTANCE);
+                self.number(*module);
+                self.number(*memory);
             }
             Record::Select { instance } => {
                 self.tag(tags::SELECT);
@@ -61,6 +78,24 @@ impl<W: Write> Writer<W> {
             Record::Context { frames } => {
                 self.tag(tags::CONTEXT);
                 self.frames(frames);
+            }
+            Record::HostStack { module, frames } => {
+                self.tag(tags::HOST_STACK);
+                self.optional(*module);
+                self.frames(frames);
+            }
+            Record::Entered(entry) => self.entered(entry),
+            Record::Resumed { level } => {
+                self.tag(tags::RESUMED);
+                self.number(*level);
+            }
+            Record::NotReturned { function } => {
+                self.tag(tags::NOT_RETURNED);
+                self.number(u64::from(*function));
+            }
+            Record::Sequence { number } => {
+                self.tag(tags::SEQUENCE);
+                self.number(*number);
             }
             Record::Clock { micros } => {
                 self.tag(tags::CLOCK);
@@ -72,12 +107,16 @@ impl<W: Write> Writer<W> {
                 self.number(*last);
                 self.number(*changed);
             }
-            Record::Snapshot { pages, frames_live, globals } => {
+            Record::Snapshot { memory, pages } => {
                 self.tag(tags::SNAPSHOT);
+                self.number(*memory);
                 self.number(*pages);
+            }
+            Record::Globals { frames_live, values } => {
+                self.tag(tags::GLOBALS);
                 self.number(u64::from(*frames_live));
-                self.number(globals.len() as u64);
-                for (index, value) in globals {
+                self.number(values.len() as u64);
+                for (index, value) in values {
                     self.number(*index);
                     self.number(*value);
                 }
@@ -100,34 +139,30 @@ impl<W: Write> Writer<W> {
 
     fn host_record(&mut self, record: &HostRecord) {
         match record {
-            HostRecord::UsesMemory { memory } => {
-                self.tag(tags::USES_MEMORY);
-                self.number(*memory);
-            }
-            HostRecord::Created { context } => {
+            HostRecord::Created { stack } => {
                 self.tag(tags::CREATED);
-                self.number(context.0.into());
+                self.number(stack.0.into());
             }
             HostRecord::Collected => self.tag(tags::COLLECTED),
-            HostRecord::SizeRead { memory, by, pages, context } => {
+            HostRecord::SizeRead { memory, by, pages, stack } => {
                 self.tag(tags::SIZE_READ);
                 self.number(*memory);
                 self.number(*by as u64);
                 self.number(*pages);
-                self.number(context.0.into());
+                self.number(stack.0.into());
             }
-            HostRecord::HostGrown { memory, delta_pages, previous_pages, context } => {
+            HostRecord::HostGrown { memory, delta_pages, previous_pages, stack } => {
                 self.tag(tags::HOST_GROWN);
                 self.number(*memory);
                 self.number(*delta_pages);
                 self.optional(*previous_pages);
-                self.number(context.0.into());
+                self.number(stack.0.into());
             }
-            HostRecord::StaleView { memory, pages, context } => {
+            HostRecord::StaleView { memory, pages, stack } => {
                 self.tag(tags::STALE_VIEW);
                 self.number(*memory);
                 self.number(*pages);
-                self.number(context.0.into());
+                self.number(stack.0.into());
             }
             HostRecord::TookFunction => self.tag(tags::TOOK_FUNCTION),
             HostRecord::Note { text } => {
@@ -135,6 +170,14 @@ impl<W: Write> Writer<W> {
                 self.bytes(text.as_bytes());
             }
         }
+    }
+
+    fn entered(&mut self, entry: &Entry) {
+        self.tag(tags::ENTERED);
+        self.number(u64::from(entry.function));
+        self.number(entry.level);
+        self.number(entry.caller.map_or(0, |caller| u64::from(caller.0) + 1));
+        self.optional(entry.stack_pointer);
     }
 
     /// Appends an event; the same as [`Writer::record`] with [`Record::Event`].

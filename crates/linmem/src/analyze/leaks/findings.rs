@@ -7,18 +7,18 @@ use crate::report::{Code, Finding};
 use crate::trace::{ContextId, Crossing};
 use crate::units::{bytes, count, number_of};
 
-use super::super::subject::{Instance, Subject};
+use super::super::subject::{Memory, Subject};
 use super::{Group, Holder, Kind, Leaks, sum_of};
 
 /// One finding for each kind and call stack, most bytes first.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
-    subject.instances().flat_map(of_instance).collect()
+    subject.memories().flat_map(of_memory).collect()
 }
 
-fn of_instance(instance: Instance<'_, '_>) -> Vec<Finding> {
-    let leaks = instance.leaks();
+fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
+    let leaks = memory.leaks();
     if let Some(reason) = &leaks.not_judged {
-        return not_judged_finding(instance, leaks, reason).into_iter().collect();
+        return not_judged_finding(memory, leaks, reason).into_iter().collect();
     }
     let mut groups: Vec<_> =
         leaks.groups.iter().filter(|((kind, _), _)| *kind != Kind::Runtime).collect();
@@ -31,15 +31,15 @@ fn of_instance(instance: Instance<'_, '_>) -> Vec<Finding> {
         lost.into_iter().partition(|((kind, _), _)| matches!(kind, Kind::HostHeld(_)));
     let lost = lost.into_iter();
     let mut findings: Vec<Finding> = lost
-        .map(|(&(kind, context), group)| leak_finding(instance, kind, context, group))
+        .map(|(&(kind, context), group)| leak_finding(memory, kind, context, group))
         .collect();
-    findings.extend(host_findings(instance, &held));
-    findings.extend(reachable_finding(instance, &reachable));
+    findings.extend(host_findings(memory, &held));
+    findings.extend(reachable_finding(memory, &reachable));
     findings
 }
 
 fn leak_finding(
-    instance: Instance<'_, '_>,
+    memory: Memory<'_, '_>,
     kind: Kind,
     context: ContextId,
     group: &Group,
@@ -67,14 +67,14 @@ fn leak_finding(
         _ => format!(", and {} with {}", blocks_text(group.indirect), them(group.held)),
     };
     Finding::new(code)
-        .about(instance.number)
+        .about(memory.first_user())
         .message(message + &with_others)
         .number("blocks", group.held.blocks)
         .number("bytes", group.held.bytes)
         .number("indirect_blocks", group.indirect.blocks)
         .number("indirect_bytes", group.indirect.bytes)
         .number("example_address", group.example)
-        .stack("allocated", instance.stack(context))
+        .stack("allocated", memory.stack(context))
         .advice(advice)
 }
 
@@ -83,15 +83,15 @@ type GroupOf<'g> = (&'g (Kind, ContextId), &'g Group);
 type Groups<'g> = [GroupOf<'g>];
 
 /// One note for all blocks that are still reachable.
-fn reachable_finding(instance: Instance<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
+fn reachable_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
     let finding =
-        finding_of_all(Code::StillReachable, instance, groups, "still pointed to at the end")?;
+        finding_of_all(Code::StillReachable, memory, groups, "still pointed to at the end")?;
     Some(finding.advice("Not a leak as long as it does not grow with the work done."))
 }
 
 /// One warning for each way in which the host got the pointers: for each exported function that
 /// returned some.
-fn host_findings(instance: Instance<'_, '_>, groups: &Groups<'_>) -> Vec<Finding> {
+fn host_findings(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Vec<Finding> {
     let mut of_holder: BTreeMap<Holder, Vec<GroupOf<'_>>> = BTreeMap::new();
     for group in groups {
         if let (Kind::HostHeld(holder), _) = group.0 {
@@ -105,22 +105,22 @@ fn host_findings(instance: Instance<'_, '_>, groups: &Groups<'_>) -> Vec<Finding
             Holder::Has(crossing) => of_holder.get(&Holder::LedTo(crossing)),
             _ => None,
         };
-        host_finding(instance, holder, groups, led_to.map_or(&[], Vec::as_slice))
+        host_finding(memory, holder, groups, led_to.map_or(&[], Vec::as_slice))
     })
     .collect()
 }
 
 fn host_finding(
-    instance: Instance<'_, '_>,
+    memory: Memory<'_, '_>,
     holder: Holder,
     groups: &Groups<'_>,
     led_to: &Groups<'_>,
 ) -> Option<Finding> {
-    let what = how_held(instance, holder);
-    let mut finding = finding_of_all(Code::LeakHostHeld, instance, groups, &what)?;
+    let what = how_held(memory, holder);
+    let mut finding = finding_of_all(Code::LeakHostHeld, memory, groups, &what)?;
     if let Holder::Has(crossing) = holder {
         if let Crossing::Returned(function) = crossing {
-            let returned = instance.heap().returned(function);
+            let returned = memory.heap().returned(function);
             finding = finding.number("returned", returned.blocks).number("freed", returned.freed);
         }
         let led_to = sum_of(led_to.iter().map(|(_, group)| *group));
@@ -131,21 +131,21 @@ fn host_finding(
             finding.number("indirect_blocks", led_to.blocks).number("indirect_bytes", led_to.bytes);
     }
     let advice = "Pass each pointer back to the module's free when you are done with it";
-    Some(finding.advice(match instance.sees_a_part() {
+    Some(finding.advice(match memory.sees_a_part() {
         true => format!("{advice}; unless the module frees it where linmem does not see it."),
         false => format!("{advice}."),
     }))
 }
 
 /// How the host came to hold blocks, as the predicate of a sentence about them.
-fn how_held(instance: Instance<'_, '_>, holder: Holder) -> String {
+fn how_held(memory: Memory<'_, '_>, holder: Holder) -> String {
     let words = match holder {
         Holder::Has(Crossing::Returned(function)) => {
-            let returned = instance.heap().returned(function);
+            let returned = memory.heap().returned(function);
             return format!(
                 "never given back: the host got {} from `{}` and freed {}",
                 number_of(returned.blocks, "block"),
-                instance.export_name(function),
+                memory.export_name(function),
                 count(returned.freed),
             );
         }
@@ -168,7 +168,7 @@ fn how_held(instance: Instance<'_, '_>, holder: Holder) -> String {
 /// What findings about several groups have in common: the sum, and the largest one's stack.
 fn finding_of_all(
     code: Code,
-    instance: Instance<'_, '_>,
+    memory: Memory<'_, '_>,
     groups: &Groups<'_>,
     what: &str,
 ) -> Option<Finding> {
@@ -179,19 +179,19 @@ fn finding_of_all(
         _ => format!("; the most, {}, come from here", blocks_text(largest.held)),
     };
     let finding = Finding::new(code)
-        .about(instance.number)
+        .about(memory.first_user())
         .message(format!("{} {what}{of_them}", blocks_text(all)))
         .number("blocks", all.blocks)
         .number("bytes", all.bytes)
-        .stack("allocated", instance.stack(*context));
+        .stack("allocated", memory.stack(*context));
     Some(finding)
 }
 
-fn not_judged_finding(instance: Instance<'_, '_>, leaks: &Leaks, reason: &str) -> Option<Finding> {
+fn not_judged_finding(memory: Memory<'_, '_>, leaks: &Leaks, reason: &str) -> Option<Finding> {
     let live = sum_of(leaks.groups.values());
     (live.blocks > 0).then(|| {
         Finding::new(Code::NotJudged)
-            .about(instance.number)
+            .about(memory.first_user())
             .message(format!("{} alive at the end, leaked or not: {reason}", blocks_text(live)))
             .number("blocks", live.blocks)
             .number("bytes", live.bytes)

@@ -3,33 +3,41 @@
 use std::collections::BTreeSet;
 
 use super::mark::Blocks;
-use crate::analyze::subject::Instance;
+use crate::analyze::subject::{Instance, Memory};
 use crate::module::memory_map::ShadowStack;
 use crate::prepared::Prepared;
 use crate::replay::Snapshot;
 
 /// The words of the roots that could be pointers to blocks: of static data, of the shadow stack
-/// in use, of pages that the program grew past its allocator, and of globals.
+/// in use, of pages that the program grew past its allocator, and of the globals of all instances.
 pub fn words(
-    instance: Instance<'_, '_>,
+    memory: Memory<'_, '_>,
     snapshot: &Snapshot,
     blocks: Blocks<'_>,
     word_bytes: u64,
 ) -> Vec<u64> {
-    let stack_pointer = stack(instance, snapshot).map(|(stack, _)| u64::from(stack.pointer));
-    let globals = snapshot.globals.iter().filter(|(index, _)| Some(*index) != stack_pointer);
-    let mut words: Vec<u64> = globals.map(|(_, value)| *value).collect();
-    let allocators_own = &instance.facts().premises.allocators_own;
-    for (start, end) in ranges(instance, snapshot) {
+    let mut words: Vec<u64> = memory.users().flat_map(globals).collect();
+    let modules = memory.modules();
+    let is_allocators =
+        |address| modules.iter().any(|facts| facts.premises.allocators_own.contains(&address));
+    for (start, end) in ranges(memory, snapshot) {
         // The words of live blocks are not roots, wherever the blocks lie.
         let roots = snapshot
             .words(start, end, word_bytes)
             .filter(|&(_, word)| blocks.pointed_into(word).is_some())
             .filter(|&(address, _)| blocks.containing(address).is_none())
-            .filter(|(address, _)| !allocators_own.contains(address));
+            .filter(|&(address, _)| !is_allocators(address));
         words.extend(roots.map(|(_, word)| word));
     }
     words
+}
+
+/// The values of an instance's globals, but for its stack pointer.
+fn globals(instance: Instance<'_, '_>) -> Vec<u64> {
+    let stack_pointer = stack(instance).map(|(stack, _)| u64::from(stack.pointer));
+    let values = instance.recorded().globals.iter().flat_map(|globals| &globals.values);
+    let values = values.filter(|(index, _)| Some(*index) != stack_pointer);
+    values.map(|(_, value)| *value).collect()
 }
 
 /// Static words that only the allocator uses: its counts, the bounds of its heap and its lists of
@@ -73,27 +81,33 @@ fn allocators_own_functions(prepared: &Prepared<'_>, hooked: &BTreeSet<u32>) -> 
 
 /// Where roots lie: static data, the used part of the shadow stack, and pages that the program
 /// grew past its allocator. Words below the stack pointer are dead.
-fn ranges(instance: Instance<'_, '_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
-    let module = instance.module();
-    let heap = instance.heap();
-    let layout = &instance.facts().premises.memory_map;
-    let memory_end = snapshot.pages.saturating_mul(crate::module::PAGE_BYTES);
-    let data_end = module.data_end().unwrap_or(0);
-    let static_end = layout
-        .heap_base
-        .or_else(|| heap.lowest_address().filter(|lowest| *lowest >= data_end))
-        .unwrap_or(if data_end > 0 { data_end } else { memory_end })
-        .min(memory_end);
-    let mut ranges = heap.own_growth().to_vec();
-    match stack(instance, snapshot) {
-        None => ranges.push((0, static_end)),
-        Some((stack, now)) => {
-            ranges.push((0, stack.range.start.min(static_end)));
-            ranges.push((now.max(stack.range.start), static_end));
+fn ranges(memory: Memory<'_, '_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
+    let mut ranges = memory.heap().own_growth().to_vec();
+    for user in memory.users() {
+        let static_end = static_end(memory, user, snapshot.size);
+        match stack(user) {
+            // A thread of its own has its stack somewhere else: the first user tells of this one.
+            None if user.number != memory.first_user() && user.facts().premises.memory_map.stack.is_some() => {}
+            None => ranges.push((0, static_end)),
+            Some((stack, now)) => {
+                ranges.push((0, stack.range.start.min(static_end)));
+                ranges.push((now.max(stack.range.start), static_end));
+            }
         }
     }
     ranges.retain(|(start, end)| start < end);
     united(ranges)
+}
+
+/// Where the static data of an instance ends, and the heap begins.
+fn static_end(memory: Memory<'_, '_>, user: Instance<'_, '_>, memory_end: u64) -> u64 {
+    let data_end = user.module().data_end().unwrap_or(0);
+    let layout = &user.facts().premises.memory_map;
+    layout
+        .heap_base
+        .or_else(|| memory.heap().lowest_address().filter(|lowest| *lowest >= data_end))
+        .unwrap_or(if data_end > 0 { data_end } else { memory_end })
+        .min(memory_end)
 }
 
 /// Ranges without overlaps, so that no word is a root twice.
@@ -109,12 +123,13 @@ fn united(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     united
 }
 
-/// The shadow stack, and its pointer at the time of the snapshot. A global above its initial
-/// value is not a stack pointer: an allocator that only moves on keeps one that looks alike.
-fn stack(instance: Instance<'_, '_>, snapshot: &Snapshot) -> Option<(ShadowStack, u64)> {
+/// The shadow stack of an instance, and its pointer at the time of the snapshot. A global above its
+/// initial value is not a stack pointer: an allocator that only moves on keeps one that looks alike.
+fn stack(instance: Instance<'_, '_>) -> Option<(ShadowStack, u64)> {
     let stack = instance.facts().premises.memory_map.stack?;
     let pointer = u64::from(stack.pointer);
-    let now = snapshot.globals.iter().find(|(index, _)| *index == pointer);
+    let mut values = instance.recorded().globals.iter().flat_map(|globals| &globals.values);
+    let now = values.find(|(index, _)| *index == pointer);
     let now = now.map_or(stack.range.end, |(_, value)| *value);
     (now <= stack.range.end).then_some((stack, now))
 }

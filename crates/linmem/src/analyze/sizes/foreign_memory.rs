@@ -19,7 +19,7 @@ pub(super) fn finding(subject: &Subject<'_, '_>, watched: &Watched<'_>) -> Optio
         .about(worker)
         .message(message)
         .number("readings", watched.reads.count)
-        .stack("read", subject.host_stack(watched.reads.first.context))
+        .stack("read", subject.stack(watched.reads.first.context))
         .advice("Give the instance that memory as an import, or read the memory that it exports.");
     Some(created(finding, subject, worker))
 }

@@ -6,16 +6,16 @@ use crate::units::{count, pages};
 
 use super::{Subject, Watched};
 
-/// One finding for each instance whose memory grew and is mostly unused at the end.
+/// A finding if the memory grew and is mostly unused at the end.
 pub(super) fn findings(subject: &Subject<'_, '_>, watched: &Watched<'_>) -> Vec<Finding> {
-    watched.users.iter().filter_map(|&user| finding(subject, user)).collect()
+    watched.users.first().and_then(|&user| finding(subject, user)).into_iter().collect()
 }
 
 fn finding(subject: &Subject<'_, '_>, number: usize) -> Option<Finding> {
-    let instance = &subject.replay.instances[number];
-    let totals = instance.heap.totals();
+    let memory = &subject.replay.memories[subject.replay.instances[number].memory];
+    let totals = memory.heap.totals();
     let size = totals.at_end.pages.saturating_mul(PAGE_BYTES);
-    let grew = totals.at_end.pages > instance.initial_pages;
+    let grew = totals.at_end.pages > memory.initial_pages;
     let unused = size.saturating_sub(totals.at_end.bytes);
     if !grew || unused <= size / 2 {
         return None;
@@ -23,7 +23,7 @@ fn finding(subject: &Subject<'_, '_>, number: usize) -> Option<Finding> {
     let message = format!(
         "instance {number} grew from {} to {} for at most {} live bytes, and {} are live at the \
          end: the allocator keeps the rest for later",
-        count(instance.initial_pages),
+        count(memory.initial_pages),
         pages(totals.at_end.pages),
         count(totals.at_peak.bytes),
         count(totals.at_end.bytes),
@@ -31,7 +31,7 @@ fn finding(subject: &Subject<'_, '_>, number: usize) -> Option<Finding> {
     let finding = Finding::new(Code::GrewAndHeld)
         .about(number)
         .message(message)
-        .number("pages_at_start", instance.initial_pages)
+        .number("pages_at_start", memory.initial_pages)
         .number("pages_at_end", totals.at_end.pages)
         .number("bytes_at_end", totals.at_end.bytes)
         .advice("No instruction gives pages back; a new instance starts small again.");

@@ -4,7 +4,7 @@ use crate::report::{Code, Finding};
 use crate::units::times;
 
 use super::others::work_of;
-use super::{Subject, Watched, allocations};
+use super::{Subject, Watched, allocations, memories_of};
 
 /// The memory whose size was read belongs to an instance that did nothing, while others did.
 pub(super) fn finding(subject: &Subject<'_, '_>, watched: &Watched<'_>) -> Option<Finding> {
@@ -19,7 +19,7 @@ pub(super) fn finding(subject: &Subject<'_, '_>, watched: &Watched<'_>) -> Optio
         work_of(replay, others),
         when(subject, watched),
     );
-    let their_allocations = others.iter().map(|&other| allocations(&replay.instances[other])).sum();
+    let their_allocations = memories_of(replay, others).into_iter().map(allocations).sum();
     let finding = Finding::new(Code::WatchedIdleInstance)
         .about(instance)
         .message(message)
@@ -27,7 +27,7 @@ pub(super) fn finding(subject: &Subject<'_, '_>, watched: &Watched<'_>) -> Optio
         .number("calls_between", watched.calls_between())
         .number("other_instances", others.len() as u64)
         .number("their_allocations", their_allocations)
-        .stack("read", subject.host_stack(watched.reads.first.context))
+        .stack("read", subject.stack(watched.reads.first.context))
         .advice("Await the work, and let it use the instance whose memory you measure.");
     Some(created(finding, subject, worker))
 }
@@ -58,6 +58,6 @@ fn when(subject: &Subject<'_, '_>, watched: &Watched<'_>) -> &'static str {
 /// Adds where an instance was created.
 pub(super) fn created(finding: Finding, subject: &Subject<'_, '_>, instance: usize) -> Finding {
     let context = subject.replay.instances[instance].created;
-    let stack = context.map(|context| subject.host_stack(context)).unwrap_or_default();
+    let stack = context.map(|context| subject.stack(context)).unwrap_or_default();
     finding.stack(format!("instance {instance} was created"), stack)
 }

@@ -14,7 +14,7 @@ pub(super) fn finding(subject: &Subject<'_, '_>, watched: &Watched<'_>) -> Optio
     if between == 0 || size != watched.reads.last.pages {
         return None;
     }
-    let heap = &subject.replay.instances[number].heap;
+    let heap = &subject.replay.memories[watched.memory].heap;
     let totals = heap.totals();
     let (code, why) = if !heap.growths().is_empty() || totals.reused > 0 {
         let reused = count(totals.reused);

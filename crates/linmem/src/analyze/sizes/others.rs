@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::replay::{RecordedInstance, Replay, SizeRead};
-use crate::units::{bytes, count, number_of};
+use crate::units::{bytes, count, number_of, ranges};
 
-use super::allocations;
+use super::{allocations, memories_of};
 
 /// Instances that do not use a watched memory, and allocated after it was first read. Where it has users,
 /// only other instances of the same module count.
@@ -14,20 +14,21 @@ pub(super) fn at_work(replay: &Replay, users: &[usize], first: &SizeRead) -> Vec
     let worked = |(number, instance): &(usize, &RecordedInstance)| {
         let same_module = module.is_none_or(|module| module == instance.module);
         let later = instance.active.is_some_and(|(_, last)| last > first.events_before);
-        same_module && later && allocations(instance) > 0 && !users.contains(number)
+        let worked = allocations(&replay.memories[instance.memory]) > 0;
+        same_module && later && worked && !users.contains(number)
     };
     replay.instances.iter().enumerate().filter(worked).map(|(number, _)| number).collect()
 }
 
 /// What instances did, as in "instances 9 to 25, which made 17 allocations; ...".
 pub(super) fn work_of(replay: &Replay, numbers: &[usize]) -> String {
-    let instances = || numbers.iter().map(|&number| &replay.instances[number]);
-    let all: u64 = instances().map(allocations).sum();
-    let left = instances().map(|instance| instance.heap.totals().at_end.bytes);
+    let memories = memories_of(replay, numbers);
+    let memories = || memories.iter().copied();
+    let all: u64 = memories().map(allocations).sum();
+    let left = memories().map(|memory| memory.heap.totals().at_end.bytes);
     let left = left.fold(0, u64::saturating_add);
-    let starts: BTreeSet<u64> = instances().map(|instance| instance.initial_pages).collect();
-    let ends: BTreeSet<u64> =
-        instances().map(|instance| instance.heap.totals().at_end.pages).collect();
+    let starts: BTreeSet<u64> = memories().map(|memory| memory.initial_pages).collect();
+    let ends: BTreeSet<u64> = memories().map(|memory| memory.heap.totals().at_end.pages).collect();
     let grew = if starts == ends {
         format!("stayed at {} pages", span(&starts))
     } else {
@@ -53,30 +54,12 @@ fn span(sizes: &BTreeSet<u64>) -> String {
     }
 }
 
-/// Numbers in order, as in `3, 9 to 25`.
-pub(super) fn ranges(numbers: &[usize]) -> String {
-    let mut ranges: Vec<(usize, usize)> = Vec::new();
-    for &number in numbers {
-        match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == number => *last = number,
-            _ => ranges.push((number, number)),
-        }
-    }
-    let text = ranges.iter().map(|&(first, last)| match last - first {
-        0 => first.to_string(),
-        1 => format!("{first} and {last}"),
-        _ => format!("{first} to {last}"),
-    });
-    text.collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_said_as_ranges() {
-        assert_eq!(ranges(&[3, 9, 10, 12, 13, 14]), "3, 9 and 10, 12 to 14");
+    fn sizes_are_said_as_spans() {
         assert_eq!(span(&BTreeSet::from([4])), "4");
         assert_eq!(span(&BTreeSet::from([2, 3, 1_000])), "2–1,000");
     }

@@ -17,11 +17,11 @@ pub(super) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
             times(*number),
         );
         Finding::new(Code::StaleView)
-            .about(replay.users(view.memory).first().copied().unwrap_or_default())
+            .about(replay.memories[view.memory].users.first().copied().unwrap_or_default())
             .message(message)
             .number("times", *number)
             .number("pages", view.pages)
-            .stack("used", subject.host_stack(view.context))
+            .stack("used", subject.stack(view.context))
             .advice(
                 "Make the view anew from memory.buffer after everything that can grow the memory.",
             )

@@ -8,8 +8,7 @@ use super::{Subject, Watched, allocations};
 /// The memory's size was read before its instances allocated anything.
 pub(super) fn finding(subject: &Subject<'_, '_>, watched: &Watched<'_>) -> Option<Finding> {
     let &instance = watched.users.first()?;
-    let instances = watched.users.iter().map(|&user| &subject.replay.instances[user]);
-    let in_all: u64 = instances.map(allocations).sum();
+    let in_all = allocations(&subject.replay.memories[watched.memory]);
     let later = in_all.saturating_sub(watched.reads.last.allocations_before);
     if watched.allocations_between() > 0 || later == 0 {
         return None;
@@ -25,7 +24,7 @@ pub(super) fn finding(subject: &Subject<'_, '_>, watched: &Watched<'_>) -> Optio
         .message(message)
         .number("readings", watched.reads.count)
         .number("allocations_after", later)
-        .stack("read", subject.host_stack(watched.reads.first.context))
+        .stack("read", subject.stack(watched.reads.first.context))
         .advice("Await the work before you measure.");
     Some(finding)
 }

@@ -22,7 +22,7 @@ pub(super) fn finding(subject: &Subject<'_, '_>, watched: &Watched<'_>) -> Optio
         .message(message)
         .number("pages_read", read.pages)
         .number("pages_recorded", recorded)
-        .stack("read", subject.host_stack(read.context))
+        .stack("read", subject.stack(read.context))
         .advice(
             "Something grew the memory that linmem does not see: code of another module, perhaps.",
         );

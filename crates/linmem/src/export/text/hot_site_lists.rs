@@ -5,18 +5,18 @@ use std::fmt::{self, Write};
 use super::stack_lines::one_line;
 use super::summary::held_text;
 use super::{DIM, Text};
-use crate::report::{HotSite, InstanceReport};
+use crate::report::{HotSite, MemoryReport};
 use crate::units::{bytes, count, number_of};
 
 impl Text {
     /// All lists that are not empty.
-    pub(super) fn hot_sites(&mut self, instance: &InstanceReport) -> fmt::Result {
-        let hot = &instance.hot_sites;
+    pub(super) fn hot_sites(&mut self, memory: &MemoryReport) -> fmt::Result {
+        let hot = &memory.hot_sites;
         let of = |part: u64, whole: u64| match whole {
             0 => String::new(),
             _ => format!(" ({:.0}%)", 100.0 * part as f64 / whole as f64),
         };
-        let totals = &instance.totals;
+        let totals = &memory.totals;
         let all = totals.allocations + totals.reallocations;
         self.category("most allocations", &hot.allocations, |site| {
             format!("{}{}", number_of(site.allocations, "allocation"), of(site.allocations, all))

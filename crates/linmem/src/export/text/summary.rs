@@ -1,28 +1,33 @@
-//! What one instance did, or several.
+//! What was done in one memory, or in several.
 
+use std::cmp::Reverse;
 use std::fmt::{self, Write};
 
-use super::{BOLD, Text, hooked, instances_table};
-use crate::report::{Extent, Held, InstanceReport, Trend};
-use crate::units::{bytes, count, escape, number_of, pages};
+use super::{BOLD, Text, hooked, memories_table};
+use crate::report::{Extent, Held, InstanceReport, MemoryReport, Report, Trend};
+use crate::units::{bytes, count, escape, number_of, pages, ranges};
 
 impl Text {
-    /// All instances in a table, and the one that allocated most in full.
-    pub(super) fn instances(&mut self, instances: &[InstanceReport]) -> fmt::Result {
-        write!(self.out, "\n{}", instances_table::table(instances))?;
-        let busiest = (0..instances.len()).max_by_key(|&number| {
-            // The first one of several that are alike.
-            (instances[number].totals.allocated_bytes, std::cmp::Reverse(number))
-        });
-        let Some(number) = busiest else { return Ok(()) };
-        let name = escape(&instances[number].module);
-        self.title(&format!("instance {number} of {name}, which allocated most"))?;
-        self.instance(&instances[number])
+    /// All memories in a table, and the one in which most was allocated in full.
+    pub(super) fn memories(&mut self, report: &Report) -> fmt::Result {
+        write!(self.out, "\n{}", memories_table::table(report))?;
+        let memories = &report.memories;
+        // The first one of several that are alike.
+        let busiest = (0..memories.len())
+            .max_by_key(|&number| (memories[number].totals.allocated_bytes, Reverse(number)));
+        let Some(memory) = busiest.map(|number| &memories[number]) else { return Ok(()) };
+        let names = escape(&report.modules_of(memory).join(", "));
+        let users = ranges(&memory.users);
+        self.title(&match memory.users.len() {
+            1 => format!("instance {users} of {names}, which allocated most"),
+            _ => format!("instances {users} of {names}, which share the memory with most allocations"),
+        })?;
+        self.memory(report, memory)
     }
 
-    /// One instance in full.
-    pub(super) fn instance(&mut self, instance: &InstanceReport) -> fmt::Result {
-        let totals = &instance.totals;
+    /// One memory in full.
+    pub(super) fn memory(&mut self, report: &Report, memory: &MemoryReport) -> fmt::Result {
+        let totals = &memory.totals;
         self.row(
             "heap",
             &format!(
@@ -36,11 +41,18 @@ impl Text {
         )?;
         self.row("at peak", &extent(&totals.at_peak))?;
         self.row("at end", &extent(&totals.at_end))?;
-        self.row("blocks left", &self.blocks_left(instance))?;
-        self.row("memory", &memory(instance))?;
-        self.growth(&instance.growth)?;
-        self.hot_sites(instance)?;
-        self.coverage(instance)
+        self.row("blocks left", &self.blocks_left(memory))?;
+        self.row("memory", &size_of(memory))?;
+        self.growth(&memory.growth)?;
+        self.hot_sites(memory)?;
+        let mut shown: Vec<&str> = Vec::new();
+        for instance in memory.users.iter().filter_map(|&user| report.instances.get(user)) {
+            if !shown.contains(&&*instance.module) {
+                shown.push(&instance.module);
+                self.coverage(instance)?;
+            }
+        }
+        Ok(())
     }
 
     /// One line of the summary; the first stands apart from what is above.
@@ -52,8 +64,8 @@ impl Text {
         writeln!(self.out, "{label} {value}")
     }
 
-    fn blocks_left(&self, instance: &InstanceReport) -> String {
-        let leaks = &instance.leaks;
+    fn blocks_left(&self, memory: &MemoryReport) -> String {
+        let leaks = &memory.leaks;
         if let Some(reason) = &leaks.not_judged {
             return format!("not judged: {reason}");
         }
@@ -87,9 +99,9 @@ impl Text {
     }
 }
 
-fn memory(instance: &InstanceReport) -> String {
-    let growth = &instance.growth;
-    let max = match instance.max_pages {
+fn size_of(memory: &MemoryReport) -> String {
+    let growth = &memory.growth;
+    let max = match memory.max_pages {
         Some(max) => format!("{} at most", pages(max)),
         None => "no maximum".to_owned(),
     };
@@ -110,8 +122,8 @@ fn memory(instance: &InstanceReport) -> String {
     };
     format!(
         "{} at start, {} at end, {max}; {trend}",
-        pages(instance.initial_pages),
-        count(instance.totals.at_end.pages),
+        pages(memory.initial_pages),
+        count(memory.totals.at_end.pages),
     )
 }
 

@@ -1,0 +1,184 @@
+//! Entries: the host calls a function of an instance. Who called is told at the first event of an entry, if
+//! there is one.
+//!
+//! An entry that comes while the instance waits for the host belongs to the entry that waits. Whether one
+//! waits is known from the instance's own count, which an exception that leaves the module makes wrong: so
+//! it is compared with the stack now and then.
+
+use rustc_hash::FxHashMap;
+
+use super::{Guest, Recorder};
+use crate::trace::{ContextId, Crossing, Entry, Frame, HostStackId, Record};
+
+/// Callers that are taken for entries with the same first context; then those of every 2^k-th.
+pub(crate) const CALLERS_OF_CONTEXT: u32 = 1 << 12;
+
+/// Levels that are told apart.
+const MAX_LEVELS: usize = 1 << 12;
+
+/// The entries of an instance that are under way.
+#[derive(Default)]
+pub(super) struct Entries {
+    /// The outermost first. There may be none in a start function.
+    open: Vec<Open>,
+    /// The level of the last entry that was told, until an outer one goes on.
+    told_level: usize,
+    /// Entries inside of others since the last outermost one.
+    inside: u32,
+    /// How many entries there were with each first context.
+    of_context: FxHashMap<ContextId, u32>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Open {
+    function: Option<u32>,
+    is_told: bool,
+}
+
+impl Entries {
+    /// Whether the trace says who called.
+    #[inline]
+    pub(super) fn is_told(&self) -> bool {
+        self.open.last().is_none_or(|entry| entry.is_told)
+    }
+
+    /// Whether the entry under way belongs to another one.
+    pub(super) fn is_inside(&self) -> bool {
+        self.open.len() > 1
+    }
+
+    /// The function that the host called, if it called one.
+    pub(super) fn function(&self) -> Option<u32> {
+        self.open.last().and_then(|entry| entry.function)
+    }
+
+    fn open(&mut self, level: usize, function: u32) {
+        let level = level.min(MAX_LEVELS);
+        self.open.resize(level, Open { function: None, is_told: true });
+        self.open.push(Open { function: Some(function), is_told: false });
+    }
+
+    /// Whether to take the callers of an entry whose first event has this context.
+    fn wants_caller(&mut self, context: ContextId) -> bool {
+        let entries = self.of_context.entry(context).or_default();
+        *entries = entries.saturating_add(1);
+        *entries <= CALLERS_OF_CONTEXT || entries.is_power_of_two()
+    }
+}
+
+impl Recorder {
+    /// The host enters; returns the level of the entry.
+    pub(super) fn entered(
+        &mut self,
+        instance: usize,
+        entry: &Entry,
+        running: u64,
+        passed: &[u64],
+        guest: &mut dyn Guest,
+    ) -> u32 {
+        let memory = self.instances[instance].memory;
+        if self.memories[memory].low_memory.looks_again() {
+            self.look(instance, guest);
+        }
+        let level = match (entry.level, running) {
+            (0, 0) => 0,
+            _ => self.level(instance, entry.level, running, guest),
+        };
+        let Recorder { instances, .. } = self;
+        instances[instance].calls.add(entry.function);
+        let entries = &mut instances[instance].entries;
+        entries.inside = if level == 0 { 0 } else { entries.inside + 1 };
+        entries.open(level as usize, entry.function);
+        self.crossed(instance, passed, Crossing::Passed);
+        level as u32
+    }
+
+    /// The level of an entry, when not all entries before it have returned as it seems: either they go on
+    /// outside of it, or they never returned.
+    fn level(
+        &mut self,
+        instance: usize,
+        level: u64,
+        running: u64,
+        guest: &mut dyn Guest,
+    ) -> u64 {
+        let entries = &self.instances[instance].entries;
+        let is_plain = level > 0 && running == level;
+        if is_plain && !(entries.inside + 1).is_power_of_two() {
+            return level;
+        }
+        if guest.backtrace().caller.is_some() {
+            return level;
+        }
+        if let Some(function) = entries.open.first().and_then(|entry| entry.function) {
+            self.select(instance);
+            self.writer.record(&Record::NotReturned { function });
+        }
+        0
+    }
+
+    /// The host is back from what it did on behalf of the entry of this level.
+    pub(super) fn resumed(&mut self, instance: usize, level: u64) {
+        let level = usize::try_from(level).unwrap_or(MAX_LEVELS).min(MAX_LEVELS);
+        let entries = &mut self.instances[instance].entries;
+        entries.open.truncate(level + 1);
+        if entries.told_level > level {
+            self.tell_resumed(instance, level);
+        }
+    }
+
+    fn tell_resumed(&mut self, instance: usize, level: usize) {
+        self.select(instance);
+        self.writer.record(&Record::Resumed { level: level as u64 });
+        self.instances[instance].entries.told_level = level;
+    }
+
+    /// Tells who entered an instance in which an event with this context happens now; `caller` is what
+    /// called the host, if the stack was taken already.
+    #[cold]
+    pub(super) fn tell_entry(
+        &mut self,
+        instance: usize,
+        context: ContextId,
+        caller: Option<Option<Vec<Frame>>>,
+        guest: &mut dyn Guest,
+    ) {
+        let entries = &mut self.instances[instance].entries;
+        let level = entries.open.len().saturating_sub(1);
+        let Some(entry) = entries.open.last_mut() else { return };
+        entry.is_told = true;
+        let Some(function) = entry.function else { return };
+        if level == 0 {
+            // This host knows nothing of its own stack.
+            if entries.told_level > 0 {
+                self.tell_resumed(instance, 0);
+            }
+            return;
+        }
+        let caller = match caller {
+            None if entries.wants_caller(context) => Some(guest.backtrace().caller),
+            known => known,
+        };
+        let caller = caller.map(|frames| self.host_stack(instance, frames.unwrap_or_default()));
+        let level = level as u64;
+        let entry = Entry { function, level, caller, stack_pointer: None };
+        self.writer.record(&Record::Entered(entry));
+        self.instances[instance].entries.told_level = level as usize;
+    }
+
+    /// The number of a stack of the host, which runs on behalf of an instance.
+    fn host_stack(
+        &mut self,
+        instance: usize,
+        frames: Vec<Frame>,
+    ) -> HostStackId {
+        let module = self.instances[instance].module;
+        let next = HostStackId(self.host_stacks.len() as u32);
+        let Recorder { host_stacks, writer, .. } = self;
+        *host_stacks.entry((module, frames)).or_insert_with_key(|(module, frames)| {
+            let module = Some(*module as u64);
+            writer.record(&Record::HostStack { module, frames: frames.clone() });
+            next
+        })
+    }
+}

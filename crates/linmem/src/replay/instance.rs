@@ -1,0 +1,104 @@
+//! An instance, as a recording tells of it.
+
+use rustc_hash::FxHashMap;
+
+use super::contexts::CallerId;
+use crate::trace::ContextId;
+
+/// An instance of the trace.
+#[derive(Debug)]
+pub struct RecordedInstance {
+    /// Number of its module.
+    pub module: usize,
+    /// Number of its memory 0.
+    pub memory: usize,
+    /// Its globals, when they were last looked at.
+    pub globals: Option<Globals>,
+    /// Where it was created, if the host said.
+    pub created: Option<ContextId>,
+    /// Whether it was garbage-collected.
+    pub collected: bool,
+    /// Events of all instances before its first and up to its last.
+    pub active: Option<(u64, u64)>,
+    /// How often exported functions were called, by their indices, in the order of the first calls.
+    pub calls: Vec<(u32, u64)>,
+    /// Where a function stands in `calls`.
+    place_in_calls: FxHashMap<u32, usize>,
+    /// The sum of `calls`.
+    pub(super) calls_in_all: u64,
+    /// How often calls of exported functions did not return, by their indices.
+    pub not_returned: Vec<(u32, u64)>,
+    /// Whether functions were taken out of tables or put in, whose calls are not seen.
+    pub functions_taken: bool,
+    /// Who made each of the entries that are under way, the outermost first.
+    entries: Vec<CallerId>,
+}
+
+/// The integer globals of an instance that can change.
+#[derive(Debug, Default)]
+pub struct Globals {
+    /// Whether frames of the instance were live.
+    pub frames_live: bool,
+    /// `(index, value)`
+    pub values: Vec<(u64, u64)>,
+}
+
+/// Entries that are told apart: no stack has more.
+const MAX_LEVELS: usize = 1 << 12;
+
+impl RecordedInstance {
+    pub(super) fn new(module: usize, memory: usize) -> RecordedInstance {
+        RecordedInstance {
+            module,
+            memory,
+            globals: None,
+            created: None,
+            collected: false,
+            active: None,
+            calls: Vec::new(),
+            place_in_calls: FxHashMap::default(),
+            calls_in_all: 0,
+            not_returned: Vec::new(),
+            functions_taken: false,
+            entries: Vec::new(),
+        }
+    }
+
+    pub(super) fn called(&mut self, function: u32, times: u64) {
+        self.calls_in_all = self.calls_in_all.saturating_add(times);
+        match self.place_in_calls.get(&function) {
+            Some(&place) => self.calls[place].1 = self.calls[place].1.saturating_add(times),
+            None => {
+                self.place_in_calls.insert(function, self.calls.len());
+                self.calls.push((function, times));
+            }
+        }
+    }
+
+    pub(super) fn did_not_return(&mut self, function: u32) {
+        match self.not_returned.iter_mut().find(|(known, _)| *known == function) {
+            Some((_, times)) => *times += 1,
+            None => self.not_returned.push((function, 1)),
+        }
+    }
+
+    /// An entry at this level begins; those of this level and above are over.
+    pub(super) fn entered(&mut self, level: u64, caller: CallerId) {
+        let level = usize::try_from(level).unwrap_or(MAX_LEVELS).min(MAX_LEVELS);
+        // Nothing happened so far in entries between, so nobody told of them.
+        self.entries.resize(level, CallerId::default());
+        self.entries.push(caller);
+    }
+
+    /// The entry of this level goes on.
+    pub(super) fn resumed(&mut self, level: u64) {
+        let level = usize::try_from(level).unwrap_or(MAX_LEVELS).min(MAX_LEVELS);
+        self.entries.truncate(level + 1);
+    }
+
+    /// Who made the entry under way.
+    #[inline]
+    pub(super) fn caller(&self) -> CallerId {
+        self.entries.last().copied().unwrap_or_default()
+    }
+}

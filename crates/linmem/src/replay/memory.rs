@@ -1,0 +1,46 @@
+//! A memory, as a recording tells of it.
+
+use super::Snapshot;
+use super::heap::Heap;
+use crate::trace::Sharing;
+
+/// A memory of the trace. Whoever uses it shares its heap.
+#[derive(Debug)]
+pub struct RecordedMemory {
+    /// Pages at the start.
+    pub initial_pages: u64,
+    /// Pages it may grow to at most, if that is limited.
+    pub max_pages: Option<u64>,
+    /// Bytes in a page.
+    pub page_bytes: u64,
+    /// Whether threads share it.
+    pub sharing: Sharing,
+    /// Its heap.
+    pub heap: Heap,
+    /// Its contents, when they were last looked at.
+    pub snapshot: Option<Snapshot>,
+    /// Numbers of the instances that use it as their memory 0.
+    pub users: Vec<usize>,
+    /// How often its size was read by calling an export.
+    pub(super) size_calls: u64,
+}
+
+impl RecordedMemory {
+    pub(super) fn new(
+        initial_pages: u64,
+        max_pages: Option<u64>,
+        page_bytes: u64,
+        sharing: Sharing,
+    ) -> RecordedMemory {
+        RecordedMemory {
+            initial_pages,
+            max_pages,
+            page_bytes,
+            sharing,
+            heap: Heap::new(initial_pages),
+            snapshot: None,
+            users: Vec::new(),
+            size_calls: 0,
+        }
+    }
+}
