@@ -194,8 +194,8 @@ fn live_blocks(memory: Memory<'_, '_>) -> Vec<Live> {
             snapshot?.words(address.checked_sub(HEADER_BYTES)?, address, HEADER_BYTES).next();
         Some((head?.1 & !FLAGS).saturating_sub(HEADER_BYTES).max(block.size))
     };
-    let live = memory.heap().live();
-    live.iter().map(|(&address, &block)| {
+    let live = memory.heap().live().into_iter();
+    live.map(|(address, block)| {
         let extent = extent(address, &block).unwrap_or(block.size);
         Live { address, extent, block }
     })

@@ -34,7 +34,7 @@ fn weights(memory: Memory<'_, '_>) -> BTreeMap<ContextId, Weights> {
         let place = memory.place(context);
         weights.entry(place).or_default().add(&totals, heap.at_peak(&totals));
     }
-    for block in heap.live().values() {
+    for (_, block) in heap.live() {
         let place = memory.place(block.context);
         weights.entry(place).or_default().lifetimes += now - block.serial;
     }

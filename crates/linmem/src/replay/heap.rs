@@ -1,22 +1,27 @@
-//! The live blocks of one instance: a state machine fed by events.
+//! The live blocks of one memory: a state machine fed by the events of the instances that use it.
 
 mod figures;
 mod freed_blocks;
+mod growing;
 mod incidents;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
 mod properties;
+mod reallocations;
 
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use crate::module::PAGE_BYTES;
 use crate::trace::{ContextId, Crossing, Event, UNKNOWN_SIZE};
 
 pub use figures::{Extent, Held, Returned, SiteTotals, Totals};
 use freed_blocks::FreedBlocks;
+use growing::Growing;
 pub use incidents::{Concerned, Failure, Growth, LowMemory, Misuse, MisuseKind};
+use reallocations::Reallocations;
 
 /// One live allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +44,7 @@ const MAX_KEPT: usize = 70_000;
 /// Kinds of misuse that are kept, each with up to three stacks.
 const MAX_MISUSE: usize = 1_000;
 
-/// The heap of one instance.
+/// The heap of one memory.
 #[derive(Debug, Default)]
 pub struct Heap {
     live: BTreeMap<u64, Block>,
@@ -52,26 +57,14 @@ pub struct Heap {
     failures: Vec<Failure>,
     failure_of_context: FxHashMap<ContextId, usize>,
     growths: Vec<Growth>,
-    /// How many of these happened before the allocation under way.
-    explained: usize,
-    /// The reallocation under way.
-    pending: Option<Pending>,
-    /// Whether the allocator was refused a growth, within the allocation under way.
-    growth_refused: bool,
+    growing: Growing,
+    reallocations: Reallocations,
     /// Whether any blocks ever overlapped.
     overlapping: bool,
     last_failure: Option<usize>,
     lowest_address: Option<u64>,
     own_growth: Vec<(u64, u64)>,
     returned: FxHashMap<u32, Returned>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Pending {
-    pointer: u64,
-    align: u64,
-    new_size: u64,
-    context: ContextId,
 }
 
 impl Heap {
@@ -83,28 +76,27 @@ impl Heap {
         heap
     }
 
-    /// Takes in one event.
-    pub fn apply(&mut self, event: &Event) {
+    /// Takes in one event of the instance that has this number.
+    pub fn apply(&mut self, instance: usize, event: &Event) {
         match *event {
             Event::Allocated { pointer, size, align, context } => {
-                self.allocated(pointer, size, align, context);
+                self.put_back(instance);
+                self.allocated(instance, pointer, size, align, context);
             }
             Event::Freed { pointer, size, align, context } => {
+                self.put_back(instance);
                 self.freed(pointer, size, align, context);
             }
             Event::Reallocating { pointer, old_size, align, new_size, context } => {
-                self.check_reallocation(pointer, old_size, align, context);
-                self.pending = Some(Pending { pointer, align, new_size, context });
+                self.put_back(instance);
+                let released = self.release(pointer, old_size, align, context);
+                self.reallocations.begin(instance, pointer, new_size, align, context, released);
             }
-            Event::Reallocated { pointer } => {
-                if let Some(pending) = self.pending.take() {
-                    self.reallocated(pointer, pending);
-                }
-            }
+            Event::Reallocated { pointer } => self.reallocated(instance, pointer),
             Event::Grown { delta_pages, previous_pages, in_allocator, context } => {
-                self.grown(delta_pages, previous_pages, in_allocator, context);
+                self.grown(instance, delta_pages, previous_pages, in_allocator, context);
             }
-            Event::Crossed { pointer, crossing } => self.crossed(pointer, crossing),
+            Event::Crossed { pointer, crossing } => self.crossed(instance, pointer, crossing),
             // Calls are counted for each instance.
             Event::Called { .. } => {}
         }
@@ -124,9 +116,17 @@ impl Heap {
 
     /// Takes in that this value came to the host, or from it. An address in the middle of a block will
     /// do: allocators on top of others put a header in front of what they hand out.
-    fn crossed(&mut self, value: u64, crossing: Crossing) {
-        let Some((address, _)) = self.block_around(value) else { return };
-        let Some(block) = self.live.get_mut(&address) else { return };
+    fn crossed(&mut self, instance: usize, value: u64, crossing: Crossing) {
+        let live = self.block_around(value).map(|(address, _)| address);
+        let released = self.reallocations.released_around(instance, value);
+        let block = match (live, released) {
+            (live, Some((start, block))) if live.is_none_or(|live| live < start) => block,
+            (Some(live), _) => match self.live.get_mut(&live) {
+                Some(block) => block,
+                None => return,
+            },
+            _ => return,
+        };
         if let Some(Crossing::Returned(_)) = block.crossed {
             return;
         }
@@ -141,9 +141,13 @@ impl Heap {
         self.returned.get(&function).copied().unwrap_or_default()
     }
 
-    /// The live blocks by address.
-    pub fn live(&self) -> &BTreeMap<u64, Block> {
-        &self.live
+    /// The live blocks with their addresses, in the order of these. A block that is being
+    /// reallocated lives until that is over.
+    pub fn live(&self) -> Vec<(u64, Block)> {
+        let live = self.live.iter().map(|(address, block)| (*address, *block));
+        let mut blocks: Vec<_> = live.chain(self.reallocations.released()).collect();
+        blocks.sort_by_key(|(address, block)| (*address, block.serial));
+        blocks
     }
 
     /// The figures of the whole heap.
@@ -189,8 +193,15 @@ impl Heap {
         &self.own_growth
     }
 
-    fn allocated(&mut self, pointer: u64, size: u64, align: u64, context: ContextId) {
-        let growth_refused = self.explain_growth(size);
+    fn allocated(
+        &mut self,
+        instance: usize,
+        pointer: u64,
+        size: u64,
+        align: u64,
+        context: ContextId,
+    ) {
+        let growth_refused = self.explain_growth(instance, size);
         if pointer == 0 {
             self.failed(size, context, growth_refused);
             return;
@@ -249,11 +260,15 @@ impl Heap {
         if pointer == 0 {
             return;
         }
-        let Some(block) = self.live.remove(&pointer) else {
+        let Some(block) = self.take(pointer) else {
             self.not_a_block(pointer, context, MisuseKind::DoubleFree, MisuseKind::InvalidFree);
             return;
         };
         self.check_layout(pointer, &block, size, align, context);
+        self.block_freed(pointer, block, context);
+    }
+
+    fn block_freed(&mut self, pointer: u64, block: Block, context: ContextId) {
         self.totals.frees += 1;
         self.given_back(&block);
         if block.serial == self.totals.allocations + self.totals.reallocations {
@@ -271,58 +286,9 @@ impl Heap {
         }
     }
 
-    fn check_reallocation(&mut self, pointer: u64, old_size: u64, align: u64, context: ContextId) {
-        if pointer == 0 {
-            return;
-        }
-        match self.live.get(&pointer).copied() {
-            Some(block) => self.check_layout(pointer, &block, old_size, align, context),
-            None => self.not_a_block(
-                pointer,
-                context,
-                MisuseKind::ReallocOfFreed,
-                MisuseKind::InvalidRealloc,
-            ),
-        }
-    }
-
-    fn reallocated(&mut self, pointer: u64, pending: Pending) {
-        let Pending { pointer: old, align, new_size, context } = pending;
-        let growth_refused = self.explain_growth(new_size);
-        if pointer == 0 && new_size == 0 && old != 0 {
-            // A pointer that is not a block was reported when the reallocation began.
-            if self.live.contains_key(&old) {
-                self.freed(old, UNKNOWN_SIZE, 0, context);
-            }
-            return;
-        }
-        if pointer == 0 {
-            self.failed(new_size, context, growth_refused);
-            return;
-        }
-        match self.live.remove(&old) {
-            Some(block) => {
-                self.totals.reallocations += 1;
-                self.account_loss(&block);
-                let align = if align == 0 { block.align } else { align };
-                if pointer != old {
-                    self.given_back(&block);
-                    self.freed.add(old, block, context);
-                }
-                self.insert(pointer, new_size, align, context);
-                if let (true, Some(resized)) = (pointer == old, self.live.get_mut(&pointer)) {
-                    resized.crossed = block.crossed;
-                }
-            }
-            None => {
-                self.totals.allocations += 1;
-                self.insert(pointer, new_size, align, context);
-            }
-        }
-    }
-
     fn grown(
         &mut self,
+        instance: usize,
         delta_pages: u64,
         previous_pages: Option<u64>,
         in_allocator: bool,
@@ -338,14 +304,18 @@ impl Heap {
                 self.totals.at_end.pages = after;
                 if !in_allocator {
                     self.own_growth.push((
-                        previous.saturating_mul(crate::module::PAGE_BYTES),
-                        after.saturating_mul(crate::module::PAGE_BYTES),
+                        previous.saturating_mul(PAGE_BYTES),
+                        after.saturating_mul(PAGE_BYTES),
                     ));
                 }
             }
-            None => self.growth_refused |= in_allocator,
+            None if in_allocator => self.growing.refused(instance),
+            None => {}
         }
         if self.growths.len() < MAX_KEPT {
+            if in_allocator {
+                self.growing.grown(instance, self.growths.len());
+            }
             self.growths.push(Growth {
                 pages_before,
                 delta_pages,
@@ -359,14 +329,14 @@ impl Heap {
         }
     }
 
-    /// The growths of the allocator since the last allocation were done for this one. Returns
-    /// whether one of them was refused.
-    fn explain_growth(&mut self, size: u64) -> bool {
-        for growth in &mut self.growths[self.explained..] {
-            growth.request = growth.in_allocator.then_some(size);
+    /// The allocator's growths in an instance since its last allocation were done for this one.
+    /// Returns whether one of them was refused.
+    fn explain_growth(&mut self, instance: usize, size: u64) -> bool {
+        let Some(done) = self.growing.take(instance) else { return false };
+        for growth in done.kept {
+            self.growths[growth].request = Some(size);
         }
-        self.explained = self.growths.len();
-        std::mem::take(&mut self.growth_refused)
+        done.refused
     }
 
     fn failed(&mut self, size: u64, context: ContextId, growth_refused: bool) {
@@ -453,14 +423,17 @@ impl Heap {
     }
 
     fn check_overlap(&mut self, pointer: u64, size: u64, context: ContextId) {
-        let last = pointer.saturating_add(size.max(1) - 1);
-        let overlapped =
-            self.last_block(last, |start, block| start.saturating_add(block.size.max(1)) > pointer);
-        if let Some((address, block)) = overlapped {
+        if let Some((address, block)) = self.block_within(pointer, size) {
             self.overlapping = true;
             let concerned = concerned(address, &block, None);
             self.misused(MisuseKind::Overlap, pointer, size, context, Some(concerned));
         }
+    }
+
+    /// The last live block that has an address in common with so many bytes from `pointer` on.
+    fn block_within(&self, pointer: u64, size: u64) -> Option<(u64, Block)> {
+        let last = pointer.saturating_add(size.max(1) - 1);
+        self.last_block(last, |start, block| start.saturating_add(block.size.max(1)) > pointer)
     }
 
     fn misused(

@@ -4,6 +4,9 @@
 use super::{Concerned, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind, Returned};
 use crate::trace::{ContextId, Crossing, Event, UNKNOWN_SIZE};
 
+/// Instances that use the heap at most.
+pub const INSTANCES: usize = 3;
+
 /// A block, alive or freed.
 #[derive(Debug, Clone, Copy)]
 pub struct Block {
@@ -13,6 +16,26 @@ pub struct Block {
     pub context: ContextId,
     pub serial: u64,
     pub crossed: Option<Crossing>,
+    /// The instance that reallocates it, while others may get its memory.
+    released_by: Option<usize>,
+}
+
+/// What an instance is in the middle of.
+#[derive(Debug, Default)]
+struct UnderWay {
+    /// Growths of the allocator that belong to the next allocation.
+    growths: Vec<usize>,
+    reallocating: Option<Reallocating>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Reallocating {
+    old: u64,
+    size: u64,
+    align: u64,
+    context: ContextId,
+    /// Serial of the block.
+    of: Option<u64>,
 }
 
 impl Block {
@@ -71,15 +94,16 @@ pub struct Naive {
     pub failures: Vec<Failure>,
     last_failure: Option<ContextId>,
     pub growths: Vec<Growth>,
-    /// Growths of the allocator that belong to the allocation under way.
-    growths_under_way: Vec<usize>,
     sites: Vec<Site>,
-    reallocating: Option<(u64, u64, u64, ContextId)>,
+    /// By instance.
+    under_way: Vec<UnderWay>,
 }
 
 impl Naive {
     pub fn new(pages: u64) -> Naive {
-        Naive { pages, at_peak: Extent { pages, ..Extent::default() }, ..Naive::default() }
+        let at_peak = Extent { pages, ..Extent::default() };
+        let under_way = (0..INSTANCES).map(|_| UnderWay::default()).collect();
+        Naive { pages, at_peak, under_way, ..Naive::default() }
     }
 
     pub fn extent(&self) -> Extent {
@@ -111,10 +135,13 @@ impl Naive {
         self.allocations + self.reallocations
     }
 
-    pub fn apply(&mut self, event: Event) {
+    pub fn apply(&mut self, instance: usize, event: Event) {
+        if let Event::Allocated { .. } | Event::Freed { .. } | Event::Reallocating { .. } = event {
+            self.put_back(instance);
+        }
         match event {
             Event::Allocated { pointer, size, align, context } => {
-                let refused = self.allocation_is_over(size);
+                let refused = self.allocation_is_over(instance, size);
                 if pointer == 0 {
                     self.fail(size, context, refused);
                 } else {
@@ -133,22 +160,17 @@ impl Naive {
             }
             Event::Freed { .. } => {}
             Event::Reallocating { pointer, old_size, align, new_size, context } => {
-                self.reallocating = Some((pointer, align, new_size, context));
-                match self.live.iter().find(|block| block.address == pointer).copied() {
-                    Some(block) => self.check_layout(&block, old_size, align, context),
-                    None if pointer == 0 => {}
-                    None => self.no_block(pointer, context, true),
-                }
+                self.reallocating(instance, pointer, old_size, align, new_size, context);
             }
             Event::Reallocated { pointer } => {
-                if let Some((old, align, size, context)) = self.reallocating.take() {
-                    self.reallocated(old, pointer, size, align, context);
+                if let Some(begun) = self.under_way[instance].reallocating.take() {
+                    self.reallocated(instance, begun, pointer);
                 }
             }
             Event::Grown { delta_pages: 0, .. } | Event::Called { .. } => {}
-            Event::Crossed { pointer, crossing } => self.crossed(pointer, crossing),
+            Event::Crossed { pointer, crossing } => self.crossed(instance, pointer, crossing),
             Event::Grown { delta_pages, previous_pages, in_allocator, context } => {
-                self.grow(delta_pages, previous_pages, in_allocator, context);
+                self.grow(instance, delta_pages, previous_pages, in_allocator, context);
             }
         }
     }
@@ -161,9 +183,10 @@ impl Naive {
     }
 
     /// The export that returned a block first is the one that counts; else the best evidence.
-    pub fn crossed(&mut self, value: u64, crossing: Crossing) {
-        let around = self.live.iter_mut().filter(|block| block.overlaps(value, 1));
-        let block = around.max_by_key(|block| block.address);
+    fn crossed(&mut self, instance: usize, value: u64, crossing: Crossing) {
+        let known = |block: &Block| block.released_by.is_none_or(|by| by == instance);
+        let around = self.live.iter_mut().filter(|b| known(b) && b.overlaps(value, 1));
+        let block = around.max_by_key(|block| (block.address, block.released_by.is_none()));
         let Some(block) = block.filter(|block| block.returned_by().is_none()) else { return };
         block.crossed = block.crossed.max(Some(crossing));
         if let Some(function) = block.returned_by() {
@@ -176,16 +199,47 @@ impl Naive {
         Returned { blocks: count(&self.handed_over), freed: count(&self.given_back) }
     }
 
-    fn reallocated(&mut self, old: u64, new: u64, size: u64, align: u64, context: ContextId) {
-        let refused = self.allocation_is_over(size);
+    fn reallocating(
+        &mut self,
+        instance: usize,
+        old: u64,
+        old_size: u64,
+        align: u64,
+        size: u64,
+        context: ContextId,
+    ) {
+        let block = self.take(old);
+        let of = block.map(|block| block.serial);
+        self.under_way[instance].reallocating =
+            Some(Reallocating { old, size, align, context, of });
+        match block {
+            Some(block) => {
+                self.check_layout(&block, old_size, align, context);
+                self.live.push(Block { released_by: Some(instance), ..block });
+            }
+            None if old == 0 => {}
+            None => self.no_block(old, context, true),
+        }
+    }
+
+    fn reallocated(&mut self, instance: usize, begun: Reallocating, new: u64) {
+        let Reallocating { old, size, align, context, of } = begun;
+        let refused = self.allocation_is_over(instance, size);
+        let its_own = self.live.iter().position(|block| {
+            Some(block.serial) == of && block.released_by.is_none_or(|by| by == instance)
+        });
+        let block = its_own.map(|index| self.live.remove(index));
         if new == 0 && size == 0 && old != 0 {
             // `realloc(block, 0)` may free. A pointer that is not a block was reported already.
-            if let Some(block) = self.take(old) {
+            if let Some(block) = block {
                 self.free(block, context);
             }
         } else if new == 0 {
+            if let Some(block) = block {
+                self.keep(block);
+            }
             self.fail(size, context, refused);
-        } else if let Some(block) = self.take(old) {
+        } else if let Some(block) = block {
             self.reallocations += 1;
             self.end_life(&block);
             if new != old {
@@ -202,8 +256,28 @@ impl Naive {
         }
     }
 
+    /// The reallocation under way in an instance has not released its block after all.
+    fn put_back(&mut self, instance: usize) {
+        let released = self.live.iter().position(|block| block.released_by == Some(instance));
+        if let Some(index) = released {
+            let block = self.live.remove(index);
+            self.keep(block);
+        }
+    }
+
+    /// Keeps a block whose reallocation failed, unless another one has its address.
+    fn keep(&mut self, block: Block) {
+        let mut others = self.live.iter().filter(|other| other.released_by.is_none());
+        if others.any(|other| other.address == block.address) {
+            self.end_life(&block);
+        } else {
+            self.live.push(Block { released_by: None, ..block });
+        }
+    }
+
     fn add(&mut self, address: u64, size: u64, align: u64, context: ContextId) {
-        let overlapped = self.live.iter().filter(|block| block.overlaps(address, size));
+        let in_place = self.live.iter().filter(|block| block.released_by.is_none());
+        let overlapped = in_place.filter(|block| block.overlaps(address, size));
         if let Some(block) = overlapped.max_by_key(|block| block.address).copied() {
             let concerned = Some(block.concerned(None));
             self.misused(MisuseKind::Overlap, address, size, context, concerned);
@@ -211,11 +285,11 @@ impl Naive {
         let known = self.freed.len();
         self.freed.retain(|(block, _)| block.address != address);
         self.reused += u64::from(self.freed.len() < known);
-        if let Some(replaced) = self.take(address) {
+        if let Some(replaced) = self.take_if(address, |block| block.released_by.is_none()) {
             self.end_life(&replaced);
         }
-        let serial = self.now();
-        self.live.push(Block { address, size, align, context, serial, crossed: None });
+        let (serial, crossed, released_by) = (self.now(), None, None);
+        self.live.push(Block { address, size, align, context, serial, crossed, released_by });
         self.allocated_bytes += size;
         let site = self.site_mut(context);
         site.allocations += 1;
@@ -229,8 +303,17 @@ impl Naive {
         }
     }
 
+    /// The block at an address, better one in place than one that is being reallocated.
     fn take(&mut self, address: u64) -> Option<Block> {
-        let index = self.live.iter().position(|block| block.address == address)?;
+        (0..=INSTANCES).find_map(|by| {
+            let by = by.checked_sub(1);
+            self.take_if(address, |block| block.released_by == by)
+        })
+    }
+
+    fn take_if(&mut self, address: u64, is_meant: impl Fn(&Block) -> bool) -> Option<Block> {
+        let found = |block: &Block| block.address == address && is_meant(block);
+        let index = self.live.iter().position(found)?;
         Some(self.live.remove(index))
     }
 
@@ -255,7 +338,8 @@ impl Naive {
             true => (MisuseKind::InvalidRealloc, MisuseKind::ReallocOfFreed),
             false => (MisuseKind::InvalidFree, MisuseKind::DoubleFree),
         };
-        let around = self.live.iter().filter(|block| block.contains(pointer));
+        let in_place = self.live.iter().filter(|block| block.released_by.is_none());
+        let around = in_place.filter(|block| block.contains(pointer));
         let around = around.max_by_key(|block| block.address).copied();
         let before = self.freed.iter().rev().find(|(block, _)| block.address == pointer).copied();
         let freed = before.map(|(_, context)| context);
@@ -316,13 +400,14 @@ impl Naive {
 
     fn grow(
         &mut self,
+        instance: usize,
         delta_pages: u64,
         previous_pages: Option<u64>,
         in_allocator: bool,
         context: ContextId,
     ) {
         if in_allocator {
-            self.growths_under_way.push(self.growths.len());
+            self.under_way[instance].growths.push(self.growths.len());
         }
         self.growths.push(Growth {
             pages_before: previous_pages.unwrap_or(self.pages),
@@ -339,10 +424,10 @@ impl Naive {
         }
     }
 
-    /// The allocator's growths since the last allocation were done for this one; whether one of
-    /// them was refused.
-    fn allocation_is_over(&mut self, size: u64) -> bool {
-        let growths = std::mem::take(&mut self.growths_under_way);
+    /// The allocator's growths since the instance's last allocation were done for this one; whether
+    /// one of them was refused.
+    fn allocation_is_over(&mut self, instance: usize, size: u64) -> bool {
+        let growths = std::mem::take(&mut self.under_way[instance].growths);
         for &growth in &growths {
             self.growths[growth].request = Some(size);
         }

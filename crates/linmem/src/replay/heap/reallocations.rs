@@ -1,0 +1,234 @@
+//! Reallocations, from the moment before the allocator runs to the moment after.
+//!
+//! In between, other instances may get the block's address: the allocator has released it, and the host
+//! learns of their allocation first. So the block is out of the way until the reallocation is over. It
+//! comes back if that fails, and when the instance allocates or frees again: then the allocator trapped.
+
+use rustc_hash::FxHashMap;
+
+use super::{Block, Heap, MisuseKind};
+use crate::trace::ContextId;
+
+/// The reallocations under way, one in each instance.
+#[derive(Debug, Default)]
+pub(super) struct Reallocations(FxHashMap<usize, Reallocation>);
+
+/// A reallocation under way.
+#[derive(Debug, Clone, Copy)]
+struct Reallocation {
+    pointer: u64,
+    new_size: u64,
+    align: u64,
+    context: ContextId,
+    /// Serial of the block, if `pointer` was one.
+    serial: Option<u64>,
+    /// The block, until it is put back.
+    released: Option<Block>,
+}
+
+impl Reallocations {
+    pub(super) fn begin(
+        &mut self,
+        instance: usize,
+        pointer: u64,
+        new_size: u64,
+        align: u64,
+        context: ContextId,
+        released: Option<Block>,
+    ) {
+        let serial = released.map(|block| block.serial);
+        let begun = Reallocation { pointer, new_size, align, context, serial, released };
+        self.0.insert(instance, begun);
+    }
+
+    /// The blocks that are out of the way, with their addresses, in no order.
+    pub(super) fn released(&self) -> impl Iterator<Item = (u64, Block)> + '_ {
+        self.0.values().filter_map(|begun| Some((begun.pointer, begun.released?)))
+    }
+
+    /// The block that an instance reallocates, if an address lies in it.
+    pub(super) fn released_around(
+        &mut self,
+        instance: usize,
+        address: u64,
+    ) -> Option<(u64, &mut Block)> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let Reallocation { pointer, released, .. } = self.0.get_mut(&instance)?;
+        let block = released.as_mut()?;
+        let reaches = address.checked_sub(*pointer)? < block.size.max(1);
+        reaches.then_some((*pointer, block))
+    }
+
+    /// The block at an address that some instance reallocates, which does not go on with it.
+    fn take_from_any(&mut self, address: u64) -> Option<Block> {
+        /// Reallocations that are looked at: a hostile trace must not cost more than that.
+        const MOST: usize = 1_000;
+        let begun = self.0.iter_mut().take(MOST);
+        let here = begun.filter(|(_, begun)| begun.pointer == address && begun.released.is_some());
+        here.min_by_key(|(instance, _)| **instance)?.1.released.take()
+    }
+}
+
+impl Heap {
+    /// Takes a block out that is to be freed or reallocated. An instance that trapped in a
+    /// reallocation may have left it to others.
+    pub(super) fn take(&mut self, pointer: u64) -> Option<Block> {
+        self.live.remove(&pointer).or_else(|| self.reallocations.take_from_any(pointer))
+    }
+
+    /// A reallocation begins: takes its block out of the way, if there is one.
+    pub(super) fn release(
+        &mut self,
+        pointer: u64,
+        old_size: u64,
+        align: u64,
+        context: ContextId,
+    ) -> Option<Block> {
+        if pointer == 0 {
+            return None;
+        }
+        let block = self.take(pointer);
+        match &block {
+            Some(block) => self.check_layout(pointer, block, old_size, align, context),
+            None => self.not_a_block(
+                pointer,
+                context,
+                MisuseKind::ReallocOfFreed,
+                MisuseKind::InvalidRealloc,
+            ),
+        }
+        block
+    }
+
+    /// Puts the block back that an instance reallocates: its allocator has kept it.
+    #[inline]
+    pub(super) fn put_back(&mut self, instance: usize) {
+        if self.reallocations.0.is_empty() {
+            return;
+        }
+        if let Some(begun) = self.reallocations.0.get_mut(&instance)
+            && let Some(block) = begun.released.take()
+        {
+            let pointer = begun.pointer;
+            self.put_back_at(pointer, block);
+        }
+    }
+
+    /// Puts a block back. If other blocks have its memory by now, that is not reported: the allocator
+    /// may have released the block and trapped afterwards.
+    fn put_back_at(&mut self, pointer: u64, block: Block) {
+        if self.live.contains_key(&pointer) {
+            self.account_loss(&block);
+            return;
+        }
+        self.overlapping |= self.block_within(pointer, block.size).is_some();
+        self.live.insert(pointer, block);
+    }
+
+    /// A reallocation is over.
+    pub(super) fn reallocated(&mut self, instance: usize, pointer: u64) {
+        let Some(begun) = self.reallocations.0.remove(&instance) else { return };
+        let Reallocation { pointer: old, new_size, align, context, .. } = begun;
+        let growth_refused = self.explain_growth(instance, new_size);
+        let block = self.block_of(&begun);
+        match block {
+            Some(block) if pointer != 0 => {
+                let align = if align == 0 { block.align } else { align };
+                self.moved(old, block, context, pointer);
+                self.insert(pointer, new_size, align, context);
+                if let (true, Some(resized)) = (pointer == old, self.live.get_mut(&pointer)) {
+                    resized.crossed = block.crossed;
+                }
+            }
+            None if pointer != 0 => {
+                self.totals.allocations += 1;
+                self.insert(pointer, new_size, align, context);
+            }
+            Some(block) if new_size == 0 => self.block_freed(old, block, context),
+            // A pointer that is not a block was reported when the reallocation began.
+            None if new_size == 0 => {}
+            block => {
+                if let Some(block) = block {
+                    self.put_back_at(old, block);
+                }
+                self.failed(new_size, context, growth_refused);
+            }
+        }
+    }
+
+    /// Takes the block out that a reallocation is of, if it is still there.
+    fn block_of(&mut self, begun: &Reallocation) -> Option<Block> {
+        let put_back = |heap: &mut Heap| {
+            let block = heap.live.get(&begun.pointer)?;
+            if Some(block.serial) == begun.serial { heap.live.remove(&begun.pointer) } else { None }
+        };
+        begun.released.or_else(|| put_back(self))
+    }
+
+    /// A block ends where it was and goes on at `pointer`.
+    fn moved(&mut self, old: u64, block: Block, context: ContextId, pointer: u64) {
+        self.totals.reallocations += 1;
+        self.account_loss(&block);
+        if pointer != old {
+            self.given_back(&block);
+            self.freed.add(old, block, context);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Event, UNKNOWN_SIZE};
+
+    const CONTEXT: ContextId = ContextId(0);
+
+    fn allocated(pointer: u64) -> Event {
+        Event::Allocated { pointer, size: 16, align: 0, context: CONTEXT }
+    }
+
+    fn reallocating(pointer: u64) -> Event {
+        let (old_size, new_size) = (UNKNOWN_SIZE, 32);
+        Event::Reallocating { pointer, old_size, align: 0, new_size, context: CONTEXT }
+    }
+
+    /// A heap after the events of several instances.
+    fn heap(events: &[(usize, Event)]) -> Heap {
+        let mut heap = Heap::new(1);
+        events.iter().for_each(|(instance, event)| heap.apply(*instance, event));
+        heap
+    }
+
+    fn addresses(heap: &Heap) -> Vec<u64> {
+        heap.live().iter().map(|(address, _)| *address).collect()
+    }
+
+    #[test]
+    fn another_instance_may_get_the_memory_before_the_reallocation_is_over() {
+        let moved = Event::Reallocated { pointer: 64 };
+        let heap =
+            heap(&[(0, allocated(16)), (0, reallocating(16)), (1, allocated(16)), (0, moved)]);
+        assert_eq!(addresses(&heap), [16, 64]);
+        assert_eq!(heap.misuse().count(), 0);
+    }
+
+    #[test]
+    fn a_failed_reallocation_leaves_the_block_as_it_was() {
+        let failed = Event::Reallocated { pointer: 0 };
+        let before = heap(&[(0, allocated(16))]);
+        let after = heap(&[(0, allocated(16)), (0, reallocating(16)), (0, failed)]);
+        assert_eq!(after.live(), before.live());
+    }
+
+    #[test]
+    fn a_block_lives_while_it_is_reallocated_and_after_a_trap() {
+        let heap = heap(&[(0, allocated(16)), (0, reallocating(16))]);
+        assert_eq!(addresses(&heap), [16]);
+        let mut trapped = heap;
+        trapped.apply(0, &allocated(24));
+        let overlaps = trapped.misuse().filter(|misuse| misuse.kind == MisuseKind::Overlap);
+        assert_eq!((addresses(&trapped), overlaps.count()), (vec![16, 24], 1));
+    }
+}
