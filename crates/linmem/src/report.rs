@@ -13,7 +13,7 @@ mod stack;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::replay::heap::{Extent, Held, Totals};
+pub use crate::replay::heap::{AskedBy, Extent, Held, Totals};
 
 pub use code::Code;
 pub(crate) use code::Family;

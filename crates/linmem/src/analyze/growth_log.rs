@@ -57,7 +57,7 @@ fn entry(growth: &Growth, site: usize) -> GrowthEntry {
         pages_after: (!growth.refused)
             .then(|| growth.pages_before.saturating_add(growth.delta_pages)),
         delta_pages: growth.delta_pages,
-        in_allocator: growth.in_allocator,
+        asked_by: growth.asked_by,
         live_bytes: growth.live_bytes,
         allocations: growth.allocations,
         request: growth.request,

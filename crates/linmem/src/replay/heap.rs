@@ -20,7 +20,7 @@ use crate::trace::{ContextId, Crossing, Event, UNKNOWN_SIZE};
 pub use figures::{Extent, Held, Returned, SiteTotals, Totals};
 use freed_blocks::FreedBlocks;
 use growing::Growing;
-pub use incidents::{Concerned, Failure, Growth, LowMemory, Misuse, MisuseKind};
+pub use incidents::{AskedBy, Concerned, Failure, Growth, LowMemory, Misuse, MisuseKind};
 use reallocations::Reallocations;
 
 /// One live allocation.
@@ -102,9 +102,34 @@ impl Heap {
         }
     }
 
-    /// Takes in that the host grew the memory to so many pages.
-    pub fn grown_from_outside(&mut self, pages: u64) {
-        self.totals.at_end.pages = self.totals.at_end.pages.max(pages);
+    /// Takes in that the host grew the memory, or was refused to if there are no pages before.
+    pub fn grown_from_outside(
+        &mut self,
+        delta_pages: u64,
+        previous_pages: Option<u64>,
+        context: ContextId,
+    ) {
+        let pages_before = previous_pages.unwrap_or(self.totals.at_end.pages);
+        if let Some(previous) = previous_pages {
+            let after = previous.saturating_add(delta_pages);
+            self.totals.at_end.pages = self.totals.at_end.pages.max(after);
+        }
+        self.log_growth(Growth {
+            pages_before,
+            delta_pages,
+            refused: previous_pages.is_none(),
+            asked_by: AskedBy::Host,
+            context,
+            live_bytes: self.totals.at_end.bytes,
+            allocations: self.totals.allocations + self.totals.reallocations,
+            request: None,
+        });
+    }
+
+    fn log_growth(&mut self, growth: Growth) {
+        if self.growths.len() < MAX_KEPT {
+            self.growths.push(growth);
+        }
     }
 
     /// Takes in that memory near address 0 was written.
@@ -312,21 +337,19 @@ impl Heap {
             None if in_allocator => self.growing.refused(instance),
             None => {}
         }
-        if self.growths.len() < MAX_KEPT {
-            if in_allocator {
-                self.growing.grown(instance, self.growths.len());
-            }
-            self.growths.push(Growth {
-                pages_before,
-                delta_pages,
-                refused: previous_pages.is_none(),
-                in_allocator,
-                context,
-                live_bytes: self.totals.at_end.bytes,
-                allocations: self.totals.allocations + self.totals.reallocations,
-                request: None,
-            });
+        if in_allocator && self.growths.len() < MAX_KEPT {
+            self.growing.grown(instance, self.growths.len());
         }
+        self.log_growth(Growth {
+            pages_before,
+            delta_pages,
+            refused: previous_pages.is_none(),
+            asked_by: if in_allocator { AskedBy::Allocator } else { AskedBy::Program },
+            context,
+            live_bytes: self.totals.at_end.bytes,
+            allocations: self.totals.allocations + self.totals.reallocations,
+            request: None,
+        });
     }
 
     /// The allocator's growths in an instance since its last allocation were done for this one.

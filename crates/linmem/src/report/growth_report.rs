@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Stack;
+use super::{AskedBy, Stack};
 
 /// How the memory grew.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,8 +68,8 @@ pub struct GrowthEntry {
     pub pages_after: Option<u64>,
     /// Pages asked for.
     pub delta_pages: u64,
-    /// Whether an allocator function asked.
-    pub in_allocator: bool,
+    /// Who asked for it.
+    pub asked_by: AskedBy,
     /// Live bytes at that time.
     pub live_bytes: u64,
     /// Allocations made before.

@@ -1,5 +1,7 @@
 //! What went wrong in a heap, or is worth telling one by one: misuse, failures, growths.
 
+use serde::{Deserialize, Serialize};
+
 use crate::trace::ContextId;
 
 /// How an allocator was misused, or misbehaved.
@@ -92,8 +94,8 @@ pub struct Growth {
     pub delta_pages: u64,
     /// Whether it was refused.
     pub refused: bool,
-    /// Whether an allocator function asked.
-    pub in_allocator: bool,
+    /// Who asked.
+    pub asked_by: AskedBy,
     /// Where.
     pub context: ContextId,
     /// Live bytes at that time.
@@ -102,4 +104,17 @@ pub struct Growth {
     pub allocations: u64,
     /// Bytes of the allocation that it was done for.
     pub request: Option<u64>,
+}
+
+/// Who asks for a growth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum AskedBy {
+    /// An allocator function.
+    Allocator,
+    /// Other code of the module.
+    Program,
+    /// The host.
+    Host,
 }

@@ -413,7 +413,7 @@ impl Naive {
             pages_before: previous_pages.unwrap_or(self.pages),
             delta_pages,
             refused: previous_pages.is_none(),
-            in_allocator,
+            asked_by: if in_allocator { AskedBy::Allocator } else { AskedBy::Program },
             context,
             live_bytes: self.extent().bytes,
             allocations: self.now(),
