@@ -46,20 +46,25 @@ function callSites() {
   }
 }
 
+// The frames that are known, by file and position. A frame costs far less than the engine's words for it.
+const known = new Map();
+
 function frameOf(site) {
   const file = site.getFileName();
-  return isOfModule(file) ? moduleFrame(site, file) : hostFrame(site, file);
+  // An eval's code has no file, and its positions are those of many texts.
+  if (typeof file !== "string") return hostFrame(site, file);
+  let frames = known.get(file);
+  if (frames === undefined) known.set(file, (frames = new Map()));
+  const position = site.getPosition();
+  if (!frames.has(position)) frames.set(position, isOfModule(file) ? moduleFrame(site, file) : hostFrame(site, file));
+  return frames.get(position);
 }
 
 const POSITION = /wasm-function\[(\d+)\]:0x([0-9a-f]+)\)?$/;
 
-// The engine's words for a frame cost much, so `where` is asked only at positions that are not known yet.
 function moduleFrame(site, url) {
-  const where = () => {
-    const [, index, digits] = POSITION.exec(String(site));
-    return { index: Number(index), offset: parseInt(digits, 16) };
-  };
-  return { url, position: site.getPosition(), where, name: () => site.getFunctionName() ?? undefined };
+  const [, index, digits] = POSITION.exec(String(site));
+  return { url, index: Number(index), offset: parseInt(digits, 16), name: site.getFunctionName() ?? undefined };
 }
 
 // Nothing for what belongs to Node, to the engine, or to the recorder.

@@ -1,4 +1,4 @@
-// Counts how often the program calls each exported function of an instance. Calls are far too many to write
+// Counts how often the program calls each function of an instance. Calls are far too many to write
 // each one, so the counts are written now and then.
 
 export class Calls {
@@ -10,7 +10,7 @@ export class Calls {
   // The functions whose count is not 0, in the order of their first calls.
   #called = [];
 
-  /** `entries` are the module's exported functions: their indices, and the place of each among them. */
+  /** `entries` are the functions that the program can call: their indices, and the place of each among them. */
   constructor(records, entries) {
     this.#records = records;
     this.#entries = entries;

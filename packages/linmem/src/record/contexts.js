@@ -1,7 +1,7 @@
-// Numbers the distinct call stacks of a trace. An event names its stack by a 64-bit value that the
-// instrumented module computes; the stack itself is taken when a value comes for the first time.
+// Numbers the distinct call stacks of a trace: of the module's part, which an event names by a 64-bit value that
+// the instrumented module computes, and of the host's.
 
-import { MAX_CONTEXTS, MAX_STACKS } from "./names.js";
+import { MAX_CONTEXTS, MAX_STACKS, STACKS_OF_ENTRY } from "./names.js";
 
 // What the host does has no such value, so each time costs a stack: a program may ask for a size in a loop.
 const MAX_HOST_STACKS = 4096;
@@ -11,31 +11,40 @@ export class Contexts {
   #frames;
   #count = 0;
   #stacks = 0;
-  #hostStacks = 0;
-  #byText = new Map();
   #withoutFrames = -1;
+
+  #hostCount = 0;
+  #hostStacks = 0;
+  #hostWithoutFrames = -1;
+
+  // The stacks of the host as trees, by module: each edge is a frame.
+  #trees = new Map();
 
   constructor(records, frames) {
     this.#records = records;
     this.#frames = frames;
   }
 
-  /** The context of an event of `module`, whose value for it, in two halves, comes for the first time. */
-  add(module, low, high) {
-    if (this.#count >= MAX_CONTEXTS) return this.#shared();
-    const context = this.#define(this.#stacks++ < MAX_STACKS ? this.#frames.ofEvent(module) : []);
-    module.contexts.set(low, high, context);
-    return context;
+  /**
+   * Whether a new context's stack is still within the budget. Whoever comes first cannot use up all of it: each
+   * entry, a function that the host calls, has a part of its own.
+   */
+  wantsStack(module, entry) {
+    if (this.#stacks < MAX_STACKS) {
+      this.#stacks++;
+      return true;
+    }
+    const taken = (module.stacksOfEntry.get(entry) ?? 0) + 1;
+    module.stacksOfEntry.set(entry, taken);
+    return taken <= STACKS_OF_ENTRY;
   }
 
-  /** The context of what the host does now. */
-  ofHost() {
-    if (this.#hostStacks >= MAX_HOST_STACKS) return this.#shared();
-    this.#hostStacks++;
-    const frames = this.#frames.ofHost();
-    const key = frames.join("\n");
-    if (!this.#byText.has(key)) this.#byText.set(key, this.#define(frames.map((host) => ({ host }))));
-    return this.#byText.get(key);
+  /** The context of an event of `module` whose value for it, in two halves, comes for the first time. */
+  add(module, low, high, frames) {
+    if (this.#count >= MAX_CONTEXTS) return this.#shared();
+    const context = this.#define(frames);
+    module.contexts.set(low, high, context);
+    return context;
   }
 
   // One context without frames, for all that come after too many.
@@ -47,5 +56,37 @@ export class Contexts {
   #define(frames) {
     this.#records.context(frames);
     return this.#count++;
+  }
+
+  /** The number of the stack of what the host does now. */
+  ofHost() {
+    if (this.#hostStacks >= MAX_HOST_STACKS) return this.#hostShared();
+    this.#hostStacks++;
+    const frames = this.#frames.ofHost();
+    return this.ofCaller(this.#frames.moduleIn(frames), frames);
+  }
+
+  /** The number of a stack of the host, given the engine's frames, which runs for `module`. */
+  ofCaller(module, frames) {
+    if (!this.#trees.has(module)) this.#trees.set(module, { next: undefined, number: -1 });
+    let node = this.#trees.get(module);
+    for (const frame of frames) {
+      node.next ??= new Map();
+      let next = node.next.get(frame);
+      if (next === undefined) node.next.set(frame, (next = { next: undefined, number: -1 }));
+      node = next;
+    }
+    if (node.number < 0) node.number = this.#defineHost(module, this.#frames.shown(frames, module));
+    return node.number;
+  }
+
+  #hostShared() {
+    if (this.#hostWithoutFrames < 0) this.#hostWithoutFrames = this.#defineHost(undefined, []);
+    return this.#hostWithoutFrames;
+  }
+
+  #defineHost(module, frames) {
+    this.#records.hostStack(module === undefined ? null : module.number, frames);
+    return this.#hostCount++;
   }
 }

@@ -11,6 +11,11 @@ const getter = (object, name) => {
 const { Instance, Memory, Module } = WebAssembly;
 const TypedArray = Object.getPrototypeOf(Uint8Array);
 
+const { get } = WebAssembly.Table.prototype;
+
+/** The element of a table. */
+export const tableGet = (table, index) => apply(get, table, [index]);
+
 export const customSections = Module.customSections;
 export const validate = WebAssembly.validate;
 

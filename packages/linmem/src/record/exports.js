@@ -2,11 +2,12 @@
 
 import { EXPORTS } from "./names.js";
 
-const { memory, size, ...indexed } = EXPORTS;
+const { memory, size, instance, functions, ...indexed } = EXPORTS;
+const NAMES = [memory, size, instance, functions];
 const PREFIXES = Object.values(indexed);
 
 /** Whether instrumentation added an export of this name. */
-export const isAddedExport = (name) => name === memory || name === size || PREFIXES.some((prefix) => isIndexed(name, prefix));
+export const isAddedExport = (name) => NAMES.includes(name) || PREFIXES.some((prefix) => isIndexed(name, prefix));
 
 const isIndexed = (name, prefix) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length));
 

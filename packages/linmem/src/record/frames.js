@@ -1,24 +1,45 @@
 // Call stacks in the terms of the original modules. The stacks port says what the engine says:
 //
 //   stacks.take()          the frames, the innermost first, without those of the recorder and of the engine:
-//                          `{ text }` of the host; `{ url, position, where(), name() }` of a module, where
-//                          `where()` is `{ index, offset }` and `position` the offset, if the engine has it at hand
+//                          `{ text }` of the host; `{ url, index, offset, name }` of a module. The same place is
+//                          the same object each time, as far as the engine tells
 //   stacks.isHostsOwn()    whether the host itself called, for a module that it brings along
 //   stacks.cleaned(error)  the error without the recorder's functions in its stack
+
+const NOTHING = Object.freeze([]);
 
 export class Frames {
   #stacks;
   #modules = new Map();
 
+  // What each frame of a module is there: `{ kind, index, offset, name }`.
+  #origins = new WeakMap();
+
   constructor(stacks) {
     this.#stacks = stacks;
   }
 
-  /** The frames of an event of `module`: `{ index, offset, name }` in the module, else `{ host }`. */
+  /**
+   * The stack of an event of `module` in two parts: `inner`, up to where the host entered the module last, as
+   * `{ index, offset, name }`; and `caller`, the engine's frames from there on.
+   */
   ofEvent(module) {
     const taken = this.#stacks.take();
     if (module.url === undefined) this.#learn(module, taken);
-    return this.#shown(taken, module);
+    const inner = [];
+    let at = 0;
+    for (; at < taken.length && this.#ownerOf(taken[at]) === module; at++) {
+      const origin = this.#originOf(taken[at], module);
+      if (origin.kind === "entry") return { inner, caller: taken.slice(at + 1) };
+      show(origin, inner);
+    }
+    return { inner, caller: taken.slice(at) };
+  }
+
+  /** Whether code of `module` waits for an entry of it that begins. */
+  isInside(module) {
+    const { caller } = this.ofEvent(module);
+    return caller.some((frame) => this.#ownerOf(frame) === module);
   }
 
   // The innermost frame of a module is the one that called the hook.
@@ -27,14 +48,37 @@ export class Frames {
     if (module.url !== undefined) this.#modules.set(module.url, module);
   }
 
-  /** The frames of what the host does now, as texts. */
+  /** The engine's frames of what the host does now. */
   ofHost() {
-    return this.#shown(this.#stacks.take(), undefined).map(({ host }) => host);
+    return this.#stacks.take();
+  }
+
+  /** The module that code of the host runs for: the one whose frame is the innermost. */
+  moduleIn(frames) {
+    for (const frame of frames) {
+      const owner = this.#ownerOf(frame);
+      if (owner !== undefined) return owner;
+    }
+    return undefined;
+  }
+
+  /** The engine's frames as `{ host }`, or as `{ index, offset, name }` where they are of `module`. */
+  shown(frames, module) {
+    const shown = [];
+    for (const frame of frames) {
+      const owner = this.#ownerOf(frame);
+      const own = [];
+      if (owner !== undefined) show(this.#originOf(frame, owner), own, shown);
+      else own.push({ host: frame.text ?? `${frame.name ?? "function"} (${frame.url})` });
+      shown.push(...(owner === undefined || owner === module ? own : own.map(({ name }) => ({ host: `${name ?? "function"} (${owner.name})` }))));
+    }
+    return shown;
   }
 
   /** The frames of an event as texts. */
   textsOf(module) {
-    return this.ofEvent(module).map(({ host, name, index }) => host ?? `${name ?? module.nameOf(index)} (${module.name})`);
+    const { inner, caller } = this.ofEvent(module);
+    return [...inner, ...this.shown(caller, module)].map(({ host, name, index }) => host ?? `${name ?? module.nameOf(index)} (${module.name})`);
   }
 
   /** Whether code of any module is running. */
@@ -42,24 +86,19 @@ export class Frames {
     return this.#stacks.take().some(({ url }) => url !== undefined);
   }
 
-  // Frames of other modules than this one are the host's.
-  #shown(taken, module) {
-    const frames = [];
-    let last = {};
-    for (const frame of taken) {
-      const owner = this.#modules.get(frame.url);
-      const origin = owner?.frameAt(frame);
-      // Instrumentation added it, or it wraps the allocator function whose own frame is there.
-      if (origin === null || (origin?.isWrapper && last.owner === owner && last.index === origin.index)) continue;
-      frames.push(owner !== undefined && owner === module ? origin : { host: textOf(frame, owner, origin) });
-      last = { owner, index: origin?.index };
-    }
-    return frames;
+  #ownerOf({ url }) {
+    return url === undefined ? undefined : this.#modules.get(url);
+  }
+
+  #originOf(frame, module) {
+    let origin = this.#origins.get(frame);
+    if (origin === undefined) this.#origins.set(frame, (origin = module.originOf(frame)));
+    return origin;
   }
 }
 
-function textOf(frame, owner, origin) {
-  if (frame.url === undefined) return frame.text;
-  const name = owner === undefined ? frame.name() : origin.name;
-  return `${name ?? "function"} (${owner?.name ?? frame.url})`;
+// Appends what a frame stands for. A wrapper's frame stands for the allocator function, unless that is there itself.
+function show({ kind, index, offset, name }, frames, before = NOTHING) {
+  if (kind === "function") frames.push({ index, offset, name });
+  else if (kind === "wrapper" && (frames.at(-1) ?? before.at(-1))?.index !== index) frames.push({ index, offset: undefined, name });
 }

@@ -1,12 +1,18 @@
-// Tells functions from their stand-ins. An exported function has a stand-in, which reports the program's
-// calls. Where the program can meet the function in a table or a global too, it sees the stand-in there; and
-// the module calls the function itself through a table.
+// Tells functions from their entries. A function that the program can call has an entry, which reports the call. Where
+// the program can meet the function in a table or a global, it sees the entry there; and the module calls the function
+// itself through a table.
+//
+// The instrumented module has a table of these functions and of their entries. The engine makes a function's object when
+// it is first asked for, so both are looked up when the program meets one.
+
+import { tableGet } from "./engine.js";
+import { EXPORTS } from "./names.js";
 
 export class Functions {
   #instances;
 
-  // The stand-in, by the function itself; and the other way round.
-  #standIns = new WeakMap();
+  // The entry, by the function itself; and the other way round.
+  #entries = new WeakMap();
   #originals = new WeakMap();
 
   // The users of a table of functions: WeakRefs of instances, until the program calls one of its functions unseen.
@@ -19,9 +25,9 @@ export class Functions {
   /** Takes in the functions and tables of an instance that the engine has handed out. */
   learn(instance) {
     const { exports, module } = instance;
-    for (const [own, name] of module.standIns) {
-      this.#standIns.set(exports[own], exports[name]);
-      this.#originals.set(exports[name], exports[own]);
+    for (const [name, index] of module.exportedFunctions) {
+      const place = module.entries.places[index];
+      if (place !== undefined) this.#originals.set(exports[name], { instance: new WeakRef(instance), place });
     }
     for (const name of module.tables) this.#usersOf(exports[name]).push(new WeakRef(instance));
   }
@@ -44,10 +50,31 @@ export class Functions {
 
   // What the program gets for what the engine has.
   #shown(value, table) {
-    if (typeof value !== "function") return value;
-    if (this.#standIns.has(value)) return this.#standIns.get(value);
-    this.#taken(table);
-    return value;
+    if (typeof value !== "function" || this.#originals.has(value)) return value;
+    const entry = this.#entryOf(value, table);
+    if (entry === undefined) this.#taken(table);
+    return entry ?? value;
+  }
+
+  // The entry of a function; undefined if it has none.
+  #entryOf(value, table) {
+    if (!this.#entries.has(value)) this.#entries.set(value, this.#findEntry(value, table));
+    return this.#entries.get(value);
+  }
+
+  // The engine names a function by its index in the instance, but does not tell in which.
+  #findEntry(value, table) {
+    const index = Number(value.name);
+    for (const instance of this.#usersNow(table)) {
+      const { entries, importedFunctions, map } = instance.module;
+      const place = entries.places[map.functions[index]];
+      const functions = instance.exports?.[EXPORTS.functions];
+      if (!(index >= importedFunctions) || place === undefined || tableGet(functions, place) !== value) continue;
+      const entry = tableGet(functions, entries.functions.length + place);
+      this.#originals.set(entry, { instance: new WeakRef(instance), place });
+      return entry;
+    }
+    return undefined;
   }
 
   // The arguments that the engine gets for those of the program, whose second one is a function. A function of
@@ -55,15 +82,22 @@ export class Functions {
   #kept(values, table) {
     const value = values[1];
     if (typeof value !== "function") return values;
-    if (this.#originals.has(value)) return values.with(1, this.#originals.get(value));
+    const { instance, place } = this.#originals.get(value) ?? {};
+    const functions = instance?.deref()?.exports?.[EXPORTS.functions];
+    if (functions !== undefined) return values.with(1, tableGet(functions, place));
     this.#taken(table);
     return values;
   }
 
-  // From now on there are calls that go unseen. A global does not tell whose functions it holds.
+  // The instances that can have put functions into a table. A global does not tell whose functions it holds.
+  #usersNow(table) {
+    const users = table === undefined ? undefined : this.#users.get(table)?.map((reference) => reference.deref()).filter(Boolean);
+    return users ?? this.#instances.live;
+  }
+
+  // From now on there are calls that go unseen.
   #taken(table) {
-    const known = table === undefined ? this.#instances.live : this.#usersOf(table).map((reference) => reference.deref());
-    for (const instance of known) instance?.functionTaken();
+    for (const instance of this.#usersNow(table)) instance.functionTaken();
     if (table !== undefined) this.#users.delete(table);
   }
 }

@@ -1,6 +1,7 @@
 // What each hook means: the functions that an instrumented instance calls write a record each, or what
 // crosses between the module and the program. They run millions of times a second, so they allocate
-// nothing. Numbers come as i32, or as i64 for a 64-bit memory.
+// nothing. Numbers come as i32, or as i64 for a 64-bit memory. The last argument, the instance, is not needed: each
+// instance has hooks of its own.
 
 import { HOOKS } from "./names.js";
 
@@ -15,7 +16,7 @@ const isNone = (value) => value === -1 || value === -1n;
 const known = (size) => (isNone(size) ? undefined : unsigned(size));
 
 function pass(instance, records, value) {
-  if (instance.mayBeBlock(unsigned(value))) records.passed(unsigned(value));
+  if (instance.mayCross(unsigned(value))) records.passed(unsigned(value));
 }
 
 function handOut(instance, records, value) {
@@ -67,12 +68,17 @@ export function hooksOf(instance, { observations, records }) {
       else records.grown(context, inAllocator, unsigned(deltaPages), unsigned(previousPages));
     },
 
-    entered(index, a, b, c, d) {
-      instance.entered(index);
+    entered(index, level, running, stackPointer, a, b, c, d) {
+      const known = instance.entered(index, level, running);
       pass(instance, records, a);
       pass(instance, records, b);
       pass(instance, records, c);
       pass(instance, records, d);
+      return known;
+    },
+
+    resumed(level) {
+      instance.resumed(level);
     },
 
     passed(a, b, c, d) {
@@ -84,7 +90,7 @@ export function hooksOf(instance, { observations, records }) {
 
     returned(index, value) {
       if (instance.module.tellsSize && instance.sizeTold(index, unsigned(value))) return;
-      if (instance.mayBeBlock(unsigned(value))) records.returned(index, unsigned(value));
+      if (instance.mayCross(unsigned(value))) records.returned(index, unsigned(value));
     },
 
     handed_out(a, b, c, d) {
@@ -97,4 +103,4 @@ export function hooksOf(instance, { observations, records }) {
 }
 
 /** Hooks that do nothing, for a module of which nothing is known any more. */
-export const noHooks = Object.fromEntries(HOOKS.map((name) => [name, () => {}]));
+export const noHooks = { ...Object.fromEntries(HOOKS.map((name) => [name, () => {}])), entered: (_, level) => level };

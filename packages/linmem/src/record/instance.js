@@ -2,42 +2,31 @@
 // instance, which holds the hooks, which hold this object: also where the program keeps only the exports.
 
 import { Calls } from "./calls.js";
-import { exportsOf, isMemory, PAGE_BYTES, pagesOf } from "./engine.js";
+import { Entries } from "./entries.js";
+import { exportsOf, isMemory, PAGE_BYTES } from "./engine.js";
 import { hooksOf } from "./hooks.js";
-import { LowMemory } from "./low-memory.js";
 import { EXPORTS, SIZE_READ_BY } from "./names.js";
-
-const LAST_ADDRESS = 2n ** 64n - 1n;
-
-function endOf(address, size) {
-  if (typeof address === "number" && typeof size === "number") return address + size;
-  const end = BigInt(address) + BigInt(size);
-  return end > LAST_ADDRESS ? LAST_ADDRESS : end;
-}
 
 export class Instance {
   #recorder;
   #records;
   #contexts;
   #known;
+  #entries;
   #number = -1;
   #createdIn;
   #imports;
   #memory;
-  #lowMemory;
-  #looksAgain = false;
+  #ledger;
   #functionTaken = false;
   #calls;
-
-  // The extent of the blocks: from the lowest address of one to the end of the highest one, ever.
-  #lowest = Infinity;
-  #end = 0;
 
   constructor(recorder, module, imports) {
     this.#recorder = recorder;
     this.#records = recorder.records;
     this.#contexts = recorder.contexts;
     this.#known = module.contexts;
+    this.#entries = new Entries(recorder, module);
     this.#createdIn = recorder.contexts.ofHost();
     this.#imports = imports;
     this.#calls = new Calls(recorder.records, module.entries);
@@ -56,15 +45,20 @@ export class Instance {
   /** The engine's exports, with those that instrumentation added. */
   exports = undefined;
 
+  /** What the recorder keeps of the memory. */
+  get ledger() {
+    return this.#ledger;
+  }
+
   /** The start function has run, and the engine hands out the instance. */
   complete(instance) {
     this.exports = exportsOf(instance);
     this.#memory = this.exports[EXPORTS.memory];
     this.#imports = undefined;
     this.select();
-    this.#records.usesMemory(this.#recorder.memories.numberOf(this.#memory));
+    this.#recorder.memories.born(this.#memory, this.#ledger);
     this.#records.created(this.#createdIn);
-    this.#lowMemory = new LowMemory(this.#memory, this.module.map.low_memory);
+    this.#ledger.remember(this.#memory, this.module.map.low_memory);
     this.#recorder.functions.learn(this);
   }
 
@@ -72,28 +66,58 @@ export class Instance {
   begin(low, high) {
     this.select();
     const context = this.#known.get(low, high);
-    return context >= 0 ? context : this.#contexts.add(this.module, low, high);
+    if (context < 0) return this.#newContext(low, high);
+    if (!this.#entries.current.isTold) this.#entries.tell(context, undefined);
+    return context;
+  }
+
+  #newContext(low, high) {
+    const { current } = this.#entries;
+    const wantsStack = this.#contexts.wantsStack(this.module, current.index);
+    const { inner, caller } = wantsStack ? this.#recorder.frames.ofEvent(this.module) : { inner: [] };
+    const context = this.#contexts.add(this.module, low, high, inner);
+    if (!current.isTold) this.#entries.tell(context, caller);
+    return context;
   }
 
   /** There is a block at this address. */
   hasBlockAt(address, size) {
-    const end = endOf(address, size);
-    if (address < this.#lowest) this.#lowest = address;
-    if (end > this.#end) this.#end = end;
+    this.#ledger.hasBlockAt(address, size);
   }
 
   /** Whether a block can be at this address, or around it; if so, the records that follow are about the instance. */
   mayBeBlock(address) {
-    if (address < this.#lowest || address > this.#end) return false;
+    if (!this.#ledger?.mayBeBlock(address)) return false;
     this.select();
     return true;
   }
 
-  /** The program calls an exported function. */
-  entered(index) {
-    if (this.#looksAgain) this.#lookAgain();
+  /**
+   * The same for a value that an entry passes or returns. In an entry inside of another one, the program is on its way
+   * from the module to itself, unless it allocates or frees on its own.
+   */
+  mayCross(address) {
+    if (this.#entries.isInside && !this.module.hooked.has(this.#entries.current.index)) return false;
+    return this.mayBeBlock(address);
+  }
+
+  /** The program enters; returns the level of the entry. */
+  entered(index, level, running) {
     if (this.#number < 0) this.#announce();
+    if (this.#ledger.looksAgain) this.#lookAgain();
     this.#calls.add(this.#number, index);
+    if ((level | running) !== 0) {
+      this.select();
+      level = this.#entries.levelOf(level, running);
+    }
+    this.#entries.open(level, index);
+    return level;
+  }
+
+  /** The program is back from an import, and entered meanwhile. */
+  resumed(level) {
+    this.select();
+    this.#entries.resumed(level);
   }
 
   /** An exported function has returned something; returns whether that is the memory's size. */
@@ -101,8 +125,7 @@ export class Instance {
     const unit = this.module.map.sizes[index];
     if (unit === undefined || this.#memory === undefined) return false;
     const pages = unit === "bytes" ? value / PAGE_BYTES : value;
-    const { contexts, memories } = this.#recorder;
-    this.#records.sizeRead(memories.numberOf(this.#memory), SIZE_READ_BY.INSTRUCTION, pages, contexts.ofHost());
+    this.#records.sizeRead(this.#ledger.number, SIZE_READ_BY.INSTRUCTION, pages, this.#contexts.ofHost());
     return true;
   }
 
@@ -121,10 +144,10 @@ export class Instance {
 
   // The first record about it: its creation is over, or its start function does something.
   #announce() {
-    const { instances } = this.#recorder;
+    const { instances, memories } = this.#recorder;
     const { number, map } = this.module;
-    const memory = this.#memory ?? this.#importedMemory();
-    this.#records.instance(instances.next, number, memory ? pagesOf(memory) : map.initial_pages, map.max_pages);
+    this.#ledger = memories.ledgerOf(this.#memory ?? this.#importedMemory(), map);
+    this.#records.instance(instances.next, number, this.#ledger.number);
     this.#number = instances.add(this);
   }
 
@@ -137,17 +160,17 @@ export class Instance {
   /** An allocation failed. The host may write to where it points: looks now, and when it calls next. */
   allocationFailed() {
     this.look();
-    this.#looksAgain = true;
+    this.#ledger.looksAgain = true;
   }
 
   #lookAgain() {
-    this.#looksAgain = false;
+    this.#ledger.looksAgain = false;
     this.look();
   }
 
   /** Records what has changed in low memory since the last look. */
   look() {
-    const change = this.#lowMemory?.look();
+    const change = this.#ledger?.look();
     if (change === undefined) return;
     this.select();
     this.#records.lowMemory(change.first, change.last, change.changed);

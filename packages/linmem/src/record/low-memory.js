@@ -10,6 +10,8 @@ export class LowMemory {
   /** Watches the lowest `length` bytes, or as many as there are. */
   constructor(memory, length) {
     this.#memory = memory;
+    /** How many bytes are watched at most. */
+    this.length = length;
     this.#before = bytesIn(memory).slice(0, length);
   }
 

@@ -5,13 +5,17 @@
 // detached) goes unnoticed: it is not a function call, or too frequent to be watched.
 
 import { bufferBehind, isDetached, isMemory, pagesIn, pagesOf, PAGE_BYTES } from "./engine.js";
+import { Ledger } from "./ledger.js";
 import { SIZE_READ_BY } from "./names.js";
 
 export class Memories {
   #records;
   #contexts;
-  #numbers = new WeakMap();
+  #ledgers = new WeakMap();
   #count = 0;
+
+  // The maximum that the program asked for, in pages.
+  #maximums = new WeakMap();
   #isQuiet = false;
 
   // Where a buffer came from: { memory: its number, pages: when it was handed out }.
@@ -22,15 +26,38 @@ export class Memories {
     this.#contexts = contexts;
   }
 
-  /** The number of a memory in the trace. */
-  numberOf(memory) {
-    if (!this.#numbers.has(memory)) this.#numbers.set(memory, this.#count++);
-    return this.#numbers.get(memory);
+  /**
+   * What the recorder keeps of a memory that a module of this map uses; undefined is a memory of the module's own, which
+   * nobody has seen yet.
+   */
+  ledgerOf(memory, map) {
+    if (memory === undefined) return this.#newLedger(map.initial_pages, map.max_pages);
+    let ledger = this.#ledgers.get(memory);
+    if (ledger === undefined) {
+      ledger = this.#newLedger(pagesOf(memory), this.#maximums.get(memory) ?? map?.max_pages ?? null);
+      this.#ledgers.set(memory, ledger);
+    }
+    return ledger;
+  }
+
+  #newLedger(initialPages, maxPages) {
+    this.#records.memory(initialPages, maxPages, PAGE_BYTES);
+    return new Ledger(this.#count++);
+  }
+
+  /** A memory that had a ledger before it was seen. */
+  born(memory, ledger) {
+    if (!this.#ledgers.has(memory)) this.#ledgers.set(memory, ledger);
+  }
+
+  #numberOf(memory) {
+    return this.ledgerOf(memory).number;
   }
 
   /** Patches the ways to ask memories for their size and to grow them, in one realm. */
   watch({ ArrayBuffer, SharedArrayBuffer, WebAssembly }, patch) {
     const byteLength = (get, buffer) => this.#byteLength(get, buffer);
+    patch.class(WebAssembly, "Memory", (target, values, newTarget) => this.#construct(target, values, newTarget));
     patch.getter(WebAssembly.Memory.prototype, "buffer", (get, memory) => this.#buffer(get, memory));
     patch.call(WebAssembly.Memory.prototype, "grow", (target, memory, values) => this.#grow(target, memory, values));
     patch.getter(ArrayBuffer.prototype, "byteLength", byteLength);
@@ -50,9 +77,17 @@ export class Memories {
     });
   }
 
+  // The descriptor's getters are the program's own: they are asked once, by the engine.
+  #construct(target, values, newTarget) {
+    const memory = Reflect.construct(target, values, newTarget);
+    const maximum = Object.getOwnPropertyDescriptor(values[0], "maximum")?.value;
+    if (typeof maximum === "number" || typeof maximum === "bigint") this.#maximums.set(memory, Number(maximum));
+    return memory;
+  }
+
   #buffer(get, memory) {
     const buffer = Reflect.apply(get, memory, []);
-    if (!this.#origins.has(buffer)) this.#origins.set(buffer, { memory: this.numberOf(memory), pages: pagesIn(buffer) });
+    if (!this.#origins.has(buffer)) this.#origins.set(buffer, { memory: this.#numberOf(memory), pages: pagesIn(buffer) });
     return buffer;
   }
 
@@ -86,14 +121,14 @@ export class Memories {
 
   #grown(memory, previous) {
     const delta = pagesOf(memory) - previous;
-    const number = this.numberOf(memory);
+    const number = this.#numberOf(memory);
     if (delta === 0) this.#records.sizeRead(number, SIZE_READ_BY.GROW_ZERO, previous, this.#contexts.ofHost());
     else this.#records.hostGrown(number, delta, previous, this.#contexts.ofHost());
   }
 
   #refused(memory, delta) {
     const pages = typeof delta === "bigint" ? Number(delta) : delta;
-    if (Number.isSafeInteger(pages) && pages > 0) this.#records.hostGrown(this.numberOf(memory), pages, null, this.#contexts.ofHost());
+    if (Number.isSafeInteger(pages) && pages > 0) this.#records.hostGrown(this.#numberOf(memory), pages, null, this.#contexts.ofHost());
   }
 
   /** Records the use of a buffer, or of a view, if a growth has detached it. */

@@ -8,6 +8,8 @@ import { exportedFunctions, importCount, moduleName } from "./sections.js";
 // The wrapper of an allocator function is named `malloc: dlmalloc`.
 const WRAPPER = new RegExp(`^(?:${ROLES.join("|")}): `);
 
+const ADDED = Object.freeze({ kind: "added" });
+
 export class Module {
   #announced;
   #bytes;
@@ -15,9 +17,12 @@ export class Module {
   #number;
   #original;
   #functions;
-  #entries;
-  #standIns;
-  #frames = new Map();
+
+  /** How many entries there were with each first context. */
+  entriesOfContext = [];
+
+  /** Stacks taken below each function that the program calls, when those of all are used up. */
+  stacksOfEntry = new Map();
 
   /** Contexts of its events, by the module's own value for them. */
   contexts = new ContextTable();
@@ -38,6 +43,10 @@ export class Module {
     this.importCount = importCount(original);
     // The hooks, which are added, come right after them.
     this.importedFunctions = map.functions.indexOf(null);
+    /** The functions of the allocator. */
+    this.hooked = new Set(map.allocator.functions.map((hooked) => hooked.function));
+    /** The functions that the program can call: their indices, ascending, and the place of each index among these. */
+    this.entries = { functions: map.entries, places: placesOf(map.entries) };
     this.tellsSize = Object.keys(map.sizes).length > 0;
     /** The names under which instrumentation exports its tables of functions. */
     this.tables = map.tables.map((index) => `${EXPORTS.table}${index}`);
@@ -67,51 +76,26 @@ export class Module {
     return (this.#functions ??= exportedFunctions(this.#bytes));
   }
 
-  /** The exported functions that it defines: their indices, ascending, and the place of each index among these. */
-  get entries() {
-    return (this.#entries ??= this.#listEntries());
-  }
-
-  #listEntries() {
-    const indices = new Set(this.exportedFunctions.values());
-    const functions = [...indices].filter((index) => index >= this.importedFunctions).sort((a, b) => a - b);
-    const places = [];
-    functions.forEach((index, place) => (places[index] = place));
-    return { functions, places };
-  }
-
-  /** Pairs of names: of a function that the program can meet elsewhere too, and of the export that stands in for it. */
-  get standIns() {
-    return (this.#standIns ??= this.#listStandIns());
-  }
-
-  #listStandIns() {
-    const names = new Map([...this.exportedFunctions].map(([name, index]) => [index, name]));
-    return this.map.stand_ins.map((index) => [`${EXPORTS.function}${index}`, names.get(index)]);
-  }
-
   /** What to call a function that has no name: its export's name may tell. */
   nameOf(index) {
     for (const [name, exported] of this.exportedFunctions) if (exported === index) return name;
     return `function ${index}`;
   }
 
-  /** A frame that the engine told, in terms of the original; null for a function that instrumentation added. */
-  frameAt({ position, where, name }) {
-    const known = this.#frames.get(position);
-    if (known !== undefined) return known;
-    const { index, offset } = where();
-    const frame = this.#describe(this.map.functions[index], offset, name());
-    // Most stacks share most of their frames, and the engine's words for one cost much.
-    if (position === offset) this.#frames.set(position, frame);
-    return frame;
+  /** What a frame of the engine stands for: `{ kind, index, offset, name }`; kinds are those of the map, and "function". */
+  originOf({ index, offset, name }) {
+    const origin = this.map.functions[index];
+    if (origin === null || origin === undefined) return ADDED;
+    if (typeof origin === "number") return { kind: "function", index: origin, offset: originalOffset(this.map.offsets, offset), name };
+    const [kind, original] = origin;
+    return { kind, index: original, offset: undefined, name: kind === "wrapper" ? name?.replace(WRAPPER, "") : name };
   }
+}
 
-  #describe(origin, offset, name) {
-    if (origin === null || origin === undefined) return null;
-    if (Array.isArray(origin)) return { isWrapper: true, index: origin[0], offset: undefined, name: name?.replace(WRAPPER, "") };
-    return { isWrapper: false, index: origin, offset: originalOffset(this.map.offsets, offset), name };
-  }
+function placesOf(indices) {
+  const places = [];
+  indices.forEach((index, place) => (places[index] = place));
+  return places;
 }
 
 // The last pair that begins before the offset tells.

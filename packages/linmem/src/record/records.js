@@ -7,6 +7,9 @@
 import { TAGS } from "./names.js";
 import { TraceWriter } from "./writer.js";
 
+// How a memory that one thread uses is told.
+const NOT_SHARED = 0;
+
 // What a killed program may lose.
 const FLUSH_MILLISECONDS = 200;
 
@@ -101,13 +104,19 @@ export class Records extends TraceWriter {
     this.#keep();
   }
 
-  /** The records that follow are about this new instance. */
-  instance(number, module, initialPages, maxPages) {
-    this.begin(TAGS.INSTANCE);
-    this.number(module);
+  /** `maxPages` is null where nothing limits it. */
+  memory(initialPages, maxPages, pageBytes) {
+    this.begin(TAGS.MEMORY);
     this.number(initialPages);
     this.optional(maxPages);
+    this.number(pageBytes);
+    this.number(NOT_SHARED);
     this.commit();
+  }
+
+  /** The records that follow are about this new instance. */
+  instance(number, module, memory) {
+    this.#numbers(TAGS.INSTANCE, module, memory);
     this.#selected = number;
     // A process that is killed a moment later still has its instance in the report.
     this.flush();
@@ -122,12 +131,42 @@ export class Records extends TraceWriter {
     this.#selected = number;
   }
 
-  /** Frames are `{ host }` or `{ index, offset }`, the innermost first. */
+  /** Frames are `{ index, offset }`, the innermost first. */
   context(frames) {
     this.begin(TAGS.CONTEXT);
+    this.#frames(frames);
+    this.commit();
+  }
+
+  /** Frames are `{ host }`, or `{ index, offset }` in the module, which is null if there is none. */
+  hostStack(module, frames) {
+    this.begin(TAGS.HOST_STACK);
+    this.optional(module);
+    this.#frames(frames);
+    this.commit();
+  }
+
+  /** `stack` and `stackPointer` are null where they are not known. */
+  entered(index, level, stack, stackPointer) {
+    this.begin(TAGS.ENTERED);
+    this.number(index);
+    this.number(level);
+    this.number(stack === null ? 0 : stack + 1);
+    this.optional(stackPointer);
+    this.commit();
+  }
+
+  resumed(level) {
+    this.#numbers(TAGS.RESUMED, level);
+  }
+
+  notReturned(index) {
+    this.#numbers(TAGS.NOT_RETURNED, index);
+  }
+
+  #frames(frames) {
     this.number(frames.length);
     for (const frame of frames) this.#frame(frame);
-    this.commit();
   }
 
   #frame({ host, index, offset }) {
@@ -168,10 +207,13 @@ export class Records extends TraceWriter {
     this.commit();
   }
 
-  /** `globals` are pairs of an index and a value. */
-  snapshot(pages, framesLive, globals) {
-    this.begin(TAGS.SNAPSHOT);
-    this.number(pages);
+  snapshot(memory, pages) {
+    this.#numbers(TAGS.SNAPSHOT, memory, pages);
+  }
+
+  /** Pairs of an index and a value. */
+  globals(framesLive, globals) {
+    this.begin(TAGS.GLOBALS);
     this.number(framesLive);
     this.number(globals.length);
     for (const [index, value] of globals) {
@@ -254,12 +296,8 @@ export class Records extends TraceWriter {
     this.#numbers(TAGS.GROW_FAILED, context, inAllocator, deltaPages);
   }
 
-  usesMemory(memory) {
-    this.#numbers(TAGS.USES_MEMORY, memory);
-  }
-
-  created(context) {
-    this.#numbers(TAGS.CREATED, context);
+  created(stack) {
+    this.#numbers(TAGS.CREATED, stack);
   }
 
   collected() {
@@ -267,23 +305,23 @@ export class Records extends TraceWriter {
   }
 
   /** `by` is one of SIZE_READ_BY. */
-  sizeRead(memory, by, pages, context) {
+  sizeRead(memory, by, pages, stack) {
     this.writeCounts();
-    this.#numbers(TAGS.SIZE_READ, memory, by, pages, context);
+    this.#numbers(TAGS.SIZE_READ, memory, by, pages, stack);
   }
 
   /** `previousPages` is null where the growth was refused. */
-  hostGrown(memory, deltaPages, previousPages, context) {
+  hostGrown(memory, deltaPages, previousPages, stack) {
     this.begin(TAGS.HOST_GROWN);
     this.number(memory);
     this.number(deltaPages);
     this.optional(previousPages);
-    this.number(context);
+    this.number(stack);
     this.commit();
   }
 
-  staleView(memory, pages, context) {
-    this.#numbers(TAGS.STALE_VIEW, memory, pages, context);
+  staleView(memory, pages, stack) {
+    this.#numbers(TAGS.STALE_VIEW, memory, pages, stack);
   }
 
   tookFunction() {

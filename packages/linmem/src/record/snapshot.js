@@ -1,4 +1,4 @@
-// Writes the memory and the globals of every instance that is left, as they are at the end.
+// Writes the memories and the globals of the instances that are left, as they are at the end.
 
 import { bytesIn, PAGE_BYTES } from "./engine.js";
 import { EXPORTS } from "./names.js";
@@ -11,16 +11,22 @@ const WORDS = PART_BYTES / Int32Array.BYTES_PER_ELEMENT;
 export function snapshot({ frames, instances, records }) {
   const framesLive = frames.isInModule ? 1 : 0;
   instances.recordCollected();
-  for (const instance of instances.live) if (instance.exports) snapshotOf(instance, framesLive, records);
+  const seen = new Set();
+  for (const instance of instances.live) {
+    if (!instance.exports) continue;
+    instance.look();
+    records.writeCounts();
+    instance.select();
+    if (!seen.has(instance.ledger)) snapshotOf(instance, records);
+    seen.add(instance.ledger);
+    records.globals(framesLive, globalsOf(instance));
+  }
 }
 
-function snapshotOf(instance, framesLive, records) {
-  instance.look();
-  records.writeCounts();
-  instance.select();
-  const memory = bytesIn(instance.memory);
-  records.snapshot(memory.length / PAGE_BYTES, framesLive, globalsOf(instance));
-  for (const [from, to] of parts(memory)) records.snapshotBytes(from, memory.subarray(from, to));
+function snapshotOf({ ledger, memory }, records) {
+  const bytes = bytesIn(memory);
+  records.snapshot(ledger.number, bytes.length / PAGE_BYTES);
+  for (const [from, to] of parts(bytes)) records.snapshotBytes(from, bytes.subarray(from, to));
 }
 
 const globalsOf = ({ exports, module }) => module.map.globals.map((index) => [index, unsigned(exports[`${EXPORTS.global}${index}`].value)]);

@@ -1,0 +1,113 @@
+// Entries: the program calls a function of an instance. Who called is told at the first event of an entry, if
+// there is one.
+//
+// An entry that comes while the instance waits for the program belongs to the entry that waits. Whether one waits is
+// known from the instance's own count, which an exception that leaves the module makes wrong: so it is compared
+// with the stack now and then.
+
+import { CALLERS_OF_CONTEXT } from "./names.js";
+
+// Levels that are told apart.
+const MAX_LEVELS = 4096;
+
+const isPowerOfTwo = (number) => (number & (number - 1)) === 0;
+
+// What runs where nobody has entered: a start function.
+const NONE = { index: -1, isTold: true };
+
+export class Entries {
+  #records;
+  #contexts;
+  #frames;
+  #module;
+
+  // The entries that are under way, the outermost first, and how many of them are.
+  #levels = [NONE];
+  #level = 0;
+
+  // The state of the trace: the function and the caller of each level that is told, and the last level.
+  #told = [];
+  #toldLevel = -1;
+
+  // Entries inside of others since the last outermost one.
+  #inside = 0;
+
+  /** The entry under way. */
+  current = NONE;
+
+  constructor({ contexts, frames, records }, module) {
+    this.#records = records;
+    this.#contexts = contexts;
+    this.#frames = frames;
+    this.#module = module;
+  }
+
+  /** Whether the entry under way belongs to another one. */
+  get isInside() {
+    return this.#level > 0;
+  }
+
+  /** Begins an entry. */
+  open(level, index) {
+    this.#inside = level === 0 ? 0 : this.#inside + 1;
+    const entry = this.#levels[level];
+    if (entry === undefined || entry === NONE) this.#begin(level, index);
+    else {
+      entry.index = index;
+      entry.isTold = false;
+      this.current = entry;
+      this.#level = level;
+    }
+  }
+
+  #begin(level, index) {
+    for (let below = this.#levels.length; below < level; below++) this.#levels[below] = NONE;
+    this.current = this.#levels[level] = { index, isTold: false };
+    this.#level = level;
+  }
+
+  /**
+   * The level of an entry, when not all entries before it have returned as it seems: either they go on outside of it,
+   * or they never returned.
+   */
+  levelOf(level, running) {
+    const isPlain = level > 0 && running === level;
+    const limited = Math.min(level, MAX_LEVELS);
+    if ((isPlain && !isPowerOfTwo(this.#inside + 1)) || this.#frames.isInside(this.#module)) return limited;
+    const { index } = this.#levels[0];
+    if (index >= 0) this.#records.notReturned(index);
+    return 0;
+  }
+
+  /** The host is back from what it did for the entry of this level. */
+  resumed(level) {
+    this.#level = Math.min(level, MAX_LEVELS);
+    this.current = this.#levels[this.#level] ?? NONE;
+    if (this.#toldLevel > this.#level) this.#tellResumed();
+  }
+
+  #tellResumed() {
+    this.#records.resumed(this.#level);
+    this.#toldLevel = this.#level;
+  }
+
+  /** Tells who entered, at an event with this context. `caller` are the engine's frames, if they were taken already. */
+  tell(context, caller) {
+    this.current.isTold = true;
+    if (caller === undefined && this.#wantsCaller(context)) ({ caller } = this.#frames.ofEvent(this.#module));
+    const stack = caller === undefined ? null : this.#contexts.ofCaller(this.#module, caller);
+    const { index } = this.current;
+    const told = this.#told[this.#level];
+    if (this.#toldLevel === this.#level && told?.index === index && told.stack === stack) return;
+    this.#records.entered(index, this.#level, stack, null);
+    this.#told[this.#level] = { index, stack };
+    this.#toldLevel = this.#level;
+  }
+
+  #wantsCaller(context) {
+    const { entriesOfContext } = this.#module;
+    const entries = (entriesOfContext[context] ?? 0) + 1;
+    entriesOfContext[context] = entries;
+    return entries <= CALLERS_OF_CONTEXT || isPowerOfTwo(entries);
+  }
+}

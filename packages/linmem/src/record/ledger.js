@@ -1,0 +1,48 @@
+// What the recorder keeps of a memory: all that use it share it.
+
+import { LowMemory } from "./low-memory.js";
+
+const LAST_ADDRESS = 2n ** 64n - 1n;
+
+function endOf(address, size) {
+  if (typeof address === "number" && typeof size === "number") return address + size;
+  const end = BigInt(address) + BigInt(size);
+  return end > LAST_ADDRESS ? LAST_ADDRESS : end;
+}
+
+export class Ledger {
+  // The extent of the blocks: from the lowest address of one to the end of the highest one, ever.
+  #lowest = Infinity;
+  #end = 0;
+  #lowMemory;
+
+  /** Whether an allocation has failed since the last look at low memory. */
+  looksAgain = false;
+
+  /** `number` is the memory's in the trace. */
+  constructor(number) {
+    this.number = number;
+  }
+
+  /** There is a block at this address. */
+  hasBlockAt(address, size) {
+    const end = endOf(address, size);
+    if (address < this.#lowest) this.#lowest = address;
+    if (end > this.#end) this.#end = end;
+  }
+
+  /** Whether a block can be at this address, or around it. */
+  mayBeBlock(address) {
+    return address >= this.#lowest && address <= this.#end;
+  }
+
+  /** An instance that uses the memory is complete, which has nothing of its own in so many bytes from 0 on. */
+  remember(memory, bytes) {
+    if (this.#lowMemory === undefined || bytes < this.#lowMemory.length) this.#lowMemory = new LowMemory(memory, bytes);
+  }
+
+  /** What has changed in low memory since the last look; undefined if nothing has. */
+  look() {
+    return this.#lowMemory?.look();
+  }
+}
