@@ -6,9 +6,10 @@ use std::fmt::Write;
 use crate::allocator::Role;
 use crate::instrument::MAP_VERSION;
 use crate::instrument::hooks::{
-    FUNCTION_EXPORT, GLOBAL_EXPORT, HOOK_MODULE, MEMORY_EXPORT, SIZE_EXPORT, TABLE_EXPORT,
+    FUNCTIONS_EXPORT, GLOBAL_EXPORT, HOOK_MODULE, INSTANCE_EXPORT, MEMORY_EXPORT, SIZE_EXPORT,
+    TABLE_EXPORT,
 };
-use crate::record::{Hook, MAX_CONTEXTS, MAX_STACKS};
+use crate::record::{CALLERS_OF_CONTEXT, Hook, MAX_CONTEXTS, MAX_STACKS, STACKS_OF_ENTRY};
 use crate::trace::{MAGIC, SizeReadBy, tags};
 
 /// The text of the file.
@@ -37,8 +38,8 @@ export const HOOKS = [{hooks}];
 /** The names of the roles of allocator functions; a wrapper is named `ROLE: FUNCTION`. */
 export const ROLES = [{roles}];
 
-/** The names of exports that instrumentation adds; the last three are followed by an index. */
-export const EXPORTS = {{ memory: "{MEMORY_EXPORT}", size: "{SIZE_EXPORT}", global: "{GLOBAL_EXPORT}", table: "{TABLE_EXPORT}", function: "{FUNCTION_EXPORT}" }};
+/** The names of exports that instrumentation adds; the last two are followed by an index. */
+export const EXPORTS = {{ memory: "{MEMORY_EXPORT}", size: "{SIZE_EXPORT}", instance: "{INSTANCE_EXPORT}", functions: "{FUNCTIONS_EXPORT}", global: "{GLOBAL_EXPORT}", table: "{TABLE_EXPORT}" }};
 
 /** The version of the map that `linmem instrument --map` writes. */
 export const MAP_VERSION = {MAP_VERSION};
@@ -56,8 +57,14 @@ export const SIZE_READ_BY = {{ HOST_VIEW: {view}, GROW_ZERO: {grow}, INSTRUCTION
 /** Stacks that are taken in one recording; contexts after them have no frames. */
 export const MAX_STACKS = {MAX_STACKS};
 
+/** Stacks that each function which the host calls has for itself, when those are used up. */
+export const STACKS_OF_ENTRY = {STACKS_OF_ENTRY};
+
 /** Contexts that are told apart; those after them share one. */
 export const MAX_CONTEXTS = {MAX_CONTEXTS};
+
+/** Entries whose callers are told, for each first context; after them every 2^k-th. */
+export const CALLERS_OF_CONTEXT = {CALLERS_OF_CONTEXT};
 "#
     )
 }

@@ -4,13 +4,13 @@
 export const HOOK_MODULE = "linmem";
 
 /** The names of the hooks, in the order of their imports. */
-export const HOOKS = ["allocated", "freed", "reallocating", "reallocated", "grown", "entered", "passed", "returned", "handed_out"];
+export const HOOKS = ["allocated", "freed", "reallocating", "reallocated", "grown", "entered", "resumed", "passed", "returned", "handed_out"];
 
 /** The names of the roles of allocator functions; a wrapper is named `ROLE: FUNCTION`. */
 export const ROLES = ["malloc", "calloc", "realloc", "reallocarray", "free", "aligned_alloc", "posix_memalign", "rust_alloc", "rust_dealloc", "rust_realloc", "cabi_realloc", "wbindgen_realloc", "sized_free"];
 
-/** The names of exports that instrumentation adds; the last three are followed by an index. */
-export const EXPORTS = { memory: "linmem.memory", size: "linmem.memory.size", global: "linmem.global.", table: "linmem.table.", function: "linmem.function." };
+/** The names of exports that instrumentation adds; the last two are followed by an index. */
+export const EXPORTS = { memory: "linmem.memory", size: "linmem.memory.size", instance: "linmem.instance", functions: "linmem.functions", global: "linmem.global.", table: "linmem.table." };
 
 /** The version of the map that `linmem instrument --map` writes. */
 export const MAP_VERSION = 1;
@@ -34,6 +34,7 @@ export const TAGS = {
   TRAP: 0x0c,
   PASSED: 0x0d,
   HANDED_OUT: 0x0e,
+  MEMORY: 0x0f,
   ALLOCATED: 0x10,
   ALLOCATED_ALIGNED: 0x11,
   FREED: 0x12,
@@ -43,7 +44,13 @@ export const TAGS = {
   REALLOCATED: 0x16,
   GROWN: 0x17,
   GROW_FAILED: 0x18,
-  USES_MEMORY: 0x20,
+  HOST_STACK: 0x19,
+  ENTERED: 0x1a,
+  RESUMED: 0x1b,
+  NOT_RETURNED: 0x1c,
+  GLOBALS: 0x1d,
+  THREAD: 0x1e,
+  SEQUENCE: 0x1f,
   CREATED: 0x21,
   COLLECTED: 0x22,
   SIZE_READ: 0x23,
@@ -59,5 +66,11 @@ export const SIZE_READ_BY = { HOST_VIEW: 0, GROW_ZERO: 1, INSTRUCTION: 2 };
 /** Stacks that are taken in one recording; contexts after them have no frames. */
 export const MAX_STACKS = 16384;
 
+/** Stacks that each function which the host calls has for itself, when those are used up. */
+export const STACKS_OF_ENTRY = 64;
+
 /** Contexts that are told apart; those after them share one. */
 export const MAX_CONTEXTS = 1048576;
+
+/** Entries whose callers are told, for each first context; after them every 2^k-th. */
+export const CALLERS_OF_CONTEXT = 4096;
