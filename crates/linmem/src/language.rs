@@ -2,12 +2,15 @@
 //!
 //! - `start_up`: what start-up code allocates for the whole run
 //! - `runtime_frames`: frames in which a program has already returned from `main`
+//! - `trampolines`: imported functions through which a module calls itself
 //! - `library_frames`: frames of a language's own libraries, which people do not want to read
 
 mod library_frames;
 mod runtime_frames;
 mod start_up;
+mod trampolines;
 
 pub(crate) use library_frames::is_library;
 pub(crate) use runtime_frames::RuntimeFrames;
 pub(crate) use start_up::StartUp;
+pub(crate) use trampolines::is_trampoline;

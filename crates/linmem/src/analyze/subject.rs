@@ -173,7 +173,7 @@ impl<'s, 'm> Memory<'s, 'm> {
         self.subject.place(context)
     }
 
-    /// What the host calls an exported function of a user.
+    /// What the host calls a function of a user.
     pub fn export_name(self, function: u32) -> String {
         self.subject.instance(self.first_user()).export_name(function)
     }
@@ -209,10 +209,10 @@ impl<'s, 'm> Instance<'s, 'm> {
         &self.facts().prepared.module
     }
 
-    /// What the host calls an exported function.
+    /// What the host calls a function.
     pub fn export_name(self, function: u32) -> String {
         let name = self.module().export_name(function);
-        name.map_or_else(|| format!("function {function}"), str::to_owned)
+        name.map_or_else(|| self.facts().prepared.function_name(function), str::to_owned)
     }
 }
 

@@ -10,6 +10,7 @@ use super::hooks::Hook;
 use super::index_space::{AddedGlobal, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
 use super::offset_map::Origin;
+use crate::language;
 use crate::module::Module;
 use crate::prepared::Prepared;
 
@@ -65,7 +66,7 @@ impl Inserted for Stub<'_> {
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         let ty = boundary::type_of(self.module, self.function);
-        let arguments = boundary::addresses(features, ty.params(), 0);
+        let arguments = self.handed_out(features, ty);
         if features.has_tail_calls() {
             return self.handing_on(features, space, ty, arguments);
         }
@@ -91,6 +92,14 @@ impl Inserted for Stub<'_> {
 }
 
 impl Stub<'_> {
+    /// The arguments that the host may keep.
+    fn handed_out(&self, features: &Features, ty: &FuncType) -> Values {
+        match self.module.function_import(self.function) {
+            Some(import) if language::is_trampoline(import.name) => Vec::new().into_iter(),
+            _ => boundary::addresses(features, ty.params(), 0),
+        }
+    }
+
     /// The body for a module with tail calls: a chain of them through the host must not use more and more
     /// stack, so nothing can be done after the call.
     fn handing_on(

@@ -19,6 +19,7 @@ export class Entries {
   #records;
   #contexts;
   #frames;
+  #suspension;
   #module;
 
   // The entries that are under way, the outermost first, and how many of them are.
@@ -35,10 +36,11 @@ export class Entries {
   /** The entry under way. */
   current = NONE;
 
-  constructor({ contexts, frames, records }, module) {
+  constructor({ contexts, frames, records, suspension }, module) {
     this.#records = records;
     this.#contexts = contexts;
     this.#frames = frames;
+    this.#suspension = suspension;
     this.#module = module;
   }
 
@@ -73,6 +75,7 @@ export class Entries {
   levelOf(level, running) {
     const isPlain = level > 0 && running === level;
     const limited = Math.min(level, MAX_LEVELS);
+    if (this.#suspension.isUsed) return limited;
     if ((isPlain && !isPowerOfTwo(this.#inside + 1)) || this.#frames.isInside(this.#module)) return limited;
     const { index } = this.#levels[0];
     if (index >= 0) this.#records.notReturned(index);
@@ -95,7 +98,7 @@ export class Entries {
   tell(context, caller) {
     this.current.isTold = true;
     if (caller === undefined && this.#wantsCaller(context)) ({ caller } = this.#frames.ofEvent(this.#module));
-    const stack = caller === undefined ? null : this.#contexts.ofCaller(this.#module, caller);
+    const stack = caller === undefined || this.#suspension.isUsed ? null : this.#contexts.ofCaller(this.#module, caller);
     const { index } = this.current;
     const told = this.#told[this.#level];
     if (this.#toldLevel === this.#level && told?.index === index && told.stack === stack) return;
@@ -105,6 +108,7 @@ export class Entries {
   }
 
   #wantsCaller(context) {
+    if (this.#suspension.isUsed) return false;
     const { entriesOfContext } = this.#module;
     const entries = (entriesOfContext[context] ?? 0) + 1;
     entriesOfContext[context] = entries;

@@ -42,6 +42,11 @@ export class Frames {
     return caller.some((frame) => this.#ownerOf(frame) === module);
   }
 
+  /** Learns what the engine calls a module, of which a hook is being called. */
+  learn(module) {
+    this.#learn(module, this.#stacks.take());
+  }
+
   // The innermost frame of a module is the one that called the hook.
   #learn(module, taken) {
     module.url = taken.find(({ url }) => url !== undefined)?.url;

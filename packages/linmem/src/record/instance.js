@@ -106,6 +106,7 @@ export class Instance {
     if (this.#number < 0) this.#announce();
     if (this.#ledger.looksAgain) this.#lookAgain();
     this.#calls.add(this.#number, index);
+    if (this.module.url === undefined) this.#recorder.frames.learn(this.module);
     if ((level | running) !== 0) {
       this.select();
       level = this.#entries.levelOf(level, running);

@@ -19,6 +19,7 @@ import { Observations } from "./observations.js";
 import { Patch } from "./patch.js";
 import { Records } from "./records.js";
 import { snapshot } from "./snapshot.js";
+import { Suspension } from "./suspension.js";
 import { offerWatch, watchOf } from "./watch.js";
 
 export class Recorder {
@@ -30,6 +31,7 @@ export class Recorder {
     this.frames = new Frames(stacks);
     this.contexts = new Contexts(this.records, this.frames);
     this.memories = new Memories(this);
+    this.suspension = new Suspension(this);
     this.instances = new Instances(this.records);
     this.functions = new Functions(this);
     this.observations = new Observations(this);
@@ -47,6 +49,7 @@ export class Recorder {
     this.compilation.watch(realm, this.patch);
     this.functions.watch(realm, this.patch);
     this.memories.watch(realm, this.patch);
+    this.suspension.watch(realm, this.patch);
     offerWatch(realm, this.#watch);
   }
 

@@ -8,8 +8,8 @@ const PART_BYTES = 4096;
 const WORDS = PART_BYTES / Int32Array.BYTES_PER_ELEMENT;
 
 /** Writes a snapshot of each live instance of a recording. */
-export function snapshot({ frames, instances, records }) {
-  const framesLive = frames.isInModule ? 1 : 0;
+export function snapshot({ frames, instances, records, suspension }) {
+  const framesLive = frames.isInModule || suspension.isUsed ? 1 : 0;
   instances.recordCollected();
   const seen = new Set();
   for (const instance of instances.live) {
