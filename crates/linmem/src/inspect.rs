@@ -33,7 +33,7 @@ pub struct Inspection {
     /// Toolchain, from the producers section: `language C11`, `processed-by clang 19.1.7`.
     pub producers: Vec<String>,
     /// The memories.
-    pub memories: Vec<MemoryReport>,
+    pub memories: Vec<MemoryInspection>,
     /// Where things lie in memory 0.
     pub layout: MemoryMap,
     /// Active data segments with a constant address: `(address, bytes)`.
@@ -49,7 +49,7 @@ pub struct Inspection {
 /// One memory.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct MemoryReport {
+pub struct MemoryInspection {
     /// Where it is imported from.
     pub import: Option<String>,
     /// Under which names it is exported.
@@ -130,7 +130,7 @@ fn producers(module: &Module<'_>) -> Vec<String> {
         .collect()
 }
 
-fn memories(module: &Module<'_>) -> Vec<MemoryReport> {
+fn memories(module: &Module<'_>) -> Vec<MemoryInspection> {
     let mut imports = module
         .imports
         .iter()
@@ -138,7 +138,7 @@ fn memories(module: &Module<'_>) -> Vec<MemoryReport> {
         .map(|import| format!("{}.{}", import.module, import.name));
     let memories = module.memories.iter().zip(0..);
     memories
-        .map(|(memory, index)| MemoryReport {
+        .map(|(memory, index)| MemoryInspection {
             import: imports.next(),
             exports: export_names(module, wasmparser::ExternalKind::Memory, index),
             initial_pages: memory.initial_pages,

@@ -83,7 +83,7 @@ pub mod units;
 
 pub use analyze::{Analysis, AnalysisOptions, RepeatsBuilder, analyze, analyze_stream};
 pub use error::{Error, ErrorKind, Result};
-pub use inspect::{Inspection, MemoryFunction, MemoryReport};
+pub use inspect::{Inspection, MemoryFunction, MemoryInspection};
 pub use instrument::Mode;
 pub use module::Memory;
 pub use module::memory_map::{AddressRange, MemoryMap, ShadowStack};

@@ -19,7 +19,9 @@ use rustc_hash::FxHashMap;
 
 use crate::error::Result;
 use crate::prepared::Prepared;
-use crate::trace::{ContextId, Crossing, Entry, Event, Frame, HostStackId, Record, Sharing, Writer};
+use crate::trace::{
+    ContextId, Crossing, Entry, Event, Frame, HostStackId, Record, Sharing, Writer,
+};
 
 pub use crate::instrument::hooks::Hook;
 

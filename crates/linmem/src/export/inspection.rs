@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::text::hooked;
 use crate::error::Result;
-use crate::inspect::{Inspection, MemoryFunction, MemoryReport};
+use crate::inspect::{Inspection, MemoryFunction, MemoryInspection};
 use crate::module::memory_map::AddressRange;
 use crate::report::{NO_WORDS, Words};
 use crate::units::{bytes, escape, number_of, pages};
@@ -108,7 +108,7 @@ impl Inspection {
     }
 }
 
-fn memory_text(memory: &MemoryReport) -> String {
+fn memory_text(memory: &MemoryInspection) -> String {
     let limit = match memory.max_pages {
         Some(max) => format!("at most {} ({})", pages(max), size(max)),
         None => "no maximum".to_owned(),

@@ -13,8 +13,8 @@ use super::index_space::{AddedGlobal, IndexSpace};
 use super::mode::Plan;
 use super::offset_map::{OffsetMap, Points};
 use crate::error::{Error, ErrorKind, Result};
-use crate::module::symbolize::is_debug_section;
 use crate::module::Module;
+use crate::module::symbolize::is_debug_section;
 
 /// Puts what is planned into a module.
 ///
@@ -36,13 +36,8 @@ pub(super) fn run(module: &Module<'_>, plan: Plan<'_>) -> Result<Instrumented> {
 }
 
 /// The sections that a module may lack and that something is added to, in order.
-const ADDED_TO: [SectionId; 5] = [
-    SectionId::Import,
-    SectionId::Table,
-    SectionId::Global,
-    SectionId::Export,
-    SectionId::Element,
-];
+const ADDED_TO: [SectionId; 5] =
+    [SectionId::Import, SectionId::Table, SectionId::Global, SectionId::Export, SectionId::Element];
 
 /// Sections stand in this order.
 const ORDER: [SectionId; 13] = [

@@ -95,13 +95,7 @@ impl Recorder {
 
     /// The level of an entry, when not all entries before it have returned as it seems: either they go on
     /// outside of it, or they never returned.
-    fn level(
-        &mut self,
-        instance: usize,
-        level: u64,
-        running: u64,
-        guest: &mut dyn Guest,
-    ) -> u64 {
+    fn level(&mut self, instance: usize, level: u64, running: u64, guest: &mut dyn Guest) -> u64 {
         let entries = &self.instances[instance].entries;
         let is_plain = level > 0 && running == level;
         if is_plain && !(entries.inside + 1).is_power_of_two() {
@@ -167,11 +161,7 @@ impl Recorder {
     }
 
     /// The number of a stack of the host, which runs on behalf of an instance.
-    fn host_stack(
-        &mut self,
-        instance: usize,
-        frames: Vec<Frame>,
-    ) -> HostStackId {
+    fn host_stack(&mut self, instance: usize, frames: Vec<Frame>) -> HostStackId {
         let module = self.instances[instance].module;
         let next = HostStackId(self.host_stacks.len() as u32);
         let Recorder { host_stacks, writer, .. } = self;

@@ -30,20 +30,14 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let (held, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|((kind, _), _)| matches!(kind, Kind::HostHeld(_)));
     let lost = lost.into_iter();
-    let mut findings: Vec<Finding> = lost
-        .map(|(&(kind, context), group)| leak_finding(memory, kind, context, group))
-        .collect();
+    let mut findings: Vec<Finding> =
+        lost.map(|(&(kind, context), group)| leak_finding(memory, kind, context, group)).collect();
     findings.extend(host_findings(memory, &held));
     findings.extend(reachable_finding(memory, &reachable));
     findings
 }
 
-fn leak_finding(
-    memory: Memory<'_, '_>,
-    kind: Kind,
-    context: ContextId,
-    group: &Group,
-) -> Finding {
+fn leak_finding(memory: Memory<'_, '_>, kind: Kind, context: ContextId, group: &Group) -> Finding {
     let held = blocks_text(group.held);
     let (code, message, advice) = match kind {
         Kind::Definite => (

@@ -87,7 +87,8 @@ fn ranges(memory: Memory<'_, '_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
         let static_end = static_end(memory, user, snapshot.size);
         match stack(user) {
             // A thread of its own has its stack somewhere else: the first user tells of this one.
-            None if user.number != memory.first_user() && user.facts().premises.memory_map.stack.is_some() => {}
+            None if user.number != memory.first_user()
+                && user.facts().premises.memory_map.stack.is_some() => {}
             None => ranges.push((0, static_end)),
             Some((stack, now)) => {
                 ranges.push((0, stack.range.start.min(static_end)));

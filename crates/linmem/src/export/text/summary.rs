@@ -20,7 +20,9 @@ impl Text {
         let users = ranges(&memory.users);
         self.title(&match memory.users.len() {
             1 => format!("instance {users} of {names}, which allocated most"),
-            _ => format!("instances {users} of {names}, which share the memory with most allocations"),
+            _ => format!(
+                "instances {users} of {names}, which share the memory with most allocations"
+            ),
         })?;
         self.memory(report, memory)
     }
