@@ -1,0 +1,66 @@
+// What the recorders of one process share: one memory, made by the first of them and handed to the others
+// through a port. It holds the counter of counter.js, the list of shared-memories.js and the slots of slots.js.
+// Untouched slots take address space only: the engine gets zeroed pages from the system.
+//
+//   bytes 0..1023      words of the process, see WORDS
+//   from 1,024 on      64 bytes for each slot: its header
+//   from 65,536 on     256 KiB for each slot: its records
+
+// A program sees other ones later.
+const { Memory } = WebAssembly;
+const { load, store } = Atomics;
+
+export const SLOTS = 64;
+export const SLOT_BYTES = 262144;
+
+/** Where a word of the process stands, as an index into `words`. Words that are written often have no neighbours. */
+export const WORDS = {
+  NUMBER: 0, // and 1: the next number of an event, 64 bits
+  ENDED: 32, // 1 once the recording has ended
+  MEMORIES: 48, // how many shared memories have a number
+  MEMORIES_LOCK: 49, // the thread that looks for a memory's number, plus 1; else 0
+};
+
+const HEADERS_AT = 1024;
+const HEADER_BYTES = 64;
+const SLOTS_AT = 65536;
+const PAGES = (SLOTS_AT + SLOTS * SLOT_BYTES) / 65536;
+
+export class Control {
+  /** `memory` is that of another thread of this process; without it, this thread is the first one. */
+  constructor(memory = new Memory({ initial: PAGES, maximum: PAGES, shared: true })) {
+    this.memory = memory;
+    this.buffer = memory.buffer;
+    this.words = new Int32Array(this.buffer, 0, HEADERS_AT / 4);
+  }
+
+  /** Where the header of a slot is. */
+  headerAt(slot) {
+    return HEADERS_AT + slot * HEADER_BYTES;
+  }
+
+  /** The header of a slot as 32-bit words. */
+  header(slot) {
+    return new Int32Array(this.buffer, this.headerAt(slot), HEADER_BYTES / 4);
+  }
+
+  /** The same header as 64-bit words. */
+  longHeader(slot) {
+    return new BigInt64Array(this.buffer, this.headerAt(slot), HEADER_BYTES / 8);
+  }
+
+  /** The room for a slot's records. */
+  room(slot) {
+    return new Uint8Array(this.buffer, SLOTS_AT + slot * SLOT_BYTES, SLOT_BYTES);
+  }
+
+  /** Whether the recording of the process has ended: what happens from now on is not recorded. */
+  get hasEnded() {
+    return load(this.words, WORDS.ENDED) === 1;
+  }
+
+  /** Ends the recording of the process. */
+  end() {
+    store(this.words, WORDS.ENDED, 1);
+  }
+}
