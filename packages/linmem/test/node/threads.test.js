@@ -82,3 +82,7 @@ test("A thread that ends takes those with it that it had started", () => {
   assert.equal(printed, "0 0 0\n");
   assert.ok(threads[0].length > 0);
 });
+
+for (const name of ["at-once", "nested", "blocked", "back", "clones", "futex", "strangers", "limit"]) {
+  test(`Memories are told apart: ${name}`, () => assert.equal(run("shared-memories", [name]), "as expected\n"));
+}
