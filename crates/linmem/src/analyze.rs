@@ -2,6 +2,7 @@
 //! the whole recording, and return plain data.
 //!
 //! Findings, `findings(&Subject) -> Vec<Finding>`; a new one is a file and a line in [`ANALYSES`]:
+//! - `unseen_events`: memories of which not all events were recorded
 //! - `misuse`: double frees, invalid frees, wrong sizes, overlapping blocks
 //! - `failures`: allocations that returned NULL, and whether the program noticed
 //! - `leaks`: which live blocks nothing points to
@@ -19,6 +20,7 @@ mod failures;
 mod growth_log;
 mod hot_sites;
 mod leaks;
+mod merged;
 mod misuse;
 mod repeated_calls;
 mod sites;
@@ -27,6 +29,7 @@ mod stacks;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod unseen_events;
 
 use std::io::{self, Read};
 
@@ -36,14 +39,20 @@ use crate::replay::{End, Replay};
 use crate::report::{
     EndReport, Family, Finding, InstanceReport, MemoryReport, Profile, Report, Totals,
 };
-use crate::trace::{MAGIC, Reader, Trace};
+use crate::trace::{MAGIC, Reader, Sharing, Trace};
 
+pub use merged::MergedAnalysis;
 pub use repeated_calls::RepeatsBuilder;
 use subject::{Instance, Subject};
 
 /// All analyses that find something. Within a severity, findings stand in this order.
-const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 4] =
-    [misuse::findings, failures::findings, leaks::findings, sizes::findings];
+const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 5] = [
+    unseen_events::findings,
+    misuse::findings,
+    failures::findings,
+    leaks::findings,
+    sizes::findings,
+];
 
 /// What an analysis may be told.
 #[derive(Debug, Clone)]
@@ -115,6 +124,14 @@ impl Analysis {
     /// Whether the program has ended, so that nothing more is to come that matters.
     pub fn is_over(&self) -> bool {
         self.replay.end.is_some()
+    }
+
+    /// The process whose threads share memories with the thread of this recording, as the recording names
+    /// it. Its recordings make one history: see [`MergedAnalysis`].
+    pub fn shares_memory_in(&self) -> Option<&str> {
+        let mut memories = self.replay.memories.iter();
+        let is_shared = memories.any(|memory| memory.sharing != Sharing::Private);
+        self.replay.process.as_deref().filter(|_| is_shared)
     }
 
     /// Heap events so far.
@@ -192,12 +209,21 @@ impl Analysis {
             let reason = "not a linmem trace: it is shorter than a trace's header";
             return Err(Error::new(ErrorKind::InvalidTrace, reason));
         }
-        let modules = self.replay.modules.iter();
-        let modules = modules
-            .map(|module| Prepared::recorded(&module.bytes, &module.allocator, None))
-            .collect::<Result<Vec<_>>>()?;
-        Ok(of(&Subject::new(&self.replay, &modules, &self.options)))
+        on_recorded(&self.replay, &self.options, of)
     }
+}
+
+/// Works on a recording and the modules in it.
+fn on_recorded<R>(
+    replay: &Replay,
+    options: &AnalysisOptions,
+    of: impl FnOnce(&Subject<'_, '_>) -> R,
+) -> Result<R> {
+    let modules = replay.modules.iter();
+    let modules = modules
+        .map(|module| Prepared::recorded(&module.bytes, &module.allocator, None))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(of(&Subject::new(replay, &modules, options)))
 }
 
 /// Bytes that have arrived and are not read yet.

@@ -81,7 +81,9 @@ pub mod report;
 pub mod trace;
 pub mod units;
 
-pub use analyze::{Analysis, AnalysisOptions, RepeatsBuilder, analyze, analyze_stream};
+pub use analyze::{
+    Analysis, AnalysisOptions, MergedAnalysis, RepeatsBuilder, analyze, analyze_stream,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use inspect::{Inspection, MemoryFunction, MemoryInspection};
 pub use instrument::Mode;

@@ -43,6 +43,10 @@ pub struct Replay {
     pub micros: u64,
     /// What the host did.
     pub host: HostLog,
+    /// Whether events of memories that threads share are missing.
+    pub has_holes: bool,
+    /// The process of the recording, if it says that.
+    pub process: Option<String>,
     selected: usize,
     /// The memory whose snapshot is being read.
     photographed: Option<usize>,
@@ -135,8 +139,9 @@ impl Replay {
             Record::Globals { frames_live, values } => {
                 self.instance()?.globals = Some(Globals { frames_live, values });
             }
+            Record::Thread { process, .. } => self.process = Some(process),
             // A recording that is read by itself has no other order than its own.
-            Record::Thread { .. } | Record::Sequence { .. } => {}
+            Record::Sequence { .. } => {}
             Record::Exit { code } => self.end = Some(End::Exit(code)),
             Record::Trap { message, frames } => self.end = Some(End::Trap { message, frames }),
         }

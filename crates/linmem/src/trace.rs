@@ -5,6 +5,7 @@
 //! ends early reads up to its last whole record.
 
 mod buffer;
+pub(crate) mod merge;
 mod reader;
 mod records;
 pub(crate) mod tags;

@@ -28,6 +28,7 @@ use crate::report::LeakSummary;
 use crate::trace::{ContextId, Crossing};
 
 use super::subject::{Memory, Subject};
+use super::unseen_events;
 pub(crate) use findings::findings;
 use mark::{Blocks, Live, Mark};
 
@@ -215,6 +216,9 @@ fn not_judged(memory: Memory<'_, '_>) -> Option<String> {
     if is_collected && memory.heap().totals().at_end.blocks == 0 {
         // Nothing was left when it was collected, so there is nothing to judge.
         return None;
+    }
+    if let Some(reason) = unseen_events::reason(memory) {
+        return Some(reason.to_owned());
     }
     let mut globals = memory.users().filter_map(|user| user.recorded().globals.as_ref());
     let reason = match (&memory.recorded().snapshot, &memory.subject.replay.end) {

@@ -9,6 +9,8 @@ use super::Severity;
 /// What a finding is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
+    /// What was not watched.
+    Cover,
     /// Misuse of the allocator.
     Misuse,
     /// A call that was repeated.
@@ -63,6 +65,9 @@ macro_rules! codes {
 }
 
 codes! {
+    EventsMissing "events-missing" Warning Cover
+        "Not all events of the memory were recorded."
+
     DoubleFree "double-free" Error Misuse "A block was freed twice."
     InvalidFree "invalid-free" Error Misuse "A pointer that is not a block was freed."
     ReallocOfFreed "realloc-of-freed" Error Misuse "A freed block was reallocated."
