@@ -126,6 +126,20 @@ const programs = {
     assert.equal(memories.find(memory), undefined);
   },
 
+  // In an engine that has no `Atomics.waitAsync`.
+  without: () => assert.equal(memories.made(newMemory()), undefined),
+
+  // A memory is collected although somebody waits, and its number is not given again.
+  async collected() {
+    const reference = new WeakRef(make(1)[0].memory);
+    for (let time = 0; time < 20 && reference.deref() !== undefined; time++) {
+      await new Promise((over) => setTimeout(over, 10));
+      globalThis.gc();
+    }
+    assert.equal(reference.deref(), undefined);
+    assert.equal(make(1)[0].number, 1);
+  },
+
   limit() {
     const made = make(241);
     assert.equal(made[239].number, 239);
