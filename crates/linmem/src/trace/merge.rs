@@ -131,7 +131,7 @@ impl<R: Read> Merge<R> {
     fn step(&mut self) -> Result<bool> {
         // Nothing may come between the parts of a snapshot.
         let in_snapshot = self.inputs.get(self.current).is_some_and(|input| input.in_snapshot);
-        if !in_snapshot && let Some(input) = self.whose_turn() {
+        if !in_snapshot && let Some(input) = self.whose_turn()? {
             self.turn = self.turn.saturating_add(1);
             self.let_out(input)?;
             return Ok(true);
@@ -143,13 +143,17 @@ impl<R: Read> Merge<R> {
     }
 
     /// The input that has the next event.
-    fn whose_turn(&mut self) -> Option<usize> {
-        let Reverse((number, input)) = *self.waiting.peek()?;
-        if number != self.turn {
-            return None;
+    fn whose_turn(&mut self) -> Result<Option<usize>> {
+        let Some(&Reverse((number, input))) = self.waiting.peek() else { return Ok(None) };
+        if number > self.turn {
+            return Ok(None);
         }
         self.waiting.pop();
-        Some(input)
+        if number == self.turn {
+            return Ok(Some(input));
+        }
+        self.give_up(input);
+        Err(same_number())
     }
 
     /// An input that can be read on: the current one if possible, or nothing but that.
@@ -190,6 +194,7 @@ impl<R: Read> Merge<R> {
     fn give_up(&mut self, number: usize) {
         let input = &mut self.inputs[number];
         input.records.stop();
+        input.waits_with = None;
         input.in_snapshot = false;
     }
 
@@ -211,7 +216,7 @@ impl<R: Read> Merge<R> {
             Record::Event(event) if input.numbers.is_numbered(&event) => {
                 let turn = input.next_number;
                 if turn < self.turn {
-                    return Err(damaged("two events have the same number"));
+                    return Err(same_number());
                 }
                 input.next_number = turn.saturating_add(1);
                 input.waits_with = Some(event);
@@ -636,6 +641,10 @@ fn count(next: &mut u64) -> u64 {
     let number = *next;
     *next += 1;
     number
+}
+
+fn same_number() -> Error {
+    damaged("two events have the same number")
 }
 
 fn damaged(reason: impl Into<String>) -> Error {

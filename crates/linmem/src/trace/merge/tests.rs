@@ -251,8 +251,10 @@ fn recordings_may_be_empty_or_cut() {
 
 #[test]
 fn damage_is_told_and_the_others_go_on() {
-    for numbers in [&[1, 0][..], &[0][..]] {
-        let bytes = [recording(&thread(&[0, 2])), recording(&thread(numbers))];
+    // Numbers that go backwards, one that was there, and one for which two wait.
+    for (first, second) in [(&[0, 2][..], &[1, 0][..]), (&[0, 2], &[0]), (&[1, 2], &[1])] {
+        let third = if first[0] == 0 { vec![] } else { vec![0] };
+        let bytes = [first, second, &third].map(|numbers| recording(&thread(numbers)));
         let mut merge = Merge::new();
         for bytes in &bytes {
             let number = merge.add(&bytes[..]);
