@@ -12,6 +12,7 @@ import { watchExit } from "./node/exit.js";
 import { instrument } from "./node/instrument.js";
 import { watchRealms } from "./node/realms.js";
 import { stacks } from "./node/stacks.js";
+import { threads } from "./node/threads.js";
 import { complain, sink } from "./node/trace-file.js";
 import { watchViews } from "./node/views.js";
 import { Recorder } from "./record/recorder.js";
@@ -20,7 +21,7 @@ const RECORDER = Symbol.for("linmem.node");
 
 // Given twice, by hand and by the environment, it still watches once.
 if (!Object.hasOwn(process, RECORDER)) {
-  const recorder = new Recorder({ sink, clock, stacks, instrument, complain });
+  const recorder = new Recorder({ sink, clock, stacks, instrument, complain, threads: threads() });
   Object.defineProperty(process, RECORDER, { value: recorder });
   watchRealms(recorder);
   watchViews(recorder);

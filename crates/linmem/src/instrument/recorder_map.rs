@@ -27,6 +27,7 @@ struct RecorderMap<'a> {
     low_memory: u64,
     initial_pages: u64,
     max_pages: Option<u64>,
+    is_shared: bool,
     memory_import: Option<[&'a str; 2]>,
 }
 
@@ -129,6 +130,7 @@ impl Instrumented {
             low_memory: module.low_memory_bytes(),
             initial_pages: memory.initial_pages,
             max_pages: memory.max_pages,
+            is_shared: memory.shared,
             memory_import,
         };
         serde_json::to_vec(&map)

@@ -400,8 +400,9 @@ impl Numbers {
             | Event::Freed { .. }
             | Event::Reallocating { .. }
             | Event::Reallocated { .. }
-            | Event::Grown { .. } => true,
-            Event::Called { .. } | Event::Crossed { .. } => false,
+            | Event::Grown { .. }
+            | Event::Crossed { .. } => true,
+            Event::Called { .. } => false,
         };
         takes_number && self.instances.get(self.selected).is_some_and(|instance| instance.is_numbered)
     }

@@ -11,7 +11,6 @@ export function watchExit(recorder) {
   const end = (code) => {
     if (ended || !recorder.records.isKept) return;
     ended = true;
-    recorder.snapshot();
     recorder.exit(Number(code ?? 0) || 0);
   };
   redefine("emit", function (name, ...values) {
@@ -21,6 +20,7 @@ export function watchExit(recorder) {
       threw = false;
       return heard;
     } finally {
+      if (name === "worker" && this === process) watchWorker(values[0], recorder);
       if (name === "exit" && isExiting(this)) end(process.exitCode ?? (threw ? UNCAUGHT : values[0]));
     }
   });
@@ -30,11 +30,20 @@ export function watchExit(recorder) {
   });
 }
 
+// A thread may end in any way; what it had recorded is saved by this one.
+function watchWorker(worker, { threads }) {
+  const { emit, threadId } = worker;
+  redefine("emit", function (name, ...values) {
+    if (name === "exit") threads.left(threadId);
+    return Reflect.apply(emit, this, [name, ...values]);
+  }, worker);
+}
+
 // A program may emit the event by itself.
 const isExiting = (emitter) => emitter === process && process._exiting !== false;
 
-function redefine(name, value) {
-  const { enumerable = false } = Object.getOwnPropertyDescriptor(process, name) ?? {};
+function redefine(name, value, object = process) {
+  const { enumerable = false } = Object.getOwnPropertyDescriptor(object, name) ?? {};
   Object.defineProperty(value, "name", { value: name });
-  Object.defineProperty(process, name, { value, configurable: true, enumerable, writable: true });
+  Object.defineProperty(object, name, { value, configurable: true, enumerable, writable: true });
 }

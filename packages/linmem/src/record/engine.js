@@ -34,6 +34,9 @@ const typedArrayName = getter(TypedArray.prototype, Symbol.toStringTag);
 /** Whether a value is a memory, of any realm. */
 export const isMemory = (value) => isOneOf(bufferOf, value);
 
+/** Whether threads can share a memory. */
+export const isShared = (memory) => !isOneOf(lengthOf, bufferOf(memory));
+
 /** Whether a value is a compiled module, of any realm. */
 export const isModule = (value) => isOneOf((module) => customSections(module, ""), value);
 

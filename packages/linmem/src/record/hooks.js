@@ -15,16 +15,20 @@ const isNone = (value) => value === -1 || value === -1n;
 
 const known = (size) => (isNone(size) ? undefined : unsigned(size));
 
+// Takes the number of an event, if threads share the memory; false once the recording of the process has ended.
+const numberOf = (instance, records) => !instance.isNumbered || records.takeNumber();
+
 function pass(instance, records, value) {
-  if (instance.mayCross(unsigned(value))) records.passed(unsigned(value));
+  if (instance.mayCross(unsigned(value)) && numberOf(instance, records)) records.passed(unsigned(value));
 }
 
 function handOut(instance, records, value) {
-  if (instance.mayBeBlock(unsigned(value))) records.handedOut(unsigned(value));
+  if (instance.mayBeBlock(unsigned(value)) && numberOf(instance, records)) records.handedOut(unsigned(value));
 }
 
 /** The hooks of `instance`, by their names. */
 export function hooksOf(instance, { observations, records }) {
+  const numbered = () => !instance.isNumbered || records.takeNumber();
   return {
     allocated(pointer, size, alignment, low, high) {
       const context = instance.begin(low, high);
@@ -32,6 +36,7 @@ export function hooksOf(instance, { observations, records }) {
       const bytes = unsigned(size);
       if (address !== 0) instance.hasBlockAt(address, bytes);
       else if (bytes !== 0) instance.allocationFailed();
+      if (!numbered()) return;
       if (unsigned(alignment) === 0) records.allocated(context, address, bytes);
       else records.allocatedAligned(context, address, bytes, unsigned(alignment));
       if (observations.isRunning) observations.allocated(instance, address, bytes);
@@ -39,6 +44,7 @@ export function hooksOf(instance, { observations, records }) {
 
     freed(pointer, size, alignment, low, high) {
       const context = instance.begin(low, high);
+      if (!numbered()) return;
       if (isNone(size)) records.freed(context, unsigned(pointer));
       else records.freedSized(context, unsigned(pointer), unsigned(size), unsigned(alignment));
       if (observations.isRunning) observations.freed(instance, unsigned(pointer), known(size));
@@ -48,6 +54,7 @@ export function hooksOf(instance, { observations, records }) {
       const context = instance.begin(low, high);
       const address = unsigned(pointer);
       instance.newSize = unsigned(newSize);
+      if (!numbered()) return;
       if (isNone(oldSize)) records.reallocating(context, address, instance.newSize);
       else records.reallocatingSized(context, address, unsigned(oldSize), unsigned(alignment), instance.newSize);
       if (observations.isRunning) observations.reallocating(instance, address, known(oldSize), instance.newSize);
@@ -58,12 +65,14 @@ export function hooksOf(instance, { observations, records }) {
       if (address !== 0) instance.hasBlockAt(address, instance.newSize);
       else if (instance.newSize !== 0) instance.allocationFailed();
       instance.select();
+      if (!numbered()) return;
       records.reallocated(address);
       if (observations.isRunning) observations.reallocated(instance, address);
     },
 
     grown(deltaPages, previousPages, inAllocator, low, high) {
       const context = instance.begin(low, high);
+      if (!numbered()) return;
       if (isNone(previousPages)) records.growFailed(context, inAllocator, unsigned(deltaPages));
       else records.grown(context, inAllocator, unsigned(deltaPages), unsigned(previousPages));
     },
@@ -90,7 +99,7 @@ export function hooksOf(instance, { observations, records }) {
 
     returned(index, value) {
       if (instance.module.tellsSize && instance.sizeTold(index, unsigned(value))) return;
-      if (instance.mayCross(unsigned(value))) records.returned(index, unsigned(value));
+      if (instance.mayCross(unsigned(value)) && numbered()) records.returned(index, unsigned(value));
     },
 
     handed_out(a, b, c, d) {

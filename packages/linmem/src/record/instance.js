@@ -39,6 +39,9 @@ export class Instance {
     return this.#memory;
   }
 
+  /** Whether its events have numbers: threads share the memory. */
+  isNumbered = false;
+
   /** The size that the reallocation under way asks for. */
   newSize = 0;
 
@@ -57,6 +60,7 @@ export class Instance {
     this.#imports = undefined;
     this.select();
     this.#recorder.memories.born(this.#memory, this.#ledger);
+    this.#recorder.threads.isActive();
     this.#records.created(this.#createdIn);
     this.#ledger.remember(this.#memory, this.module.map.low_memory);
     this.#recorder.functions.learn(this);
@@ -112,6 +116,7 @@ export class Instance {
       level = this.#entries.levelOf(level, running);
     }
     this.#entries.open(level, index);
+    if (this.isNumbered) this.#recorder.threads.isActive();
     return level;
   }
 
@@ -148,6 +153,7 @@ export class Instance {
     const { instances, memories } = this.#recorder;
     const { number, map } = this.module;
     this.#ledger = memories.ledgerOf(this.#memory ?? this.#importedMemory(), map);
+    this.isNumbered = this.#ledger.isNumbered;
     this.#records.instance(instances.next, number, this.#ledger.number);
     this.#number = instances.add(this);
   }

@@ -1,6 +1,7 @@
 // What the recorder keeps of a memory: all that use it share it.
 
 import { LowMemory } from "./low-memory.js";
+import { PRIVATE, UNKNOWN } from "./records.js";
 
 const LAST_ADDRESS = 2n ** 64n - 1n;
 
@@ -19,9 +20,12 @@ export class Ledger {
   /** Whether an allocation has failed since the last look at low memory. */
   looksAgain = false;
 
-  /** `number` is the memory's in the trace. */
-  constructor(number) {
+  /** `number` is the memory's in the trace; `sharing` says whether threads share it, as the trace does. */
+  constructor(number, sharing) {
     this.number = number;
+    this.isShared = sharing !== PRIVATE;
+    /** Whether events have numbers, which put those of all threads in order. */
+    this.isNumbered = this.isShared && sharing !== UNKNOWN;
   }
 
   /** There is a block at this address. */

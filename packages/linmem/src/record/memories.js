@@ -4,9 +4,10 @@
 // Reading a typed array itself (`view[i]`, `view.length`, `view.byteLength`, all `undefined` or 0 when it is
 // detached) goes unnoticed: it is not a function call, or too frequent to be watched.
 
-import { bufferBehind, isDetached, isMemory, pagesIn, pagesOf, PAGE_BYTES } from "./engine.js";
+import { bufferBehind, isDetached, isMemory, isShared, pagesIn, pagesOf, PAGE_BYTES } from "./engine.js";
 import { Ledger } from "./ledger.js";
 import { SIZE_READ_BY } from "./names.js";
+import { PRIVATE } from "./records.js";
 
 export class Memories {
   #records;
@@ -21,9 +22,12 @@ export class Memories {
   // Where a buffer came from: { memory: its number, pages: when it was handed out }.
   #origins = new WeakMap();
 
-  constructor({ contexts, records }) {
+  #threads;
+
+  constructor({ contexts, records, threads }) {
     this.#records = records;
     this.#contexts = contexts;
+    this.#threads = threads;
   }
 
   /**
@@ -31,23 +35,26 @@ export class Memories {
    * nobody has seen yet.
    */
   ledgerOf(memory, map) {
-    if (memory === undefined) return this.#newLedger(map.initial_pages, map.max_pages);
+    if (memory === undefined) return this.#newLedger(map.initial_pages, map.max_pages, map.is_shared ? this.#threads.announced() : PRIVATE);
     let ledger = this.#ledgers.get(memory);
     if (ledger === undefined) {
-      ledger = this.#newLedger(pagesOf(memory), this.#maximums.get(memory) ?? map?.max_pages ?? null);
+      const sharing = isShared(memory) ? this.#threads.found(memory) : PRIVATE;
+      ledger = this.#newLedger(pagesOf(memory), this.#maximums.get(memory) ?? map?.max_pages ?? null, sharing);
       this.#ledgers.set(memory, ledger);
     }
     return ledger;
   }
 
-  #newLedger(initialPages, maxPages) {
-    this.#records.memory(initialPages, maxPages, PAGE_BYTES);
-    return new Ledger(this.#count++);
+  #newLedger(initialPages, maxPages, sharing) {
+    this.#records.memory(initialPages, maxPages, PAGE_BYTES, sharing);
+    return new Ledger(this.#count++, sharing);
   }
 
   /** A memory that had a ledger before it was seen. */
   born(memory, ledger) {
-    if (!this.#ledgers.has(memory)) this.#ledgers.set(memory, ledger);
+    if (this.#ledgers.has(memory)) return;
+    this.#ledgers.set(memory, ledger);
+    if (ledger.isShared) this.#threads.born(memory);
   }
 
   #numberOf(memory) {
@@ -82,6 +89,7 @@ export class Memories {
     const memory = Reflect.construct(target, values, newTarget);
     const maximum = Object.getOwnPropertyDescriptor(values[0], "maximum")?.value;
     if (typeof maximum === "number" || typeof maximum === "bigint") this.#maximums.set(memory, Number(maximum));
+    if (isShared(memory)) this.#threads.made(memory);
     return memory;
   }
 

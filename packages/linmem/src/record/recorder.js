@@ -7,6 +7,7 @@
 //   stacks             call stacks, see frames.js
 //   instrument         makes instrumented modules, see modules.js
 //   complain(message)  tells the user one line
+//   threads            what this thread has in common with others of its process, see threads.js; may be left out
 
 import { Compilation } from "./compilation.js";
 import { Contexts } from "./contexts.js";
@@ -20,14 +21,17 @@ import { Patch } from "./patch.js";
 import { Records } from "./records.js";
 import { snapshot } from "./snapshot.js";
 import { Suspension } from "./suspension.js";
+import { Threads } from "./threads.js";
 import { offerWatch, watchOf } from "./watch.js";
 
 export class Recorder {
   #watch = watchOf(this);
   #watched = new WeakSet();
 
-  constructor({ sink, clock, stacks, instrument, complain }) {
+  constructor({ sink, clock, stacks, instrument, complain, threads }) {
     this.records = new Records({ sink, clock, complain });
+    this.threads = new Threads(this, threads);
+    this.records.atTurn(() => this.threads.turn());
     this.frames = new Frames(stacks);
     this.contexts = new Contexts(this.records, this.frames);
     this.memories = new Memories(this);
@@ -63,8 +67,12 @@ export class Recorder {
     snapshot(this);
   }
 
-  /** Ends the recording. */
+  /** Ends the recording: with a snapshot of what is left. */
   exit(code) {
+    // What other threads do from now on would not fit the snapshot.
+    this.threads.end();
+    this.snapshot();
     this.records.exit(code);
+    this.threads.release();
   }
 }

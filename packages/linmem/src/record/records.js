@@ -7,8 +7,10 @@
 import { TAGS } from "./names.js";
 import { TraceWriter } from "./writer.js";
 
-// How a memory that one thread uses is told.
-const NOT_SHARED = 0;
+/** How a memory is told that one thread uses; that several may, but which it is could not be found out; and which it is. */
+export const PRIVATE = 0;
+export const UNKNOWN = 1;
+export const shared = (identity) => identity + 2;
 
 // What a killed program may lose.
 const FLUSH_MILLISECONDS = 200;
@@ -23,6 +25,12 @@ export class Records extends TraceWriter {
 
   // Counts that are not in the trace yet.
   #unwritten = new Set();
+
+  // The slot of this thread, once it uses a shared memory, and the number that its next event has if no other thread
+  // has one in between.
+  #slot;
+  #nextNumber = -1;
+  #turn;
 
   /** Ports as the Recorder gets them. */
   constructor({ sink, clock, complain }) {
@@ -42,10 +50,50 @@ export class Records extends TraceWriter {
     try {
       this.#sink(bytes);
     } catch (error) {
-      this.#isStopped = true;
-      this.#stopTicking?.();
-      this.#complain(`cannot write the trace, and recording stops here: ${error.message}`);
+      this.#stop(error);
     }
+  }
+
+  #stop(error) {
+    this.#isStopped = true;
+    this.#stopTicking?.();
+    this.#complain(`cannot write the trace, and recording stops here: ${error.message}`);
+  }
+
+  /** From now on other threads can save the records: they go to a slot. */
+  share(slot) {
+    this.writeTo(this.#guarded(slot));
+    this.#slot = slot;
+  }
+
+  // A file that cannot be written stops the recording.
+  #guarded(slot) {
+    const guard = (run) => {
+      if (this.#isStopped) return;
+      try {
+        run();
+      } catch (error) {
+        this.#stop(error);
+      }
+    };
+    return { room: slot.room, publish: (length) => slot.publish(length), flush: () => guard(() => slot.flush()), append: (bytes) => guard(() => slot.append(bytes)) };
+  }
+
+  /**
+   * Takes the next number of all threads, for an event of a shared memory that must be the next record; false if the
+   * recording of the process has ended.
+   */
+  takeNumber() {
+    if (this.isNearlyFull) this.flush();
+    const number = this.#slot.take();
+    if (number < 0) return false;
+    if (number !== this.#nextNumber) {
+      this.tag(TAGS.SEQUENCE);
+      this.number(number);
+      this.commitWithNext();
+    }
+    this.#nextNumber = number + 1;
+    return true;
   }
 
   // From now on there is something worth a trace.
@@ -53,8 +101,14 @@ export class Records extends TraceWriter {
     this.#stopTicking ??= this.#clock.every(FLUSH_MILLISECONDS, () => this.tick());
   }
 
+  /** `run` is called now and then, when the event loop turns. */
+  atTurn(run) {
+    this.#turn = run;
+  }
+
   /** Writes the counts and the time, and hands on what there is. */
   tick() {
+    this.#turn?.();
     this.writeCounts();
     this.#time();
     this.flush();
@@ -104,13 +158,21 @@ export class Records extends TraceWriter {
     this.#keep();
   }
 
-  /** `maxPages` is null where nothing limits it. */
-  memory(initialPages, maxPages, pageBytes) {
+  /** Which thread of which process this is. The process's name is that of no other one. */
+  thread(process, number) {
+    this.begin(TAGS.THREAD);
+    this.text(process);
+    this.number(number);
+    this.commit();
+  }
+
+  /** `maxPages` is null where nothing limits it; `sharing` is PRIVATE, UNKNOWN, or what `shared(identity)` returns. */
+  memory(initialPages, maxPages, pageBytes, sharing) {
     this.begin(TAGS.MEMORY);
     this.number(initialPages);
     this.optional(maxPages);
     this.number(pageBytes);
-    this.number(NOT_SHARED);
+    this.number(sharing);
     this.commit();
   }
 

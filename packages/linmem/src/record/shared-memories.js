@@ -45,15 +45,26 @@ export class SharedMemories {
 
   /** The number of a memory that was made just now, in this thread; undefined if others could not tell it. */
   made(memory) {
-    const view = viewOf(memory);
-    if (view === undefined) return undefined;
+    if (viewOf(memory) === undefined) return undefined;
+    const number = this.next();
+    if (number !== undefined) this.wait(memory, number);
+    return number;
+  }
+
+  /** A number for a memory that is about to be made in this thread; undefined if there are too many. */
+  next() {
+    if (waitAsync === undefined) return undefined;
     return this.#locked(() => {
       const number = load(this.#words, WORDS.MEMORIES);
       if (number >= LIMIT) return undefined;
       add(this.#words, WORDS.MEMORIES, 1);
-      waitFor(memory, number, WAITERS_OF_MAKER);
       return number;
     });
+  }
+
+  /** Lets other threads tell a memory that was made in this one. */
+  wait(memory, number) {
+    if (viewOf(memory) !== undefined) this.#locked(() => waitFor(memory, number, WAITERS_OF_MAKER));
   }
 
   /** The number of a memory that came from elsewhere; undefined if it cannot be told. */

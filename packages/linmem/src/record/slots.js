@@ -39,7 +39,8 @@ const THREAD = 3;
 const ATTEMPT = 4;
 const BASE = 3; // of the 64-bit words: 6 and 7 of these
 const ANCESTORS = 8;
-const ANCESTORS_LIMIT = 8;
+const ANCESTORS_LIMIT = 7;
+const ACTIVE = 15;
 
 const FREE = 0;
 const CLAIMED = 1;
@@ -77,7 +78,7 @@ class Slot {
 
   /** Whether this thread owns it, or one that was started by this thread and so on. */
   isOf(thread) {
-    return this.header[THREAD] === thread || this.header.subarray(ANCESTORS).includes(thread);
+    return this.header[THREAD] === thread || this.header.subarray(ANCESTORS, ANCESTORS + ANCESTORS_LIMIT).includes(thread);
   }
 
   /** Writes to the file what is published and not written yet. Call it with the lock only. */
@@ -129,6 +130,16 @@ class OwnSlot {
   /** Takes the number of an event, whose record must be published next; -1 once the recording has ended. */
   take() {
     return (0, this.#take)(this.#lengthAt, this.#length);
+  }
+
+  /** Code of a module runs in this thread. */
+  activate() {
+    this.#header[ACTIVE] = 1;
+  }
+
+  /** The event loop of this thread turns, so that none runs. */
+  rest() {
+    this.#header[ACTIVE] = 0;
   }
 
   /** The bytes up to here are whole records. */
@@ -242,6 +253,11 @@ export class Drainer {
       while (load(slot.header, STATE) === IN_USE && (slot.isBusy || !this.#drain(slot)) && now() < until) slot.pause();
     }
     this.drain();
+  }
+
+  /** Whether code of a module may be running in a thread other than this one. */
+  othersAreActive(thread) {
+    return this.#slots.some(({ header }) => load(header, STATE) === IN_USE && header[THREAD] !== thread && load(header, ACTIVE) === 1);
   }
 
   // Its owner may have left it locked.

@@ -8,8 +8,8 @@ const PART_BYTES = 4096;
 const WORDS = PART_BYTES / Int32Array.BYTES_PER_ELEMENT;
 
 /** Writes a snapshot of each live instance of a recording. */
-export function snapshot({ frames, instances, records, suspension }) {
-  const framesLive = frames.isInModule || suspension.isUsed ? 1 : 0;
+export function snapshot({ frames, instances, records, suspension, threads }) {
+  const framesLive = frames.isInModule || suspension.isUsed;
   instances.recordCollected();
   const seen = new Set();
   for (const instance of instances.live) {
@@ -17,9 +17,11 @@ export function snapshot({ frames, instances, records, suspension }) {
     instance.look();
     records.writeCounts();
     instance.select();
-    if (!seen.has(instance.ledger)) snapshotOf(instance, records);
+    // The first thread ends last.
+    if (!seen.has(instance.ledger) && (threads.isFirst || !instance.ledger.isShared)) snapshotOf(instance, records);
     seen.add(instance.ledger);
-    records.globals(framesLive, globalsOf(instance));
+    const areLive = framesLive || (instance.ledger.isShared && threads.othersAreActive);
+    records.globals(areLive ? 1 : 0, globalsOf(instance));
   }
 }
 

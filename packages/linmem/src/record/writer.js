@@ -1,5 +1,8 @@
 // Writes the fields of docs/trace-format.md as bytes. They are gathered in one chunk of memory, which is
 // handed on when it is full. Numbers take the fast path when they fit into 32 bits.
+//
+// An output has `room`, where records are built one behind the other; `publish(length)`: so many bytes of it are whole
+// records; `flush()` hands those on, and begins anew; `append(bytes)` hands on a part of a record that is too large.
 
 import { MAGIC } from "./names.js";
 
@@ -21,27 +24,65 @@ function put(chunk, at, value) {
   return at;
 }
 
+/** The output of a thread that shares nothing: a chunk of its own, which goes to `append`. */
+class OwnChunk {
+  room = new Uint8Array(CHUNK_BYTES);
+  #length = 0;
+
+  constructor(append) {
+    this.append = append;
+  }
+
+  publish(length) {
+    this.#length = length;
+  }
+
+  flush() {
+    if (this.#length > 0) this.append(this.room.subarray(0, this.#length));
+    this.#length = 0;
+  }
+}
+
 export class TraceWriter {
-  #append;
-  #chunk = new Uint8Array(CHUNK_BYTES);
-  #at = MAGIC.length;
+  #output;
+  #chunk;
+  #at = 0;
   #lastPointer = 0;
 
   // Where the last whole record ends, and its pointer. What follows is a record that was begun, or half of
   // one in which the stack overflowed; the next record is written over it.
-  #committed = MAGIC.length;
+  #committed = 0;
   #committedPointer = 0;
+
+  // Whether each whole record is published at once: another thread may look.
+  #isShared = false;
   #encoder = new TextEncoder();
 
   /** `append(bytes)` gets each chunk, in a memory that is used again afterwards. */
   constructor(append) {
-    this.#append = append;
+    this.#output = new OwnChunk(append);
+    this.#chunk = this.#output.room;
     this.#chunk.set(MAGIC);
+    this.#at = MAGIC.length;
+    this.commit();
+  }
+
+  /** From here on records go to another output, whose room is empty, and other threads see them there. */
+  writeTo(output) {
+    this.flush();
+    this.#output = output;
+    this.#chunk = output.room;
+    this.#isShared = true;
   }
 
   /** Whether it is time to flush, before the next record. */
   get isFull() {
-    return this.#at > CHUNK_BYTES - RESERVE_BYTES;
+    return this.#at > this.#chunk.length - RESERVE_BYTES;
+  }
+
+  /** The same before two records of numbers that must not be parted. */
+  get isNearlyFull() {
+    return this.#at > this.#chunk.length - 2 * RESERVE_BYTES;
   }
 
   /** Begins a record. */
@@ -51,8 +92,15 @@ export class TraceWriter {
     this.#chunk[this.#at++] = tag;
   }
 
-  /** Ends a record. It calls nothing, so the stack cannot overflow half way. */
+  /** Ends a record. As long as nothing is shared it calls nothing, so the stack cannot overflow half way. */
   commit() {
+    this.#committed = this.#at;
+    this.#committedPointer = this.#lastPointer;
+    if (this.#isShared) this.#output.publish(this.#committed);
+  }
+
+  /** Ends a record that the next one belongs to: nobody sees the one without the other. */
+  commitWithNext() {
     this.#committed = this.#at;
     this.#committedPointer = this.#lastPointer;
   }
@@ -77,16 +125,17 @@ export class TraceWriter {
 
   /** Hands on the whole records. */
   flush() {
-    this.#at = this.#committed;
-    this.spill();
+    if (!this.#isShared) this.#output.publish(this.#committed);
+    this.#output.flush();
+    this.#at = 0;
+    this.#committed = 0;
   }
 
   /** Hands on everything, in the middle of a record that is too large for the chunk. */
   spill() {
-    const chunk = this.#chunk.subarray(0, this.#at);
-    this.#at = 0;
-    this.#committed = 0;
-    if (chunk.length > 0) this.#append(chunk);
+    const part = this.#chunk.slice(this.#committed, this.#at);
+    this.flush();
+    if (part.length > 0) this.#output.append(part);
   }
 
   /** 0 or more, as a number or a BigInt. */
@@ -130,12 +179,12 @@ export class TraceWriter {
 
   bytes(bytes) {
     this.number(bytes.length);
-    if (this.#at + bytes.length <= CHUNK_BYTES - RESERVE_BYTES) {
+    if (this.#at + bytes.length <= this.#chunk.length - RESERVE_BYTES) {
       this.#chunk.set(bytes, this.#at);
       this.#at += bytes.length;
     } else {
       this.spill();
-      this.#append(bytes);
+      this.#output.append(bytes);
     }
   }
 }

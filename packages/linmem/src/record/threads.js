@@ -1,0 +1,106 @@
+// What a thread has to do with the others of its process: it tells shared memories apart (shared-memories.js), takes
+// numbers for their events, and writes where another thread can save its records (slots.js). All of that begins with
+// the first shared memory.
+//
+// The port: `{ control, isFirst, id, ancestors, process, makeFile(), fileOf(id, attempt) }`. Without one, it is not known
+// which memory a shared one is.
+
+import { shared, UNKNOWN } from "./records.js";
+import { SharedMemories } from "./shared-memories.js";
+import { claimSlot, Drainer, leaveSlots } from "./slots.js";
+
+export class Threads {
+  #port;
+  #records;
+  #memories;
+  #drainer;
+  #slot;
+
+  // Memories that were made in this thread: their numbers in the process.
+  #made = new WeakMap();
+  #announced;
+
+  constructor({ records }, port) {
+    this.#records = records;
+    this.#port = port;
+    if (port === undefined) return;
+    records.thread(port.process, port.id);
+    this.#memories = new SharedMemories(port.control, port.id);
+    if (port.isFirst) this.#drainer = new Drainer(port.control, port.fileOf);
+  }
+
+  /** Whether this is the first thread of its process. */
+  get isFirst() {
+    return this.#port?.isFirst ?? true;
+  }
+
+  /** The program has made a shared memory. */
+  made(memory) {
+    const number = this.#memories?.made(memory);
+    if (number !== undefined) this.#made.set(memory, number);
+  }
+
+  /** How the trace tells a memory that an instance will make: nobody else can have it yet. */
+  announced() {
+    this.#announced = this.#memories?.next();
+    return this.#sharing(this.#announced);
+  }
+
+  /** The memory that was announced last is there. */
+  born(memory) {
+    if (this.#announced !== undefined) this.#memories.wait(memory, this.#announced);
+  }
+
+  /** How the trace tells a shared memory that this thread has made or got. */
+  found(memory) {
+    return this.#sharing(this.#made.get(memory) ?? this.#memories?.find(memory));
+  }
+
+  #sharing(number) {
+    if (number === undefined || !this.#hasSlot()) return UNKNOWN;
+    return shared(number);
+  }
+
+  // There may be more threads than slots.
+  #hasSlot() {
+    if (this.#slot !== undefined) return true;
+    const { control, id, ancestors, makeFile } = this.#port;
+    const { file, attempt } = makeFile();
+    this.#records.flush();
+    this.#slot = claimSlot(control, { id, ancestors, attempt }, file);
+    if (this.#slot !== undefined) this.#records.share(this.#slot);
+    return this.#slot !== undefined;
+  }
+
+  /** Code of a module runs in this thread, until its event loop turns. */
+  isActive() {
+    this.#slot?.activate();
+  }
+
+  /** The event loop of this thread turns. */
+  turn() {
+    this.#slot?.rest();
+    this.#drainer?.drain();
+  }
+
+  /** Another thread, which this one started, has ended. */
+  left(id) {
+    leaveSlots(this.#port.control, id);
+    this.#drainer?.drain();
+  }
+
+  /** Ends the recording of the process, if this is its first thread: what others do from now on is not recorded. */
+  end() {
+    this.#drainer?.end();
+  }
+
+  /** Whether code of a module may be running in another thread. */
+  get othersAreActive() {
+    return this.#drainer?.othersAreActive(this.#port.id) ?? false;
+  }
+
+  /** This thread has ended. */
+  release() {
+    this.#slot?.release();
+  }
+}
