@@ -27,7 +27,7 @@ const RUNS: &[(&str, &str, &[&str])] = &[
     ("recursion, 1 descent", "recursion.wasm", &["1"]),
 ];
 
-/// The hooks whose last two parameters are the halves of a context.
+/// The hooks whose last parameters are the halves of a context, and the instance.
 const WITH_CONTEXT: [&str; 4] = ["allocated", "freed", "reallocating", "grown"];
 
 /// Innermost frames that must agree for a stack to lead to the right place. The allocator function
@@ -144,10 +144,12 @@ fn define_hooks(module: &wasmtime::Module, linker: &mut Linker<State>) -> wasmti
     for import in module.imports().filter(|import| import.module() == HOOK_MODULE) {
         let ty = import.ty().unwrap_func().clone();
         let has_context = WITH_CONTEXT.contains(&import.name());
-        linker.func_new(HOOK_MODULE, import.name(), ty, move |mut caller, params, _| {
-            if let (true, [.., low, high]) = (has_context, params) {
+        linker.func_new(HOOK_MODULE, import.name(), ty, move |mut caller, params, level| {
+            if let (true, [.., low, high, _]) = (has_context, params) {
                 record(&mut caller, low, high);
             }
+            // Only `entered` returns something: the level that it was told.
+            level.iter_mut().for_each(|level| *level = params[1]);
             Ok(())
         })?;
     }

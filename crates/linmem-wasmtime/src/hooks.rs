@@ -2,11 +2,11 @@
 //! knows what they mean, and lends it the instance that runs.
 
 use linmem::instrument::{HOOK_MODULE, OffsetMap};
-use linmem::record::{Guest, Hook};
+use linmem::record::{Backtrace, Guest, Hook};
 use linmem::trace::Frame;
 use wasmtime::{AsContext, AsContextMut, Caller, Linker, WasmBacktrace};
 
-use crate::running::{State, global_value};
+use crate::running::{INSTANCE, State, global_value};
 
 /// An address or a size, as wide as the guest's memory has it.
 pub(crate) trait Word: wasmtime::WasmTy + Copy + 'static {
@@ -33,7 +33,7 @@ pub(crate) fn define_hooks<W: Word>(linker: &mut Linker<State>) -> wasmtime::Res
     linker.func_wrap(
         HOOK_MODULE,
         Hook::Allocated.name(),
-        |caller: Running<'_>, pointer: W, size: W, align: W, low: u32, high: u32| {
+        |caller: Running<'_>, pointer: W, size: W, align: W, low: u32, high: u32, _: u32| {
             let block = [pointer, size, align].map(Word::wide);
             hook(caller, Hook::Allocated, with_context(block, low, high));
         },
@@ -41,7 +41,7 @@ pub(crate) fn define_hooks<W: Word>(linker: &mut Linker<State>) -> wasmtime::Res
     linker.func_wrap(
         HOOK_MODULE,
         Hook::Freed.name(),
-        |caller: Running<'_>, pointer: W, size: W, align: W, low: u32, high: u32| {
+        |caller: Running<'_>, pointer: W, size: W, align: W, low: u32, high: u32, _: u32| {
             let block = [pointer, size, align].map(Word::wide);
             hook(caller, Hook::Freed, with_context(block, low, high));
         },
@@ -49,7 +49,7 @@ pub(crate) fn define_hooks<W: Word>(linker: &mut Linker<State>) -> wasmtime::Res
     linker.func_wrap(
         HOOK_MODULE,
         Hook::Reallocating.name(),
-        |caller: Running<'_>, pointer: W, old: W, align: W, new: W, low: u32, high: u32| {
+        |caller: Running<'_>, pointer: W, old: W, align: W, new: W, low: u32, high: u32, _: u32| {
             let [pointer, old, align, new] = [pointer, old, align, new].map(Word::wide);
             let args = [pointer, old, align, new, low.into(), high.into()];
             hook(caller, Hook::Reallocating, args);
@@ -58,12 +58,20 @@ pub(crate) fn define_hooks<W: Word>(linker: &mut Linker<State>) -> wasmtime::Res
     linker.func_wrap(
         HOOK_MODULE,
         Hook::Reallocated.name(),
-        |caller: Running<'_>, pointer: W| hook(caller, Hook::Reallocated, [pointer.wide()]),
+        |caller: Running<'_>, pointer: W, _: u32| {
+            hook(caller, Hook::Reallocated, [pointer.wide()]);
+        },
     )?;
     linker.func_wrap(
         HOOK_MODULE,
         Hook::Grown.name(),
-        |caller: Running<'_>, delta: W, previous: W, in_allocator: u32, low: u32, high: u32| {
+        |caller: Running<'_>,
+         delta: W,
+         previous: W,
+         in_allocator: u32,
+         low: u32,
+         high: u32,
+         _: u32| {
             let growth = [delta.wide(), previous.wide(), in_allocator.into()];
             hook(caller, Hook::Grown, with_context(growth, low, high));
         },
@@ -71,29 +79,46 @@ pub(crate) fn define_hooks<W: Word>(linker: &mut Linker<State>) -> wasmtime::Res
     linker.func_wrap(
         HOOK_MODULE,
         Hook::Entered.name(),
-        |caller: Running<'_>, function: u32, a: W, b: W, c: W, d: W| {
-            let [a, b, c, d] = [a, b, c, d].map(Word::wide);
-            hook(caller, Hook::Entered, [function.into(), a, b, c, d]);
+        |caller: Running<'_>,
+         f: u32,
+         level: u32,
+         running: u32,
+         sp: W,
+         a: W,
+         b: W,
+         c: W,
+         d: W,
+         _: u32| {
+            let entry = [f, level, running].map(Word::wide);
+            let [sp, a, b, c, d] = [sp, a, b, c, d].map(Word::wide);
+            hook(caller, Hook::Entered, [entry[0], entry[1], entry[2], sp, a, b, c, d])
+        },
+    )?;
+    linker.func_wrap(
+        HOOK_MODULE,
+        Hook::Resumed.name(),
+        |caller: Running<'_>, level: u32, _: u32| {
+            hook(caller, Hook::Resumed, [level.into()]);
         },
     )?;
     linker.func_wrap(
         HOOK_MODULE,
         Hook::Passed.name(),
-        |caller: Running<'_>, a: W, b: W, c: W, d: W| {
+        |caller: Running<'_>, a: W, b: W, c: W, d: W, _: u32| {
             hook(caller, Hook::Passed, [a, b, c, d].map(Word::wide));
         },
     )?;
     linker.func_wrap(
         HOOK_MODULE,
         Hook::Returned.name(),
-        |caller: Running<'_>, function: u32, value: W| {
+        |caller: Running<'_>, function: u32, value: W, _: u32| {
             hook(caller, Hook::Returned, [function.into(), value.wide()]);
         },
     )?;
     linker.func_wrap(
         HOOK_MODULE,
         Hook::HandedOut.name(),
-        |caller: Running<'_>, a: W, b: W, c: W, d: W| {
+        |caller: Running<'_>, a: W, b: W, c: W, d: W, _: u32| {
             hook(caller, Hook::HandedOut, [a, b, c, d].map(Word::wide));
         },
     )?;
@@ -106,10 +131,11 @@ fn with_context([a, b, c]: [u64; 3], low: u32, high: u32) -> [u64; 5] {
 
 /// Lends the recorder the instance. Both belong to the store, so the recorder is out of it meanwhile.
 #[inline]
-fn hook<const N: usize>(mut caller: Running<'_>, hook: Hook, args: [u64; N]) {
-    let Some(mut recorder) = caller.data_mut().recorder.take() else { return };
-    recorder.hook(hook, &args, &mut InCall(&mut caller));
+fn hook<const N: usize>(mut caller: Running<'_>, hook: Hook, args: [u64; N]) -> u32 {
+    let Some(mut recorder) = caller.data_mut().recorder.take() else { return 0 };
+    let result = recorder.hook(INSTANCE, hook, &args, &mut InCall(&mut caller));
     caller.data_mut().recorder = Some(recorder);
+    result
 }
 
 /// The instance whose code has called a hook.
@@ -117,9 +143,10 @@ struct InCall<'a, 'c>(&'a mut Running<'c>);
 
 impl Guest for InCall<'_, '_> {
     #[cold]
-    fn backtrace(&mut self) -> Vec<Frame> {
+    fn backtrace(&mut self) -> Backtrace {
         let backtrace = WasmBacktrace::force_capture(self.0.as_context());
-        frames_of(&backtrace, &self.0.data().map)
+        let (inner, caller) = self.0.data().map.parts(functions_of(&backtrace));
+        Backtrace::new(inner, caller)
     }
 
     fn memory(&mut self) -> &[u8] {
@@ -137,5 +164,10 @@ impl Guest for InCall<'_, '_> {
 
 /// A backtrace in terms of the original module.
 pub(crate) fn frames_of(backtrace: &WasmBacktrace, map: &OffsetMap) -> Vec<Frame> {
-    map.frames(backtrace.frames().iter().map(|frame| (frame.func_index(), frame.module_offset())))
+    map.frames(functions_of(backtrace))
+}
+
+/// The functions of a backtrace, with the offsets of their instructions.
+fn functions_of(backtrace: &WasmBacktrace) -> impl Iterator<Item = (u32, Option<usize>)> {
+    backtrace.frames().iter().map(|frame| (frame.func_index(), frame.module_offset()))
 }

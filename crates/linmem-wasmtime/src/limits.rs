@@ -6,7 +6,7 @@ use std::time::Duration;
 use wasmtime::{Engine, ResourceLimiter};
 
 /// Bytes in a page of linear memory.
-const PAGE_BYTES: u64 = 65_536;
+pub(crate) const PAGE_BYTES: u64 = 65_536;
 
 /// Caps the memory.
 pub(crate) struct Limits {

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use linmem::instrument::{MEMORY_EXPORT, OffsetMap, SIZE_EXPORT, global_export, is_added_export};
-use linmem::record::{Guest, Hook, Recorder};
+use linmem::record::{Backtrace, Guest, Hook, Recorder};
 use linmem::trace::Frame;
 use linmem::{Error, ErrorKind, Prepared, Result, Trace};
 use wasmtime::{
@@ -19,13 +19,16 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 use crate::hooks::frames_of;
-use crate::limits::{Limits, Watchdog};
+use crate::limits::{Limits, PAGE_BYTES, Watchdog};
 use crate::linker::linker;
 use crate::refused;
 use crate::run::{Exit, Outcome, Run};
 
 /// Frames in a backtrace at most; the outermost ones are left out.
 const MAX_FRAMES: usize = 100;
+
+/// The number of the only instance of a recording.
+pub(crate) const INSTANCE: usize = 0;
 
 /// A running instance.
 pub(crate) struct Running {
@@ -88,9 +91,10 @@ impl Running {
         });
         let started = Instant::now();
         let clock = move || started.elapsed().as_micros() as u64;
+        let recorder = Recorder::new(sink, clock);
         let state = State {
             wasi: wasi.arg(&name).args(&args).build_p1(),
-            recorder: Some(Box::new(Recorder::new(&prepared, &name, sink, clock)?)),
+            recorder: Some(Box::new(recorder)),
             map: instrumented.map,
             limits: Limits { max_pages: run.max_pages },
             instance: None,
@@ -107,13 +111,13 @@ impl Running {
         let exports = prepared.exports().map(|(name, function)| (name.to_owned(), function));
         let mut running =
             Running { store, exports: exports.collect(), output, _watchdog: watchdog };
-        running.announce(&prepared, run.max_pages)?;
+        running.announce(&prepared, &name, run.max_pages)?;
         running.instantiate(&linker, &compiled)?;
         Ok((running, prepared))
     }
 
     /// Records the instance, unless the cap is less than its initial memory.
-    fn announce(&mut self, prepared: &Prepared<'_>, cap: Option<u64>) -> Result<()> {
+    fn announce(&mut self, prepared: &Prepared<'_>, name: &str, cap: Option<u64>) -> Result<()> {
         let memory = prepared.memory();
         let initial_pages = memory.map_or(0, |memory| memory.initial_pages);
         if let Some(cap) = cap.filter(|cap| initial_pages > *cap) {
@@ -124,8 +128,14 @@ impl Running {
         }
         let declared = memory.and_then(|memory| memory.max_pages);
         let max_pages = declared.into_iter().chain(cap).min();
-        self.with_recorder(|recorder, _| recorder.instance(initial_pages, max_pages));
-        Ok(())
+        let page_bytes = memory.map_or(PAGE_BYTES, |memory| memory.page_bytes);
+        self.with_recorder(|recorder, _| {
+            let module = recorder.module(prepared, name)?;
+            let memory = recorder.memory(initial_pages, max_pages, page_bytes);
+            recorder.instance(module, memory);
+            Ok(())
+        })
+        .unwrap_or(Ok(()))
     }
 
     fn instantiate(&mut self, linker: &Linker<State>, compiled: &Module) -> Result<()> {
@@ -139,7 +149,7 @@ impl Running {
         let state = self.store.data_mut();
         (state.instance, state.memory) = (Some(instance), memory);
         if memory.is_some() {
-            self.with_recorder(|recorder, guest| recorder.completed(guest));
+            self.with_recorder(|recorder, guest| recorder.completed(INSTANCE, guest));
         }
         let is_command = self.exports.contains_key("_start");
         if self.exports.contains_key("_initialize") && !is_command {
@@ -176,7 +186,7 @@ impl Running {
         if let (None, Some(&index)) = (self.store.data().memory, self.exports.get(export)) {
             // Without a memory the module is as it was, and does not tell.
             self.with_recorder(|recorder, guest| {
-                recorder.hook(Hook::Entered, &[index.into()], guest);
+                recorder.hook(INSTANCE, Hook::Entered, &[index.into(), 0, 0, 0], guest);
             });
         }
         let mut results = vec![Val::I32(0); ty.results().len()];
@@ -213,9 +223,9 @@ impl Running {
     fn record_end(&mut self, ended: &Ended, frames: Vec<Frame>) {
         self.with_recorder(|recorder, guest| {
             let frames_live =
-                matches!(ended, Ended::Trap(_)) || recorder.frames_hold_pointers(&frames);
+                matches!(ended, Ended::Trap(_)) || recorder.frames_hold_pointers(INSTANCE, &frames);
             if guest.is_complete() {
-                recorder.snapshot(guest, frames_live);
+                recorder.snapshot(INSTANCE, guest, frames_live);
             }
             match ended {
                 Ended::Exit(code) => recorder.exited(*code),
@@ -227,7 +237,7 @@ impl Running {
     /// Looks at memory near address 0, as after each call.
     fn look(&mut self) {
         if self.store.data().memory.is_some() {
-            self.with_recorder(|recorder, guest| recorder.look(guest));
+            self.with_recorder(|recorder, guest| recorder.look(INSTANCE, guest));
         }
     }
 
@@ -235,7 +245,7 @@ impl Running {
     pub(crate) fn take_snapshot(&mut self) {
         self.with_recorder(|recorder, guest| {
             if guest.is_complete() {
-                recorder.snapshot(guest, false);
+                recorder.snapshot(INSTANCE, guest, false);
             }
         });
     }
@@ -245,10 +255,14 @@ impl Running {
         self.with_recorder(|recorder, _| recorder.flush());
     }
 
-    fn with_recorder(&mut self, work: impl FnOnce(&mut Recorder, &mut Idle<'_>)) {
-        let Some(mut recorder) = self.store.data_mut().recorder.take() else { return };
-        work(&mut recorder, &mut Idle(&mut self.store));
+    fn with_recorder<R>(
+        &mut self,
+        work: impl FnOnce(&mut Recorder, &mut Idle<'_>) -> R,
+    ) -> Option<R> {
+        let mut recorder = self.store.data_mut().recorder.take()?;
+        let result = work(&mut recorder, &mut Idle(&mut self.store));
         self.store.data_mut().recorder = Some(recorder);
+        Some(result)
     }
 
     /// Ends the recording.
@@ -326,8 +340,8 @@ impl Idle<'_> {
 }
 
 impl Guest for Idle<'_> {
-    fn backtrace(&mut self) -> Vec<Frame> {
-        Vec::new()
+    fn backtrace(&mut self) -> Backtrace {
+        Backtrace::default()
     }
 
     fn memory(&mut self) -> &[u8] {

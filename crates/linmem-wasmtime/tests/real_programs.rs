@@ -17,7 +17,7 @@ use linmem::report::{HotSite, Report};
 use linmem::trace::{Buffer, Event, Record, Trace, Writer};
 use linmem::{Analysis, Prepared};
 use linmem_wasmtime::Exit;
-use support::{Observed, PROGRAM_NAME, Program, guest, observe, only_instance, plain, root};
+use support::{Observed, PROGRAM_NAME, Program, guest, observe, only_memory, plain, root};
 
 /// What wasi-libc allocates for the program's arguments, and never frees: the texts, and a table
 /// of pointers to them.
@@ -158,7 +158,7 @@ mod sqlite {
             assert!((last.bytes.highest..=most).contains(&peak), "{peak} of at most {most}");
             // The library's static variables hold it all.
             assert!(!observed.report.has_errors(), "{}", observed.report);
-            assert_eq!(only_instance(&observed.report).leaks.runtime, argv);
+            assert_eq!(only_memory(&observed.report).leaks.runtime, argv);
         }
     }
 
@@ -185,7 +185,7 @@ mod sqlite {
         let counts = (totals.allocations, totals.reallocations, totals.frees);
         assert_eq!(counts, (42_073, 16, 42_071));
         assert!(observed.report.findings.is_empty(), "{}", observed.report);
-        assert_eq!(only_instance(&observed.report).leaks.runtime, argv(&["20000"]));
+        assert_eq!(only_memory(&observed.report).leaks.runtime, argv(&["20000"]));
         let plain = plain::run(Program { args: &["20000"], ..Program::new(&guest("sqlite.wasm")) });
         assert_eq!(plain.stdout, observed.outcome.stdout);
     }
@@ -206,7 +206,7 @@ mod quickjs {
         assert!(stdout.contains("000 objects, 5000 kept, checksum "), "{stdout}");
         assert_eq!(plain.stdout, observed.outcome.stdout);
         assert_eq!((&plain.exit, &observed.outcome.exit), (&Exit::Code(0), &Exit::Code(0)));
-        let growth = &observed.instance().growth;
+        let growth = &observed.memory().growth;
         assert_eq!(plain.memory.granted, growth.growths);
         assert_eq!(plain.memory.pages, observed.report.totals.at_end.pages);
         assert!(!observed.report.has_errors(), "{}", observed.report);
@@ -231,7 +231,7 @@ mod quickjs {
         assert!(report.events > 2_000_000, "{} events", report.events);
         let totals = report.totals;
         assert_eq!(totals.allocations - totals.frees, totals.at_end.blocks);
-        let sites = &only_instance(&report).hot_sites;
+        let sites = &only_memory(&report).hot_sites;
         for ranking in [&sites.allocations, &sites.bytes] {
             assert!(ranking.iter().any(runs_javascript), "{report}");
         }

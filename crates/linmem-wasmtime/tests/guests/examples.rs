@@ -43,9 +43,9 @@ fn every_guest_does_what_it_does_in_plain_wasmtime() {
         let wasm = guest(&expected.file(""));
         let plain = plain::run(expected.program(&wasm));
         let observed = observe(expected.program(&wasm).to_run());
-        let growth = &observed.instance().growth;
+        let growth = &observed.memory().growth;
         let growths = plain::Growths {
-            pages: observed.instance().totals.at_end.pages,
+            pages: observed.memory().totals.at_end.pages,
             granted: growth.growths,
             refused: growth.refused,
         };

@@ -166,7 +166,7 @@ fn a_cap_below_the_initial_pages_is_refused() {
     assert_eq!(kind, ErrorKind::InvalidRequest);
     assert_eq!(text, "the module starts with 2 pages, which is more than the cap of 1");
     let observed = observe(Run::new(&wasm).unwrap().max_pages(2));
-    assert_eq!(observed.instance().max_pages, Some(2));
+    assert_eq!(observed.memory().max_pages, Some(2));
 }
 
 /// The smaller of the two maxima holds.
@@ -178,9 +178,9 @@ fn a_declared_maximum_below_the_cap_holds() {
                (drop (memory.grow (i32.const 1))) (drop (memory.grow (i32.const 1)))))"#,
     );
     let observed = observe(Run::new(&wasm).unwrap().max_pages(9));
-    let instance = observed.instance();
-    assert_eq!(instance.max_pages, Some(2));
-    assert_eq!((instance.growth.growths, instance.growth.refused), (1, 1));
+    let memory = observed.memory();
+    assert_eq!(memory.max_pages, Some(2));
+    assert_eq!((memory.growth.growths, memory.growth.refused), (1, 1));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use linmem::trace::{Buffer, Trace};
 use linmem_wasmtime::{Exit, Run, Session, Val};
 
 use crate::binary::Binary;
-use crate::support::{guest, observe, only_finding, only_instance};
+use crate::support::{guest, observe, only_finding, only_instance, only_memory};
 
 /// A string of 128 Ki letters "a" with its NUL: one byte more than two pages.
 const BYTES: i32 = 2 * 65_536 + 1;
@@ -64,13 +64,13 @@ fn a_round_trip_grows_the_memory_once() {
         assert_eq!(session.pages(), pages, "{build}");
 
         let report = session.report().unwrap();
-        let instance = only_instance(&report);
+        let (instance, memory) = (only_instance(&report), only_memory(&report));
         assert!(report.findings.is_empty(), "{build}: {report}");
         assert_eq!((report.totals.allocations, report.totals.frees), (2, 2), "{build}");
         assert_eq!(report.totals.reused, 1, "{build}");
         assert_eq!(report.totals.at_end.pages, pages, "{build}");
-        assert_eq!(instance.growth.growths, 1, "{build}");
-        assert_eq!(instance.growth.log[0].request, Some(BYTES as u64), "{build}");
+        assert_eq!(memory.growth.growths, 1, "{build}");
+        assert_eq!(memory.growth.log[0].request, Some(BYTES as u64), "{build}");
         let calls = [("allocate", 2), ("count_as", 1), ("deallocate", 2), ("get_memory_size", 1)];
         let calls = calls.map(|(name, times)| (name.to_owned(), times));
         assert_eq!(instance.calls, calls, "{build}");
@@ -117,7 +117,7 @@ fn blocks_that_only_the_host_knows_are_host_held() {
     assert_eq!((finding.numbers["blocks"], finding.numbers["bytes"]), (3, 15));
     let stack: Vec<_> = finding.stacks[0].stack.iter().map(|f| f.function.as_str()).collect();
     assert_eq!(stack[..3], ["malloc", "strdup", "string_duplicate"]);
-    let held = only_instance(&report).leaks.host_held;
+    let held = only_memory(&report).leaks.host_held;
     assert_eq!((held.blocks, held.bytes), (3, 15));
     assert!(!report.has_errors());
 }

@@ -1,10 +1,10 @@
 //! What no compiler's output shows, in guests of a few lines.
 
 use linmem::allocator::{Evidence, Role};
-use linmem::report::{Code, Finding, InstanceReport, Report, Severity};
+use linmem::report::{Code, Finding, MemoryReport, Report, Severity};
 use linmem_wasmtime::{Exit, Run, Session, Val};
 
-use crate::support::{Program, assemble, observe, only_finding, only_instance};
+use crate::support::{Program, assemble, observe, only_finding, only_instance, only_memory};
 
 /// An allocator that only ever moves on and grows the memory, in a memory whose addresses are
 /// `i32` or `i64`; with `rest` in the same module.
@@ -45,8 +45,8 @@ fn call(session: &mut Session, export: &str, arguments: &[Val]) {
     session.call(export, arguments).unwrap();
 }
 
-fn definite_and_reachable(instance: &InstanceReport) -> [(u64, u64); 2] {
-    let leaks = &instance.leaks;
+fn definite_and_reachable(memory: &MemoryReport) -> [(u64, u64); 2] {
+    let leaks = &memory.leaks;
     [leaks.definite, leaks.reachable].map(|held| (held.blocks, held.bytes))
 }
 
@@ -67,16 +67,16 @@ fn a_64_bit_memory() {
     let failed = session.call("malloc", &[Val::I64(HUGE as i64)]).unwrap();
     assert_eq!(failed[0].unwrap_i64(), 0);
     let report = report(&mut session);
-    let instance = only_instance(&report);
+    let memory = only_memory(&report);
     assert_eq!(report.totals.allocations, 2);
     assert_eq!(report.totals.failed, 1);
     assert_eq!(report.totals.at_end.bytes, 101_000);
     assert_eq!(only_finding(&report, Code::AllocationFailed).numbers["bytes"], HUGE);
-    assert_eq!(definite_and_reachable(instance), [(1, 1_000), (1, 100_000)]);
-    assert_eq!((instance.growth.growths, instance.growth.refused), (1, 1));
-    assert_eq!(instance.growth.log[0].pages_after, Some(2));
-    assert_eq!(instance.growth.log[1].delta_pages, (HUGE + 4_096 + 101_000).div_ceil(65_536) - 2);
-    assert_eq!((instance.totals.at_end.pages, session.pages()), (2, 2));
+    assert_eq!(definite_and_reachable(memory), [(1, 1_000), (1, 100_000)]);
+    assert_eq!((memory.growth.growths, memory.growth.refused), (1, 1));
+    assert_eq!(memory.growth.log[0].pages_after, Some(2));
+    assert_eq!(memory.growth.log[1].delta_pages, (HUGE + 4_096 + 101_000).div_ceil(65_536) - 2);
+    assert_eq!((memory.totals.at_end.pages, session.pages()), (2, 2));
 }
 
 /// Only memory 0 is watched, and the report says so.
@@ -91,10 +91,10 @@ fn a_second_memory() {
     call(&mut session, "malloc", &[Val::I32(65_536)]);
     call(&mut session, "grow_other", &[]);
     let report = report(&mut session);
-    let instance = only_instance(&report);
-    assert_eq!(instance.other_memories, 1);
-    assert_eq!(instance.growth.growths, 1);
-    assert_eq!(instance.totals.at_end.pages, 2);
+    let memory = only_memory(&report);
+    assert_eq!(only_instance(&report).other_memories, 1);
+    assert_eq!(memory.growth.growths, 1);
+    assert_eq!(memory.totals.at_end.pages, 2);
     assert_eq!(report.totals.at_end.bytes, 65_536);
 }
 
@@ -110,7 +110,7 @@ fn a_memory_that_is_not_exported() {
     );
     let mut session = start(&wasm);
     call(&mut session, "run", &[]);
-    assert_eq!(definite_and_reachable(only_instance(&report(&mut session))), [(1, 40), (1, 24)]);
+    assert_eq!(definite_and_reachable(only_memory(&report(&mut session))), [(1, 40), (1, 24)]);
     assert_eq!(session.pages(), 1);
 }
 
@@ -126,11 +126,11 @@ fn a_start_function_that_allocates() {
     );
     let mut session = start(&wasm);
     let first = report(&mut session);
-    let instance = only_instance(&first);
+    let memory = only_memory(&first);
     assert_eq!((first.totals.allocations, first.totals.at_end.bytes), (1, 70_000));
-    assert_eq!(definite_and_reachable(instance), [(0, 0), (1, 70_000)]);
-    assert_eq!((instance.initial_pages, instance.totals.at_end.pages), (1, 2));
-    assert!(instance.calls.is_empty());
+    assert_eq!(definite_and_reachable(memory), [(0, 0), (1, 70_000)]);
+    assert_eq!((memory.initial_pages, memory.totals.at_end.pages), (1, 2));
+    assert!(only_instance(&first).calls.is_empty());
     call(&mut session, "malloc", &[Val::I32(8)]);
     assert_eq!(report(&mut session).totals.at_end.bytes, 70_008);
 }
@@ -146,7 +146,7 @@ fn a_start_function_that_traps() {
     let unreachable = "wasm trap: wasm `unreachable` instruction executed";
     assert_eq!(observed.outcome.exit, Exit::Trap(unreachable.to_owned()));
     assert_eq!(observed.report.totals.allocations, 1);
-    assert!(observed.instance().leaks.not_judged.is_some());
+    assert!(observed.memory().leaks.not_judged.is_some());
 }
 
 /// `_initialize` of a reactor is called before the session is handed out.
@@ -182,7 +182,7 @@ fn who_holds_a_block() {
         call(&mut session, export, &[]);
     }
     let held = |report: &Report| {
-        let leaks = &only_instance(report).leaks;
+        let leaks = &only_memory(report).leaks;
         [leaks.reachable.bytes, leaks.host_held.bytes, leaks.definite.bytes]
     };
     assert_eq!(held(&report(&mut session)), [10, 20, 30]);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use linmem::allocator::Hints;
-use linmem::trace::{ContextId, Event, Frame, Record, Trace, Writer};
+use linmem::trace::{ContextId, Event, Frame, Record, Sharing, Trace, Writer};
 use linmem::{ErrorKind, Mode, Prepared, Report, Result};
 use wasm_encoder::{
     CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection,
@@ -288,7 +288,13 @@ fn resolve(wasm: &[u8], frames: impl IntoIterator<Item = (u32, Option<u32>)>) ->
         bytes: wasm.to_vec(),
         allocator: NO_ALLOCATOR.to_owned(),
     });
-    writer.record(&Record::Instance { module: 0, initial_pages: 16, max_pages: None });
+    writer.record(&Record::Memory {
+        initial_pages: 16,
+        max_pages: None,
+        page_bytes: 65_536,
+        sharing: Sharing::Private,
+    });
+    writer.record(&Record::Instance { module: 0, memory: 0 });
     for ((function, offset), number) in frames.into_iter().zip(0..) {
         writer.record(&Record::Context { frames: vec![Frame::Wasm { function, offset }] });
         writer.record(&Record::Event(Event::Allocated {
@@ -298,7 +304,8 @@ fn resolve(wasm: &[u8], frames: impl IntoIterator<Item = (u32, Option<u32>)>) ->
             context: ContextId(number),
         }));
     }
-    writer.record(&Record::Snapshot { pages: 16, frames_live: false, globals: Vec::new() });
+    writer.record(&Record::Snapshot { memory: 0, pages: 16 });
+    writer.record(&Record::Globals { frames_live: false, values: Vec::new() });
     writer.record(&Record::Exit { code: 0 });
     let trace = Trace::from_bytes(writer.finish().expect("memory takes everything"));
     linmem::analyze(&trace).expect("a sound recording")

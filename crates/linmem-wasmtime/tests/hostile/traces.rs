@@ -4,7 +4,8 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use linmem::trace::{
-    ContextId, Crossing, Event, Frame, HostRecord, Reader, Record, SizeReadBy, UNKNOWN_SIZE, Writer,
+    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, Reader, Record, Sharing,
+    SizeReadBy, UNKNOWN_SIZE, Writer,
 };
 use linmem::{AnalysisOptions, analyze_stream};
 use linmem::{ErrorKind, Report, Result};
@@ -100,8 +101,8 @@ fn what_is_no_recording_is_refused_with_a_reason() {
         (b"\0asm\x01\0\0\0", "does not start with"),
         (b"linmem\0\xff", "format version 255"),
         (b"linmem\0\x01\xee", "unknown record tag 0xee"),
-        (b"linmem\0\x01\x02\0\0\0", "unknown module"),
-        (b"linmem\0\x01\x10\0\0\0", "call stack"),
+        (b"linmem\0\x01\x02\0\0\0", "about a module that the trace has not given"),
+        (b"linmem\0\x01\x10\0\0\0", "about an instance that the trace has not given"),
     ];
     for (bytes, reason) in refused {
         let error = analyze(bytes).expect_err("no recording");
@@ -109,18 +110,25 @@ fn what_is_no_recording_is_refused_with_a_reason() {
     }
 }
 
-/// A recording of one module and one instance, then `records`.
+/// A recording of one module, one memory and one instance, then `records`.
 fn written(records: impl IntoIterator<Item = Record>) -> Vec<u8> {
     let wasm = wat::parse_str("(module (memory 1) (func))").expect("valid");
     let allocator = NO_ALLOCATOR.to_owned();
     let mut writer = Writer::new(Vec::new());
     writer.record(&Record::Module { name: String::new(), bytes: wasm, allocator });
+    writer.record(&MEMORY);
     writer.record(&INSTANCE);
     records.into_iter().for_each(|record| writer.record(&record));
     writer.finish().expect("memory takes everything")
 }
 
-const INSTANCE: Record = Record::Instance { module: 0, initial_pages: 1, max_pages: None };
+const MEMORY: Record = Record::Memory {
+    initial_pages: 1,
+    max_pages: None,
+    page_bytes: 65_536,
+    sharing: Sharing::Private,
+};
+const INSTANCE: Record = Record::Instance { module: 0, memory: 0 };
 const FIRST: ContextId = ContextId(0);
 
 fn context() -> Record {
@@ -142,11 +150,12 @@ fn grown(delta_pages: u64) -> Record {
 }
 
 /// A snapshot whose memory is one page of pointers, one to each of the first blocks.
-fn page_of_pointers(blocks: u32) -> [Record; 3] {
+fn page_of_pointers(blocks: u32) -> [Record; 4] {
     let words = (1..).map(|n: u32| n % blocks).take(16_384);
     [
-        Record::Snapshot { pages: 100_000, frames_live: false, globals: Vec::new() },
+        Record::Snapshot { memory: 0, pages: 100_000 },
         Record::SnapshotBytes { address: 0, bytes: words.flat_map(u32::to_le_bytes).collect() },
+        Record::Globals { frames_live: false, values: Vec::new() },
         Record::Exit { code: 0 },
     ]
 }
@@ -165,7 +174,9 @@ fn assert_quick(records: impl IntoIterator<Item = Record>) {
 fn every_instance_pays_for_its_own_contexts_only() {
     let contexts = 50_000;
     let last = ContextId(contexts - 1);
-    let instances = (0..5_000).flat_map(|_| [INSTANCE, allocated(4_096, 8, last)]);
+    let instances = (0..5_000).flat_map(|memory| {
+        [MEMORY, Record::Instance { module: 0, memory: memory + 1 }, allocated(4_096, 8, last)]
+    });
     assert_quick((0..contexts).map(|_| context()).chain(instances));
 }
 
@@ -196,8 +207,9 @@ fn many_instances_of_one_module_take_their_time_once() {
     let wasm = wat::parse_str(format!("(module (memory 1) {functions})")).expect("valid");
     let allocator = NO_ALLOCATOR.to_owned();
     let module = Record::Module { name: String::new(), bytes: wasm, allocator };
-    let instance = Record::Instance { module: 1, initial_pages: 1, max_pages: None };
-    let instances = (0..20_000).flat_map(|_| [instance.clone(), allocated(4_096, 8, FIRST)]);
+    let instances = (0..20_000).flat_map(|memory| {
+        [MEMORY, Record::Instance { module: 1, memory: memory + 1 }, allocated(4_096, 8, FIRST)]
+    });
     assert_quick([module, context()].into_iter().chain(instances));
 }
 
@@ -249,8 +261,9 @@ fn addresses_at_the_end_of_the_address_space_do_no_harm() {
         allocated(0, u64::MAX, FIRST),
         Record::LowMemory { first: u64::MAX, last: 0, changed: u64::MAX },
         Record::Clock { micros: u64::MAX },
-        Record::Snapshot { pages: u64::MAX, frames_live: false, globals: vec![(u64::MAX, 1)] },
+        Record::Snapshot { memory: 0, pages: u64::MAX },
         Record::SnapshotBytes { address: 1 << 40, bytes: vec![1; 7] },
+        Record::Globals { frames_live: false, values: vec![(u64::MAX, 1)] },
         Record::Exit { code: i32::MIN },
     ]));
     assert!(analysed.is_ok_and(|report| !report.truncated));
@@ -259,7 +272,7 @@ fn addresses_at_the_end_of_the_address_space_do_no_harm() {
 #[test]
 fn memory_where_none_can_be_is_refused() {
     let refused = analyze(&written([
-        Record::Snapshot { pages: u64::MAX, frames_live: false, globals: Vec::new() },
+        Record::Snapshot { memory: 0, pages: u64::MAX },
         Record::SnapshotBytes { address: u64::MAX - 2, bytes: vec![1; 2] },
         Record::Exit { code: 0 },
     ]));
@@ -333,13 +346,24 @@ fn record() -> impl Strategy<Value = Record> {
         8 => event().prop_map(Record::Event),
         1 => (text(), bytes(), text())
             .prop_map(|(name, bytes, allocator)| Record::Module { name, bytes, allocator }),
-        1 => (number(), number(), any::<Option<u64>>()).prop_map(
-            |(module, initial_pages, max_pages)| Record::Instance {
-                module,
+        1 => (number(), any::<Option<u64>>(), number(), sharing()).prop_map(
+            |(initial_pages, max_pages, page_bytes, sharing)| Record::Memory {
                 initial_pages,
-                max_pages
+                max_pages,
+                page_bytes,
+                sharing
             }
         ),
+        1 => (number(), number())
+            .prop_map(|(module, memory)| Record::Instance { module, memory }),
+        1 => (text(), number())
+            .prop_map(|(process, thread)| Record::Thread { process, thread }),
+        1 => (any::<Option<u64>>(), frames())
+            .prop_map(|(module, frames)| Record::HostStack { module, frames }),
+        1 => entry().prop_map(Record::Entered),
+        1 => number().prop_map(|level| Record::Resumed { level }),
+        1 => any::<u32>().prop_map(|function| Record::NotReturned { function }),
+        1 => number().prop_map(|number| Record::Sequence { number }),
         1 => number().prop_map(|instance| Record::Select { instance }),
         1 => frames().prop_map(|frames| Record::Context { frames }),
         1 => number().prop_map(|micros| Record::Clock { micros }),
@@ -349,15 +373,28 @@ fn record() -> impl Strategy<Value = Record> {
             .prop_map(|(function, times)| Record::Event(Event::Called { function, times })),
         1 => (number(), crossing())
             .prop_map(|(pointer, crossing)| Record::Event(Event::Crossed { pointer, crossing })),
-        1 => (number(), any::<bool>(), globals).prop_map(|(pages, frames_live, globals)| {
-            Record::Snapshot { pages, frames_live, globals }
-        }),
+        1 => (number(), number())
+            .prop_map(|(memory, pages)| Record::Snapshot { memory, pages }),
+        1 => (any::<bool>(), globals)
+            .prop_map(|(frames_live, values)| Record::Globals { frames_live, values }),
         1 => (number(), bytes())
             .prop_map(|(address, bytes)| Record::SnapshotBytes { address, bytes }),
         1 => host_record().prop_map(Record::Host),
         1 => any::<i32>().prop_map(|code| Record::Exit { code }),
         1 => (text(), frames()).prop_map(|(message, frames)| Record::Trap { message, frames }),
     ]
+}
+
+fn sharing() -> impl Strategy<Value = Sharing> {
+    let shared = (0..3u64).prop_map(Sharing::Shared);
+    prop_oneof![Just(Sharing::Private), Just(Sharing::Unknown), shared]
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let caller = prop::option::of((0..3u32).prop_map(HostStackId));
+    (any::<u32>(), number(), caller, any::<Option<u64>>()).prop_map(
+        |(function, level, caller, stack_pointer)| Entry { function, level, caller, stack_pointer },
+    )
 }
 
 fn crossing() -> impl Strategy<Value = Crossing> {
@@ -369,30 +406,32 @@ fn crossing() -> impl Strategy<Value = Crossing> {
 }
 
 fn host_record() -> impl Strategy<Value = HostRecord> {
-    let context = || (0..3u32).prop_map(ContextId);
+    let stack = || (0..3u32).prop_map(HostStackId);
     let by = prop_oneof![
         Just(SizeReadBy::HostView),
         Just(SizeReadBy::GrowZero),
         Just(SizeReadBy::Instruction),
     ];
     prop_oneof![
-        number().prop_map(|memory| HostRecord::UsesMemory { memory }),
-        context().prop_map(|context| HostRecord::Created { context }),
+        stack().prop_map(|stack| HostRecord::Created { stack }),
         Just(HostRecord::Collected),
         Just(HostRecord::TookFunction),
-        (number(), by, number(), context()).prop_map(|(memory, by, pages, context)| {
-            HostRecord::SizeRead { memory, by, pages, context }
+        (number(), by, number(), stack()).prop_map(|(memory, by, pages, stack)| {
+            HostRecord::SizeRead { memory, by, pages, stack }
         }),
-        (number(), number(), any::<Option<u64>>(), context()).prop_map(
-            |(memory, delta_pages, previous_pages, context)| HostRecord::HostGrown {
+        (number(), number(), any::<Option<u64>>(), stack()).prop_map(
+            |(memory, delta_pages, previous_pages, stack)| HostRecord::HostGrown {
                 memory,
                 delta_pages,
                 previous_pages,
-                context
+                stack
             }
         ),
-        (number(), number(), context())
-            .prop_map(|(memory, pages, context)| HostRecord::StaleView { memory, pages, context }),
+        (number(), number(), stack()).prop_map(|(memory, pages, stack)| HostRecord::StaleView {
+            memory,
+            pages,
+            stack
+        }),
         text().prop_map(|text| HostRecord::Note { text }),
     ]
 }

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use linmem::report::{Code, Report};
-use linmem::trace::{ContextId, Event};
-use linmem::trace::{Crossing, Frame, Record, Trace, Writer};
+use linmem::trace::{ContextId, Crossing, Event, Frame, Record, Sharing, Trace, Writer};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::cases;
-use crate::support::{assemble, only_instance};
+use crate::support::{assemble, only_memory};
 
 /// A pointer: to a block, and so many words into it.
 type Pointer = (usize, u64);
@@ -87,7 +86,13 @@ impl Graph {
                 bytes: assemble(&format!("(module (memory 1) {functions})")),
                 allocator: r#"{"functions":[],"unseen":[],"notes":[],"candidates":[]}"#.to_owned(),
             },
-            Record::Instance { module: 0, initial_pages: 1, max_pages: None },
+            Record::Memory {
+                initial_pages: 1,
+                max_pages: None,
+                page_bytes: 65_536,
+                sharing: Sharing::Private,
+            },
+            Record::Instance { module: 0, memory: 0 },
         ];
         for block in 0..self.blocks.len() {
             let frame = Frame::Wasm { function: block as u32, offset: None };
@@ -102,8 +107,9 @@ impl Graph {
             let pointer = address(block);
             records.push(Record::Event(Event::Crossed { pointer, crossing }));
         }
-        records.push(Record::Snapshot { pages: 1, frames_live: false, globals: Vec::new() });
+        records.push(Record::Snapshot { memory: 0, pages: 1 });
         records.push(Record::SnapshotBytes { address: 0, bytes: self.memory() });
+        records.push(Record::Globals { frames_live: false, values: Vec::new() });
         records.push(Record::Exit { code: 0 });
         let mut writer = Writer::new(Vec::new());
         records.iter().for_each(|record| writer.record(record));
@@ -149,7 +155,7 @@ proptest! {
     fn blocks_are_judged_by_who_points_to_them(graph in graph()) {
         let report = linmem::analyze(&graph.trace()).unwrap();
         let [reachable, possible, host_held, lost] = graph.kinds();
-        let leaks = &only_instance(&report).leaks;
+        let leaks = &only_memory(&report).leaks;
         prop_assert_eq!(leaks.reachable.blocks, reachable.len() as u64);
         prop_assert_eq!(leaks.reachable.bytes, BLOCK_BYTES * reachable.len() as u64);
         prop_assert_eq!(found(&report, Code::LeakPossible), possible);

@@ -232,7 +232,7 @@ fn check(report: &Report, model: &Model) -> Result<(), TestCaseError> {
     prop_assert!(report.misuse().is_empty());
     check_leaks(report, model)?;
     check_sites(report, model)?;
-    let growth = &report.instances[0].growth;
+    let growth = &report.memories[0].growth;
     let events = model.other_calls + 2 * model.realloc_calls + growth.log.len() as u64;
     prop_assert_eq!(report.events, events);
     Ok(())
@@ -240,7 +240,7 @@ fn check(report: &Report, model: &Model) -> Result<(), TestCaseError> {
 
 /// Blocks in slots are reachable, and all others are lost.
 fn check_leaks(report: &Report, model: &Model) -> Result<(), TestCaseError> {
-    let leaks = &report.instances[0].leaks;
+    let leaks = &report.memories[0].leaks;
     let mut expected = LeakSummary::default();
     expected.definite = held(model.lost.iter());
     expected.reachable = held(model.slots.iter().flatten());
@@ -250,7 +250,7 @@ fn check_leaks(report: &Report, model: &Model) -> Result<(), TestCaseError> {
 
 /// Each function that allocates is one call site.
 fn check_sites(report: &Report, model: &Model) -> Result<(), TestCaseError> {
-    let sites = &report.instances[0].hot_sites.allocations;
+    let sites = &report.memories[0].hot_sites.allocations;
     let mut allocated = BTreeMap::new();
     let mut left: BTreeMap<&str, Held> = BTreeMap::new();
     for site in sites {
@@ -292,7 +292,7 @@ proptest! {
         let text = text(&program);
         let plain = plain::run(Program { stdin: text.as_bytes(), ..Program::new(&wasm) });
         let observed = run(&wasm, &program);
-        let growth = &observed.instance().growth;
+        let growth = &observed.memory().growth;
         prop_assert_eq!(plain.memory, plain::Growths {
             pages: observed.report.totals.at_end.pages,
             granted: growth.growths,

@@ -202,7 +202,7 @@ impl Expected {
     }
 
     pub fn compare_heap(&self, observed: &Observed, differences: &mut Differences) {
-        let totals = &observed.instance().totals;
+        let totals = &observed.memory().totals;
         differences.compare("allocations", self.allocations, totals.allocations);
         differences.compare("reallocations", self.reallocations, totals.reallocations);
         differences.compare("frees", self.frees, totals.frees);
@@ -217,7 +217,7 @@ impl Expected {
     }
 
     fn compare_leaks(&self, observed: &Observed, differences: &mut Differences) {
-        let leaks = &observed.instance().leaks;
+        let leaks = &observed.memory().leaks;
         let blocks = |held: Held| (held.blocks, held.bytes);
         match self.left {
             Left::NotJudged(_) => {
@@ -237,18 +237,18 @@ impl Expected {
 
     /// The memory's growth, which shows even where no allocator function is known.
     pub fn compare_growths(&self, observed: &Observed, differences: &mut Differences) {
-        let instance = observed.instance();
-        let pages = (instance.initial_pages, instance.totals.at_end.pages);
+        let memory = observed.memory();
+        let pages = (memory.initial_pages, memory.totals.at_end.pages);
         differences.compare("pages at start and end", self.pages, pages);
-        differences.compare("maximum", self.max_pages, instance.max_pages);
-        differences.compare("growths", self.growths, instance.growth.growths);
+        differences.compare("maximum", self.max_pages, memory.max_pages);
+        differences.compare("growths", self.growths, memory.growth.growths);
     }
 
     pub fn compare_memory(&self, observed: &Observed, differences: &mut Differences) {
         self.compare_growths(observed, differences);
-        let instance = observed.instance();
+        let memory = observed.memory();
         let events = self.allocations + self.reallocations;
-        let rest = match instance.growth.trend {
+        let rest = match memory.growth.trend {
             Trend::NeverGrew => Rest::NeverGrew,
             Trend::Steady { after_allocations, of_allocations } => {
                 differences.compare("allocations of the trend", events, of_allocations);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use linmem::Prepared;
 use linmem::allocator::Hints;
-use linmem::report::{Code, Finding, InstanceReport, Report};
+use linmem::report::{Code, Finding, InstanceReport, MemoryReport, Report};
 use linmem_wasmtime::{Outcome, Run};
 
 /// A program with what it is given.
@@ -84,12 +84,23 @@ impl Observed {
     pub fn instance(&self) -> &InstanceReport {
         only_instance(&self.report)
     }
+
+    /// The only memory.
+    pub fn memory(&self) -> &MemoryReport {
+        only_memory(&self.report)
+    }
 }
 
 /// The only instance of a report.
 pub fn only_instance(report: &Report) -> &InstanceReport {
     let [instance] = &report.instances[..] else { panic!("one instance, not {report}") };
     instance
+}
+
+/// The only memory of a report.
+pub fn only_memory(report: &Report) -> &MemoryReport {
+    let [memory] = &report.memories[..] else { panic!("one memory, not {report}") };
+    memory
 }
 
 /// The only finding of this code.
