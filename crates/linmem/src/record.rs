@@ -19,15 +19,15 @@ use rustc_hash::FxHashMap;
 
 use crate::error::Result;
 use crate::prepared::Prepared;
-use crate::trace::{
-    ContextId, Crossing, Entry, Event, Frame, HostStackId, Record, Sharing, Writer,
-};
+use crate::trace::{ContextId, Crossing, Event, Frame, HostStackId, Record, Sharing, Writer};
 
 pub use crate::instrument::hooks::Hook;
 
 use contexts::Contexts;
 #[cfg(test)]
-pub(crate) use contexts::{MAX_CONTEXTS, MAX_STACKS};
+pub(crate) use contexts::{MAX_CONTEXTS, MAX_STACKS, STACKS_OF_ENTRY};
+#[cfg(test)]
+pub(crate) use entries::CALLERS_OF_CONTEXT;
 use instance::Instance;
 use low_memory::LowMemory;
 use module::Module;
@@ -39,6 +39,11 @@ type Sink = Box<dyn Write + Send>;
 pub trait Guest {
     /// The call stack.
     fn backtrace(&mut self) -> Backtrace;
+
+    /// Whether call stacks have frames of the host's own. Then they tell who called an outermost entry.
+    fn has_host_stack(&self) -> bool {
+        false
+    }
 
     /// The bytes of memory 0.
     fn memory(&mut self) -> &[u8];
@@ -53,7 +58,8 @@ pub trait Guest {
 pub struct Backtrace {
     /// Up to where the host entered the instance last.
     pub inner: Vec<Frame>,
-    /// What called the host, if something of a module did.
+    /// What called there, if that is known: frames of the host, where it has a stack of its own, and of the
+    /// module, where an import of it led to the host.
     pub caller: Option<Vec<Frame>>,
 }
 
@@ -206,14 +212,8 @@ impl Recorder {
                 let event = Event::Grown { delta_pages, previous_pages, in_allocator, context };
                 self.writer.event(&event);
             }
-            (Hook::Entered, &[function, level, running, pointer, ref passed @ ..]) => {
-                let entry = Entry {
-                    function: function as u32,
-                    level,
-                    caller: None,
-                    stack_pointer: Some(pointer),
-                };
-                return self.entered(instance, &entry, running, passed, guest);
+            (Hook::Entered, &[function, level, running, _, ref passed @ ..]) => {
+                return self.entered(instance, function as u32, (level, running), passed, guest);
             }
             (Hook::Resumed, &[level, ..]) => self.resumed(instance, level),
             (Hook::Passed, passed) => self.crossed(instance, passed, Crossing::Passed),

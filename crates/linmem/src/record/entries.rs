@@ -21,6 +21,8 @@ const MAX_LEVELS: usize = 1 << 12;
 pub(super) struct Entries {
     /// The outermost first. There may be none in a start function.
     open: Vec<Open>,
+    /// What the trace says of the entry at each level.
+    told: Vec<Option<Entry>>,
     /// The level of the last entry that was told, until an outer one goes on.
     told_level: usize,
     /// Entries inside of others since the last outermost one.
@@ -58,6 +60,17 @@ impl Entries {
         self.open.push(Open { function: Some(function), is_told: false });
     }
 
+    /// Takes in that an entry is to be told; whether the trace does not say so anyway.
+    fn tell(&mut self, level: usize, entry: Entry) -> bool {
+        if self.told.len() <= level {
+            self.told.resize(level + 1, None);
+        }
+        let is_known = self.told_level == level && self.told[level] == Some(entry);
+        self.told[level] = Some(entry);
+        self.told_level = level;
+        !is_known
+    }
+
     /// Whether to take the callers of an entry whose first event has this context.
     fn wants_caller(&mut self, context: ContextId) -> bool {
         let entries = self.of_context.entry(context).or_default();
@@ -67,12 +80,13 @@ impl Entries {
 }
 
 impl Recorder {
-    /// The host enters; returns the level of the entry.
+    /// The host enters, given how many entries seem to wait for the host and how many have not returned;
+    /// returns the level of the entry.
     pub(super) fn entered(
         &mut self,
         instance: usize,
-        entry: &Entry,
-        running: u64,
+        function: u32,
+        (level, running): (u64, u64),
         passed: &[u64],
         guest: &mut dyn Guest,
     ) -> u32 {
@@ -80,15 +94,14 @@ impl Recorder {
         if self.memories[memory].low_memory.looks_again() {
             self.look(instance, guest);
         }
-        let level = match (entry.level, running) {
+        let level = match (level, running) {
             (0, 0) => 0,
-            _ => self.level(instance, entry.level, running, guest),
+            _ => self.level(instance, level, running, guest),
         };
-        let Recorder { instances, .. } = self;
-        instances[instance].calls.add(entry.function);
-        let entries = &mut instances[instance].entries;
-        entries.inside = if level == 0 { 0 } else { entries.inside + 1 };
-        entries.open(level as usize, entry.function);
+        self.instances[instance].calls.add(function);
+        let entries = &mut self.instances[instance].entries;
+        entries.inside = if level == 0 { 0 } else { entries.inside.wrapping_add(1) };
+        entries.open(level as usize, function);
         self.crossed(instance, passed, Crossing::Passed);
         level as u32
     }
@@ -98,10 +111,11 @@ impl Recorder {
     fn level(&mut self, instance: usize, level: u64, running: u64, guest: &mut dyn Guest) -> u64 {
         let entries = &self.instances[instance].entries;
         let is_plain = level > 0 && running == level;
-        if is_plain && !(entries.inside + 1).is_power_of_two() {
+        if is_plain && !entries.inside.wrapping_add(1).is_power_of_two() {
             return level;
         }
-        if guest.backtrace().caller.is_some() {
+        let caller = guest.backtrace().caller.unwrap_or_default();
+        if caller.iter().any(|frame| matches!(frame, Frame::Wasm { .. })) {
             return level;
         }
         if let Some(function) = entries.open.first().and_then(|entry| entry.function) {
@@ -142,8 +156,7 @@ impl Recorder {
         let Some(entry) = entries.open.last_mut() else { return };
         entry.is_told = true;
         let Some(function) = entry.function else { return };
-        if level == 0 {
-            // This host knows nothing of its own stack.
+        if level == 0 && !guest.has_host_stack() {
             if entries.told_level > 0 {
                 self.tell_resumed(instance, 0);
             }
@@ -154,10 +167,10 @@ impl Recorder {
             known => known,
         };
         let caller = caller.map(|frames| self.host_stack(instance, frames.unwrap_or_default()));
-        let level = level as u64;
-        let entry = Entry { function, level, caller, stack_pointer: None };
-        self.writer.record(&Record::Entered(entry));
-        self.instances[instance].entries.told_level = level as usize;
+        let entry = Entry { function, level: level as u64, caller, stack_pointer: None };
+        if self.instances[instance].entries.tell(level, entry) {
+            self.writer.record(&Record::Entered(entry));
+        }
     }
 
     /// The number of a stack of the host, which runs on behalf of an instance.
