@@ -6,7 +6,7 @@
 //! the [`Trace`] while it is written, and makes a [`Report`] of it:
 //!
 //! ```
-//! use linmem::record::{Guest, Hook, Recorder};
+//! use linmem::record::{Backtrace, Guest, Hook, Recorder};
 //! use linmem::trace::{Buffer, Frame};
 //! use linmem::{Analysis, Mode, Prepared};
 //!
@@ -24,8 +24,9 @@
 //! // for 100 bytes and gets them at address 4096.
 //! struct Instance([u8; 65_536]);
 //! impl Guest for Instance {
-//!     fn backtrace(&mut self) -> Vec<Frame> {
-//!         [0, 1].map(|function| Frame::Wasm { function, offset: None }).to_vec()
+//!     fn backtrace(&mut self) -> Backtrace {
+//!         let frames = [0, 1].map(|function| Frame::Wasm { function, offset: None });
+//!         Backtrace::new(frames.to_vec(), None)
 //!     }
 //!     fn memory(&mut self) -> &[u8] {
 //!         &self.0
@@ -35,13 +36,15 @@
 //!     }
 //! }
 //! let recording = Buffer::default();
-//! let mut recorder = Recorder::new(&prepared, "forget.wasm", recording.clone(), || 0)?;
+//! let mut recorder = Recorder::new(recording.clone(), || 0);
+//! let module = recorder.module(&prepared, "forget.wasm")?;
+//! let memory = recorder.memory(1, None, 65_536);
+//! let number = recorder.instance(module, memory);
 //! let mut instance = Instance([0; 65_536]);
-//! recorder.instance(1, None);
-//! recorder.completed(&mut instance);
-//! recorder.hook(Hook::Entered, &[1, 0, 0, 0, 0], &mut instance);
-//! recorder.hook(Hook::Allocated, &[4096, 100, 0, 7, 7], &mut instance);
-//! recorder.snapshot(&mut instance, false);
+//! recorder.completed(number, &mut instance);
+//! recorder.hook(number, Hook::Entered, &[1, 0, 0, 0, 0, 0, 0, 0], &mut instance);
+//! recorder.hook(number, Hook::Allocated, &[4096, 100, 0, 7, 7], &mut instance);
+//! recorder.snapshot(number, &mut instance, false);
 //! recorder.exited(0);
 //! recorder.finish()?;
 //!

@@ -3,18 +3,23 @@
 
 use linmem::analyze;
 use linmem::report::{Code, Finding, Report};
-use linmem::trace::{ContextId, Event, UNKNOWN_SIZE};
-use linmem::trace::{Frame, HostRecord, Record, SizeReadBy, Trace, Writer};
+use linmem::trace::{
+    ContextId, Event, Frame, HostRecord, HostStackId, Record, Sharing, SizeReadBy, Trace, UNKNOWN_SIZE,
+    Writer,
+};
 
 /// A program that runs in a host, as it is recorded.
 struct Program {
     writer: Writer<Vec<u8>>,
+    memories: u64,
     instances: u64,
 }
 
-const READ: ContextId = ContextId(0);
-const CREATED: ContextId = ContextId(1);
-const WORK: ContextId = ContextId(2);
+const READ: HostStackId = HostStackId(0);
+const CREATED: HostStackId = HostStackId(1);
+const GROWN: HostStackId = HostStackId(2);
+
+const WORK: ContextId = ContextId(0);
 
 impl Program {
     fn new() -> Program {
@@ -24,20 +29,35 @@ impl Program {
             bytes: wat::parse_str("(module (memory 2))").unwrap(),
             allocator: r#"{"functions":[],"unseen":[],"notes":[],"candidates":[]}"#.to_owned(),
         });
-        for place in ["measure (test.js:10)", "setUp (test.js:3)", "work (test.js:20)"] {
-            writer.record(&Record::Context { frames: vec![Frame::Host(place.to_owned())] });
+        let frames = |place: &str| vec![Frame::Host(place.to_owned())];
+        for place in ["measure (test.js:10)", "setUp (test.js:3)", "grow (test.js:20)"] {
+            writer.record(&Record::HostStack { module: None, frames: frames(place) });
         }
-        Program { writer, instances: 0 }
+        writer.record(&Record::Context { frames: frames("work (test.js:20)") });
+        Program { writer, memories: 0, instances: 0 }
     }
 
-    /// An instance with a memory of two pages, which has the same number.
+    /// A memory of two pages.
+    fn memory(&mut self) -> u64 {
+        let (initial_pages, max_pages, page_bytes) = (2, None, 65_536);
+        let sharing = Sharing::Private;
+        self.writer.record(&Record::Memory { initial_pages, max_pages, page_bytes, sharing });
+        self.memories += 1;
+        self.memories - 1
+    }
+
+    /// An instance with a memory of its own, which has the same number.
     fn instance(&mut self) -> u64 {
-        let instance = self.instances;
+        let memory = self.memory();
+        assert_eq!(memory, self.instances);
+        self.instance_on(memory)
+    }
+
+    fn instance_on(&mut self, memory: u64) -> u64 {
+        self.writer.record(&Record::Instance { module: 0, memory });
+        self.host(HostRecord::Created { stack: CREATED });
         self.instances += 1;
-        self.writer.record(&Record::Instance { module: 0, initial_pages: 2, max_pages: None });
-        self.host(HostRecord::UsesMemory { memory: instance });
-        self.host(HostRecord::Created { context: CREATED });
-        instance
+        self.instances - 1
     }
 
     fn host(&mut self, record: HostRecord) {
@@ -46,7 +66,7 @@ impl Program {
 
     fn read(&mut self, memory: u64, pages: u64) {
         let by = SizeReadBy::HostView;
-        self.host(HostRecord::SizeRead { memory, by, pages, context: READ });
+        self.host(HostRecord::SizeRead { memory, by, pages, stack: READ });
     }
 
     fn event(&mut self, instance: u64, event: Event) {
@@ -166,12 +186,13 @@ fn the_work_of_others_came_after_the_last_reading() {
 fn the_memory_is_not_the_one_that_is_used() {
     let mut program = Program::new();
     let instance = program.instance();
-    program.read(7, 2);
+    let other = program.memory();
+    program.read(other, 2);
     program.round_trip(instance, 100);
-    program.read(7, 2);
+    program.read(other, 2);
     let report = program.report();
     let foreign = finding(&report, Code::ForeignMemory);
-    assert!(foreign.message.starts_with("no instance uses memory 7"), "{}", foreign.message);
+    assert!(foreign.message.starts_with("no instance uses memory 1"), "{}", foreign.message);
 }
 
 #[test]
@@ -226,7 +247,7 @@ fn a_view_is_stale() {
     let instance = program.instance();
     program.grow(instance, 2, 2);
     for _ in 0..5 {
-        program.host(HostRecord::StaleView { memory: instance, pages: 2, context: READ });
+        program.host(HostRecord::StaleView { memory: instance, pages: 2, stack: READ });
     }
     let report = program.report();
     let stale = finding(&report, Code::StaleView);
@@ -244,7 +265,7 @@ fn growths_from_outside_count() {
         memory: instance,
         delta_pages,
         previous_pages,
-        context: WORK,
+        stack: GROWN,
     });
     program.read(instance, 5);
     let report = program.report();

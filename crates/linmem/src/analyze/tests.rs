@@ -1,8 +1,12 @@
 //! Reports and profiles of recordings that are written by hand.
 
 use super::*;
+use crate::record::{Hook, NoGuest, Recorder};
 use crate::report::{Code, Held, Severity, Site};
-use crate::trace::{ContextId, Event, Frame, HostRecord, Record, SizeReadBy, UNKNOWN_SIZE, Writer};
+use crate::trace::{
+    ContextId, Event, Frame, HostRecord, HostStackId, Record, Sharing, SizeReadBy, UNKNOWN_SIZE,
+    Writer,
+};
 
 /// A recording of instances of a module without code.
 struct Recording(Writer<Vec<u8>>);
@@ -23,8 +27,16 @@ impl Recording {
         Recording(writer)
     }
 
-    fn instance(&mut self) {
-        self.0.record(&Record::Instance { module: 0, initial_pages: 2, max_pages: None });
+    fn memory(&mut self) {
+        let (initial_pages, max_pages, page_bytes) = (2, None, 65_536);
+        let sharing = Sharing::Private;
+        self.0.record(&Record::Memory { initial_pages, max_pages, page_bytes, sharing });
+    }
+
+    /// The next instance, with a memory of its own of the same number.
+    fn instance(&mut self, number: u64) {
+        self.memory();
+        self.0.record(&Record::Instance { module: 0, memory: number });
     }
 
     fn allocate(&mut self, pointer: u64, size: u64, context: u32) {
@@ -52,14 +64,14 @@ fn held(blocks: u64, bytes: u64) -> Held {
 /// Two instances, two places that allocate, one of which is two contexts.
 fn two_instances() -> Analysis {
     let mut recording = Recording::new(&["parse < main", "format < main", "parse < main", ""]);
-    recording.instance();
+    recording.instance(0);
     recording.allocate(0x1000, 100, 0);
     recording.allocate(0x2000, 50, 1);
     recording.free(0x2000);
     recording.allocate(0x3000, 300, 2);
     recording.free(0x1000);
     recording.allocate(0x4000, 7, 1);
-    recording.instance();
+    recording.instance(1);
     recording.allocate(0x1000, 20, 0);
     recording.allocate(0x2000, 30, 3);
     recording.free(0x1000);
@@ -71,7 +83,7 @@ fn a_site_has_all_its_weights_at_defined_instants() {
     let profile = two_instances().profile().unwrap();
     let [parse, format] = [profile.sites[0], profile.sites[1]];
     let site = |stack, total, at_peak, at_end, temporary, lifetimes| Site {
-        instance: 0,
+        memory: 0,
         stack,
         total,
         at_peak,
@@ -94,7 +106,7 @@ fn frames_and_stacks_are_interned() {
     assert_eq!(functions, ["parse", "main", "format"]);
     assert_eq!(profile.stacks, [vec![0, 1], vec![2, 1], vec![]]);
     let stacks: Vec<_> = profile.sites_of(1).map(|site| site.stack).collect();
-    assert_eq!(stacks, [0, 2], "instances share stacks");
+    assert_eq!(stacks, [0, 2], "memories share stacks");
     let frames: Vec<_> = profile.frames_of(&profile.sites[1]).map(|f| &*f.function).collect();
     assert_eq!(frames, ["format", "main"]);
 }
@@ -102,14 +114,14 @@ fn frames_and_stacks_are_interned() {
 #[test]
 fn sums_over_the_sites_are_the_totals() {
     let profile = two_instances().profile().unwrap();
-    for (number, instance) in profile.instances.iter().enumerate() {
+    for (number, memory) in profile.memories.iter().enumerate() {
         let sum = |weight: fn(&Site) -> Held| {
             profile.sites_of(number).fold(Held::default(), |mut sum, site| {
                 sum += weight(site);
                 sum
             })
         };
-        let totals = instance.totals;
+        let totals = memory.totals;
         let made = totals.allocations + totals.reallocations;
         assert_eq!(sum(|site| site.total), held(made, totals.allocated_bytes));
         let (peak, end) = (totals.at_peak, totals.at_end);
@@ -124,7 +136,7 @@ fn sums_over_the_sites_are_the_totals() {
 fn hot_sites_are_the_top_of_the_profile() {
     let analysis = two_instances();
     let (profile, report) = (analysis.profile().unwrap(), analysis.report().unwrap());
-    let hot = &report.instances[0].hot_sites;
+    let hot = &report.memories[0].hot_sites;
     let functions: Vec<_> = hot.bytes.iter().map(|site| &*site.stack[0].function).collect();
     assert_eq!(functions, ["parse", "format"]);
     assert_eq!(hot.at_peak.len(), 1, "a site without any is not listed");
@@ -137,19 +149,20 @@ fn hot_sites_are_the_top_of_the_profile() {
 #[test]
 fn findings_are_in_order() {
     let mut recording = Recording::new(&["work"]);
-    let context = ContextId(0);
+    let (stack, frames) = (HostStackId(0), vec![Frame::Host("work".to_owned())]);
+    recording.0.record(&Record::HostStack { module: None, frames });
     for memory in 0..2 {
-        recording.instance();
-        recording.0.record(&Record::Host(HostRecord::UsesMemory { memory }));
+        recording.instance(memory);
         let by = SizeReadBy::HostView;
-        let read = HostRecord::SizeRead { memory, by, pages: 2, context };
+        let read = HostRecord::SizeRead { memory, by, pages: 2, stack };
         recording.0.record(&Record::Host(read.clone()));
         recording.allocate(0, 8, 0);
         recording.free(0x10);
         recording.allocate(0x1000, 8, 0);
         recording.0.record(&Record::Host(read));
-        recording.0.record(&Record::Host(HostRecord::StaleView { memory, pages: 1, context }));
-        recording.0.record(&Record::Snapshot { pages: 2, frames_live: false, globals: Vec::new() });
+        recording.0.record(&Record::Host(HostRecord::StaleView { memory, pages: 1, stack }));
+        recording.0.record(&Record::Snapshot { memory, pages: 2 });
+        recording.0.record(&Record::Globals { frames_live: false, values: Vec::new() });
     }
     let report = recording.finish().report().unwrap();
     let found: Vec<_> = report.findings.iter().map(|f| (f.severity, f.code, f.instance)).collect();
@@ -173,7 +186,7 @@ fn findings_are_in_order() {
 #[test]
 fn a_trace_arrives_in_pieces_of_any_size() {
     let mut recording = Recording::new(&["work"]);
-    recording.instance();
+    recording.instance(0);
     recording.allocate(0x1000, 100, 0);
     let trace = recording.0.finish().unwrap();
     let mut analysis = Analysis::default();
@@ -204,10 +217,11 @@ fn a_run_reads_its_module_once() {
     prepared.instrument(&crate::instrument::Mode::default()).unwrap();
     prepared.inspect().unwrap();
     let buffer = crate::trace::Buffer::default();
-    let mut recorder =
-        crate::record::Recorder::new(&prepared, "a.wasm", buffer.clone(), || 0).unwrap();
-    recorder.instance(1, None);
-    recorder.hook(crate::record::Hook::Entered, &[0, 0, 0, 0, 0], &mut crate::record::NoGuest);
+    let mut recorder = Recorder::new(buffer.clone(), || 0);
+    let module = recorder.module(&prepared, "a.wasm").unwrap();
+    let memory = recorder.memory(1, None, 65_536);
+    let instance = recorder.instance(module, memory);
+    recorder.hook(instance, Hook::Entered, &[0; 8], &mut NoGuest);
     recorder.exited(0);
     recorder.finish().unwrap();
     let mut analysis = Analysis::default();
