@@ -10,7 +10,7 @@ fn a_call_that_leads_to_the_allocator_passes_its_context_on_and_others_do_not() 
     assert_data_eq!(
         function(&text, "$work"),
         str![[r#"
-  (func $work (;13;) (type 3)
+  (func $work (;14;) (type 3)
     (local i64)
     global.get 1
     local.set 0
@@ -42,7 +42,7 @@ fn a_function_that_cannot_reach_the_allocator_is_copied() {
     assert_data_eq!(
         function(&text, "$leaf"),
         str![[r#"
-  (func $leaf (;12;) (type 2) (result i32)
+  (func $leaf (;13;) (type 2) (result i32)
     i32.const 7
   )
 "#]]
@@ -64,7 +64,7 @@ fn a_call_that_closes_a_cycle_folds_the_recursion() {
     assert_data_eq!(
         function(&text, "$descend"),
         str![[r#"
-  (func $descend (;10;) (type 1) (param $depth i32)
+  (func $descend (;11;) (type 1) (param $depth i32)
     (local i64 i64)
     global.get 2
     local.set 1

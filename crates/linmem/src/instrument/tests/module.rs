@@ -16,17 +16,18 @@ fn everything_else_of_the_module_stays() {
   (type (;1;) (func (param i32) (result i32)))
   (type (;2;) (func (result i32)))
   (type (;3;) (func))
-  (type (;4;) (func (param i32 i32 i32 i32 i32)))
-  (type (;5;) (func (param i32 i32 i32 i32 i32)))
-  (type (;6;) (func (param i32 i32 i32 i32 i32 i32)))
-  (type (;7;) (func (param i32)))
-  (type (;8;) (func (param i32 i32 i32 i32 i32)))
-  (type (;9;) (func (param i32 i32 i32 i32 i32)))
-  (type (;10;) (func (param i32 i32 i32 i32)))
-  (type (;11;) (func (param i32 i32)))
-  (type (;12;) (func (param i32 i32 i32 i32)))
-  (type (;13;) (func (param i32) (result i32)))
-  (type (;14;) (func (result i32)))
+  (type (;4;) (func (param i32 i32 i32 i32 i32 i32)))
+  (type (;5;) (func (param i32 i32 i32 i32 i32 i32)))
+  (type (;6;) (func (param i32 i32 i32 i32 i32 i32 i32)))
+  (type (;7;) (func (param i32 i32)))
+  (type (;8;) (func (param i32 i32 i32 i32 i32 i32)))
+  (type (;9;) (func (param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (type (;10;) (func (param i32 i32)))
+  (type (;11;) (func (param i32 i32 i32 i32 i32)))
+  (type (;12;) (func (param i32 i32 i32)))
+  (type (;13;) (func (param i32 i32 i32 i32 i32)))
+  (type (;14;) (func (param i32) (result i32)))
+  (type (;15;) (func (result i32)))
   (import "env" "log" (func $log (;0;) (type 0)))
   (import "linmem" "allocated" (func $linmem.allocated (;1;) (type 4)))
   (import "linmem" "freed" (func $linmem.freed (;2;) (type 5)))
@@ -34,20 +35,29 @@ fn everything_else_of_the_module_stays() {
   (import "linmem" "reallocated" (func $linmem.reallocated (;4;) (type 7)))
   (import "linmem" "grown" (func $linmem.grown (;5;) (type 8)))
   (import "linmem" "entered" (func $linmem.entered (;6;) (type 9)))
-  (import "linmem" "passed" (func $linmem.passed (;7;) (type 10)))
-  (import "linmem" "returned" (func $linmem.returned (;8;) (type 11)))
-  (import "linmem" "handed_out" (func $linmem.handed_out (;9;) (type 12)))
+  (import "linmem" "resumed" (func $linmem.resumed (;7;) (type 10)))
+  (import "linmem" "passed" (func $linmem.passed (;8;) (type 11)))
+  (import "linmem" "returned" (func $linmem.returned (;9;) (type 12)))
+  (import "linmem" "handed_out" (func $linmem.handed_out (;10;) (type 13)))
+  (table (;0;) 6 6 funcref)
   (memory (;0;) 1)
   (global (;0;) (mut i32) i32.const 0)
   (global (;1;) (mut i64) i64.const 0)
   (global (;2;) (mut i64) i64.const 0)
   (global (;3;) (mut i64) i64.const 0)
+  (global (;4;) (mut i32) i32.const 0)
+  (global (;5;) (mut i32) i32.const 0)
+  (global (;6;) (mut i32) i32.const 0)
+  (global (;7;) (mut i32) i32.const 0)
   (export "memory" (memory 0))
   (export "malloc" (func $"entry: malloc"))
   (export "free" (func $"entry: free"))
   (export "work" (func $"entry: work"))
   (export "linmem.memory" (memory 0))
   (export "linmem.memory.size" (func $memory.size))
+  (export "linmem.instance" (global 4))
+  (export "linmem.functions" (table 0))
+  (elem (;0;) (table 0) (i32.const 0) func $"malloc: malloc" $"free: free" $work $"entry: malloc" $"entry: free" $"entry: work")
 "#]]
     );
 }
@@ -63,7 +73,8 @@ fn a_function_reference_in_code_stays_declared() {
             (ref.func $use)))"#,
         &Mode::default(),
     );
-    assert!(text.contains("(elem (;0;) declare func $use)"), "{text}");
+    let mentioned = r#"func $"malloc: malloc" $use $"entry: malloc" $"entry: use")"#;
+    assert!(text.contains(&format!("(elem (;0;) (table 0) (i32.const 0) {mentioned}")), "{text}");
 }
 
 #[test]
@@ -98,7 +109,7 @@ fn offsets_lead_back_to_the_original() {
 }
 
 #[test]
-fn the_host_can_tell_that_a_function_in_a_table_is_one_that_it_knows() {
+fn the_host_gets_the_functions_that_it_can_enter_and_their_entries() {
     let text = instrumented(
         r#"(module
              (memory 1)
@@ -119,9 +130,39 @@ fn the_host_can_tell_that_a_function_in_a_table_is_one_that_it_knows() {
   (export "linmem.memory" (memory 0))
   (export "linmem.memory.size" (func $memory.size))
   (export "linmem.table.0" (table 0))
-  (export "linmem.function.0" (func $both))
+  (export "linmem.instance" (global 4))
+  (export "linmem.functions" (table 2))
 "#]]
     );
+    assert!(text.contains(r#"func $both $outside $"entry: both" $"entry: outside")"#), "{text}");
+}
+
+/// The program can enter what stands in a table only where it can see the table.
+#[test]
+fn functions_in_a_table_have_entries_where_the_host_can_look() {
+    let wat = |table: &str| {
+        format!(
+            r#"(module
+                 {table}
+                 (memory 1)
+                 (elem (i32.const 0) func $inside $outside)
+                 (func $inside)
+                 (func $outside (export "outside"))
+                 (func $lonely))"#
+        )
+    };
+    let entries = |table: &str| {
+        let text = instrumented(&wat(table), &Mode::default());
+        let elements = text.lines().find(|line| line.contains("(elem (;1;)")).unwrap();
+        elements.split(" func ").nth(1).unwrap().to_owned()
+    };
+    let alone = r#"$outside $"entry: outside")"#;
+    let both = r#"$inside $outside $"entry: inside" $"entry: outside")"#;
+    assert_eq!(entries("(table 2 funcref)"), alone);
+    assert_eq!(entries(r#"(table (export "callbacks") 2 funcref)"#), both);
+    assert_eq!(entries(r#"(table (import "env" "callbacks") 2 funcref)"#), both);
+    let beside = r#"(table 2 funcref) (global (export "g") (mut funcref) (ref.null func))"#;
+    assert_eq!(entries(beside), both, "a global that holds functions shows them as well");
 }
 
 #[test]
@@ -138,7 +179,10 @@ fn what_the_module_lacks_is_added_in_its_place() {
     let kinds: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("  (")).collect();
     let mut kinds: Vec<&str> = kinds.iter().filter_map(|line| line.split(' ').next()).collect();
     kinds.dedup();
-    assert_eq!(kinds, ["type", "import", "memory", "global", "export", "start", "func", "data"]);
+    let expected = [
+        "type", "import", "table", "memory", "global", "export", "start", "elem", "func", "data",
+    ];
+    assert_eq!(kinds, expected);
 }
 
 #[test]
