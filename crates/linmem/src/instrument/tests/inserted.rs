@@ -420,3 +420,102 @@ fn a_chain_of_tail_calls_stays_one_in_a_wrapper_and_a_stub() {
     // The host is on the stack below an entry, so no chain goes on there.
     assert!(function(&text, r#"$"entry: free""#).contains("    call $\"free: free\""), "{text}");
 }
+
+/// An import is counted as a wait for the host, whatever it takes and gives.
+#[test]
+fn an_import_without_addresses_waits_for_the_host_too() {
+    let text = instrumented(
+        r#"(module
+             (import "env" "ask" (func $ask (param f32) (result i32)))
+             (memory 1)
+             (func (export "run") (drop (call $ask (f32.const 0)))))"#,
+        &Mode::default(),
+    );
+    assert_data_eq!(
+        function(&text, r#"$"import: ask""#),
+        str![[r#"
+  (func $"import: ask" (;15;) (type 0) (param f32) (result i32)
+    (local i32 i32)
+    global.get 5
+    local.tee 1
+    i32.const 1
+    i32.add
+    global.set 5
+    global.get 0
+    local.set 2
+    local.get 0
+    call $ask
+    local.get 1
+    global.set 5
+    local.get 2
+    global.set 0
+    global.get 7
+    local.get 1
+    i32.gt_s
+    if ;; label = @1
+      local.get 1
+      global.set 7
+      local.get 1
+      global.get 4
+      call $linmem.resumed
+    end
+  )
+"#]]
+    );
+}
+
+#[test]
+fn an_entry_tells_the_stack_pointer() {
+    let text = instrumented(
+        r#"(module
+             (memory 1)
+             (global $__stack_pointer (mut i32) (i32.const 65536))
+             (func $run (export "run")))"#,
+        &Mode::default(),
+    );
+    let entry = function(&text, r#"$"entry: run""#);
+    let arguments = entry.split("    call $linmem.entered").next().unwrap();
+    let pushed: Vec<&str> = arguments.lines().skip(2).map(str::trim).collect();
+    let stack_pointer = "global.get $__stack_pointer";
+    let none = "i32.const 0";
+    let expected = [
+        "i32.const 0",
+        "global.get 6",
+        "global.get 7",
+        stack_pointer,
+        none,
+        none,
+        none,
+        none,
+        "global.get 5",
+    ];
+    assert_eq!(pushed, expected, "function, level, running, stack pointer, no values, instance");
+}
+
+/// After a tail call nothing can be done any more, so a module that has them keeps them, and its levels
+/// are not counted.
+#[test]
+fn a_stub_in_a_module_with_tail_calls_hands_on() {
+    let text = instrumented(
+        r#"(module
+             (import "env" "keep" (func $keep (param i32)))
+             (memory 1)
+             (func (export "run") (call $keep (i32.const 1)) (return_call $keep (i32.const 0))))"#,
+        &Mode::default(),
+    );
+    assert_data_eq!(
+        function(&text, r#"$"import: keep""#),
+        str![[r#"
+  (func $"import: keep" (;15;) (type 0) (param i32)
+    local.get 0
+    i32.const 0
+    i32.const 0
+    i32.const 0
+    global.get 4
+    call $linmem.handed_out
+    local.get 0
+    return_call $keep
+  )
+"#]]
+    );
+}
