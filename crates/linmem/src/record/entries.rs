@@ -60,6 +60,16 @@ impl Entries {
         self.open.push(Open { function: Some(function), is_told: false });
     }
 
+    /// The entry of this level goes on, or the one below it that there is: an exception that the module
+    /// caught leaves levels behind which have no entry. Returns its level.
+    fn resume(&mut self, level: usize) -> usize {
+        self.open.truncate(level.saturating_add(1));
+        while self.open.len() > 1 && self.function().is_none() {
+            self.open.pop();
+        }
+        self.open.len().saturating_sub(1)
+    }
+
     /// Takes in that an entry is to be told; whether the trace does not say so anyway.
     fn tell(&mut self, level: usize, entry: Entry) -> bool {
         if self.told.len() <= level {
@@ -118,7 +128,9 @@ impl Recorder {
         if caller.iter().any(|frame| matches!(frame, Frame::Wasm { .. })) {
             return level;
         }
-        if let Some(function) = entries.open.first().and_then(|entry| entry.function) {
+        let outermost = entries.open.first().and_then(|entry| entry.function);
+        // None is running if the module caught the exception.
+        if let Some(function) = outermost.filter(|_| running > 0) {
             self.select(instance);
             self.writer.record(&Record::NotReturned { function });
         }
@@ -129,7 +141,7 @@ impl Recorder {
     pub(super) fn resumed(&mut self, instance: usize, level: u64) {
         let level = usize::try_from(level).unwrap_or(MAX_LEVELS).min(MAX_LEVELS);
         let entries = &mut self.instances[instance].entries;
-        entries.open.truncate(level + 1);
+        let level = entries.resume(level);
         if entries.told_level > level {
             self.tell_resumed(instance, level);
         }
@@ -162,10 +174,8 @@ impl Recorder {
             }
             return;
         }
-        let caller = match caller {
-            None if entries.wants_caller(context) => Some(guest.backtrace().caller),
-            known => known,
-        };
+        let wants_caller = entries.wants_caller(context);
+        let caller = caller.or_else(|| wants_caller.then(|| guest.backtrace().caller));
         let caller = caller.map(|frames| self.host_stack(instance, frames.unwrap_or_default()));
         let entry = Entry { function, level: level as u64, caller, stack_pointer: None };
         if self.instances[instance].entries.tell(level, entry) {
