@@ -59,7 +59,7 @@ impl Guest for Page {
 }
 
 /// The guest of a case: a page of memory, and functions that do nothing.
-fn guest(address: &str, low_memory: u64, malloc: Option<u64>) -> Vec<u8> {
+fn module_of(address: &str, low_memory: u64, malloc: Option<u64>) -> Vec<u8> {
     let mut text = format!("(module (memory {address} 1)");
     if low_memory < 1024 {
         let _ = write!(text, "(data ({address}.const {low_memory}) \"x\")");
@@ -86,7 +86,7 @@ struct Recording {
 
 impl Recording {
     fn start(address: &str, low_memory: u64, malloc: Option<u64>) -> Recording {
-        let wasm = guest(address, low_memory, malloc);
+        let wasm = module_of(address, low_memory, malloc);
         let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
         let buffer = Buffer::default();
         let mut recorder = Recorder::new(buffer.clone(), || 0);
@@ -164,9 +164,10 @@ fn number(value: &Value) -> u64 {
 fn frame(value: &Value) -> Frame {
     match value {
         Value::String(text) => Frame::Host(text.clone()),
-        other => {
-            Frame::Wasm { function: number(&other[0]) as u32, offset: Some(number(&other[1]) as u32) }
-        }
+        other => Frame::Wasm {
+            function: number(&other[0]) as u32,
+            offset: Some(number(&other[1]) as u32),
+        },
     }
 }
 
@@ -334,21 +335,202 @@ fn a_trap_is_the_end_with_its_stack() {
     assert!(!records.iter().any(|r| matches!(r, Record::Host(HostRecord::Note { .. }))));
 }
 
-/// Stacks are dear, so there is a budget; contexts are cheap, and yet not without a bound.
+impl Recording {
+    /// The host calls a function, when no other call seems to be under way.
+    fn call(&mut self, function: u64, caller: &str) {
+        self.guest.caller = vec![Frame::Host(caller.to_owned())];
+        let args = [function, 0, 0, 0, 0, 0, 0, 0];
+        self.recorder.hook(0, Hook::Entered, &args, &mut self.guest);
+    }
+
+    /// A block is freed, in a context of these halves.
+    fn free(&mut self, low: u32, high: u32) {
+        self.guest.frame = (low, high);
+        let args = [4096, u64::from(u32::MAX), 0, low.into(), high.into()];
+        self.recorder.hook(0, Hook::Freed, &args, &mut self.guest);
+    }
+}
+
+/// How many frames each context has.
+fn depths(records: &[Value]) -> Vec<usize> {
+    let contexts = records.iter().filter(|record| record["record"] == "CONTEXT");
+    contexts.map(|context| context["frames"].as_array().unwrap().len()).collect()
+}
+
+/// Stacks are dear, so there is a budget; contexts are cheap, and yet not without a bound. Whoever comes
+/// first cannot use the budget up: each function that the host calls has a part for itself, and so has code
+/// that runs without a call.
 #[test]
 fn contexts_after_very_many_stacks_have_no_frames() {
+    const OF_ENTRY: usize = STACKS_OF_ENTRY as usize;
     let mut recording = Recording::plain();
-    for offset in 0..MAX_STACKS as u64 + 10 {
-        recording.guest.frame = (3, offset as u32);
-        let args = [4096, u64::from(u32::MAX), 0, 3, offset];
-        recording.recorder.hook(0, Hook::Freed, &args, &mut recording.guest);
+    for offset in 0..MAX_STACKS + OF_ENTRY + 10 {
+        recording.free(3, offset as u32);
     }
+    recording.call(1, "main");
+    for offset in 0..OF_ENTRY + 10 {
+        recording.free(4, offset as u32);
+    }
+    recording.call(2, "main");
+    recording.free(5, 0);
+    let frames = depths(&recording.records());
+    assert_eq!(frames.len(), MAX_STACKS + 2 * OF_ENTRY + 21);
+    let (alone, called) = frames.split_at(MAX_STACKS + OF_ENTRY + 10);
+    assert_eq!(alone[..MAX_STACKS + OF_ENTRY], [1; MAX_STACKS + OF_ENTRY]);
+    assert_eq!(alone[MAX_STACKS + OF_ENTRY..], [0; 10], "one frame each, then none");
+    assert_eq!(called[..OF_ENTRY], [1; OF_ENTRY]);
+    assert_eq!(called[OF_ENTRY..], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+}
+
+/// Contexts that are too many to tell apart share the last one, which has no frames.
+#[test]
+fn contexts_have_a_bound() {
+    let mut recording = Recording::plain();
+    for number in 0..MAX_CONTEXTS + 2 {
+        recording.free(number as u32, 0);
+    }
+    recording.recorder.writer.flush();
+    let bytes = recording.buffer.take();
+    let mut last = Vec::new();
+    let mut contexts = 0;
+    for record in Reader::new(&bytes[..]).map(Result::unwrap) {
+        match record {
+            Record::Context { frames } => {
+                contexts += 1;
+                assert_eq!(frames.is_empty(), contexts > MAX_STACKS + STACKS_OF_ENTRY as usize);
+            }
+            Record::Event(Event::Freed { context, .. }) => last.push(context.0 as usize),
+            _ => {}
+        }
+    }
+    assert_eq!(contexts, MAX_CONTEXTS);
+    assert_eq!(
+        last[MAX_CONTEXTS - 2..],
+        [MAX_CONTEXTS - 2, MAX_CONTEXTS - 1, MAX_CONTEXTS - 1, MAX_CONTEXTS - 1]
+    );
+}
+
+/// By counts, so that two runs tell the same: the callers of so many entries with the same first context,
+/// and then of every one whose number is a power of two.
+#[test]
+fn callers_are_looked_at_by_counts() {
+    let mut recording = Recording::plain();
+    let entries = 4 * CALLERS_OF_CONTEXT + 10;
+    for number in 0..entries {
+        // No two entries that follow each other have the same caller.
+        recording.call(1, ["even", "odd"][number as usize % 2]);
+        recording.free(7, 0);
+    }
+    // Another context starts anew.
+    recording.call(1, "other");
+    recording.free(8, 0);
+    assert_eq!(recording.guest.backtraces, CALLERS_OF_CONTEXT as usize + 3);
     let records = recording.records();
-    let contexts = records.iter().filter(|record| record["record"] == "CONTEXT");
-    let frames: Vec<usize> = contexts.map(|c| c["frames"].as_array().unwrap().len()).collect();
-    assert_eq!(frames.len(), MAX_STACKS + 10);
-    assert_eq!(frames.iter().sum::<usize>(), MAX_STACKS, "one frame each, then none");
-    assert_eq!(frames[MAX_STACKS..], [0; 10]);
+    let entered = records.iter().filter(|record| record["record"] == "ENTERED");
+    let callers: Vec<Option<u64>> = entered.map(|entered| entered["caller"].as_u64()).collect();
+    let first = CALLERS_OF_CONTEXT as usize;
+    assert!(callers[..first].iter().all(Option::is_some));
+    // Entries that follow each other and were not looked at are told once.
+    assert_eq!(callers[first..], [None, Some(1), None, Some(1), None, Some(2)]);
+}
+
+/// A host in Rust has no stack of its own. It tells who called where an import led to the entry.
+#[test]
+fn a_host_without_a_stack_tells_of_entries_inside_of_imports() {
+    let mut recording = Recording::plain();
+    recording.guest.has_host_stack = false;
+    let enter = |recording: &mut Recording, function: u64, level: u64, caller: Vec<Frame>| {
+        recording.guest.caller = caller;
+        let args = [function, level, level, 0, 0, 0, 0, 0];
+        recording.recorder.hook(0, Hook::Entered, &args, &mut recording.guest)
+    };
+    let waiting = || vec![Frame::Wasm { function: 1, offset: Some(30) }];
+    enter(&mut recording, 1, 0, Vec::new());
+    recording.free(7, 0);
+    assert_eq!(enter(&mut recording, 2, 1, waiting()), 1);
+    recording.free(8, 0);
+    // The host gives the call of the import up, and calls anew.
+    enter(&mut recording, 1, 0, Vec::new());
+    recording.free(7, 0);
+    let records: Vec<Value> = recording.records();
+    let names: Vec<&str> = records.iter().map(|r| r["record"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["CONTEXT", "FREED", "CONTEXT", "HOST_STACK", "ENTERED", "FREED", "RESUMED", "FREED"]
+    );
+    assert_eq!(records[3]["frames"], json!([[1, 30]]));
+    assert_eq!((&records[4]["function"], &records[4]["level"]), (&json!(2), &json!(1)));
+    assert_eq!(records[6]["level"], 0);
+}
+
+/// Levels come from instrumented code, and a hostile module may have its own idea of them.
+#[test]
+fn huge_levels_cost_nothing() {
+    let mut recording = Recording::plain();
+    recording.guest.caller = vec![Frame::Wasm { function: 1, offset: None }];
+    for level in [u64::from(u32::MAX), 1 << 20, 5_000, 4_096] {
+        let args = [1, level, level, 0, 0, 0, 0, 0];
+        recording.recorder.hook(0, Hook::Entered, &args, &mut recording.guest);
+        recording.free(7, 0);
+        recording.recorder.hook(0, Hook::Resumed, &[level], &mut recording.guest);
+    }
+    assert!(recording.records().iter().any(|record| record["record"] == "ENTERED"));
+}
+
+/// Who uses a memory first takes its snapshot, and each instance has globals of its own.
+#[test]
+fn instances_that_share_a_memory_have_one_snapshot() {
+    let Recording { mut recorder, mut guest, buffer, .. } = Recording::plain();
+    let second = recorder.instance(0, 0);
+    recorder.completed(second, &mut guest);
+    for instance in [second, 0] {
+        recorder.snapshot(instance, &mut guest, false);
+    }
+    recorder.exited(0);
+    recorder.finish().unwrap();
+    let bytes = buffer.take();
+    let records = Reader::new(&bytes[..]).map(Result::unwrap).skip(4);
+    let globals = || Record::Globals { frames_live: false, values: Vec::new() };
+    let expected = [
+        globals(),
+        Record::Select { instance: 0 },
+        Record::Snapshot { memory: 0, pages: 1 },
+        globals(),
+        Record::Exit { code: 0 },
+        Record::Clock { micros: 0 },
+    ];
+    assert_eq!(records.collect::<Vec<_>>(), expected);
+}
+
+/// The same number means another stack in another module, and the same one in another instance.
+#[test]
+fn contexts_belong_to_modules() {
+    let Recording { mut recorder, mut guest, buffer, .. } = Recording::plain();
+    let wasm = module_of("i32", 1024, None);
+    let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
+    let module = recorder.module(&prepared, "b.wasm").unwrap();
+    let memory = recorder.memory(1, None, 65_536);
+    let of_other_module = recorder.instance(module, memory);
+    let of_same_module = recorder.instance(0, memory);
+    for instance in [0, of_other_module, of_same_module] {
+        recorder.hook(instance, Hook::Freed, &[4096, 16, 0, 7, 0], &mut guest);
+    }
+    recorder.finish().unwrap();
+    let bytes = buffer.take();
+    let mut told = Vec::new();
+    for record in Reader::new(&bytes[..]).map(Result::unwrap) {
+        match record {
+            Record::Select { instance } => told.push(format!("select {instance}")),
+            Record::Context { .. } => told.push("context".to_owned()),
+            Record::Event(Event::Freed { context, .. }) => {
+                told.push(format!("freed {}", context.0))
+            }
+            _ => {}
+        }
+    }
+    let expected =
+        ["select 0", "context", "freed 0", "select 1", "context", "freed 1", "select 2", "freed 0"];
+    assert_eq!(told, expected);
 }
 
 /// A sink that fails does not end the program that is watched.
