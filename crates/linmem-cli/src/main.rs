@@ -9,6 +9,7 @@ mod inspect;
 mod instrument;
 mod node;
 mod output;
+mod recordings;
 mod report;
 mod run;
 

@@ -1,7 +1,5 @@
 //! `linmem node`: run a Node program with every WebAssembly instance in it under observation.
 
-mod recordings;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus};
@@ -15,7 +13,7 @@ use url::Url;
 use crate::files;
 use crate::guest::AllocatorArgs;
 use crate::output::{self, Output};
-use recordings::Recordings;
+use crate::recordings::Recordings;
 
 /// Run a Node program and report what the memories of its WebAssembly instances did
 #[derive(clap::Args)]

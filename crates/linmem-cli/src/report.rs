@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use linmem::{AnalysisOptions, Report, analyze_stream};
 
-use crate::files;
 use crate::output::{self, Output};
+use crate::recordings::Recordings;
 
 /// Report on a run that was recorded with `--trace` or `linmem node --traces`
 #[derive(clap::Args)]
@@ -26,10 +26,8 @@ pub struct Args {
 pub fn main(args: Args) -> Result<ExitCode> {
     let options = args.output.analysis();
     let report = if args.trace.is_dir() {
-        let mut traces: Vec<PathBuf> = files::traces(&args.trace)?.collect();
-        traces.sort();
-        let reports = traces.iter().map(|trace| report(trace, &options));
-        Report::merge(reports.collect::<Result<Vec<_>>>()?)
+        Recordings::new(&args.trace, options)
+            .finish()?
             .with_context(|| format!("{} has no recordings (*.trace)", args.trace.display()))?
     } else {
         report(&args.trace, &options)?

@@ -19,7 +19,9 @@ use rustc_hash::FxHashMap;
 
 use crate::error::Result;
 use crate::prepared::Prepared;
-use crate::trace::{ContextId, Crossing, Event, Frame, HostStackId, Record, Sharing, Writer};
+use crate::trace::{
+    ContextId, Crossing, Event, Frame, HostStackId, LiveFrames, Record, Sharing, Writer,
+};
 
 pub use crate::instrument::hooks::Hook;
 
@@ -341,7 +343,8 @@ impl Recorder {
         let globals = self.modules[module].globals.iter();
         let values =
             globals.filter_map(|&index| Some((u64::from(index), guest.global(index)?))).collect();
-        self.writer.record(&Record::Globals { frames_live, values });
+        let live_frames = if frames_live { LiveFrames::Own } else { LiveFrames::None };
+        self.writer.record(&Record::Globals { live_frames, values });
     }
 
     /// Whether a program that exits with this stack in an instance still has pointers in the locals of

@@ -136,8 +136,8 @@ impl Replay {
                 let snapshot = snapshot.ok_or_else(|| damaged("memory outside of a snapshot"))?;
                 snapshot.add(address, bytes)?;
             }
-            Record::Globals { frames_live, values } => {
-                self.instance()?.globals = Some(Globals { frames_live, values });
+            Record::Globals { live_frames, values } => {
+                self.instance()?.globals = Some(Globals { live_frames, values });
             }
             Record::Thread { process, .. } => self.process = Some(process),
             // A recording that is read by itself has no other order than its own.

@@ -4,8 +4,8 @@
 use linmem::analyze;
 use linmem::report::{Code, Finding, Report};
 use linmem::trace::{
-    ContextId, Event, Frame, HostRecord, HostStackId, Record, Sharing, SizeReadBy, Trace, UNKNOWN_SIZE,
-    Writer,
+    ContextId, Event, Frame, HostRecord, HostStackId, Record, Sharing, SizeReadBy, Trace,
+    UNKNOWN_SIZE, Writer,
 };
 
 /// A program that runs in a host, as it is recorded.

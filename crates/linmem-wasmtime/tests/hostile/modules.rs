@@ -305,7 +305,7 @@ fn resolve(wasm: &[u8], frames: impl IntoIterator<Item = (u32, Option<u32>)>) ->
         }));
     }
     writer.record(&Record::Snapshot { memory: 0, pages: 16 });
-    writer.record(&Record::Globals { frames_live: false, values: Vec::new() });
+    writer.record(&Record::Globals { live_frames: LiveFrames::None, values: Vec::new() });
     writer.record(&Record::Exit { code: 0 });
     let trace = Trace::from_bytes(writer.finish().expect("memory takes everything"));
     linmem::analyze(&trace).expect("a sound recording")

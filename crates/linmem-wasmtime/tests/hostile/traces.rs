@@ -155,7 +155,7 @@ fn page_of_pointers(blocks: u32) -> [Record; 4] {
     [
         Record::Snapshot { memory: 0, pages: 100_000 },
         Record::SnapshotBytes { address: 0, bytes: words.flat_map(u32::to_le_bytes).collect() },
-        Record::Globals { frames_live: false, values: Vec::new() },
+        Record::Globals { live_frames: LiveFrames::None, values: Vec::new() },
         Record::Exit { code: 0 },
     ]
 }
@@ -263,7 +263,7 @@ fn addresses_at_the_end_of_the_address_space_do_no_harm() {
         Record::Clock { micros: u64::MAX },
         Record::Snapshot { memory: 0, pages: u64::MAX },
         Record::SnapshotBytes { address: 1 << 40, bytes: vec![1; 7] },
-        Record::Globals { frames_live: false, values: vec![(u64::MAX, 1)] },
+        Record::Globals { live_frames: LiveFrames::None, values: vec![(u64::MAX, 1)] },
         Record::Exit { code: i32::MIN },
     ]));
     assert!(analysed.is_ok_and(|report| !report.truncated));

@@ -109,7 +109,7 @@ impl Graph {
         }
         records.push(Record::Snapshot { memory: 0, pages: 1 });
         records.push(Record::SnapshotBytes { address: 0, bytes: self.memory() });
-        records.push(Record::Globals { frames_live: false, values: Vec::new() });
+        records.push(Record::Globals { live_frames: LiveFrames::None, values: Vec::new() });
         records.push(Record::Exit { code: 0 });
         let mut writer = Writer::new(Vec::new());
         records.iter().for_each(|record| writer.record(record));

@@ -8,6 +8,7 @@
 //! - *reachable*: a chain of pointers to block starts leads there from a root
 //! - *host-held*: no such chain does, but the address of the block, or of a block that leads to it, came
 //!   to the host or from it
+//! - *thread-held*: nothing in the memory does, but code of another thread was perhaps running
 //! - *possible*: only a chain with an interior pointer does
 //! - *definite*: nothing points there
 //! - *indirect*: only lost blocks point there
@@ -25,7 +26,7 @@ use crate::module::memory_map::MemoryMap;
 use crate::prepared::Prepared;
 use crate::replay::heap::{Block, Held};
 use crate::report::LeakSummary;
-use crate::trace::{ContextId, Crossing};
+use crate::trace::{ContextId, Crossing, LiveFrames};
 
 use super::subject::{Memory, Subject};
 use super::unseen_events;
@@ -43,6 +44,8 @@ enum Kind {
     Possible,
     /// The host has its address, or may have it.
     HostHeld(Holder),
+    /// Nothing in the memory points to it, but a local of another thread may.
+    ThreadHeld,
     /// Something points to it.
     Reachable,
     /// The language's start-up code allocated it for the whole run.
@@ -89,6 +92,7 @@ impl Leaks {
             definite: sum(Kind::Definite),
             indirect: sum(Kind::Indirect),
             possible: sum(Kind::Possible),
+            thread_held: sum(Kind::ThreadHeld),
             host_held: sum_where(&|kind| matches!(kind, Kind::HostHeld(_))),
             reachable: sum(Kind::Reachable),
             runtime: sum(Kind::Runtime),
@@ -140,10 +144,13 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
     let blocks = live_blocks(memory);
     let mut leaks = Leaks { not_judged: not_judged(memory), ..Leaks::default() };
     let mark = marked(memory, &blocks, leaks.not_judged.is_none());
-    let host_may_hold = host_may_hold(memory);
+    let (host_may_hold, threads_may_hold) = (host_may_hold(memory), threads_may_hold(memory));
     for (index, Live { address, block, .. }) in blocks.iter().enumerate() {
         let kind = match mark.kinds[index] {
             _ if is_of_start_up(memory, block.context) => Kind::Runtime,
+            Kind::Definite | Kind::Indirect | Kind::Possible if threads_may_hold => {
+                Kind::ThreadHeld
+            }
             Kind::Definite | Kind::Indirect | Kind::Possible if host_may_hold => {
                 Kind::HostHeld(Holder::MayHave)
             }
@@ -203,6 +210,12 @@ fn live_blocks(memory: Memory<'_, '_>) -> Vec<Live> {
     .collect()
 }
 
+/// Whether code of another thread may have been running at the end.
+fn threads_may_hold(memory: Memory<'_, '_>) -> bool {
+    let mut globals = memory.users().filter_map(|user| user.recorded().globals.as_ref());
+    globals.any(|globals| globals.live_frames == LiveFrames::OtherThreads)
+}
+
 /// Whether the host may hold any block, because addresses may have crossed unseen.
 fn host_may_hold(memory: Memory<'_, '_>) -> bool {
     let taken = memory.users().any(|user| user.recorded().functions_taken);
@@ -229,7 +242,7 @@ fn not_judged(memory: Memory<'_, '_>) -> Option<String> {
         (Some(_), Some(crate::replay::End::Trap { .. })) => {
             "the program trapped, and its frames may hold pointers that nobody can see"
         }
-        (Some(_), _) if globals.any(|globals| globals.frames_live) => {
+        (Some(_), _) if globals.any(|globals| globals.live_frames == LiveFrames::Own) => {
             "the program exited from inside of a call, and its frames may hold pointers that \
              nobody can see"
         }

@@ -4,8 +4,8 @@ use super::*;
 use crate::record::{Hook, NoGuest, Recorder};
 use crate::report::{Code, Held, Severity, Site};
 use crate::trace::{
-    ContextId, Event, Frame, HostRecord, HostStackId, Record, Sharing, SizeReadBy, UNKNOWN_SIZE,
-    Writer,
+    ContextId, Event, Frame, HostRecord, HostStackId, LiveFrames, Record, Sharing, SizeReadBy,
+    UNKNOWN_SIZE, Writer,
 };
 
 /// A recording of instances of a module without code.
@@ -162,7 +162,7 @@ fn findings_are_in_order() {
         recording.0.record(&Record::Host(read));
         recording.0.record(&Record::Host(HostRecord::StaleView { memory, pages: 1, stack }));
         recording.0.record(&Record::Snapshot { memory, pages: 2 });
-        recording.0.record(&Record::Globals { frames_live: false, values: Vec::new() });
+        recording.0.record(&Record::Globals { live_frames: LiveFrames::None, values: Vec::new() });
     }
     let report = recording.finish().report().unwrap();
     let found: Vec<_> = report.findings.iter().map(|f| (f.severity, f.code, f.instance)).collect();

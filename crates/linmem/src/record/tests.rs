@@ -212,9 +212,9 @@ fn written(record: &Record) -> Option<Value> {
         Record::Snapshot { memory, pages } => {
             json!({ "record": "SNAPSHOT", "memory": memory, "pages": pages })
         }
-        Record::Globals { frames_live, values } => json!({
+        Record::Globals { live_frames, values } => json!({
             "record": "GLOBALS",
-            "frames_live": u8::from(*frames_live),
+            "frames_live": *live_frames as u8,
             "globals": values,
         }),
         Record::Exit { code } => json!({ "record": "EXIT", "code": code }),
@@ -490,7 +490,7 @@ fn instances_that_share_a_memory_have_one_snapshot() {
     recorder.finish().unwrap();
     let bytes = buffer.take();
     let records = Reader::new(&bytes[..]).map(Result::unwrap).skip(4);
-    let globals = || Record::Globals { frames_live: false, values: Vec::new() };
+    let globals = || Record::Globals { live_frames: LiveFrames::None, values: Vec::new() };
     let expected = [
         globals(),
         Record::Select { instance: 0 },

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::contexts::CallerId;
-use crate::trace::ContextId;
+use crate::trace::{ContextId, LiveFrames};
 
 /// An instance of the trace.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ pub struct RecordedInstance {
 /// The integer globals of an instance that can change.
 #[derive(Debug, Default)]
 pub struct Globals {
-    /// Whether frames of the instance were live.
-    pub frames_live: bool,
+    /// Whose frames were live.
+    pub live_frames: LiveFrames,
     /// `(index, value)`
     pub values: Vec<(u64, u64)>,
 }

@@ -40,6 +40,9 @@ pub struct LeakSummary {
     pub possible: Held,
     /// The host has their addresses.
     pub host_held: Held,
+    /// Nothing in the memory points to them, but locals of other threads may.
+    #[serde(default)]
+    pub thread_held: Held,
     /// Something points to them.
     pub reachable: Held,
     /// Allocated by the language's start-up code for the whole run.

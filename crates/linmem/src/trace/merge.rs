@@ -101,15 +101,6 @@ impl<R: Read> Merge<R> {
         self.closed = true;
     }
 
-    /// Whether a recording stops in the middle of a record.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such recording.
-    pub fn is_truncated(&self, recording: usize) -> bool {
-        self.inputs[recording].records.is_truncated()
-    }
-
     /// What comes next; `None` if that is not known yet, or if all is over.
     ///
     /// # Errors
@@ -337,14 +328,6 @@ impl<R: Read> Records<R> {
     fn stop(&mut self) {
         *self = Records::Stopped;
     }
-
-    fn is_truncated(&self) -> bool {
-        match self {
-            Records::Header { bytes, .. } => !bytes.is_empty(),
-            Records::Behind(reader) => reader.is_truncated(),
-            Records::Stopped => true,
-        }
-    }
 }
 
 /// What the numbers of one recording stand for.
@@ -404,7 +387,8 @@ impl Numbers {
             | Event::Crossed { .. } => true,
             Event::Called { .. } => false,
         };
-        takes_number && self.instances.get(self.selected).is_some_and(|instance| instance.is_numbered)
+        takes_number
+            && self.instances.get(self.selected).is_some_and(|instance| instance.is_numbered)
     }
 
     fn module(&self, number: u64) -> Result<u64> {

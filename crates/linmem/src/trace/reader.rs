@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use super::{
-    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, MAGIC, Record, Sharing,
-    SizeReadBy, UNKNOWN_SIZE, tags,
+    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, MAGIC, Record,
+    Sharing, SizeReadBy, UNKNOWN_SIZE, tags,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -188,7 +188,12 @@ impl Cursor<'_> {
             },
             tags::SNAPSHOT => Record::Snapshot { memory: self.number()?, pages: self.number()? },
             tags::GLOBALS => Record::Globals {
-                frames_live: self.number()? != 0,
+                live_frames: match self.number()? {
+                    0 => LiveFrames::None,
+                    1 => LiveFrames::Own,
+                    2 => LiveFrames::OtherThreads,
+                    _ => return Err(malformed("unknown frames are live")),
+                },
                 values: self.list(|cursor| Ok((cursor.number()?, cursor.number()?)))?,
             },
             tags::SNAPSHOT_BYTES => {

@@ -103,8 +103,8 @@ pub enum Record {
     },
     /// The globals of the selected instance, at the time of its memory's snapshot.
     Globals {
-        /// Whether frames of the instance are live, whose locals linmem cannot see.
-        frames_live: bool,
+        /// Whose frames are live, whose locals linmem cannot see.
+        live_frames: LiveFrames,
         /// Integer globals that can change: `(index, value)`.
         values: Vec<(u64, u64)>,
     },
@@ -131,6 +131,18 @@ pub enum Record {
         /// Where, innermost frame first.
         frames: Vec<Frame>,
     },
+}
+
+/// Whose frames are live at the time of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LiveFrames {
+    /// Nobody's.
+    #[default]
+    None = 0,
+    /// The instance's own.
+    Own = 1,
+    /// Perhaps those of another thread that shares the memory.
+    OtherThreads = 2,
 }
 
 /// Whether threads share a memory.

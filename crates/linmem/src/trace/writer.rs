@@ -112,9 +112,9 @@ impl<W: Write> Writer<W> {
                 self.number(*memory);
                 self.number(*pages);
             }
-            Record::Globals { frames_live, values } => {
+            Record::Globals { live_frames, values } => {
                 self.tag(tags::GLOBALS);
-                self.number(u64::from(*frames_live));
+                self.number(*live_frames as u64);
                 self.number(values.len() as u64);
                 for (index, value) in values {
                     self.number(*index);

@@ -3,6 +3,8 @@
 import { bytesIn, PAGE_BYTES } from "./engine.js";
 import { EXPORTS } from "./names.js";
 
+const [NOBODYS, OWN, OTHER_THREADS] = [0, 1, 2];
+
 // Most of a page may be zero.
 const PART_BYTES = 4096;
 const WORDS = PART_BYTES / Int32Array.BYTES_PER_ELEMENT;
@@ -20,9 +22,14 @@ export function snapshot({ frames, instances, records, suspension, threads }) {
     // The first thread ends last.
     if (!seen.has(instance.ledger) && (threads.isFirst || !instance.ledger.isShared)) snapshotOf(instance, records);
     seen.add(instance.ledger);
-    const areLive = framesLive || (instance.ledger.isShared && threads.othersAreActive);
-    records.globals(areLive ? 1 : 0, globalsOf(instance));
+    records.globals(liveFrames(framesLive, instance, threads), globalsOf(instance));
   }
+}
+
+// Whose frames are live, as the trace tells it.
+function liveFrames(framesLive, { ledger }, threads) {
+  if (framesLive) return OWN;
+  return ledger.isShared && threads.othersAreActive ? OTHER_THREADS : NOBODYS;
 }
 
 function snapshotOf({ ledger, memory }, records) {

@@ -29,10 +29,13 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
         groups.into_iter().partition(|((kind, _), _)| *kind == Kind::Reachable);
     let (held, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|((kind, _), _)| matches!(kind, Kind::HostHeld(_)));
+    let (by_threads, lost): (Vec<_>, Vec<_>) =
+        lost.into_iter().partition(|((kind, _), _)| *kind == Kind::ThreadHeld);
     let lost = lost.into_iter();
     let mut findings: Vec<Finding> =
         lost.map(|(&(kind, context), group)| leak_finding(memory, kind, context, group)).collect();
     findings.extend(host_findings(memory, &held));
+    findings.extend(thread_finding(memory, &by_threads));
     findings.extend(reachable_finding(memory, &reachable));
     findings
 }
@@ -81,6 +84,14 @@ fn reachable_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Find
     let finding =
         finding_of_all(Code::StillReachable, memory, groups, "still pointed to at the end")?;
     Some(finding.advice("Not a leak as long as it does not grow with the work done."))
+}
+
+/// One note for all blocks that only other threads may point to.
+fn thread_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
+    let what = "alive at the end, leaked or not: nothing in the memory points there, but other threads were \
+                perhaps running, whose locals linmem cannot see";
+    let finding = finding_of_all(Code::NotJudged, memory, groups, what)?;
+    Some(finding.advice("Let the threads end before the program to have these judged."))
 }
 
 /// One warning for each way in which the host got the pointers: for each exported function that
@@ -152,8 +163,8 @@ fn how_held(memory: Memory<'_, '_>, holder: Holder) -> String {
              imported functions"
         }
         Holder::LedTo(_) | Holder::MayHave => {
-            "left at the end, to which nothing in the module points: the host, or who shares the \
-             memory, still has the pointers, or has lost them"
+            "left at the end, to which nothing in the module points: the host still has the pointers, \
+             or has lost them"
         }
     };
     words.to_owned()

@@ -179,9 +179,8 @@ fn what_the_module_lacks_is_added_in_its_place() {
     let kinds: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("  (")).collect();
     let mut kinds: Vec<&str> = kinds.iter().filter_map(|line| line.split(' ').next()).collect();
     kinds.dedup();
-    let expected = [
-        "type", "import", "table", "memory", "global", "export", "start", "elem", "func", "data",
-    ];
+    let expected =
+        ["type", "import", "table", "memory", "global", "export", "start", "elem", "func", "data"];
     assert_eq!(kinds, expected);
 }
 

@@ -1,7 +1,9 @@
 //! A heap so simple that it is right at a glance: lists that are searched from end to end. It
 //! follows the descriptions of [`Heap`](super::Heap)'s types and shares no code with it.
 
-use super::{AskedBy, Concerned, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind, Returned};
+use super::{
+    AskedBy, Concerned, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind, Returned,
+};
 use crate::trace::{ContextId, Crossing, Event, UNKNOWN_SIZE};
 
 /// Instances that use the heap at most.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 
-use super::super::{Crossing, Writer};
+use super::super::Writer;
 use super::*;
 
 const NO_ALLOCATOR: &str = r#"{"functions":[],"unseen":[],"notes":[],"candidates":[]}"#;
@@ -20,17 +20,15 @@ fn module(name: &str) -> Record {
     Record::Module { name: name.into(), bytes: vec![0], allocator: NO_ALLOCATOR.into() }
 }
 
-fn instance(module: u64) -> Record {
-    Record::Instance { module, initial_pages: 1, max_pages: None }
+fn memory(sharing: Sharing) -> Record {
+    Record::Memory { initial_pages: 1, max_pages: None, page_bytes: 65_536, sharing }
 }
 
-fn uses(memory: u64) -> Record {
-    Record::Host(HostRecord::UsesMemory { memory })
+fn instance(module: u64, memory: u64) -> Record {
+    Record::Instance { module, memory }
 }
 
-fn shared(memory: u64, identity: Option<u64>) -> Record {
-    Record::Host(HostRecord::SharedMemory { memory, identity })
-}
+const SHARED: Sharing = Sharing::Shared(0);
 
 fn context(function: u32) -> Record {
     Record::Context { frames: vec![Frame::Wasm { function, offset: None }] }
@@ -58,7 +56,7 @@ const EXIT: Record = Record::Exit { code: 0 };
 /// An instance with shared memory number 0 of the process, and events with these numbers, which are also
 /// the addresses.
 fn thread(numbers: &[u64]) -> Vec<Record> {
-    let mut records = vec![module("a"), shared(0, Some(0)), instance(0), uses(0), context(7)];
+    let mut records = vec![module("a"), memory(SHARED), instance(0, 0), context(7)];
     for at in numbers {
         records.extend([number(*at), allocated(0, *at)]);
     }
@@ -101,7 +99,7 @@ fn addresses(merged: &[Merged]) -> Vec<u64> {
 }
 
 fn ended(recording: usize) -> Merged {
-    Merged::Ended { recording, end: Some(EXIT) }
+    Merged::Ended { recording, thread: None, end: Some(EXIT) }
 }
 
 #[test]
@@ -109,17 +107,17 @@ fn one_recording_stays_as_it_is() {
     let alone = [
         module("a"),
         module("b"),
-        instance(0),
-        uses(0),
+        memory(Sharing::Private),
+        instance(0, 0),
         context(1),
         allocated(0, 64),
-        instance(1),
-        uses(1),
+        memory(Sharing::Private),
+        instance(1, 1),
         context(2),
         allocated(1, 64),
         select(0),
         freed(0, 64),
-        Record::Snapshot { pages: 1, frames_live: false, globals: vec![(0, 1)] },
+        Record::Snapshot { memory: 0, pages: 1 },
         Record::SnapshotBytes { address: 64, bytes: vec![1] },
     ];
     let out = merged(&[[&alone[..], &[EXIT]].concat()]);
@@ -129,17 +127,15 @@ fn one_recording_stays_as_it_is() {
 
 #[test]
 fn a_block_is_freed_after_another_thread_has_allocated_it() {
-    let head = [module("a"), shared(0, Some(0)), instance(0), uses(0), context(7)];
+    let head = [module("a"), memory(SHARED), instance(0, 0), context(7)];
     let main = [&head[..], &[context(8), number(1), freed(1, 64), EXIT]].concat();
     let worker = [&head[..], &[number(0), allocated(0, 64), EXIT]].concat();
     let out = merged(&[main, worker]);
     let expected = [
         module("a"),
-        shared(0, Some(0)),
-        instance(0),
-        uses(0),
-        instance(0),
-        uses(0),
+        memory(SHARED),
+        instance(0, 0),
+        instance(0, 0),
         context(7),
         allocated(0, 64),
         context(8),
@@ -151,13 +147,12 @@ fn a_block_is_freed_after_another_thread_has_allocated_it() {
 
 #[test]
 fn what_differs_stays_apart() {
-    let one = [module("a"), shared(0, None), instance(0), uses(0), context(7)];
-    let one = [&one[..], &[number(0), allocated(0, 1), EXIT]].concat();
-    let other = [module("b"), shared(0, None), instance(0), uses(0), context(7)];
-    let other = [&other[..], &[number(1), allocated(0, 2), EXIT]].concat();
+    let one = [module("a"), memory(Sharing::Unknown), instance(0, 0), context(7)];
+    let one = [&one[..], &[allocated(0, 1), EXIT]].concat();
+    let other = [module("b"), memory(Sharing::Unknown), instance(0, 0), context(7)];
+    let other = [&other[..], &[allocated(0, 2), EXIT]].concat();
     let out = records(&merged(&[one, other]));
-    assert!(out.contains(&instance(1)));
-    assert!(out.contains(&uses(1)));
+    assert!(out.contains(&instance(1, 1)));
     assert_eq!(out.iter().filter(|record| **record == context(7)).count(), 2);
     assert_eq!(out.last(), Some(&allocated(1, 2)));
 }
@@ -165,7 +160,14 @@ fn what_differs_stays_apart() {
 #[test]
 fn events_of_unshared_memories_have_no_numbers() {
     let main = thread(&[1]);
-    let other = vec![module("b"), instance(0), uses(0), context(1), allocated(0, 5), EXIT];
+    let other = vec![
+        module("b"),
+        memory(Sharing::Private),
+        instance(0, 0),
+        context(1),
+        allocated(0, 5),
+        EXIT,
+    ];
     let out = merged(&[main, other, thread(&[0])]);
     assert_eq!(addresses(&out), [5, 0, 1]);
 }
@@ -214,10 +216,10 @@ fn a_recording_that_waits_is_not_read_further() {
 
 #[test]
 fn nothing_comes_between_the_parts_of_a_snapshot() {
-    let snapshot = Record::Snapshot { pages: 1, frames_live: false, globals: vec![] };
+    let snapshot = Record::Snapshot { memory: 0, pages: 1 };
     let part = Record::SnapshotBytes { address: 0, bytes: vec![1; 100] };
     let with = |part: Record| {
-        let head = [module("a"), instance(0), uses(0), snapshot.clone()];
+        let head = [memory(Sharing::Private), snapshot.clone()];
         [&head[..], &[part.clone(), part, EXIT]].concat()
     };
     let bytes = recording(&with(part.clone()));
@@ -246,7 +248,6 @@ fn recordings_may_be_empty_or_cut() {
     assert_eq!(addresses(&out), [0]);
     let ends = out.iter().filter(|merged| matches!(merged, Merged::Ended { end: None, .. }));
     assert_eq!(ends.count(), 3);
-    assert_eq!([0, 1, 2].map(|number| merge.is_truncated(number)), [false, true, true]);
 }
 
 #[test]
@@ -308,7 +309,7 @@ proptest! {
         threads in prop::collection::vec(0..5_usize, 1..200),
         pieces in prop::collection::vec((0..5_usize, 1..40_usize), 0..300),
     ) {
-        let head = [module("a"), shared(0, Some(0)), instance(0), uses(0), context(7)];
+        let head = [module("a"), memory(SHARED), instance(0, 0), context(7)];
         let mut recordings = vec![head.to_vec(); 5];
         let mut expects = [0; 5];
         for (at, &thread) in threads.iter().enumerate() {
@@ -318,7 +319,7 @@ proptest! {
             }
             expects[thread] = at as u64 + 1;
             records.push(allocated(0, at as u64));
-            records.push(Record::Event(Event::Crossed { pointer: at as u64, crossing: Crossing::Passed }));
+            records.push(Record::Event(Event::Called { function: at as u32, times: 1 }));
         }
         let bytes: Vec<_> = recordings.iter().map(|records| recording(records)).collect();
         let sources: Vec<_> = bytes.iter().map(|_| Growing::default()).collect();
@@ -343,22 +344,22 @@ proptest! {
         prop_assert_eq!(holes, 0);
         let mut selected = 0;
         let mut instances = 0;
-        let mut crossed = vec![Vec::new(); 5];
+        let mut called = vec![Vec::new(); 5];
         let mut of = FxHashMap::default();
         for record in records(&out) {
             match record {
                 Record::Instance { .. } => { selected = instances; instances += 1; }
                 Record::Select { instance } => selected = instance,
                 Record::Event(Event::Allocated { pointer, .. }) => { of.insert(selected, threads[pointer as usize]); }
-                Record::Event(Event::Crossed { pointer, .. }) => {
-                    prop_assert_eq!(of[&selected], threads[pointer as usize]);
-                    crossed[threads[pointer as usize]].push(pointer);
+                Record::Event(Event::Called { function, .. }) => {
+                    prop_assert_eq!(of[&selected], threads[function as usize]);
+                    called[threads[function as usize]].push(function);
                 }
                 _ => {}
             }
         }
-        for pointers in crossed {
-            prop_assert!(pointers.is_sorted());
+        for functions in called {
+            prop_assert!(functions.is_sorted());
         }
     }
 }

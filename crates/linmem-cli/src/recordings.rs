@@ -1,5 +1,5 @@
-//! The recordings of all processes and threads of a Node program: traces in, while they are written; one
-//! report out.
+//! The recordings of all processes and threads of a program: traces in, while they are written; one report
+//! out. Recordings of threads that share memories are one history, and are merged before they are analysed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use linmem::{Analysis, AnalysisOptions, Report};
+use linmem::{Analysis, AnalysisOptions, MergedAnalysis, Report};
 
 use crate::files;
 
@@ -31,6 +31,10 @@ pub struct Recordings<'a> {
     open: BTreeMap<PathBuf, Recording>,
     /// The reports of those that are over. Nothing else of them is kept.
     reports: BTreeMap<PathBuf, Report>,
+    /// The analyses of the processes whose threads share memories, by the processes' names.
+    processes: BTreeMap<String, MergedAnalysis<File>>,
+    /// The recordings that these read.
+    merged: BTreeSet<PathBuf>,
     chunk: Vec<u8>,
 }
 
@@ -44,7 +48,15 @@ impl<'a> Recordings<'a> {
     /// The recordings that will be made in this directory.
     pub fn new(directory: &'a Path, options: AnalysisOptions) -> Recordings<'a> {
         let chunk = vec![0; 1 << 16];
-        Recordings { directory, options, open: BTreeMap::new(), reports: BTreeMap::new(), chunk }
+        Recordings {
+            directory,
+            options,
+            open: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            merged: BTreeSet::new(),
+            chunk,
+        }
     }
 
     /// Reads what is recorded, until the command that records has ended.
@@ -67,20 +79,27 @@ impl<'a> Recordings<'a> {
             let ended: Vec<PathBuf> = self.open.keys().cloned().collect();
             for path in ended {
                 while self.take_turn(&path)? {}
+                self.merge_if_shared(&path)?;
                 self.close(&path)?;
             }
         }
-        Ok(Report::merge(self.reports.into_values()))
+        let merged = self.processes.into_values().map(MergedAnalysis::finish);
+        let merged = merged.collect::<linmem::Result<Vec<_>>>()?;
+        Ok(Report::merge(self.reports.into_values().chain(merged)))
     }
 
     /// Reads the new bytes of all recordings. Returns whether there were any.
     fn take_in(&mut self) -> Result<bool> {
         self.open_new_ones()?;
         let mut any = false;
+        for process in self.processes.values_mut() {
+            any |= process.take_in()?;
+        }
         let paths: Vec<PathBuf> = self.open.keys().cloned().collect();
         for path in paths {
             let is_new = self.take_turn(&path)?;
             any |= is_new;
+            self.merge_if_shared(&path)?;
             let is_over = self.open.get(&path).is_some_and(|open| open.analysis.is_over());
             if is_over && !is_new {
                 self.close(&path)?;
@@ -95,12 +114,27 @@ impl<'a> Recordings<'a> {
             if self.open.len() >= MOST_OPEN {
                 break;
             }
-            if !self.open.contains_key(&path) && !self.reports.contains_key(&path) {
-                let file = File::open(&path).with_context(|| path.display().to_string())?;
+            let is_known = self.open.contains_key(&path)
+                || self.reports.contains_key(&path)
+                || self.merged.contains(&path);
+            if !is_known {
+                let file = open(&path)?;
                 let analysis = Analysis::new(self.options.clone());
                 self.open.insert(path, Recording { file, analysis });
             }
         }
+        Ok(())
+    }
+
+    /// Lets the analysis of its process read a recording instead, if the thread shares a memory.
+    fn merge_if_shared(&mut self, path: &Path) -> Result<()> {
+        let recording = self.open.get(path);
+        let process = recording.and_then(|recording| recording.analysis.shares_memory_in());
+        let Some(process) = process.map(str::to_owned) else { return Ok(()) };
+        self.open.remove(path);
+        self.merged.insert(path.to_owned());
+        let new = || MergedAnalysis::new(self.options.clone());
+        self.processes.entry(process).or_insert_with(new).add(open(path)?);
         Ok(())
     }
 
@@ -125,6 +159,10 @@ impl<'a> Recordings<'a> {
         self.reports.insert(path.to_owned(), report);
         Ok(())
     }
+}
+
+fn open(path: &Path) -> Result<File> {
+    File::open(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 #[cfg(test)]
