@@ -1,5 +1,7 @@
 //! An instance, as a recording tells of it.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use super::contexts::CallerId;
@@ -27,11 +29,12 @@ pub struct RecordedInstance {
     /// The sum of `calls`.
     pub(super) calls_in_all: u64,
     /// How often calls of exported functions did not return, by their indices.
-    pub not_returned: Vec<(u32, u64)>,
+    pub not_returned: BTreeMap<u32, u64>,
     /// Whether functions were taken out of tables or put in, whose calls are not seen.
     pub functions_taken: bool,
-    /// Who made each of the entries that are under way, the outermost first.
-    entries: Vec<CallerId>,
+    /// The entries that are under way, with their levels and who made them, the outermost first. Nothing
+    /// happened so far in those between, so nobody told of them.
+    entries: Vec<(u64, CallerId)>,
 }
 
 /// The integer globals of an instance that can change.
@@ -42,9 +45,6 @@ pub struct Globals {
     /// `(index, value)`
     pub values: Vec<(u64, u64)>,
 }
-
-/// Entries that are told apart: no stack has more.
-const MAX_LEVELS: usize = 1 << 12;
 
 impl RecordedInstance {
     pub(super) fn new(module: usize, memory: usize) -> RecordedInstance {
@@ -58,7 +58,7 @@ impl RecordedInstance {
             calls: Vec::new(),
             place_in_calls: FxHashMap::default(),
             calls_in_all: 0,
-            not_returned: Vec::new(),
+            not_returned: BTreeMap::new(),
             functions_taken: false,
             entries: Vec::new(),
         }
@@ -76,29 +76,32 @@ impl RecordedInstance {
     }
 
     pub(super) fn did_not_return(&mut self, function: u32) {
-        match self.not_returned.iter_mut().find(|(known, _)| *known == function) {
-            Some((_, times)) => *times += 1,
-            None => self.not_returned.push((function, 1)),
-        }
+        *self.not_returned.entry(function).or_default() += 1;
     }
 
     /// An entry at this level begins; those of this level and above are over.
     pub(super) fn entered(&mut self, level: u64, caller: CallerId) {
-        let level = usize::try_from(level).unwrap_or(MAX_LEVELS).min(MAX_LEVELS);
-        // Nothing happened so far in entries between, so nobody told of them.
-        self.entries.resize(level, CallerId::default());
-        self.entries.push(caller);
+        self.entries.truncate(self.outside_of(level));
+        self.entries.push((level, caller));
     }
 
     /// The entry of this level goes on.
     pub(super) fn resumed(&mut self, level: u64) {
-        let level = usize::try_from(level).unwrap_or(MAX_LEVELS).min(MAX_LEVELS);
-        self.entries.truncate(level + 1);
+        let outside = self.outside_of(level);
+        match self.entries.get(outside) {
+            Some((told, _)) if *told == level => self.entries.truncate(outside + 1),
+            _ => self.entered(level, CallerId::default()),
+        }
+    }
+
+    /// How many entries were told that are outside of this level.
+    fn outside_of(&self, level: u64) -> usize {
+        self.entries.partition_point(|(outer, _)| *outer < level)
     }
 
     /// Who made the entry under way.
     #[inline]
     pub(super) fn caller(&self) -> CallerId {
-        self.entries.last().copied().unwrap_or_default()
+        self.entries.last().map_or(CallerId::default(), |(_, caller)| *caller)
     }
 }
