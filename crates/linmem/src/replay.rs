@@ -9,6 +9,8 @@ mod host_log;
 mod instance;
 mod memory;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
