@@ -111,7 +111,7 @@ impl Report {
         reports.into_iter().reduce(|mut all, report| {
             let (instances, memories) = (all.instances.len(), all.memories.len());
             let renumbered = report.findings.into_iter().map(|mut finding| {
-                finding.instance += instances;
+                finding.instance = finding.instance.saturating_add(instances);
                 finding
             });
             all.findings.extend(renumbered);
@@ -123,11 +123,12 @@ impl Report {
             all.truncated |= report.truncated;
             all.totals = all.totals.and(report.totals);
             all.memories.extend(report.memories.into_iter().map(|mut memory| {
-                memory.users.iter_mut().for_each(|user| *user += instances);
+                let users = memory.users.iter_mut();
+                users.for_each(|user| *user = user.saturating_add(instances));
                 memory
             }));
             all.instances.extend(report.instances.into_iter().map(|mut instance| {
-                instance.memory += memories;
+                instance.memory = instance.memory.saturating_add(memories);
                 instance
             }));
             all.events += report.events;

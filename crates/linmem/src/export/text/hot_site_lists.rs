@@ -17,7 +17,7 @@ impl Text {
             _ => format!(" ({:.0}%)", 100.0 * part as f64 / whole as f64),
         };
         let totals = &memory.totals;
-        let all = totals.allocations + totals.reallocations;
+        let all = totals.allocations.saturating_add(totals.reallocations);
         self.category("most allocations", &hot.allocations, |site| {
             format!("{}{}", number_of(site.allocations, "allocation"), of(site.allocations, all))
         })?;

@@ -35,7 +35,7 @@ fn cells(report: &Report, memory: &MemoryReport) -> [String; 8] {
     [
         ranges(&memory.users),
         pages,
-        count(totals.allocations + totals.reallocations),
+        count(totals.allocations.saturating_add(totals.reallocations)),
         bytes(totals.allocated_bytes),
         bytes(totals.at_peak.bytes),
         bytes(totals.at_end.bytes),
