@@ -4,7 +4,7 @@ use super::*;
 use crate::record::{Hook, NoGuest, Recorder};
 use crate::report::{Code, Held, Severity, Site};
 use crate::trace::{
-    ContextId, Event, Frame, HostRecord, HostStackId, LiveFrames, Record, Sharing, SizeReadBy,
+    ContextId, Entry, Event, Frame, HostRecord, HostStackId, Record, Sharing, SizeReadBy,
     UNKNOWN_SIZE, Writer,
 };
 
@@ -36,7 +36,31 @@ impl Recording {
     /// The next instance, with a memory of its own of the same number.
     fn instance(&mut self, number: u64) {
         self.memory();
-        self.0.record(&Record::Instance { module: 0, memory: number });
+        self.instance_on(number);
+    }
+
+    fn instance_on(&mut self, memory: u64) {
+        self.0.record(&Record::Instance { module: 0, memory });
+    }
+
+    /// Stacks of the host, of one frame each.
+    fn host_stacks(&mut self, places: &[&str]) {
+        for place in places {
+            let frames = vec![Frame::Host((*place).to_owned())];
+            self.0.record(&Record::HostStack { module: None, frames });
+        }
+    }
+
+    fn enter(&mut self, function: u32, caller: Option<u32>) {
+        let caller = caller.map(HostStackId);
+        let entry = Entry { function, level: 0, caller, stack_pointer: None };
+        self.0.record(&Record::Entered(entry));
+    }
+
+    /// What the memory holds at the end, and that nothing runs.
+    fn snapshot(&mut self, memory: u64) {
+        self.0.record(&Record::Snapshot { memory, pages: 2 });
+        self.0.record(&Record::Globals { frames_live: false, values: Vec::new() });
     }
 
     fn allocate(&mut self, pointer: u64, size: u64, context: u32) {
@@ -149,8 +173,8 @@ fn hot_sites_are_the_top_of_the_profile() {
 #[test]
 fn findings_are_in_order() {
     let mut recording = Recording::new(&["work"]);
-    let (stack, frames) = (HostStackId(0), vec![Frame::Host("work".to_owned())]);
-    recording.0.record(&Record::HostStack { module: None, frames });
+    recording.host_stacks(&["work"]);
+    let stack = HostStackId(0);
     for memory in 0..2 {
         recording.instance(memory);
         let by = SizeReadBy::HostView;
@@ -161,8 +185,7 @@ fn findings_are_in_order() {
         recording.allocate(0x1000, 8, 0);
         recording.0.record(&Record::Host(read));
         recording.0.record(&Record::Host(HostRecord::StaleView { memory, pages: 1, stack }));
-        recording.0.record(&Record::Snapshot { memory, pages: 2 });
-        recording.0.record(&Record::Globals { live_frames: LiveFrames::None, values: Vec::new() });
+        recording.snapshot(memory);
     }
     let report = recording.finish().report().unwrap();
     let found: Vec<_> = report.findings.iter().map(|f| (f.severity, f.code, f.instance)).collect();
@@ -181,6 +204,160 @@ fn findings_are_in_order() {
     ];
     assert_eq!(found, expected);
     assert_eq!(report.answers.len(), 1);
+}
+
+/// The stacks of a recording that allocate, each in one line, with the number of its blocks.
+fn sites(recording: Recording) -> Vec<(String, u64)> {
+    let profile = recording.finish().profile().unwrap();
+    let line = |site| {
+        let frames: Vec<&str> = profile.frames_of(site).map(|frame| &*frame.function).collect();
+        frames.join(" < ")
+    };
+    profile.sites.iter().map(|site| (line(site), site.total.blocks)).collect()
+}
+
+fn site(line: &str, blocks: u64) -> (String, u64) {
+    (line.to_owned(), blocks)
+}
+
+/// A recording whose contexts are `parse` and `format`, with two stacks of the host.
+fn called_from_the_host() -> Recording {
+    let mut recording = Recording::new(&["parse", "format"]);
+    recording.host_stacks(&["app.mjs:4", "app.mjs:9"]);
+    recording.instance(0);
+    recording
+}
+
+#[test]
+fn a_stack_goes_on_with_who_called() {
+    let mut recording = called_from_the_host();
+    recording.allocate(0x1000, 8, 0);
+    recording.enter(0, Some(0));
+    recording.allocate(0x2000, 8, 0);
+    recording.enter(0, Some(1));
+    recording.allocate(0x3000, 8, 0);
+    let expected = [site("parse", 1), site("parse < app.mjs:4", 1), site("parse < app.mjs:9", 1)];
+    assert_eq!(sites(recording), expected);
+}
+
+/// All entries that were looked at came from one line, so the others are taken to come from there too.
+#[test]
+fn blocks_whose_callers_were_not_looked_at_belong_to_the_only_ones_that_were_seen_there() {
+    let mut recording = called_from_the_host();
+    recording.enter(0, None);
+    recording.allocate(0x1000, 8, 0);
+    for (number, caller) in [Some(0), None, Some(0), None].into_iter().enumerate() {
+        recording.enter(0, caller);
+        recording.allocate(0x2000 + 0x1000 * number as u64, 8, 0);
+    }
+    // Elsewhere in the module, and through another function, the same caller tells nothing.
+    recording.enter(0, None);
+    recording.allocate(0xa000, 8, 1);
+    recording.enter(1, None);
+    recording.allocate(0xb000, 8, 0);
+    let sites = sites(recording);
+    assert_eq!(sites[0], site("parse < app.mjs:4", 5));
+    let elsewhere =
+        [site("format < (callers not looked at)", 1), site("parse < (callers not looked at)", 1)];
+    assert_eq!(sites[1..], elsewhere);
+}
+
+/// A block is never given another one's line.
+#[test]
+fn blocks_whose_callers_were_not_looked_at_stand_alone_where_several_were_seen() {
+    let mut recording = called_from_the_host();
+    for (number, caller) in [Some(0), None, Some(1), None].into_iter().enumerate() {
+        recording.enter(0, caller);
+        recording.allocate(0x1000 * (1 + number as u64), 8, 0);
+    }
+    let expected = [
+        site("parse < app.mjs:4", 1),
+        site("parse < (callers not looked at)", 2),
+        site("parse < app.mjs:9", 1),
+    ];
+    assert_eq!(sites(recording), expected);
+}
+
+/// Two stacks of the host that look the same to people are one caller.
+#[test]
+fn callers_that_look_the_same_are_one() {
+    let mut recording = Recording::new(&["parse"]);
+    recording.host_stacks(&["app.mjs:4", "app.mjs:4"]);
+    recording.instance(0);
+    for (number, caller) in [Some(0), Some(1), None].into_iter().enumerate() {
+        recording.enter(0, caller);
+        recording.allocate(0x1000 * (1 + number as u64), 8, 0);
+    }
+    assert_eq!(sites(recording), [site("parse < app.mjs:4", 3)]);
+}
+
+/// Where the stack inside the module was not taken, the function that the host called stands for it.
+#[test]
+fn a_stack_that_was_not_taken_begins_with_its_entry() {
+    let mut recording = Recording::new(&[""]);
+    recording.host_stacks(&["app.mjs:4"]);
+    recording.instance(0);
+    recording.enter(0, Some(0));
+    recording.allocate(0x1000, 8, 0);
+    assert_eq!(sites(recording), [site("func[0] < app.mjs:4", 1)]);
+}
+
+/// What one instance allocates, another one may free, and a leak of both is one leak.
+fn shared_memory() -> Recording {
+    let mut recording = Recording::new(&["work"]);
+    recording.instance(0);
+    recording.allocate(0x1000, 100, 0);
+    recording.allocate(0x2000, 50, 0);
+    recording.instance_on(0);
+    recording.free(0x1000);
+    recording.allocate(0x3000, 7, 0);
+    recording.0.record(&Record::Event(Event::Called { function: 0, times: 3 }));
+    recording.snapshot(0);
+    recording
+}
+
+#[test]
+fn a_memory_that_two_instances_share_is_judged_once() {
+    let report = shared_memory().finish().report().unwrap();
+    let [leak] = &report.findings[..] else { panic!("{report}") };
+    assert_eq!((leak.code, leak.instance), (Code::LeakDefinite, 0));
+    assert_eq!((leak.numbers["blocks"], leak.numbers["bytes"]), (2, 57));
+    let [memory] = &report.memories[..] else { panic!("{report}") };
+    assert_eq!(memory.users, [0, 1]);
+    assert_eq!(memory.totals, report.totals);
+    assert_eq!((report.totals.allocations, report.totals.frees), (3, 1));
+    assert_eq!(report.totals.at_end.pages, 2, "the memory's pages count once");
+    let of_instances: Vec<_> =
+        report.instances.iter().map(|instance| (instance.memory, instance.calls.len())).collect();
+    assert_eq!(of_instances, [(0, 0), (0, 1)]);
+    let text = report.to_string();
+    assert!(text.contains("nothing points to them any more (instances 0 and 1)"), "{text}");
+    assert!(!text.contains("\ninstance  pages"), "one memory needs no table: {text}");
+}
+
+#[test]
+fn the_table_of_memories_names_all_instances() {
+    let mut recording = shared_memory();
+    recording.memory();
+    recording.instance_on(1);
+    recording.snapshot(1);
+    let text = recording.finish().report().unwrap().to_string();
+    assert!(text.contains("\n0 and 1   "), "{text}");
+    assert!(text.contains("\n2         "), "{text}");
+    assert!(text.contains("instances 0 and 1 of a.wasm, which share the memory"), "{text}");
+}
+
+/// Several recordings in one report: instances and memories go on counting.
+#[test]
+fn merged_reports_point_to_their_own_memories() {
+    let reports = [shared_memory(), shared_memory()];
+    let all = Report::merge(reports.map(|recording| recording.finish().report().unwrap())).unwrap();
+    let users: Vec<_> = all.memories.iter().map(|memory| &memory.users[..]).collect();
+    assert_eq!(users, [[0, 1], [2, 3]]);
+    let memories: Vec<_> = all.instances.iter().map(|instance| instance.memory).collect();
+    assert_eq!(memories, [0, 0, 1, 1]);
+    let text = all.to_string();
+    assert!(text.contains("(instances 0 and 1)") && text.contains("(instances 2 and 3)"), "{text}");
 }
 
 #[test]

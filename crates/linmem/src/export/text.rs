@@ -130,6 +130,56 @@ mod tests {
         repeats
     }
 
+    /// The report of a block that is lost in a memory which two instances share.
+    fn shared_memory() -> Report {
+        use crate::trace::{ContextId, Event, Frame, Record, Sharing, Writer};
+        let (initial_pages, max_pages, page_bytes) = (2, None, 65_536);
+        let (context, size) = (ContextId(0), 100);
+        let mut writer = Writer::new(Vec::new());
+        let records = [
+            Record::Module {
+                name: "a.wasm".to_owned(),
+                bytes: wat::parse_str("(module (memory 2))").unwrap(),
+                allocator: r#"{"functions":[],"unseen":[],"notes":[],"candidates":[]}"#.to_owned(),
+            },
+            Record::Memory { initial_pages, max_pages, page_bytes, sharing: Sharing::Private },
+            Record::Instance { module: 0, memory: 0 },
+            Record::Instance { module: 0, memory: 0 },
+            Record::Context { frames: vec![Frame::Host("work".to_owned())] },
+            Record::Event(Event::Allocated { pointer: 4096, size, align: 0, context }),
+            Record::Snapshot { memory: 0, pages: 2 },
+            Record::Globals { frames_live: false, values: Vec::new() },
+            Record::Exit { code: 0 },
+        ];
+        records.iter().for_each(|record| writer.record(record));
+        crate::analyze(&crate::Trace::from_bytes(writer.finish().unwrap())).unwrap()
+    }
+
+    #[test]
+    fn a_finding_names_the_instances_that_share_its_memory() {
+        let text = shared_memory().to_string();
+        assert!(text.contains("nothing points to it any more (instances 0 and 1)\n"), "{text}");
+    }
+
+    /// A report may come from a file, and name what it does not have.
+    #[test]
+    fn numbers_that_lead_nowhere_are_left_out() {
+        for wrong in [2, usize::MAX - 1, usize::MAX] {
+            let mut report = shared_memory();
+            report.memories[0].users = vec![wrong, wrong, 0];
+            report.memories[0].totals.allocations = u64::MAX;
+            report.memories[0].totals.reallocations = u64::MAX;
+            report.findings[0].instance = wrong;
+            report.instances.iter_mut().for_each(|instance| instance.memory = wrong);
+            let mut file = Vec::new();
+            super::super::json::write(&report, NO_WORDS, &mut file).unwrap();
+            let read = super::super::json::read(&file).unwrap();
+            assert!(read.to_string().contains("nothing points to it any more\n"), "{read}");
+            let merged = Report::merge([read.clone(), read]).unwrap();
+            assert!(merged.to_string().contains("\ninstance"), "{merged}");
+        }
+    }
+
     #[test]
     fn all_answers_and_repeats_are_shown() {
         let report = Report {
