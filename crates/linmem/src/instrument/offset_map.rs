@@ -156,3 +156,51 @@ fn lead_back(points: &[(usize, usize)], offset: usize) -> Option<usize> {
     let (new, old) = points[after.checked_sub(1)?];
     Some(old + (offset - new))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A map of a module with these functions: an import, a hook, two functions, and then what stands in for
+    /// them.
+    fn map() -> OffsetMap {
+        let origins = vec![
+            Origin::Function(0),
+            Origin::Added,
+            Origin::Function(1),
+            Origin::Function(2),
+            Origin::Wrapper(1),
+            Origin::Entry(2),
+            Origin::Stub(0),
+        ];
+        OffsetMap { origins, points: vec![(0, 0), (100, 40)] }
+    }
+
+    const WRAPPER: u32 = 4;
+    const ENTRY: u32 = 5;
+    const STUB: u32 = 6;
+
+    fn frame(function: u32, offset: Option<u32>) -> Frame {
+        Frame::Wasm { function, offset }
+    }
+
+    #[test]
+    fn a_stack_has_two_parts() {
+        let outer = [(3, Some(130)), (ENTRY, Some(300))];
+        let inner = [(2, Some(10)), (WRAPPER, Some(200)), (3, Some(120)), (ENTRY, Some(300))];
+        let shown = vec![frame(1, Some(10)), frame(2, Some(60))];
+        assert_eq!(map().parts(inner), (shown.clone(), None), "the host has no frames of its own");
+        let nested = inner.into_iter().chain([(STUB, Some(400))]).chain(outer);
+        let caller = vec![frame(0, None), frame(2, Some(70))];
+        assert_eq!(map().parts(nested.clone()), (shown.clone(), Some(caller.clone())));
+        assert_eq!(map().frames(nested), [shown, caller].concat());
+    }
+
+    /// Engines inline, and a tail call leaves no frame.
+    #[test]
+    fn a_wrapper_stands_for_its_function() {
+        let alone = [(WRAPPER, Some(200)), (3, Some(120))];
+        assert_eq!(map().frames(alone), [frame(1, None), frame(2, Some(60))]);
+        assert_eq!(map().frames([(99, Some(0)), (1, None)]), [], "what nobody knows is left out");
+    }
+}

@@ -404,6 +404,90 @@ fn unzigzag(value: u64) -> i64 {
 mod tests {
     use super::*;
 
+    /// What begins a recording and says who did what, with the smallest and the largest numbers.
+    fn structure() -> Vec<Record> {
+        let memory = |max_pages, sharing| Record::Memory {
+            initial_pages: 1,
+            max_pages,
+            page_bytes: 65_536,
+            sharing,
+        };
+        let host = Frame::Host("main (app.mjs:1)".to_owned());
+        let frames =
+            [None, Some(0), Some(u32::MAX - 1)].map(|offset| Frame::Wasm { function: 7, offset });
+        let entry = |level, caller, stack_pointer| {
+            Record::Entered(Entry { function: 3, level, caller, stack_pointer })
+        };
+        vec![
+            Record::Thread { process: "4711".to_owned(), thread: 2 },
+            Record::Module { name: "a".to_owned(), bytes: vec![0, 1], allocator: String::new() },
+            memory(None, Sharing::Private),
+            memory(Some(0), Sharing::Unknown),
+            memory(Some(u64::MAX), Sharing::Shared(0)),
+            memory(None, Sharing::Shared(u64::MAX - 2)),
+            Record::Instance { module: 0, memory: 3 },
+            Record::Select { instance: 0 },
+            Record::Context { frames: frames.to_vec() },
+            Record::HostStack { module: None, frames: vec![host.clone()] },
+            Record::HostStack { module: Some(0), frames: vec![host, frames[0].clone()] },
+            entry(0, None, None),
+            entry(1, Some(HostStackId(0)), Some(0)),
+            entry(u64::MAX, Some(HostStackId(u32::MAX)), Some(u64::MAX)),
+            Record::Resumed { level: 1 },
+            Record::NotReturned { function: u32::MAX },
+            Record::Sequence { number: u64::MAX },
+        ]
+    }
+
+    /// What is recorded of a host and of the end.
+    fn ending() -> Vec<Record> {
+        let stack = HostStackId(1);
+        let grown = |previous_pages| HostRecord::HostGrown {
+            memory: 3,
+            delta_pages: 1,
+            previous_pages,
+            stack,
+        };
+        let by = SizeReadBy::Instruction;
+        let of_host = [
+            HostRecord::Created { stack },
+            HostRecord::SizeRead { memory: 3, by, pages: 2, stack },
+            grown(None),
+            grown(Some(0)),
+            HostRecord::StaleView { memory: 3, pages: 2, stack },
+            HostRecord::TookFunction,
+            HostRecord::Collected,
+            HostRecord::Note { text: "note".to_owned() },
+        ];
+        let mut records: Vec<Record> = of_host.into_iter().map(Record::Host).collect();
+        records.extend([
+            Record::LowMemory { first: 0, last: 8, changed: 2 },
+            Record::Snapshot { memory: 3, pages: 2 },
+            Record::SnapshotBytes { address: 4096, bytes: vec![1, 2, 3] },
+            Record::Globals { frames_live: true, values: vec![(0, u64::MAX), (2, 0)] },
+            Record::Exit { code: -7 },
+            Record::Trap { message: "unreachable".to_owned(), frames: Vec::new() },
+            Record::Clock { micros: 1_000 },
+        ]);
+        records
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let records = [structure(), ending()].concat();
+        let mut writer = super::super::Writer::new(Vec::new());
+        records.iter().for_each(|record| writer.record(record));
+        let bytes = writer.finish().unwrap();
+        let read: Vec<Record> = Reader::new(&bytes[..]).map(Result::unwrap).collect();
+        assert_eq!(read, records);
+        // Whatever is cut off, what is left of it can be read.
+        for end in MAGIC.len()..bytes.len() {
+            let mut reader = Reader::new(&bytes[..end]);
+            let whole: Vec<Record> = reader.by_ref().map(Result::unwrap).collect();
+            assert_eq!(whole[..], records[..whole.len()]);
+        }
+    }
+
     /// A tag that the writer has is one that the reader has.
     #[test]
     fn every_tag_is_read() {
