@@ -51,3 +51,19 @@ tags! {
     NOTE = 0x26,
     TOOK_FUNCTION = 0x27,
 }
+
+#[cfg(test)]
+mod tests {
+    /// The document's table has every record, in the order of the tags.
+    #[test]
+    fn the_document_lists_the_tags() {
+        let document = include_str!("../../../../docs/trace-format.md");
+        let rows = document.lines().filter_map(|line| line.strip_prefix("| `"));
+        let rows = rows.filter_map(|row| {
+            let (tag, rest) = row.split_once("` | ")?;
+            Some((u8::from_str_radix(tag, 16).ok()?, rest.split(' ').next()?))
+        });
+        let expected: Vec<_> = super::ALL.iter().map(|&(name, tag)| (tag, name)).collect();
+        assert_eq!(rows.collect::<Vec<_>>(), expected);
+    }
+}

@@ -19,6 +19,8 @@ function fieldsOf(text) {
 const KINDS = {
   number: (reader) => reader.number(),
   context: (reader) => reader.number(),
+  stack: (reader) => reader.number(),
+  "optional stack": (reader) => reader.optionalStack(),
   signed: (reader) => Number(reader.signed()),
   pointer: (reader) => reader.pointer(),
   text: (reader) => reader.text(),
@@ -72,6 +74,12 @@ class Reader {
     const length = this.number();
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  /** The number of a stack of the host, or null. */
+  optionalStack() {
+    const number = this.number();
+    return number === 0 ? null : number - 1;
   }
 
   text() {
