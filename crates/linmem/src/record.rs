@@ -42,7 +42,7 @@ pub trait Guest {
     /// The call stack.
     fn backtrace(&mut self) -> Backtrace;
 
-    /// Whether call stacks have frames of the host's own. Then they tell who called an outermost entry.
+    /// Whether call stacks have frames of the host's own. Then the callers of an outermost entry are known.
     fn has_host_stack(&self) -> bool {
         false
     }
@@ -96,7 +96,7 @@ struct Memory {
     /// From the lowest address at which there ever was a block to the end of the highest one.
     blocks: Option<(u64, u64)>,
     low_memory: LowMemory,
-    /// Who takes its snapshot: the instance that uses it first.
+    /// The instance whose snapshot has it: the one that uses it first.
     first_user: Option<usize>,
 }
 
@@ -242,7 +242,7 @@ impl Recorder {
     }
 
     /// Selects the instance, and tells where an event of it happens, whose own number for that is in two
-    /// halves: who called the instance, if nobody has told so yet, and the stack inside.
+    /// halves: the callers of the instance, if they are not told yet, and the stack inside.
     #[inline]
     fn begin(&mut self, instance: usize, low: u64, high: u64, guest: &mut dyn Guest) -> ContextId {
         self.select(instance);

@@ -100,7 +100,7 @@ impl Inserted for Entry<'_> {
 }
 
 impl Entry<'_> {
-    /// Tells the host who enters, and takes over what it knows of the entry's level.
+    /// Tells the host what it enters, and takes over what it knows of the entry's level.
     fn report_entry(
         &self,
         features: &Features,

@@ -186,7 +186,7 @@ impl IndexSpace {
         self.imported + position.expect("a mode imports the hooks that it calls") as u32
     }
 
-    /// Calls a hook, whose arguments but for the last are on the stack: the instance.
+    /// Calls a hook, whose arguments are on the stack except the last one, the instance.
     pub(super) fn call_hook(&self, hook: Hook, code: &mut InstructionSink<'_>) {
         code.global_get(self.global(AddedGlobal::Instance)).call(self.hook(hook));
     }

@@ -1,4 +1,4 @@
-//! Entries: the host calls a function of an instance. Who called is told at the first event of an entry, if
+//! Entries: the host calls a function of an instance. Its callers are told at the first event of an entry, if
 //! there is one.
 //!
 //! An entry that comes while the instance waits for the host belongs to the entry that waits. Whether one
@@ -25,7 +25,7 @@ pub(super) struct Entries {
     told: Vec<Option<Entry>>,
     /// The level of the last entry that was told, until an outer one goes on.
     told_level: usize,
-    /// Entries inside of others since the last outermost one.
+    /// Entries inside others since the last outermost one.
     inside: u32,
     /// How many entries there were with each first context.
     of_context: FxHashMap<ContextId, u32>,
@@ -38,7 +38,7 @@ struct Open {
 }
 
 impl Entries {
-    /// Whether the trace says who called.
+    /// Whether the trace has its callers.
     #[inline]
     pub(super) fn is_told(&self) -> bool {
         self.open.last().is_none_or(|entry| entry.is_told)
@@ -117,7 +117,7 @@ impl Recorder {
     }
 
     /// The level of an entry, when not all entries before it have returned as it seems: either they go on
-    /// outside of it, or they never returned.
+    /// outside, or they never returned.
     fn level(&mut self, instance: usize, level: u64, running: u64, guest: &mut dyn Guest) -> u64 {
         let entries = &self.instances[instance].entries;
         let is_plain = level > 0 && running == level;
@@ -153,7 +153,7 @@ impl Recorder {
         self.instances[instance].entries.told_level = level;
     }
 
-    /// Tells who entered an instance in which an event with this context happens now; `caller` is what
+    /// Tells the callers of an instance in which an event with this context happens now; `caller` is what
     /// called the host, if the stack was taken already.
     #[cold]
     pub(super) fn tell_entry(

@@ -434,7 +434,7 @@ fn callers_are_looked_at_by_counts() {
     assert_eq!(callers[first..], [None, Some(1), None, Some(1), None, Some(2)]);
 }
 
-/// A host in Rust has no stack of its own. It tells who called where an import led to the entry.
+/// A host in Rust has no stack of its own. It knows the callers where an import led to the entry.
 #[test]
 fn a_host_without_a_stack_tells_of_entries_inside_of_imports() {
     let mut recording = Recording::plain();
@@ -477,7 +477,7 @@ fn huge_levels_cost_nothing() {
     assert!(recording.records().iter().any(|record| record["record"] == "ENTERED"));
 }
 
-/// Who uses a memory first takes its snapshot, and each instance has globals of its own.
+/// The first user of a memory takes its snapshot, and each instance has globals of its own.
 #[test]
 fn instances_that_share_a_memory_have_one_snapshot() {
     let Recording { mut recorder, mut guest, buffer, .. } = Recording::plain();

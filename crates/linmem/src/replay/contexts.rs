@@ -35,11 +35,11 @@ struct HostStack {
     frames: Vec<Frame>,
 }
 
-/// Who called: an index into the callers of a recording.
+/// The callers of an instance: an index into the callers of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(super) struct CallerId(u32);
 
-/// Who called an instance.
+/// What is known of the callers of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Caller {
     /// The function that was called, if the recording says it.
@@ -97,7 +97,7 @@ impl Contexts {
         self.host.push(HostStack { module, frames });
     }
 
-    /// Who called, for an entry.
+    /// The callers of an entry.
     pub(super) fn caller(&mut self, entry: &Entry) -> Result<CallerId> {
         let stack = match entry.caller {
             None => CallerStack::NotTaken,

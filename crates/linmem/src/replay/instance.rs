@@ -32,7 +32,7 @@ pub struct RecordedInstance {
     pub not_returned: BTreeMap<u32, u64>,
     /// Whether functions were taken out of tables or put in, whose calls are not seen.
     pub functions_taken: bool,
-    /// The entries that are under way, with their levels and who made them, the outermost first. Nothing
+    /// The entries that are under way, with their levels and callers, the outermost first. Nothing
     /// happened so far in those between, so nobody told of them.
     entries: Vec<(u64, CallerId)>,
 }
@@ -94,12 +94,12 @@ impl RecordedInstance {
         }
     }
 
-    /// How many entries were told that are outside of this level.
+    /// How many entries were told that are outside this level.
     fn outside_of(&self, level: u64) -> usize {
         self.entries.partition_point(|(outer, _)| *outer < level)
     }
 
-    /// Who made the entry under way.
+    /// The callers of the entry under way.
     #[inline]
     pub(super) fn caller(&self) -> CallerId {
         self.entries.last().map_or(CallerId::default(), |(_, caller)| *caller)

@@ -57,7 +57,7 @@ impl Recording {
         self.apply(Record::Entered(Entry { function, level, caller, stack_pointer: None }));
     }
 
-    /// An allocation of 16 bytes, and who is told to have called there.
+    /// An allocation of 16 bytes, and the callers that are told for it.
     fn allocate(&mut self, pointer: u64, context: u32) -> (Option<u32>, CallerStack) {
         let context = ContextId(context);
         self.apply(Record::Event(Event::Allocated { pointer, size: 16, align: 0, context }));

@@ -68,7 +68,7 @@ pub struct GrowthEntry {
     pub pages_after: Option<u64>,
     /// Pages asked for.
     pub delta_pages: u64,
-    /// Who asked for it.
+    /// What asked for it.
     pub asked_by: AskedBy,
     /// Live bytes at that time.
     pub live_bytes: u64,

@@ -404,7 +404,7 @@ fn unzigzag(value: u64) -> i64 {
 mod tests {
     use super::*;
 
-    /// What begins a recording and says who did what, with the smallest and the largest numbers.
+    /// What begins a recording and tells of entries, with the smallest and the largest numbers.
     fn structure() -> Vec<Record> {
         let memory = |max_pages, sharing| Record::Memory {
             initial_pages: 1,

@@ -164,7 +164,7 @@ pub struct Entry {
     pub function: u32,
     /// How many entries of the instance are under way: 0 for an outermost one.
     pub level: u64,
-    /// Who called; `None` if the stack was not taken.
+    /// Its callers; `None` if the stack was not taken.
     pub caller: Option<HostStackId>,
     /// The stack pointer, where the module has one.
     pub stack_pointer: Option<u64>,

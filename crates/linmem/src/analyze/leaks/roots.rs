@@ -32,7 +32,7 @@ pub fn words(
     words
 }
 
-/// The values of an instance's globals, but for its stack pointer.
+/// The values of an instance's globals, except its stack pointer.
 fn globals(instance: Instance<'_, '_>) -> Vec<u64> {
     let stack_pointer = stack(instance).map(|(stack, _)| u64::from(stack.pointer));
     let values = instance.recorded().globals.iter().flat_map(|globals| &globals.values);

@@ -94,7 +94,7 @@ pub struct Growth {
     pub delta_pages: u64,
     /// Whether it was refused.
     pub refused: bool,
-    /// Who asked.
+    /// What asked for it.
     pub asked_by: AskedBy,
     /// Where.
     pub context: ContextId,
@@ -106,7 +106,7 @@ pub struct Growth {
     pub request: Option<u64>,
 }
 
-/// Who asks for a growth.
+/// What asks for a growth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
