@@ -6,9 +6,9 @@ use super::{Held, Stack, StackFrame, Totals};
 /// size depends on the number of distinct stacks, not on the length of the recording.
 ///
 /// *Total* counts from the start to the end. *At peak* is the first instant at which the live bytes of
-/// the site's instance were at their highest. *At end* is the last event. Sizes are in bytes, and
-/// lifetimes in allocations made meanwhile. The sums over the sites of an instance are its
-/// [`totals`](ProfiledInstance::totals).
+/// the site's memory were at their highest. *At end* is the last event. Sizes are in bytes, and
+/// lifetimes in allocations made meanwhile. The sums over the sites of a memory are its
+/// [`totals`](ProfiledMemory::totals).
 ///
 /// ```
 /// # let trace = linmem::Trace::from_bytes(b"linmem\0\x01\x0b\x00".to_vec());
