@@ -31,11 +31,6 @@ impl Features {
         self.address == ValType::I64
     }
 
-    /// Whether the module has tail calls.
-    pub(super) fn has_tail_calls(&self) -> bool {
-        self.tail_calls
-    }
-
     /// Pushes an address or a size; the upper half is lost where addresses have 32 bits.
     pub(super) fn push_address(&self, value: u64, code: &mut InstructionSink<'_>) {
         match self.address {

@@ -63,6 +63,8 @@ pub(super) struct IndexSpace {
     targets: Vec<u32>,
     /// By function of the original: the index of what a direct call goes to.
     callees: Vec<u32>,
+    /// The same for a tail call.
+    tail_callees: Vec<u32>,
     /// What the host calls in place of a function, by the function.
     entries: BTreeMap<u32, u32>,
     /// The functions that stand in for instructions.
@@ -87,6 +89,7 @@ impl IndexSpace {
             hooks: plan.hooks,
             targets: Vec::new(),
             callees: Vec::new(),
+            tail_callees: Vec::new(),
             entries: BTreeMap::new(),
             instructions: Vec::new(),
             exports: Vec::new(),
@@ -129,13 +132,16 @@ impl IndexSpace {
                 }
                 Reached::AtInstructions(kind) => self.instructions.push((kind, index)),
                 Reached::ByExport(name) => self.exports.push((name, index)),
-                Reached::AtCalls(_) => {}
+                Reached::AtCalls(_) | Reached::AtTailCalls(_) => {}
             }
         }
         self.callees.clone_from(&self.targets);
+        self.tail_callees.clone_from(&self.targets);
         for (reached, index) in reached() {
-            if let Reached::AtCalls(function) = reached {
-                self.callees[function as usize] = index;
+            match reached {
+                Reached::AtCalls(function) => self.callees[function as usize] = index,
+                Reached::AtTailCalls(function) => self.tail_callees[function as usize] = index,
+                _ => {}
             }
         }
     }
@@ -236,7 +242,7 @@ impl Producer for IndexSpace {
                     code.call(self.callees[callee as usize]);
                 }),
                 SiteKind::ReturnCall(callee) => edits.replace(site, |code| {
-                    code.return_call(self.callees[callee as usize]);
+                    code.return_call(self.tail_callees[callee as usize]);
                 }),
                 SiteKind::RefFunc(function) => edits.replace(site, |code| {
                     code.ref_func(self.target(function));

@@ -40,8 +40,10 @@ pub(super) enum Reached {
     Instead(u32),
     /// Where the host calls this function, as an export or from a table that it looks into.
     ByHost(u32),
-    /// Where the module calls this function directly.
+    /// Where the module calls this function directly, and gets its results.
     AtCalls(u32),
+    /// Where the module calls this function directly, and hands its results on.
+    AtTailCalls(u32),
     /// Where the module executes this instruction, which takes and returns the same.
     AtInstructions(SiteKind),
     /// The host calls it under this name.

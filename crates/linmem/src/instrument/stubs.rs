@@ -1,6 +1,8 @@
 //! Stubs: the functions that the module calls instead of the imported ones. The host may keep an address
 //! that it is handed there, and may enter the module again before it comes back.
 
+use std::collections::BTreeSet;
+
 use wasm_encoder::{BlockType, Function, ValType};
 use wasmparser::FuncType;
 
@@ -11,7 +13,7 @@ use super::index_space::{AddedGlobal, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
 use super::offset_map::Origin;
 use crate::language;
-use crate::module::Module;
+use crate::module::{Module, Site, SiteKind};
 use crate::prepared::Prepared;
 
 /// The function that stands in for an imported one where the module calls it. For
@@ -35,6 +37,9 @@ struct Stub<'m> {
     module: &'m Module<'m>,
     /// The imported function.
     function: u32,
+    /// Whether it stands in at tail calls. A chain of them through the host must not use more and more
+    /// stack, so nothing can be done after the call, and the module does not wait for it.
+    at_tail_calls: bool,
 }
 
 /// The stubs of a module. A hooked function has a wrapper instead, and WASI's functions neither keep an
@@ -44,7 +49,25 @@ pub(super) fn of<'m>(prepared: &'m Prepared<'_>) -> impl Iterator<Item = Box<dyn
     let hooked = prepared.allocator().hooked();
     let imported = (0..module.imported_functions())
         .filter(move |function| !module.is_of_wasi(*function) && !hooked.contains(function));
-    imported.map(|function| -> Box<dyn Inserted + 'm> { Box::new(Stub { module, function }) })
+    let tail_called = tail_called(module);
+    imported.flat_map(move |function| {
+        let stub = |at_tail_calls| -> Box<dyn Inserted + 'm> {
+            Box::new(Stub { module, function, at_tail_calls })
+        };
+        let last = tail_called.contains(&function).then(|| stub(true));
+        [stub(false)].into_iter().chain(last)
+    })
+}
+
+/// The functions that the module calls by name with a tail call.
+fn tail_called(module: &Module<'_>) -> BTreeSet<u32> {
+    let bodies = module.functions.iter().filter_map(|function| function.body.as_ref());
+    let sites = bodies.flat_map(|body| &body.sites);
+    let callee = |site: &Site| match site.kind {
+        SiteKind::ReturnCall(function) => Some(function),
+        _ => None,
+    };
+    sites.filter_map(callee).collect()
 }
 
 impl Inserted for Stub<'_> {
@@ -53,7 +76,8 @@ impl Inserted for Stub<'_> {
     }
 
     fn name(&self) -> String {
-        format!("import: {}", self.module.function_name(self.function).unwrap_or_default())
+        let kind = if self.at_tail_calls { "tail-called import" } else { "import" };
+        format!("{kind}: {}", self.module.function_name(self.function).unwrap_or_default())
     }
 
     fn origin(&self) -> Origin {
@@ -61,13 +85,16 @@ impl Inserted for Stub<'_> {
     }
 
     fn reached(&self) -> Reached {
-        Reached::AtCalls(self.function)
+        match self.at_tail_calls {
+            true => Reached::AtTailCalls(self.function),
+            false => Reached::AtCalls(self.function),
+        }
     }
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         let ty = boundary::type_of(self.module, self.function);
         let arguments = self.handed_out(features, ty);
-        if features.has_tail_calls() {
+        if self.at_tail_calls {
             return self.handing_on(features, space, ty, arguments);
         }
         let level = ty.params().len() as u32;
@@ -100,8 +127,7 @@ impl Stub<'_> {
         }
     }
 
-    /// The body for a module with tail calls: a chain of them through the host must not use more and more
-    /// stack, so nothing can be done after the call.
+    /// The body at tail calls.
     fn handing_on(
         &self,
         features: &Features,
@@ -113,7 +139,7 @@ impl Stub<'_> {
         let mut code = body.instructions();
         boundary::report(features, space, Hook::HandedOut, arguments, &mut code);
         boundary::push_params(ty, &mut code);
-        features.call_last(space.moved(self.function), &mut code);
+        code.return_call(space.moved(self.function));
         code.end();
         body.into_raw_body()
     }

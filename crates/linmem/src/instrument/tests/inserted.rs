@@ -414,8 +414,9 @@ fn a_chain_of_tail_calls_stays_one_in_a_wrapper_and_a_stub() {
              (func $free (export "free") (param i32) (return_call $keep (i32.const 0))))"#,
         &Mode::default(),
     );
-    assert!(function(&text, "$free").contains("return_call $\"import: keep\""), "{text}");
-    assert!(function(&text, r#"$"import: keep""#).contains("return_call $keep"), "{text}");
+    let stub = r#"$"tail-called import: keep""#;
+    assert!(function(&text, "$free").contains(&format!("return_call {stub}")), "{text}");
+    assert!(function(&text, stub).contains("return_call $keep"), "{text}");
     assert!(function(&text, r#"$"free: free""#).contains("return_call $free"), "{text}");
     // The host is on the stack below an entry, so no chain goes on there.
     assert!(function(&text, r#"$"entry: free""#).contains("    call $\"free: free\""), "{text}");
@@ -492,21 +493,26 @@ fn an_entry_tells_the_stack_pointer() {
     assert_eq!(pushed, expected, "function, level, running, stack pointer, no values, instance");
 }
 
-/// After a tail call nothing can be done any more, so a module that has them keeps them, and its levels
-/// are not counted.
+/// After a tail call nothing can be done any more. Where the module calls the same import otherwise, it waits.
 #[test]
-fn a_stub_in_a_module_with_tail_calls_hands_on() {
+fn an_import_that_is_called_in_both_ways_has_two_stubs() {
     let text = instrumented(
         r#"(module
              (import "env" "keep" (func $keep (param i32)))
              (memory 1)
-             (func (export "run") (call $keep (i32.const 1)) (return_call $keep (i32.const 0))))"#,
+             (func $run (export "run")
+               (call $keep (i32.const 1))
+               (return_call $keep (i32.const 0))))"#,
         &Mode::default(),
     );
+    let run = function(&text, "$run");
+    assert!(run.contains("    call $\"import: keep\"\n"), "{text}");
+    assert!(run.contains("return_call $\"tail-called import: keep\"\n"), "{text}");
+    assert!(function(&text, r#"$"import: keep""#).contains("call $linmem.resumed"), "{text}");
     assert_data_eq!(
-        function(&text, r#"$"import: keep""#),
+        function(&text, r#"$"tail-called import: keep""#),
         str![[r#"
-  (func $"import: keep" (;15;) (type 0) (param i32)
+  (func $"tail-called import: keep" (;16;) (type 0) (param i32)
     local.get 0
     i32.const 0
     i32.const 0
