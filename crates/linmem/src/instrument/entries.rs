@@ -34,6 +34,8 @@ struct Entry<'m> {
     function: u32,
     /// Whether it can reach an allocator function or `memory.grow`.
     observed: bool,
+    /// The global that is the stack pointer, if one is that can be an address.
+    stack_pointer: Option<u32>,
 }
 
 /// The entries of a module, given which functions can reach an allocator function or `memory.grow`. An
@@ -43,9 +45,12 @@ pub(super) fn of<'m>(
     observed: &[bool],
 ) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
+    // The same for all, and looked for by its name.
+    let stack_pointer = stack_pointer(module);
     let functions = hooks::functions_to_enter(module).into_iter();
-    functions.map(|function| -> Box<dyn Inserted + 'm> {
-        Box::new(Entry { module, function, observed: observed[function as usize] })
+    functions.map(move |function| -> Box<dyn Inserted + 'm> {
+        let observed = observed[function as usize];
+        Box::new(Entry { module, function, observed, stack_pointer })
     })
 }
 
@@ -113,7 +118,12 @@ impl Entry<'_> {
         code.i32_const(self.function as i32);
         code.global_get(space.global(AddedGlobal::Level));
         code.global_get(space.global(AddedGlobal::Running));
-        self.push_stack_pointer(features, code);
+        match self.stack_pointer {
+            Some(global) => {
+                code.global_get(global);
+            }
+            None => features.push_address(0, code),
+        }
         boundary::push_up_to_four(features, &mut arguments, code);
         space.call_hook(Hook::Entered, code);
         code.local_tee(level).global_set(space.global(AddedGlobal::Level));
@@ -123,16 +133,6 @@ impl Entry<'_> {
         boundary::report(features, space, Hook::Passed, arguments, code);
     }
 
-    fn push_stack_pointer(&self, features: &Features, code: &mut InstructionSink<'_>) {
-        let global = |index: u32| Some((index, self.module.globals.get(index as usize)?.ty));
-        match self.module.stack_pointer().and_then(global) {
-            Some((index, ty)) if boundary::number_type(ty) == Some(features.address) => {
-                code.global_get(index);
-            }
-            _ => features.push_address(0, code),
-        }
-    }
-
     fn report_results(&self, space: &IndexSpace, results: Values, code: &mut InstructionSink<'_>) {
         for result in results {
             code.i32_const(self.function as i32);
@@ -140,6 +140,13 @@ impl Entry<'_> {
             space.call_hook(Hook::Returned, code);
         }
     }
+}
+
+/// The global that is the stack pointer, if it is as wide as an address.
+fn stack_pointer(module: &Module<'_>) -> Option<u32> {
+    let index = module.stack_pointer()?;
+    let ty = boundary::number_type(module.globals.get(index as usize)?.ty)?;
+    (ty == Features::of(module).address).then_some(index)
 }
 
 /// The types of results that locals can hold; `None` if one is a reference, which may have no value to
