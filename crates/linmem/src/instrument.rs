@@ -36,7 +36,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::module::Module;
 use crate::prepared::Prepared;
 
-pub use hooks::{HOOK_MODULE, Hook, MEMORY_EXPORT, SIZE_EXPORT, global_export, is_added_export};
+pub use hooks::{
+    HOOK_MODULE, Hook, INSTANCE_EXPORT, MEMORY_EXPORT, SIZE_EXPORT, global_export, is_added_export,
+};
 pub use mode::Mode;
 pub use offset_map::OffsetMap;
 pub(crate) use offset_map::Origin;

@@ -1,10 +1,11 @@
 //! The contract between instrumented code and every host that runs it: what a module imports and
 //! exports once it is instrumented.
 //!
-//! An instrumented module imports the functions of [`Hook`] from the module [`HOOK_MODULE`]. A host
-//! passes each call on to a [`Recorder`](crate::record::Recorder), which knows what it means. All
-//! parameters are `i32`, except addresses and sizes in a module with a 64-bit memory, which are
-//! `i64`: a JavaScript host never sees a BigInt for an ordinary module.
+//! An instrumented module imports the functions of [`Hook`] from the module [`HOOK_MODULE`], unless its
+//! [`Mode`](super::Mode) says another one. A host passes each call on to a
+//! [`Recorder`](crate::record::Recorder), which knows what it means. All parameters are `i32`, except
+//! addresses and sizes in a module with a 64-bit memory, which are `i64`: a JavaScript host never sees a
+//! BigInt for an ordinary module.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ use wasm_encoder::ValType;
 use super::features::Features;
 use crate::module::Module;
 
-/// The module name of every hook.
+/// The module that hooks are imported from, unless a [`Mode`](super::Mode) says another one.
 pub const HOOK_MODULE: &str = "linmem";
 
 /// What a hook gets for a size that the caller did not give: -1, as wide as an address.

@@ -2,7 +2,7 @@
 
 use super::contexts::{self, Contexts};
 use super::edits::Producer;
-use super::hooks::Hook;
+use super::hooks::{HOOK_MODULE, Hook};
 use super::index_space::AddedGlobal;
 use super::inserted::Inserted;
 use super::{allocation, entries, growth, size, stubs};
@@ -17,6 +17,8 @@ pub enum Mode {
     Record {
         /// Lets the Nth allocation (counted from 1) return NULL.
         fail_alloc: Option<u64>,
+        /// The module that the hooks are imported from.
+        hook_module: String,
     },
 }
 
@@ -30,6 +32,8 @@ impl Default for Mode {
 pub(super) struct Plan<'m> {
     /// The hooks that are imported.
     pub(super) hooks: &'static [Hook],
+    /// The module that they are imported from.
+    pub(super) hook_module: String,
     /// The globals, with their initial values.
     pub(super) globals: Vec<(AddedGlobal, i64)>,
     /// The functions.
@@ -41,18 +45,28 @@ pub(super) struct Plan<'m> {
 impl Mode {
     /// To record what the heap does, and to let the Nth allocation (counted from 1) return NULL.
     pub fn record(fail_alloc: Option<u64>) -> Mode {
-        Mode::Record { fail_alloc }
+        Mode::Record { fail_alloc, hook_module: HOOK_MODULE.to_owned() }
+    }
+
+    /// Imports the hooks from a module of this name, instead of
+    /// [`HOOK_MODULE`](crate::instrument::HOOK_MODULE): where a host links several instrumented modules,
+    /// each has hooks of its own, which know the module.
+    #[must_use]
+    pub fn with_hooks_of(mut self, module: &str) -> Mode {
+        let Mode::Record { hook_module, .. } = &mut self;
+        module.clone_into(hook_module);
+        self
     }
 
     /// What the mode puts into a module.
     pub(super) fn plan<'m>(&self, prepared: &'m Prepared<'_>) -> Plan<'m> {
-        match *self {
-            Mode::Record { fail_alloc } => record(prepared, fail_alloc),
+        match self {
+            Mode::Record { fail_alloc, hook_module } => record(prepared, *fail_alloc, hook_module),
         }
     }
 }
 
-fn record<'m>(prepared: &'m Prepared<'_>, fail_alloc: Option<u64>) -> Plan<'m> {
+fn record<'m>(prepared: &'m Prepared<'_>, fail_alloc: Option<u64>, hook_module: &str) -> Plan<'m> {
     let observed = contexts::observed(prepared);
     let mut globals = vec![
         (AddedGlobal::Depth, 0),
@@ -73,6 +87,7 @@ fn record<'m>(prepared: &'m Prepared<'_>, fail_alloc: Option<u64>) -> Plan<'m> {
     inserted.extend(stubs::of(prepared));
     Plan {
         hooks: &Hook::ALL,
+        hook_module: hook_module.to_owned(),
         globals,
         inserted,
         producers: vec![Box::new(Contexts::new(prepared, observed))],

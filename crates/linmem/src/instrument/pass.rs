@@ -8,7 +8,7 @@ use wasm_encoder::{ConstExpr, GlobalType, RefType, SectionId, TableType, ValType
 use super::Instrumented;
 use super::edits::Edits;
 use super::features::Features;
-use super::hooks::{self, HOOK_MODULE};
+use super::hooks;
 use super::index_space::{AddedGlobal, IndexSpace};
 use super::mode::Plan;
 use super::offset_map::{OffsetMap, Points};
@@ -287,7 +287,8 @@ impl Pass<'_, '_> {
     fn add_imports(&mut self, imports: &mut wasm_encoder::ImportSection) {
         self.finish(SectionId::Import);
         for (hook, ty) in self.space.hooks() {
-            imports.import(HOOK_MODULE, hook.name(), wasm_encoder::EntityType::Function(ty));
+            let ty = wasm_encoder::EntityType::Function(ty);
+            imports.import(&self.plan.hook_module, hook.name(), ty);
         }
     }
 
@@ -358,9 +359,10 @@ impl Pass<'_, '_> {
     fn function_names(&self) -> wasm_encoder::NameMap {
         let names = &self.module.names.functions;
         let moved = names.iter().map(|(&f, name)| (self.space.moved(f), (*name).to_owned()));
-        let hooks = self.plan.hooks.iter();
-        let hooks =
-            hooks.map(|&hook| (self.space.hook(hook), format!("{HOOK_MODULE}.{}", hook.name())));
+        let Plan { hooks, hook_module, .. } = &self.plan;
+        let hooks = hooks
+            .iter()
+            .map(|&hook| (self.space.hook(hook), format!("{hook_module}.{}", hook.name())));
         let inserted = self.plan.inserted.iter().zip(self.space.first_inserted()..);
         let inserted = inserted.map(|(inserted, index)| (index, inserted.name()));
         let all: BTreeMap<u32, String> = moved.chain(hooks).chain(inserted).collect();
