@@ -1,6 +1,8 @@
 //! `docs/trace-format.md` against the code: its example is read as it says.
 
-use linmem::trace::{ContextId, Entry, Event, Frame, HostStackId, Record, Sharing, UNKNOWN_SIZE};
+use linmem::trace::{
+    ContextId, Entry, Event, Frame, HostStackId, LiveFrames, Record, Sharing, UNKNOWN_SIZE,
+};
 use linmem::{Trace, analyze};
 
 const DOCUMENT: &str = include_str!("../../../docs/trace-format.md");
@@ -64,7 +66,7 @@ fn the_example_trace_reads_as_it_says() {
         Record::Event(Event::Reallocated { pointer: 4224 }),
         Record::Snapshot { memory: 0, pages: 3 },
         Record::SnapshotBytes { address: 4096, bytes: 4224u32.to_le_bytes().to_vec() },
-        Record::Globals { frames_live: false, values: vec![(0, 4096)] },
+        Record::Globals { live_frames: LiveFrames::None, values: vec![(0, 4096)] },
         Record::Exit { code: 0 },
         Record::Clock { micros: 1000 },
     ];

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use linmem::allocator::Hints;
-use linmem::trace::{ContextId, Event, Frame, Record, Sharing, Trace, Writer};
+use linmem::trace::{ContextId, Event, Frame, LiveFrames, Record, Sharing, Trace, Writer};
 use linmem::{ErrorKind, Mode, Prepared, Report, Result};
 use wasm_encoder::{
     CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection,

@@ -4,8 +4,8 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use linmem::trace::{
-    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, Reader, Record, Sharing,
-    SizeReadBy, UNKNOWN_SIZE, Writer,
+    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, Reader, Record,
+    Sharing, SizeReadBy, UNKNOWN_SIZE, Writer,
 };
 use linmem::{AnalysisOptions, analyze_stream};
 use linmem::{ErrorKind, Report, Result};

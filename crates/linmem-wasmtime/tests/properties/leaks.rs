@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use linmem::report::{Code, Report};
-use linmem::trace::{ContextId, Crossing, Event, Frame, Record, Sharing, Trace, Writer};
+use linmem::trace::{
+    ContextId, Crossing, Event, Frame, LiveFrames, Record, Sharing, Trace, Writer,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -4,8 +4,8 @@ use super::*;
 use crate::record::{Hook, NoGuest, Recorder};
 use crate::report::{Code, Held, Severity, Site};
 use crate::trace::{
-    ContextId, Entry, Event, Frame, HostRecord, HostStackId, Record, Sharing, SizeReadBy,
-    UNKNOWN_SIZE, Writer,
+    ContextId, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, Record, Sharing,
+    SizeReadBy, UNKNOWN_SIZE, Writer,
 };
 
 /// A recording of instances of a module without code.
@@ -60,7 +60,7 @@ impl Recording {
     /// What the memory holds at the end, and that nothing runs.
     fn snapshot(&mut self, memory: u64) {
         self.0.record(&Record::Snapshot { memory, pages: 2 });
-        self.0.record(&Record::Globals { frames_live: false, values: Vec::new() });
+        self.0.record(&Record::Globals { live_frames: LiveFrames::None, values: Vec::new() });
     }
 
     fn allocate(&mut self, pointer: u64, size: u64, context: u32) {

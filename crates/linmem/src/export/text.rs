@@ -132,7 +132,7 @@ mod tests {
 
     /// The report of a block that is lost in a memory which two instances share.
     fn shared_memory() -> Report {
-        use crate::trace::{ContextId, Event, Frame, Record, Sharing, Writer};
+        use crate::trace::{ContextId, Event, Frame, LiveFrames, Record, Sharing, Writer};
         let (initial_pages, max_pages, page_bytes) = (2, None, 65_536);
         let (context, size) = (ContextId(0), 100);
         let mut writer = Writer::new(Vec::new());
@@ -148,7 +148,7 @@ mod tests {
             Record::Context { frames: vec![Frame::Host("work".to_owned())] },
             Record::Event(Event::Allocated { pointer: 4096, size, align: 0, context }),
             Record::Snapshot { memory: 0, pages: 2 },
-            Record::Globals { frames_live: false, values: Vec::new() },
+            Record::Globals { live_frames: LiveFrames::None, values: Vec::new() },
             Record::Exit { code: 0 },
         ];
         records.iter().for_each(|record| writer.record(record));

@@ -2,7 +2,7 @@
 
 use super::contexts::CallerStack;
 use super::*;
-use crate::trace::{Entry, HostStackId, Sharing, UNKNOWN_SIZE};
+use crate::trace::{Entry, HostStackId, LiveFrames, Sharing, UNKNOWN_SIZE};
 
 /// A recording that has begun.
 #[derive(Default)]
@@ -203,7 +203,7 @@ fn a_snapshot_is_of_a_memory_and_globals_are_of_an_instance() {
     recording.instance(0);
     recording.apply(Record::Snapshot { memory: 0, pages: 2 });
     recording.apply(Record::SnapshotBytes { address: 4096, bytes: vec![1] });
-    recording.apply(Record::Globals { frames_live: true, values: vec![(0, 7)] });
+    recording.apply(Record::Globals { live_frames: LiveFrames::Own, values: vec![(0, 7)] });
     recording.apply(Record::NotReturned { function: 3 });
     recording.apply(Record::NotReturned { function: 3 });
     let Replay { memories, instances, .. } = recording.0;
@@ -212,7 +212,7 @@ fn a_snapshot_is_of_a_memory_and_globals_are_of_an_instance() {
     assert!(memories[1].snapshot.is_none());
     assert!(instances[0].globals.is_none());
     let globals = instances[1].globals.as_ref().unwrap();
-    assert_eq!((globals.frames_live, &globals.values[..]), (true, &[(0, 7)][..]));
+    assert_eq!((globals.live_frames, &globals.values[..]), (LiveFrames::Own, &[(0, 7)][..]));
     assert_eq!(instances[1].not_returned.get(&3), Some(&2));
 }
 
@@ -275,7 +275,7 @@ fn records_before_the_first_instance_are_refused() {
     let low_memory = Record::LowMemory { first: 0, last: 0, changed: 1 };
     let entry = Entry { function: 1, level: 0, caller: None, stack_pointer: None };
     let called = Event::Called { function: 1, times: 1 };
-    let globals = Record::Globals { frames_live: false, values: Vec::new() };
+    let globals = Record::Globals { live_frames: LiveFrames::None, values: Vec::new() };
     let records = [
         low_memory,
         Record::Entered(entry),

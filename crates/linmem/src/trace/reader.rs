@@ -464,7 +464,7 @@ mod tests {
             Record::LowMemory { first: 0, last: 8, changed: 2 },
             Record::Snapshot { memory: 3, pages: 2 },
             Record::SnapshotBytes { address: 4096, bytes: vec![1, 2, 3] },
-            Record::Globals { frames_live: true, values: vec![(0, u64::MAX), (2, 0)] },
+            Record::Globals { live_frames: LiveFrames::Own, values: vec![(0, u64::MAX), (2, 0)] },
             Record::Exit { code: -7 },
             Record::Trap { message: "unreachable".to_owned(), frames: Vec::new() },
             Record::Clock { micros: 1_000 },
