@@ -214,7 +214,7 @@ fn written(record: &Record) -> Option<Value> {
         }
         Record::Globals { live_frames, values } => json!({
             "record": "GLOBALS",
-            "frames_live": *live_frames as u8,
+            "live_frames": *live_frames as u8,
             "globals": values,
         }),
         Record::Exit { code } => json!({ "record": "EXIT", "code": code }),

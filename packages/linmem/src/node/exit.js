@@ -11,7 +11,7 @@ export function watchExit(recorder) {
   const end = (code) => {
     if (ended || !recorder.records.isKept) return;
     ended = true;
-    recorder.exit(Number(code ?? 0) || 0);
+    recorder.end(Number(code ?? 0) || 0);
   };
   redefine("emit", function (name, ...values) {
     let threw = true;

@@ -53,7 +53,7 @@ export class Entries {
   open(level, index) {
     this.#inside = level === 0 ? 0 : this.#inside + 1;
     const entry = this.#levels[level];
-    if (entry === undefined || entry === NONE) this.#begin(level, index);
+    if (entry === undefined || entry === NONE || level > this.#level + 1) this.#begin(level, index);
     else {
       entry.index = index;
       entry.isTold = false;
@@ -63,7 +63,8 @@ export class Entries {
   }
 
   #begin(level, index) {
-    for (let below = this.#levels.length; below < level; below++) this.#levels[below] = NONE;
+    // An exception that the module caught leaves levels behind which have no entry.
+    for (let below = this.#level + 1; below < level; below++) this.#levels[below] = NONE;
     this.current = this.#levels[level] = { index, isTold: false };
     this.#level = level;
   }
@@ -78,14 +79,16 @@ export class Entries {
     if (this.#suspension.isUsed) return limited;
     if ((isPlain && !isPowerOfTwo(this.#inside + 1)) || this.#frames.isInside(this.#module)) return limited;
     const { index } = this.#levels[0];
-    if (index >= 0) this.#records.notReturned(index);
+    // None is running if the module caught the exception.
+    if (index >= 0 && running > 0) this.#records.notReturned(index);
     return 0;
   }
 
-  /** The host is back from what it did for the entry of this level. */
+  /** The host is back from what it did for the entry of this level, or of the one below it that there is. */
   resumed(level) {
     this.#level = Math.min(level, MAX_LEVELS);
-    this.current = this.#levels[this.#level] ?? NONE;
+    while (this.#level > 0 && (this.#levels[this.#level] ?? NONE) === NONE) this.#level--;
+    this.current = this.#levels[this.#level];
     if (this.#toldLevel > this.#level) this.#tellResumed();
   }
 
@@ -97,7 +100,8 @@ export class Entries {
   /** Tells who entered, at an event with this context. `caller` are the engine's frames, if they were taken already. */
   tell(context, caller) {
     this.current.isTold = true;
-    if (caller === undefined && this.#wantsCaller(context)) ({ caller } = this.#frames.ofEvent(this.#module));
+    const wantsCaller = this.#wantsCaller(context);
+    if (caller === undefined && wantsCaller) ({ caller } = this.#frames.ofEvent(this.#module));
     const stack = caller === undefined || this.#suspension.isUsed ? null : this.#contexts.ofCaller(this.#module, caller);
     const { index } = this.current;
     const told = this.#told[this.#level];

@@ -67,11 +67,16 @@ export class Recorder {
     snapshot(this);
   }
 
-  /** Ends the recording: with a snapshot of what is left. */
-  exit(code) {
+  /** Ends the recording, with a snapshot of what is left. */
+  end(code) {
     // What other threads do from now on would not fit the snapshot.
     this.threads.end();
     this.snapshot();
+    this.exit(code);
+  }
+
+  /** Ends the recording. */
+  exit(code) {
     this.records.exit(code);
     this.threads.release();
   }

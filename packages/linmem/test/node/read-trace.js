@@ -20,6 +20,11 @@ const KINDS = {
   number: (reader) => reader.number(),
   context: (reader) => reader.number(),
   stack: (reader) => reader.number(),
+  "optional stack": (reader) => {
+    const number = reader.number();
+    return number === 0 ? null : number - 1;
+  },
+  stack: (reader) => reader.number(),
   "optional stack": (reader) => reader.optionalStack(),
   signed: (reader) => Number(reader.signed()),
   pointer: (reader) => reader.pointer(),
@@ -115,10 +120,39 @@ function readRecord(reader) {
   return { record, ...Object.fromEntries(fields.map(([name, kind]) => [name, KINDS[kind](reader)])) };
 }
 
-/** The same with the frames of its context, as `stack`, in each record that names one. */
+const framesOf = (records, kind) => records.filter(({ record }) => record === kind).map(({ frames }) => frames);
+
+// Who made each entry that is under way in an instance, the outermost first.
+class Entries {
+  #callers = [];
+
+  take({ record, level, caller }) {
+    if (record === "RESUMED") this.#callers.length = level + 1;
+    if (record !== "ENTERED") return;
+    this.#callers.length = level;
+    this.#callers.push(caller);
+  }
+
+  get caller() {
+    return this.#callers.at(-1) ?? null;
+  }
+}
+
+/** The same with the frames of its stack, as `stack`, in each record that names one, those of its callers included. */
 export function readTrace(bytes) {
   const records = readRecords(bytes);
-  const contexts = records.filter(({ record }) => record === "CONTEXT").map(({ frames }) => frames);
-  const others = records.filter(({ record }) => record !== "CONTEXT");
-  return others.map(({ context, ...fields }) => ({ ...fields, ...(context !== undefined && { stack: contexts[context] }) }));
+  const [contexts, hosts] = ["CONTEXT", "HOST_STACK"].map((kind) => framesOf(records, kind));
+  const entries = [];
+  let selected = -1;
+  const whole = records.map((record) => {
+    const { context, stack, ...fields } = record;
+    if (record.record === "INSTANCE") entries[(selected = entries.length)] = new Entries();
+    if (record.record === "SELECT") selected = record.instance;
+    entries[selected]?.take(record);
+    if (stack !== undefined) return { ...fields, stack: hosts[stack] };
+    if (context === undefined) return fields;
+    const { caller } = entries[selected];
+    return { ...fields, stack: [...contexts[context], ...(caller === null ? [] : hosts[caller])] };
+  });
+  return whole.filter(({ record }) => !["CONTEXT", "HOST_STACK", "ENTERED", "RESUMED"].includes(record));
 }

@@ -11,21 +11,36 @@ const FUNCTIONS = 32;
 const names = Array.from({ length: FUNCTIONS }, (_, index) => index);
 const GUEST = bytesOfText(`(module (memory (export "linmem.memory") 1) ${names.map((index) => `(func (export "f${index}"))`).join("")})`);
 
-const mapOf = (low_memory) => ({
+const mapOf = (low_memory, malloc) => ({
   version: 1,
-  allocator: { functions: [], unseen: [], notes: [], candidates: [] },
-  // No imports, the hooks, and the functions.
-  functions: [...HOOKS.map(() => null), ...names],
+  allocator: { functions: malloc === undefined ? [] : [{ function: malloc, role: "malloc" }], unseen: [], notes: [], candidates: [] },
+  // No imports, the hooks, the functions, and one that stands for all entries.
+  functions: [...HOOKS.map(() => null), ...names, ["entry", 0]],
   offsets: [0, 0],
   globals: [],
   tables: [],
-  stand_ins: [],
+  entries: names,
   sizes: {},
   low_memory,
   initial_pages: 1,
   max_pages: null,
+  is_shared: false,
   memory_import: null,
 });
+
+const URL = "wasm://guest";
+const ENTRY = { url: URL, index: HOOKS.length + FUNCTIONS, offset: 0, name: undefined };
+
+// The same place is the same object.
+const known = new Map();
+
+function knownAs(name, frame) {
+  if (!known.has(name)) known.set(name, frame);
+  return known.get(name);
+}
+
+const textOf = (text) => knownAs(text, { text });
+const frameOf = ([index, offset]) => knownAs(`${index} ${offset}`, { url: URL, index: HOOKS.length + index, offset, name: undefined });
 
 /** The recorder's view of one guest with a memory of one page. */
 export class FakeHost {
@@ -35,12 +50,12 @@ export class FakeHost {
 
   complaints = [];
 
-  constructor({ lowMemory = 1024, sink = (bytes) => this.#chunks.push(Buffer.from(bytes)) } = {}) {
+  constructor({ lowMemory = 1024, malloc, sink = (bytes) => this.#chunks.push(Buffer.from(bytes)) } = {}) {
     this.recorder = new Recorder({
       sink,
       clock: { micros: () => 0, every: () => () => {} },
       stacks: { take: () => this.#frames, isHostsOwn: () => false, cleaned: (error) => error },
-      instrument: { key: () => "guest", make: (_, wasm) => ({ wasm, map: mapOf(lowMemory) }), find: () => undefined },
+      instrument: { key: () => "guest", make: (_, wasm) => ({ wasm, map: mapOf(lowMemory, malloc) }), find: () => undefined },
       complain: (message) => this.complaints.push(message),
     });
     const module = this.recorder.modules.ofBytes(GUEST);
@@ -50,9 +65,14 @@ export class FakeHost {
     this.#instance.complete(engines);
   }
 
-  /** Calls a hook, while the stack is one frame: of this function, at this offset. */
-  hook(name, values, [index, offset] = [0, 0]) {
-    this.#run(index, offset, () => this.#instance.hooks[name](...values));
+  /**
+   * Calls a hook. The stack is one frame of the guest, of this function at this offset, unless the host enters just
+   * now; the entry; and the frames of the host, which are texts, or `[function, offset]` of the guest.
+   */
+  hook(name, values, { frame, host = [] }) {
+    const inner = frame === undefined ? [] : [frameOf(frame)];
+    const callers = host.map((frame) => (typeof frame === "string" ? textOf(frame) : frameOf(frame)));
+    return this.#run([...inner, ENTRY, ...callers], () => this.#instance.hooks[name](...values));
   }
 
   look() {
@@ -60,14 +80,14 @@ export class FakeHost {
   }
 
   snapshot(framesLive) {
-    if (framesLive) this.#run(0, 0, () => this.recorder.snapshot());
-    else this.recorder.snapshot();
+    this.#run(framesLive ? [frameOf([0, 0])] : [], () => this.recorder.snapshot());
   }
 
-  #run(index, offset, run) {
-    this.#frames = [{ url: "wasm://guest", position: undefined, where: () => ({ index: HOOKS.length + index, offset }), name: () => undefined }];
-    run();
+  #run(frames, run) {
+    this.#frames = frames;
+    const result = run();
     this.#frames = [];
+    return result;
   }
 
   /** All records so far. */

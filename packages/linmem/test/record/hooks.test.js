@@ -10,7 +10,7 @@ import { HOOKS } from "../../src/record/names.js";
 
 // How many of a hook's parameters are addresses, sizes, pages or values that may be addresses; they come after
 // a function's index, where there is one. The others are always i32, among them the context's two halves.
-const WIDE = { allocated: [0, 3], freed: [0, 3], reallocating: [0, 4], reallocated: [0, 1], grown: [0, 2], entered: [1, 5], passed: [0, 4], returned: [1, 2], handed_out: [0, 4] };
+const WIDE = { allocated: [0, 3], freed: [0, 3], reallocating: [0, 4], reallocated: [0, 1], grown: [0, 2], entered: [3, 8], resumed: [0, 0], passed: [0, 4], returned: [1, 2], handed_out: [0, 4] };
 
 const HAS_CONTEXT = ["allocated", "freed", "reallocating", "grown"];
 
@@ -21,8 +21,14 @@ function valuesOf({ hook, args }, address) {
   return args.map((value, place) => (isWide(place) ? BigInt.asIntN(64, BigInt(value)) : Number(value) | 0));
 }
 
+function callHook(host, step, address) {
+  const frame = HAS_CONTEXT.includes(step.hook) ? step.args.slice(-2).map(Number) : undefined;
+  const result = host.hook(step.hook, valuesOf(step, address), { frame, host: step.host ?? ["main (app.mjs:1)"] });
+  if ("returns" in step) assert.equal(result, step.returns);
+}
+
 function run(host, step, address) {
-  if ("hook" in step) host.hook(step.hook, valuesOf(step, address), HAS_CONTEXT.includes(step.hook) ? step.args.slice(-2) : undefined);
+  if ("hook" in step) callHook(host, step, address);
   else if ("poke" in step) new Uint8Array(host.memory.buffer).set(step.poke.bytes, step.poke.address);
   else if ("look" in step) host.look();
   else if ("flush" in step) host.recorder.records.tick();
@@ -31,20 +37,20 @@ function run(host, step, address) {
   else assert.fail(`${JSON.stringify(step)} is not a step`);
 }
 
-// These say how a recorder begins and keeps time. The instance's creation has the first context.
-const LEFT_OUT = ["MODULE", "INSTANCE", "USES_MEMORY", "CREATED", "CLOCK", "SELECT"];
+// These say how a recorder begins and keeps time. The instance's creation has the first stack of the host.
+const LEFT_OUT = ["MODULE", "MEMORY", "INSTANCE", "THREAD", "CREATED", "CLOCK", "SELECT"];
 
 function told(records) {
-  const [, ...contexts] = records.filter(({ record }) => record === "CONTEXT");
-  const kept = records.filter((record) => contexts.includes(record) || ![...LEFT_OUT, "CONTEXT"].includes(record.record));
-  return kept.map(({ context, ...fields }) => asJson(context === undefined ? fields : { ...fields, context: context - 1 }));
+  const [creation] = records.filter(({ record }) => record === "HOST_STACK");
+  const kept = records.filter((record) => record !== creation && !LEFT_OUT.includes(record.record));
+  return kept.map((fields) => asJson(fields.record === "ENTERED" && fields.caller !== null ? { ...fields, caller: fields.caller - 1 } : fields));
 }
 
 const asJson = (record) => JSON.parse(JSON.stringify(record, (_, value) => (typeof value === "bigint" ? String(value) : value)));
 
-for (const { name, address, low_memory, steps, records } of testdata.hooks.cases) {
+for (const { name, address, low_memory, malloc, steps, records } of testdata.hooks.cases) {
   test(name, () => {
-    const host = new FakeHost({ lowMemory: low_memory });
+    const host = new FakeHost({ lowMemory: low_memory, malloc });
     for (const step of steps) run(host, step, address);
     assert.deepEqual(told(host.records()), records);
   });

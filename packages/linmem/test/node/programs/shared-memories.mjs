@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { Worker, isMainThread, parentPort, threadId, workerData } from "node:worker_threads";
-import { shareControl } from "../../../src/node/control.js";
+import { threads } from "../../../src/node/threads.js";
 import { SharedMemories } from "../../../src/record/shared-memories.js";
 
-const memories = new SharedMemories(shareControl().control, threadId);
+const memories = new SharedMemories(threads().control, threadId);
 
 const newMemory = (initial = 1) => new WebAssembly.Memory({ initial, maximum: 2, shared: true });
 const bytesOf = (memory) => Buffer.from(new Uint8Array(memory.buffer).slice());

@@ -2,11 +2,11 @@
 // the number, the thread, how many the thread wrote before, and a filling. Now and then comes a large one: zeros.
 
 import { Worker, isMainThread, parentPort, threadId, workerData } from "node:worker_threads";
-import { shareControl } from "../../../src/node/control.js";
-import { fileOf, makeFile } from "../../../src/node/slot-file.js";
+import { threads } from "../../../src/node/threads.js";
+import { fileOf, ownFile } from "../../../src/node/trace-file.js";
 import { claimSlot, Drainer, leaveSlots } from "../../../src/record/slots.js";
 
-const { control, ancestors } = shareControl();
+const { control, ancestors } = threads();
 
 class Appender {
   #slot;
@@ -14,7 +14,7 @@ class Appender {
   #count = 0;
 
   constructor() {
-    const { file, attempt } = makeFile(threadId);
+    const { file, attempt } = ownFile();
     this.#slot = claimSlot(control, { id: threadId, ancestors, attempt }, file);
   }
 
