@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { FakeHost } from "./fake-host.js";
 import { ContextTable } from "../../src/record/context-table.js";
 import { Contexts } from "../../src/record/contexts.js";
-import { MAGIC, MAX_CONTEXTS, MAX_STACKS, TAGS } from "../../src/record/names.js";
+import { CALLERS_OF_CONTEXT, MAGIC, MAX_CONTEXTS, MAX_STACKS, STACKS_OF_ENTRY, TAGS } from "../../src/record/names.js";
 import { RECORDS } from "../node/read-trace.js";
 
 const of = (records, ...kinds) => records.filter(({ record }) => kinds.includes(record));
@@ -17,14 +17,14 @@ test("names: tags and magic are those of docs/trace-format.md", () => {
 
 test("two recorders in one program know nothing of each other", () => {
   const [first, second] = [new FakeHost(), new FakeHost()];
-  first.hook("allocated", [4096, 10, 0, 7, 1], [7, 1]);
-  second.hook("allocated", [8192, 20, 0, 8, 2], [8, 2]);
-  second.hook("passed", [4096, 0, 0, 0]);
-  first.hook("passed", [4096, 0, 0, 0]);
-  const seen = (host) => of(host.records(), "INSTANCE", "CONTEXT", "USES_MEMORY", "ALLOCATED", "PASSED").map(({ record, ...fields }) => [record, ...Object.values(fields)]);
-  const begin = [["CONTEXT", []], ["INSTANCE", 0, 1, null], ["USES_MEMORY", 0]];
-  assert.deepEqual(seen(first), [...begin, ["CONTEXT", [[7, 1]]], ["ALLOCATED", 1, 4096, 10], ["PASSED", 4096]]);
-  assert.deepEqual(seen(second), [...begin, ["CONTEXT", [[8, 2]]], ["ALLOCATED", 1, 8192, 20]]);
+  first.hook("allocated", [4096, 10, 0, 7, 1], { frame: [7, 1] });
+  second.hook("allocated", [8192, 20, 0, 8, 2], { frame: [8, 2] });
+  second.hook("passed", [4096, 0, 0, 0], {});
+  first.hook("passed", [4096, 0, 0, 0], {});
+  const seen = (host) => of(host.records(), "INSTANCE", "CONTEXT", "MEMORY", "ALLOCATED", "PASSED").map(({ record, ...fields }) => [record, ...Object.values(fields)]);
+  const begin = [["MEMORY", 1, null, 65536, 0], ["INSTANCE", 0, 0]];
+  assert.deepEqual(seen(first), [...begin, ["CONTEXT", [[7, 1]]], ["ALLOCATED", 0, 4096, 10], ["PASSED", 4096]]);
+  assert.deepEqual(seen(second), [...begin, ["CONTEXT", [[8, 2]]], ["ALLOCATED", 0, 8192, 20]]);
 });
 
 test("a sink that fails stops the recording, with one line, and the program goes on", () => {
@@ -34,28 +34,47 @@ test("a sink that fails stops the recording, with one line, and the program goes
       if (++chunks > 1) throw new Error("the disk is full");
     },
   });
-  for (let turn = 0; turn < 50_000; turn++) host.hook("allocated", [4096, 10, 0, 7, 1], [7, 1]);
+  for (let turn = 0; turn < 50_000; turn++) host.hook("allocated", [4096, 10, 0, 7, 1], { frame: [7, 1] });
   host.snapshot(false);
   host.recorder.exit(0);
   assert.deepEqual([chunks, host.complaints, host.recorder.records.isKept], [2, ["cannot write the trace, and recording stops here: the disk is full"], false]);
 });
 
-test("contexts after very many stacks have no frames", () => {
+test("contexts after very many stacks have no frames, but each entry has a part of its own", () => {
   const host = new FakeHost();
-  for (let value = 0; value < MAX_STACKS + 10; value++) host.hook("freed", [4096, -1, 0, 3, value], [3, value]);
-  const [, ...contexts] = of(host.records(), "CONTEXT");
-  assert.equal(contexts.length, MAX_STACKS + 10);
-  assert.deepEqual(contexts.filter(({ frames }) => frames.length === 0).length, 10);
-  assert.deepEqual(contexts[MAX_STACKS - 1].frames, [[3, MAX_STACKS - 1]]);
+  const free = (value) => host.hook("freed", [4096, -1, 0, 3, value], { frame: [3, value] });
+  const last = MAX_STACKS + STACKS_OF_ENTRY;
+  for (let value = 0; value < last + 10; value++) free(value);
+  host.hook("entered", [5, 0, 0, 0, 0, 0, 0, 0], {});
+  for (let value = last + 10; value < last + 20; value++) free(value);
+  const contexts = of(host.records(), "CONTEXT");
+  assert.equal(contexts.length, last + 20);
+  const without = contexts.map(({ frames }, number) => (frames.length === 0 ? number : -1)).filter((number) => number >= 0);
+  assert.deepEqual(without, Array.from({ length: 10 }, (_, index) => last + index));
+  assert.deepEqual(contexts[last - 1].frames, [[3, last - 1]]);
+});
+
+test("callers are taken for many entries with the same first context, and then for few", () => {
+  const host = new FakeHost();
+  const entries = 4 * CALLERS_OF_CONTEXT;
+  for (let entry = 0; entry < entries; entry++) {
+    const where = { host: [`caller (app.mjs:${entry % 2})`] };
+    host.hook("entered", [5, 0, 0, 0, 0, 0, 0, 0], where);
+    host.hook("freed", [4096, -1, 0, 3, 1], { frame: [3, 1], ...where });
+  }
+  const callers = of(host.records(), "ENTERED").map(({ caller }) => caller);
+  assert.deepEqual(callers.slice(0, 4), [1, 2, 1, 2]);
+  const taken = callers.filter((caller) => caller !== null).length;
+  assert.equal(taken, CALLERS_OF_CONTEXT + 2, "then the 2^k-th ones only");
 });
 
 test("contexts after very many share one, with no frames", () => {
   const written = [];
-  const contexts = new Contexts({ context: (frames) => written.push(frames.length) }, { ofEvent: () => [{ host: "frame" }] });
+  const contexts = new Contexts({ context: (frames) => written.push(frames.length) }, {});
   const module = { contexts: new ContextTable() };
   const numbers = new Set();
-  for (let value = 0; value < MAX_CONTEXTS + 1000; value++) numbers.add(contexts.add(module, value, value >> 3));
-  assert.deepEqual([numbers.size, written.length, written.filter((length) => length > 0).length], [MAX_CONTEXTS + 1, MAX_CONTEXTS + 1, MAX_STACKS]);
+  for (let value = 0; value < MAX_CONTEXTS + 1000; value++) numbers.add(contexts.add(module, value, value >> 3, [{}]));
+  assert.deepEqual([numbers.size, written.length, written.filter((length) => length > 0).length], [MAX_CONTEXTS + 1, MAX_CONTEXTS + 1, MAX_CONTEXTS]);
   assert.deepEqual([module.contexts.get(5, 0), module.contexts.get(MAX_CONTEXTS, MAX_CONTEXTS >> 3)], [5, -1]);
 });
 
@@ -63,7 +82,7 @@ test("records of any length go through the chunk", () => {
   const host = new FakeHost();
   const words = "x".repeat(200_000);
   host.recorder.records.note(words);
-  for (let turn = 0; turn < 30_000; turn++) host.hook("allocated", [(turn * 7919) | 0, turn, 0, 7, 1], [7, 1]);
+  for (let turn = 0; turn < 30_000; turn++) host.hook("allocated", [(turn * 7919) | 0, turn, 0, 7, 1], { frame: [7, 1] });
   const records = host.records();
   assert.equal(of(records, "NOTE")[0].words, words);
   assert.deepEqual(of(records, "ALLOCATED").map(({ pointer, size }) => [pointer, size]), Array.from({ length: 30_000 }, (_, turn) => [turn * 7919, turn]));
