@@ -66,15 +66,18 @@ export class Functions {
   #findEntry(value, table) {
     const index = Number(value.name);
     for (const instance of this.#usersNow(table)) {
-      const { entries, importedFunctions, map } = instance.module;
-      const place = entries.places[map.functions[index]];
+      const { entries, map } = instance.module;
+      // A wrapper is the function itself to the module.
+      const origin = map.functions[index];
+      const place = entries.places[Array.isArray(origin) ? origin[1] : origin];
       const functions = instance.exports?.[EXPORTS.functions];
-      if (!(index >= importedFunctions) || place === undefined || tableGet(functions, place) !== value) continue;
+      if (place === undefined || functions === undefined || tableGet(functions, place) !== value) continue;
       const entry = tableGet(functions, entries.functions.length + place);
       this.#originals.set(entry, { instance: new WeakRef(instance), place });
       return entry;
     }
-    return undefined;
+    // A function that a module imports does not enter the module.
+    return this.#usersNow(table).some(({ module }) => index < module.importedFunctions) ? value : undefined;
   }
 
   // The arguments that the engine gets for those of the program, whose second one is a function. A function of
