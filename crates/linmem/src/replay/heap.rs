@@ -1,7 +1,7 @@
 //! The live blocks of one memory: a state machine fed by the events of the instances that use it.
 
+mod blocks;
 mod figures;
-mod freed_blocks;
 mod growing;
 mod incidents;
 #[cfg(test)]
@@ -10,15 +10,13 @@ mod naive;
 mod properties;
 mod reallocations;
 
-use std::collections::BTreeMap;
-
 use rustc_hash::FxHashMap;
 
 use crate::module::PAGE_BYTES;
 use crate::trace::{ContextId, Crossing, Event, UNKNOWN_SIZE};
 
+use blocks::{Before, Blocks};
 pub use figures::{Extent, Held, Returned, SiteTotals, Totals};
-use freed_blocks::FreedBlocks;
 use growing::Growing;
 pub use incidents::{AskedBy, Concerned, Failure, Growth, LowMemory, Misuse, MisuseKind};
 use reallocations::Reallocations;
@@ -47,8 +45,7 @@ const MAX_MISUSE: usize = 1_000;
 /// The heap of one memory.
 #[derive(Debug, Default)]
 pub struct Heap {
-    live: BTreeMap<u64, Block>,
-    freed: FreedBlocks,
+    blocks: Blocks,
     totals: Totals,
     sites: FxHashMap<ContextId, SiteTotals>,
     /// Number of the current peak.
@@ -146,7 +143,7 @@ impl Heap {
         let released = self.reallocations.released_around(instance, value);
         let block = match (live, released) {
             (live, Some((start, block))) if live.is_none_or(|live| live < start) => block,
-            (Some(live), _) => match self.live.get_mut(&live) {
+            (Some(live), _) => match self.blocks.get_mut(live) {
                 Some(block) => block,
                 None => return,
             },
@@ -169,9 +166,8 @@ impl Heap {
     /// The live blocks with their addresses, in the order of these. A block that is being
     /// reallocated lives until that is over.
     pub fn live(&self) -> Vec<(u64, Block)> {
-        let live = self.live.iter().map(|(address, block)| (*address, *block));
-        let mut blocks: Vec<_> = live.chain(self.reallocations.released()).collect();
-        blocks.sort_by_key(|(address, block)| (*address, block.serial));
+        let mut blocks: Vec<_> = self.blocks.live().chain(self.reallocations.released()).collect();
+        blocks.sort_unstable_by_key(|(address, block)| (*address, block.serial));
         blocks
     }
 
@@ -239,12 +235,13 @@ impl Heap {
     fn insert(&mut self, pointer: u64, size: u64, align: u64, context: ContextId) {
         self.check_overlap(pointer, size, context);
         self.totals.allocated_bytes = self.totals.allocated_bytes.saturating_add(size);
-        self.totals.reused += u64::from(self.freed.remove(pointer));
         self.lowest_address = Some(self.lowest_address.map_or(pointer, |a| a.min(pointer)));
         let serial = self.totals.allocations + self.totals.reallocations;
         let block = Block { size, align, context, serial, crossed: None };
-        if let Some(overlapped) = self.live.insert(pointer, block) {
-            self.account_loss(&overlapped);
+        match self.blocks.insert(pointer, block) {
+            Before::Nothing => {}
+            Before::Freed => self.totals.reused += 1,
+            Before::Live(overlapped) => self.account_loss(&overlapped),
         }
         let end = &mut self.totals.at_end;
         end.blocks += 1;
@@ -285,23 +282,22 @@ impl Heap {
         if pointer == 0 {
             return;
         }
-        let Some(block) = self.take(pointer) else {
+        let Some(block) = self.take_freed(pointer, context) else {
             self.not_a_block(pointer, context, MisuseKind::DoubleFree, MisuseKind::InvalidFree);
             return;
         };
         self.check_layout(pointer, &block, size, align, context);
-        self.block_freed(pointer, block, context);
+        self.account_free(&block);
     }
 
-    fn block_freed(&mut self, pointer: u64, block: Block, context: ContextId) {
+    fn account_free(&mut self, block: &Block) {
         self.totals.frees += 1;
-        self.given_back(&block);
+        self.given_back(block);
         if block.serial == self.totals.allocations + self.totals.reallocations {
             self.totals.temporary += 1;
             self.changing_site(block.context).temporary += 1;
         }
-        self.account_loss(&block);
-        self.freed.add(pointer, block, context);
+        self.account_loss(block);
     }
 
     /// A block is no longer where the host may know it.
@@ -398,7 +394,7 @@ impl Heap {
         invalid: MisuseKind,
     ) {
         let inside = self.block_around(pointer);
-        let before = self.freed.get(pointer);
+        let before = self.blocks.freed(pointer);
         let (kind, block) = match (inside, before) {
             (Some((address, block)), before) => {
                 (invalid, Some(concerned(address, &block, before.map(|(_, context)| context))))
@@ -425,8 +421,8 @@ impl Heap {
         const MOST: usize = 1_000;
         // Where blocks do not overlap, none can reach farther than the last.
         let looked_at = if self.overlapping { MOST } else { 1 };
-        let mut blocks = self.live.range(..=address).rev().take(looked_at);
-        blocks.find(|(start, block)| reaches(**start, block)).map(|(start, block)| (*start, *block))
+        let mut blocks = self.blocks.until(address).take(looked_at);
+        blocks.find(|(start, block)| reaches(*start, block)).map(|(start, block)| (start, *block))
     }
 
     fn check_layout(

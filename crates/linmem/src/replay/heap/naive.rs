@@ -246,7 +246,7 @@ impl Naive {
             self.end_life(&block);
             if new != old {
                 self.given_back.extend(block.returned_by());
-                self.freed.push((block, context));
+                self.remember(block, context);
             }
             self.add(new, size, if align == 0 { block.align } else { align }, context);
             if new == old {
@@ -273,6 +273,7 @@ impl Naive {
         if others.any(|other| other.address == block.address) {
             self.end_life(&block);
         } else {
+            self.freed.retain(|(freed, _)| freed.address != block.address);
             self.live.push(Block { released_by: None, ..block });
         }
     }
@@ -327,7 +328,15 @@ impl Naive {
         }
         self.end_life(&block);
         self.given_back.extend(block.returned_by());
-        self.freed.push((block, context));
+        self.remember(block, context);
+    }
+
+    /// Remembers a freed block, unless another one has its address.
+    fn remember(&mut self, block: Block, context: ContextId) {
+        let mut in_place = self.live.iter().filter(|other| other.released_by.is_none());
+        if in_place.all(|other| other.address != block.address) {
+            self.freed.push((block, context));
+        }
     }
 
     fn end_life(&mut self, block: &Block) {

@@ -72,10 +72,14 @@ impl Reallocations {
 }
 
 impl Heap {
-    /// Takes a block out that is to be freed or reallocated. An instance that trapped in a
-    /// reallocation may have left it to others.
-    pub(super) fn take(&mut self, pointer: u64) -> Option<Block> {
-        self.live.remove(&pointer).or_else(|| self.reallocations.take_from_any(pointer))
+    /// Takes a block out that is freed. An instance that trapped in a reallocation may have left
+    /// it to others.
+    pub(super) fn take_freed(&mut self, pointer: u64, context: ContextId) -> Option<Block> {
+        self.blocks.free(pointer, context).or_else(|| {
+            let block = self.reallocations.take_from_any(pointer)?;
+            self.blocks.add_freed(pointer, block, context);
+            Some(block)
+        })
     }
 
     /// A reallocation begins: takes its block out of the way, if there is one.
@@ -89,7 +93,7 @@ impl Heap {
         if pointer == 0 {
             return None;
         }
-        let block = self.take(pointer);
+        let block = self.blocks.take(pointer).or_else(|| self.reallocations.take_from_any(pointer));
         match &block {
             Some(block) => self.check_layout(pointer, block, old_size, align, context),
             None => self.not_a_block(
@@ -119,12 +123,12 @@ impl Heap {
     /// Puts a block back. If other blocks have its memory by now, that is not reported: the allocator
     /// may have released the block and trapped afterwards.
     fn put_back_at(&mut self, pointer: u64, block: Block) {
-        if self.live.contains_key(&pointer) {
+        if self.blocks.get(pointer).is_some() {
             self.account_loss(&block);
             return;
         }
         self.overlapping |= self.block_within(pointer, block.size).is_some();
-        self.live.insert(pointer, block);
+        self.blocks.insert(pointer, block);
     }
 
     /// A reallocation is over.
@@ -138,7 +142,7 @@ impl Heap {
                 let align = if align == 0 { block.align } else { align };
                 self.moved(old, block, context, pointer);
                 self.insert(pointer, new_size, align, context);
-                if let (true, Some(resized)) = (pointer == old, self.live.get_mut(&pointer)) {
+                if let (true, Some(resized)) = (pointer == old, self.blocks.get_mut(pointer)) {
                     resized.crossed = block.crossed;
                 }
             }
@@ -146,7 +150,10 @@ impl Heap {
                 self.totals.allocations += 1;
                 self.insert(pointer, new_size, align, context);
             }
-            Some(block) if new_size == 0 => self.block_freed(old, block, context),
+            Some(block) if new_size == 0 => {
+                self.account_free(&block);
+                self.blocks.add_freed(old, block, context);
+            }
             // A pointer that is not a block was reported when the reallocation began.
             None if new_size == 0 => {}
             block => {
@@ -161,8 +168,8 @@ impl Heap {
     /// Takes the block out that a reallocation is of, if it is still there.
     fn block_of(&mut self, begun: &Reallocation) -> Option<Block> {
         let put_back = |heap: &mut Heap| {
-            let block = heap.live.get(&begun.pointer)?;
-            if Some(block.serial) == begun.serial { heap.live.remove(&begun.pointer) } else { None }
+            let block = heap.blocks.get(begun.pointer)?;
+            if Some(block.serial) == begun.serial { heap.blocks.take(begun.pointer) } else { None }
         };
         begun.released.or_else(|| put_back(self))
     }
@@ -173,7 +180,7 @@ impl Heap {
         self.account_loss(&block);
         if pointer != old {
             self.given_back(&block);
-            self.freed.add(old, block, context);
+            self.blocks.add_freed(old, block, context);
         }
     }
 }
