@@ -113,12 +113,19 @@ impl Analysis {
         self.reader.source().push(bytes);
         self.bytes += bytes.len() as u64;
         // The reader wants the whole header at once.
-        if self.has_header() {
-            for record in &mut self.reader {
-                self.replay.apply(record?)?;
+        if self.has_header() { self.read() } else { Ok(()) }
+    }
+
+    fn read(&mut self) -> Result<()> {
+        loop {
+            while let Some(event) = self.reader.event_at_hand() {
+                self.replay.apply_event(&event)?;
+            }
+            match self.reader.next() {
+                Some(record) => self.replay.apply(record?)?,
+                None => return Ok(()),
             }
         }
-        Ok(())
     }
 
     /// Whether the program has ended, so that nothing more is to come that matters.

@@ -150,8 +150,13 @@ impl Replay {
         Ok(())
     }
 
+    /// Takes in the next event.
+    ///
+    /// # Errors
+    ///
+    /// As for [`apply`](Replay::apply).
     #[inline]
-    fn apply_event(&mut self, mut event: Event) -> Result<()> {
+    pub fn apply_event(&mut self, mut event: Event) -> Result<()> {
         let number = self.selected;
         let Some(instance) = self.instances.get_mut(number) else { return Err(no_instance()) };
         let heap = &mut self.memories[instance.memory].heap;

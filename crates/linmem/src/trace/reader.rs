@@ -55,9 +55,27 @@ impl<R: Read> Reader<R> {
         self.truncated
     }
 
+    /// The next record, if it is an event that has arrived as a whole, as most are. An event is much smaller
+    /// than other records, and moving it is a good part of what reading costs: so it is inlined.
+    #[inline(always)]
+    pub(crate) fn event_at_hand(&mut self) -> Option<Event> {
+        if !self.started {
+            return None;
+        }
+        let bytes = &self.buffer[self.start..];
+        let mut cursor = Cursor { bytes, at: 1, last_pointer: self.last_pointer };
+        let event = cursor.event(*bytes.first()?).ok()??;
+        self.start += cursor.at;
+        self.last_pointer = cursor.last_pointer;
+        Some(event)
+    }
+
     fn next_record(&mut self) -> Result<Option<Record>> {
         if !self.started {
             self.read_magic()?;
+        }
+        if let Some(event) = self.event_at_hand() {
+            return Ok(Some(Record::Event(event)));
         }
         loop {
             let mut cursor = Cursor {
@@ -265,7 +283,7 @@ impl Cursor<'_> {
     }
 
     /// What instrumented code reported, or `None` where the tag is that of something else.
-    #[inline]
+    #[inline(always)]
     fn event(&mut self, tag: u8) -> Decoded<Option<Event>> {
         Ok(Some(match tag {
             tags::ALLOCATED | tags::ALLOCATED_ALIGNED => Event::Allocated {
@@ -316,6 +334,28 @@ impl Cursor<'_> {
 
     #[inline]
     fn number(&mut self) -> Decoded<u64> {
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(byte))
+            }
+            _ => self.longer_number(),
+        }
+    }
+
+    #[inline]
+    fn longer_number(&mut self) -> Decoded<u64> {
+        if let Some(bytes) = self.bytes[self.at..].first_chunk()
+            && let Some((value, length)) = number_in(u64::from_le_bytes(*bytes))
+        {
+            self.at += length;
+            return Ok(value);
+        }
+        self.longest_number()
+    }
+
+    #[cold]
+    fn longest_number(&mut self) -> Decoded<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -394,6 +434,19 @@ fn host_stack(number: u64) -> Decoded<HostStackId> {
 
 fn malformed(reason: impl Into<String>) -> Stop {
     Stop::Malformed(reason.into())
+}
+
+/// The number that the first bytes of a word make, and how many bytes they are; `None` if it goes
+/// on behind them. Which byte is the last is found without a branch, which no processor could predict.
+#[inline]
+fn number_in(word: u64) -> Option<(u64, usize)> {
+    let ends = !word & 0x8080_8080_8080_8080;
+    let last = std::num::NonZeroU64::new(ends)?.trailing_zeros();
+    let bits = word & (ends ^ (ends - 1)) & 0x7f7f_7f7f_7f7f_7f7f;
+    let bits = (bits & 0x007f_007f_007f_007f) | (bits & 0x7f00_7f00_7f00_7f00) >> 1;
+    let bits = (bits & 0x0000_3fff_0000_3fff) | (bits & 0x3fff_0000_3fff_0000) >> 2;
+    let bits = (bits & 0x0000_0000_0fff_ffff) | (bits & 0x0fff_ffff_0000_0000) >> 4;
+    Some((bits, last as usize / 8 + 1))
 }
 
 fn unzigzag(value: u64) -> i64 {
@@ -499,5 +552,23 @@ mod tests {
         let unknown = [&MAGIC[..], &[0xff]].concat();
         let error = Reader::new(&unknown[..]).next().unwrap().unwrap_err();
         assert_eq!(error.to_string(), "damaged trace at byte 9: unknown record tag 0xff");
+    }
+
+    /// At the end of the bytes and before others, as short as can be and with zeros behind.
+    #[test]
+    fn numbers_of_every_length_are_read() {
+        for value in (0..64).flat_map(|bit| [1 << bit, u64::MAX >> bit, 0x5555 << bit]) {
+            let shortest = (64 - u64::leading_zeros(value | 1)).div_ceil(7);
+            for length in shortest..=10 {
+                let byte = |n: u32| (value >> (7 * n)) as u8 & 0x7f | u8::from(n + 1 < length) << 7;
+                let bytes: Vec<u8> = (0..length).map(byte).collect();
+                for behind in [&[][..], &[0xff; 10], &[0; 10]] {
+                    let bytes = [&bytes[..], behind].concat();
+                    let mut cursor = Cursor { bytes: &bytes, at: 0, last_pointer: 0 };
+                    let read = cursor.number().ok();
+                    assert_eq!((read, cursor.at), (Some(value), length as usize));
+                }
+            }
+        }
     }
 }
