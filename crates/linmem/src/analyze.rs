@@ -119,7 +119,7 @@ impl Analysis {
     fn read(&mut self) -> Result<()> {
         loop {
             while let Some(event) = self.reader.event_at_hand() {
-                self.replay.apply_event(&event)?;
+                self.replay.apply_event(event)?;
             }
             match self.reader.next() {
                 Some(record) => self.replay.apply(record?)?,
