@@ -20,10 +20,11 @@ use rustc_hash::FxHashMap;
 use crate::error::Result;
 use crate::prepared::Prepared;
 use crate::trace::{
-    ContextId, Crossing, Event, Frame, HostStackId, LiveFrames, Record, Sharing, Writer,
+    ContextId, Crossing, Event, Frame, HostRecord, HostStackId, LiveFrames, Record, Sharing, Writer,
 };
 
 pub use crate::instrument::hooks::Hook;
+pub use module::ModuleFacts;
 
 use contexts::Contexts;
 #[cfg(test)]
@@ -33,6 +34,9 @@ pub(crate) use entries::CALLERS_OF_CONTEXT;
 use instance::Instance;
 use low_memory::LowMemory;
 use module::Module;
+
+/// What the recording tells of who grew a memory, where no instance did.
+const FROM_OUTSIDE: &str = "(the host, or a module that is not watched)";
 
 /// Where a recording goes.
 type Sink = Box<dyn Write + Send>;
@@ -63,12 +67,19 @@ pub struct Backtrace {
     /// What called there, if that is known: frames of the host, where it has a stack of its own, and of the
     /// module, where an import of it led to the host.
     pub caller: Option<Vec<Frame>>,
+    /// Whether the engine left out the outermost frames.
+    pub is_cut: bool,
 }
 
 impl Backtrace {
-    /// A stack of these two parts.
+    /// A whole stack of these two parts.
     pub fn new(inner: Vec<Frame>, caller: Option<Vec<Frame>>) -> Backtrace {
-        Backtrace { inner, caller }
+        Backtrace { inner, caller, is_cut: false }
+    }
+
+    /// What called there: nothing, if no more than that is known of a whole stack.
+    fn into_caller(self) -> Option<Vec<Frame>> {
+        self.caller.or_else(|| (!self.is_cut).then(Vec::new))
     }
 
     /// All frames.
@@ -93,6 +104,8 @@ pub struct Recorder {
 
 /// A memory of a recording.
 struct Memory {
+    /// Its size, as far as the recording tells of growths.
+    pages: u64,
     /// From the lowest address at which there ever was a block to the end of the highest one.
     blocks: Option<(u64, u64)>,
     low_memory: LowMemory,
@@ -124,10 +137,14 @@ impl Recorder {
     ///
     /// [`Unsupported`](crate::ErrorKind::Unsupported) when the allocator cannot be written down.
     pub fn module(&mut self, prepared: &Prepared<'_>, name: &str) -> Result<usize> {
-        let (module, record) = Module::new(prepared, name)?;
-        self.writer.record(&record);
-        self.modules.push(module);
-        Ok(self.modules.len() - 1)
+        Ok(self.known_module(&ModuleFacts::new(prepared, name)?))
+    }
+
+    /// The same, where it is known already what is to be known of the module.
+    pub fn known_module(&mut self, facts: &ModuleFacts) -> usize {
+        self.writer.record(facts.record());
+        self.modules.push(Module::new(facts.clone()));
+        self.modules.len() - 1
     }
 
     /// Adds a memory of `initial_pages` pages of `page_bytes` bytes, which may grow to `max_pages` at
@@ -136,8 +153,27 @@ impl Recorder {
         let sharing = Sharing::Private;
         self.writer.record(&Record::Memory { initial_pages, max_pages, page_bytes, sharing });
         let low_memory = LowMemory::default();
-        self.memories.push(Memory { blocks: None, low_memory, first_user: None });
+        let pages = initial_pages;
+        self.memories.push(Memory { pages, blocks: None, low_memory, first_user: None });
         self.memories.len() - 1
+    }
+
+    /// A memory has so many pages. What it grew by beyond the growths that instances reported, somebody else
+    /// did: the host, or a module that nobody watches.
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory of this number, or no instance uses it.
+    pub fn size(&mut self, memory: usize, pages: u64) {
+        let Memory { pages: before, first_user, .. } = self.memories[memory];
+        if let Some(delta_pages) = pages.checked_sub(before).filter(|delta| *delta > 0) {
+            self.memories[memory].pages = pages;
+            let user = first_user.expect("an instance uses the memory");
+            let stack = self.host_stack(user, vec![Frame::Host(FROM_OUTSIDE.to_owned())]);
+            let (memory, previous_pages) = (memory as u64, Some(before));
+            let grown = HostRecord::HostGrown { memory, delta_pages, previous_pages, stack };
+            self.writer.record(&Record::Host(grown));
+        }
     }
 
     /// Adds an instance of a module, which uses a memory as its memory 0, and returns its number.
@@ -208,8 +244,9 @@ impl Recorder {
                 self.writer.event(&Event::Reallocated { pointer });
             }
             (Hook::Grown, &[delta_pages, previous, in_allocator, low, high, ..]) => {
-                let context = self.begin(instance, low, high, guest);
                 let previous_pages = self.module_of(instance).known_pages(previous);
+                self.grown(instance, delta_pages, previous_pages);
+                let context = self.begin(instance, low, high, guest);
                 let in_allocator = in_allocator != 0;
                 let event = Event::Grown { delta_pages, previous_pages, in_allocator, context };
                 self.writer.event(&event);
@@ -226,6 +263,15 @@ impl Recorder {
             (hook, args) => panic!("{} does not take {} arguments", hook.name(), args.len()),
         }
         0
+    }
+
+    /// An instance grew its memory.
+    fn grown(&mut self, instance: usize, delta_pages: u64, previous_pages: Option<u64>) {
+        let memory = self.instances[instance].memory;
+        if let Some(previous) = previous_pages {
+            self.size(memory, previous);
+            self.memories[memory].pages = previous.saturating_add(delta_pages);
+        }
     }
 
     fn module_of(&self, instance: usize) -> &Module {
@@ -266,7 +312,7 @@ impl Recorder {
         let known = &mut self.modules[module].contexts;
         let (context, is_new) = self.contexts.define(raw, known);
         let (frames, caller) = match backtrace {
-            Some(Backtrace { inner, caller }) => (inner, Some(caller)),
+            Some(mut backtrace) => (std::mem::take(&mut backtrace.inner), backtrace.into_caller()),
             None => (Vec::new(), None),
         };
         if is_new {

@@ -100,24 +100,33 @@ impl OffsetMap {
     /// function's own frame is there, and an import's stands for the host; frames of what else
     /// instrumentation added are left out.
     pub fn frames(&self, stack: impl IntoIterator<Item = (u32, Option<usize>)>) -> Vec<Frame> {
+        let stack = stack.into_iter().map(|(function, offset)| {
+            let offset = offset.and_then(|offset| u32::try_from(offset).ok());
+            Frame::Wasm { function, offset }
+        });
         let (mut frames, caller) = self.parts(stack);
         frames.extend(caller.unwrap_or_default());
         frames
     }
 
     /// The same in two parts: up to where the host entered last, and, if there is something, what called
-    /// the host.
+    /// the host. The frames that come in are in terms of the instrumented module; those of the host, and of
+    /// other modules, stay as they are.
     pub fn parts(
         &self,
-        stack: impl IntoIterator<Item = (u32, Option<usize>)>,
+        stack: impl IntoIterator<Item = Frame>,
     ) -> (Vec<Frame>, Option<Vec<Frame>>) {
         let (mut inner, mut caller) = (Vec::new(), Vec::new());
         let mut has_entered = false;
-        for (function, offset) in stack {
+        for frame in stack {
             let frames = if has_entered { &mut caller } else { &mut inner };
+            let Frame::Wasm { function, offset } = frame else {
+                frames.push(frame);
+                continue;
+            };
             match self.origin(function) {
                 Origin::Function(function) => {
-                    let offset = offset.and_then(|offset| self.original_offset(offset));
+                    let offset = offset.and_then(|offset| self.original_offset(offset as usize));
                     let offset = offset.and_then(|offset| u32::try_from(offset).ok());
                     frames.push(Frame::Wasm { function, offset });
                 }

@@ -160,7 +160,7 @@ impl Recorder {
         &mut self,
         instance: usize,
         context: ContextId,
-        caller: Option<Option<Vec<Frame>>>,
+        caller: Option<Vec<Frame>>,
         guest: &mut dyn Guest,
     ) {
         let entries = &mut self.instances[instance].entries;
@@ -175,8 +175,9 @@ impl Recorder {
             return;
         }
         let wants_caller = entries.wants_caller(context);
-        let caller = caller.or_else(|| wants_caller.then(|| guest.backtrace().caller));
-        let caller = caller.map(|frames| self.host_stack(instance, frames.unwrap_or_default()));
+        let take = || guest.backtrace().into_caller();
+        let caller = caller.or_else(|| wants_caller.then(take).flatten());
+        let caller = caller.map(|frames| self.host_stack(instance, frames));
         let entry = Entry { function, level: level as u64, caller, stack_pointer: None };
         if self.instances[instance].entries.tell(level, entry) {
             self.writer.record(&Record::Entered(entry));
@@ -184,7 +185,7 @@ impl Recorder {
     }
 
     /// The number of a stack of the host, which runs on behalf of an instance.
-    fn host_stack(&mut self, instance: usize, frames: Vec<Frame>) -> HostStackId {
+    pub(super) fn host_stack(&mut self, instance: usize, frames: Vec<Frame>) -> HostStackId {
         let module = self.instances[instance].module;
         let next = HostStackId(self.host_stacks.len() as u32);
         let Recorder { host_stacks, writer, .. } = self;

@@ -1,6 +1,8 @@
 //! A module as a recorder knows it.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use super::contexts::KnownContexts;
 use crate::error::{Error, ErrorKind, Result};
@@ -13,6 +15,17 @@ use crate::trace::{Record, UNKNOWN_SIZE};
 /// A module of a recording.
 pub(super) struct Module {
     pub(super) contexts: KnownContexts,
+    facts: ModuleFacts,
+}
+
+/// What a recorder has to know of a module. A host that records many instances of it, each by itself, works
+/// it out once.
+#[derive(Clone)]
+pub struct ModuleFacts(Arc<Facts>);
+
+/// See [`ModuleFacts`].
+pub(super) struct Facts {
+    record: Record,
     /// The globals that a snapshot takes.
     pub(super) globals: Vec<u32>,
     pub(super) runtime_frames: RuntimeFrames,
@@ -25,28 +38,52 @@ pub(super) struct Module {
 }
 
 impl Module {
-    /// What is known of a module, and the record that tells of it.
-    pub(super) fn new(prepared: &Prepared<'_>, name: &str) -> Result<(Module, Record)> {
+    /// A module of which nothing was recorded yet.
+    pub(super) fn new(facts: ModuleFacts) -> Module {
+        Module { contexts: KnownContexts::default(), facts }
+    }
+}
+
+impl Deref for Module {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.facts.0
+    }
+}
+
+impl ModuleFacts {
+    /// What is known of a module, which reports call `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) when the allocator cannot be written down.
+    pub fn new(prepared: &Prepared<'_>, name: &str) -> Result<ModuleFacts> {
         let allocator = serde_json::to_string(prepared.allocator()).map_err(|error| {
             let message = format!("cannot write down the allocator's functions: {error}");
             Error::new(ErrorKind::Unsupported, message)
         })?;
         let bytes = prepared.wasm().to_vec();
-        let record = Record::Module { name: name.to_owned(), bytes, allocator };
         let memory = prepared.module.memories.first();
         let is_64 = memory.is_some_and(|memory| memory.is_64);
-        let module = Module {
-            contexts: KnownContexts::default(),
+        Ok(ModuleFacts(Arc::new(Facts {
+            record: Record::Module { name: name.to_owned(), bytes, allocator },
             globals: exported_globals(&prepared.module).collect(),
             runtime_frames: RuntimeFrames::of(&prepared.module),
             low_memory_bytes: prepared.module.low_memory_bytes(),
             page_bytes: memory.map_or(PAGE_BYTES, |memory| memory.page_bytes),
             hooked: prepared.allocator().hooked(),
             minus_one: if is_64 { u64::MAX } else { u32::MAX.into() },
-        };
-        Ok((module, record))
+        })))
     }
 
+    /// The record that tells of the module.
+    pub(super) fn record(&self) -> &Record {
+        &self.0.record
+    }
+}
+
+impl Facts {
     /// Whether a function is one of the allocator.
     pub(super) fn is_hooked(&self, function: u32) -> bool {
         self.hooked.contains(&function)
