@@ -76,10 +76,12 @@ pub fn instrument(wasm: &[u8], hints: impl FnOnce(&[u8]) -> Hints) -> linmem::Re
         Err(error) if error.kind() == ErrorKind::Unsupported => return Err(error),
         Err(error) => panic!("instrumenting a valid module: {error}"),
     };
-    // What the original needs of an engine is all that its twin needs.
+    // What the original needs of an engine is all that its twin needs, except a second table: hosts find the
+    // functions there that they can enter.
     for features in [WasmFeatures::WASM1, WasmFeatures::WASM2, WasmFeatures::WASM3] {
         if validate(wasm, features).is_ok() {
-            validate(&instrumented.wasm, features).expect("valid in the original's version");
+            let with_tables = features | WasmFeatures::REFERENCE_TYPES;
+            validate(&instrumented.wasm, with_tables).expect("valid in the original's version");
         }
     }
     validate(&instrumented.wasm, WasmFeatures::all()).expect("valid");
