@@ -29,14 +29,19 @@ mod hooks;
 mod limits;
 mod linker;
 mod pipe;
+mod recording;
 mod run;
 mod running;
+mod seen;
 mod session;
+mod watched;
 
+pub use recording::Recording;
 pub use run::{Exit, Observed, Outcome, Run};
 pub use session::{Details, Session};
 /// wasmtime's types of values, functions and stores, in the version that this crate is built with.
 pub use wasmtime::{AsContext, AsContextMut, FuncType, Instance, Val, ValType};
+pub use watched::Watched;
 
 use linmem::{Error, ErrorKind};
 

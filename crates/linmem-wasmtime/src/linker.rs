@@ -1,11 +1,11 @@
 //! What a module may import: WASI preview 1, the hooks, and stubs where they are asked for.
 
-use linmem::{Error, ErrorKind, Prepared, Result};
-use wasmtime::{Engine, ExternType, Linker, Module, Store};
+use linmem::{Error, ErrorKind, Result};
+use wasmtime::{Engine, ExternType, Linker, Store};
 
-use crate::hooks::define_hooks;
 use crate::refused;
-use crate::running::State;
+use crate::running::{State, recording};
+use crate::watched::Watched;
 
 /// Provides what the module imports.
 ///
@@ -14,21 +14,19 @@ use crate::running::State;
 /// [`ErrorKind::MissingImports`] when it imports something that nobody provides.
 pub(crate) fn linker(
     engine: &Engine,
-    compiled: &Module,
-    prepared: &Prepared<'_>,
+    watched: &Watched,
     stub_imports: bool,
     store: &mut Store<State>,
 ) -> Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |state: &mut State| &mut state.wasi)
         .map_err(refused)?;
-    let is_64 = prepared.memory().is_some_and(|memory| memory.is_64);
-    let define = if is_64 { define_hooks::<u64> } else { define_hooks::<u32> };
-    define(&mut linker).map_err(refused)?;
+    watched.add_to_linker(&mut linker, recording)?;
     if stub_imports {
-        linker.define_unknown_imports_as_traps(compiled).map_err(refused)?;
+        linker.define_unknown_imports_as_traps(watched.module()).map_err(refused)?;
     }
-    let missing = compiled
+    let missing = watched
+        .module()
         .imports()
         .filter(|import| linker.get_by_import(&mut *store, import).is_none())
         .map(|import| {

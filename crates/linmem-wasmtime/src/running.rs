@@ -4,35 +4,36 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::time::Instant;
 
-use linmem::instrument::{MEMORY_EXPORT, OffsetMap, SIZE_EXPORT, global_export, is_added_export};
-use linmem::record::{Backtrace, Guest, Hook, Recorder};
+use linmem::instrument::{HOOK_MODULE, MEMORY_EXPORT, SIZE_EXPORT, is_added_export};
+use linmem::record::{Hook, Recorder};
 use linmem::trace::Frame;
 use linmem::{Error, ErrorKind, Prepared, Result, Trace};
 use wasmtime::{
-    AsContextMut, Config, Engine, Func, FuncType, Instance, Linker, Memory, Module, Store, Val,
-    WasmBacktrace,
+    Config, Engine, Func, FuncType, Instance, Linker, Memory, Store, Val, WasmBacktrace,
 };
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
-use crate::hooks::frames_of;
-use crate::limits::{Limits, PAGE_BYTES, Watchdog};
+use crate::limits::{Limits, Watchdog};
 use crate::linker::linker;
+use crate::recording::Recording;
 use crate::refused;
 use crate::run::{Exit, Outcome, Run};
+use crate::seen::Lent;
+use crate::watched::Watched;
 
 /// Frames in a backtrace at most; the outermost ones are left out.
 const MAX_FRAMES: usize = 100;
 
 /// The number of the only instance of a recording.
-pub(crate) const INSTANCE: usize = 0;
+const INSTANCE: usize = 0;
 
 /// A running instance.
 pub(crate) struct Running {
     pub(crate) store: Store<State>,
+    watched: Watched,
     /// The exported functions' indices.
     exports: BTreeMap<String, u32>,
     output: Option<Output>,
@@ -45,9 +46,7 @@ type Output = (MemoryOutputPipe, MemoryOutputPipe);
 /// What the store keeps for the host's functions.
 pub(crate) struct State {
     pub(crate) wasi: WasiP1Ctx,
-    /// Out of here while it works.
-    pub(crate) recorder: Option<Box<Recorder>>,
-    pub(crate) map: OffsetMap,
+    pub(crate) recording: Recording,
     limits: Limits,
     pub(crate) instance: Option<Instance>,
     /// Memory 0.
@@ -78,24 +77,20 @@ impl Running {
         sink: impl Write + Send + 'static,
     ) -> Result<(Running, Prepared<'_>)> {
         let Run { prepared, name, args, mut wasi, inherits_stdio, mode, .. } = run;
-        let instrumented = prepared.instrument(&mode)?;
         let mut config = Config::new();
         config.wasm_backtrace_max_frames(NonZeroUsize::new(MAX_FRAMES));
         config.epoch_interruption(run.timeout.is_some());
         let engine = Engine::new(&config).map_err(refused)?;
-        let compiled = Module::new(&engine, &instrumented.wasm).map_err(refused)?;
+        let hooks = HOOK_MODULE.to_owned();
+        let watched = Watched::with(&engine, &prepared, &name, &mode, hooks)?;
         let output = (!inherits_stdio).then(|| {
             let output = (MemoryOutputPipe::new(usize::MAX), MemoryOutputPipe::new(usize::MAX));
             wasi.stdout(output.0.clone()).stderr(output.1.clone());
             output
         });
-        let started = Instant::now();
-        let clock = move || started.elapsed().as_micros() as u64;
-        let recorder = Recorder::new(sink, clock);
         let state = State {
             wasi: wasi.arg(&name).args(&args).build_p1(),
-            recorder: Some(Box::new(recorder)),
-            map: instrumented.map,
+            recording: Recording::into_sink(sink),
             limits: Limits { max_pages: run.max_pages },
             instance: None,
             memory: None,
@@ -107,39 +102,32 @@ impl Running {
             store.set_epoch_deadline(1);
             Watchdog::start(engine.clone(), limit)
         });
-        let linker = linker(&engine, &compiled, &prepared, run.stub_imports, &mut store)?;
+        let linker = linker(&engine, &watched, run.stub_imports, &mut store)?;
         let exports = prepared.exports().map(|(name, function)| (name.to_owned(), function));
         let mut running =
-            Running { store, exports: exports.collect(), output, _watchdog: watchdog };
-        running.announce(&prepared, &name, run.max_pages)?;
-        running.instantiate(&linker, &compiled)?;
+            Running { store, watched, exports: exports.collect(), output, _watchdog: watchdog };
+        running.limit(&prepared, run.max_pages)?;
+        running.instantiate(&prepared, &linker)?;
         Ok((running, prepared))
     }
 
-    /// Records the instance, unless the cap is less than its initial memory.
-    fn announce(&mut self, prepared: &Prepared<'_>, name: &str, cap: Option<u64>) -> Result<()> {
-        let memory = prepared.memory();
-        let initial_pages = memory.map_or(0, |memory| memory.initial_pages);
+    /// Caps the memory, unless the cap is less than its initial size.
+    fn limit(&mut self, prepared: &Prepared<'_>, cap: Option<u64>) -> Result<()> {
+        let initial_pages = prepared.memory().map_or(0, |memory| memory.initial_pages);
         if let Some(cap) = cap.filter(|cap| initial_pages > *cap) {
             let message = format!(
                 "the module starts with {initial_pages} pages, which is more than the cap of {cap}"
             );
             return Err(Error::new(ErrorKind::InvalidRequest, message));
         }
-        let declared = memory.and_then(|memory| memory.max_pages);
-        let max_pages = declared.into_iter().chain(cap).min();
-        let page_bytes = memory.map_or(PAGE_BYTES, |memory| memory.page_bytes);
-        self.with_recorder(|recorder, _| {
-            let module = recorder.module(prepared, name)?;
-            let memory = recorder.memory(initial_pages, max_pages, page_bytes);
-            recorder.instance(module, memory);
-            Ok(())
-        })
-        .unwrap_or(Ok(()))
+        Recording::with(&mut self.store, recording, |live, _| live.cap(cap));
+        Ok(())
     }
 
-    fn instantiate(&mut self, linker: &Linker<State>, compiled: &Module) -> Result<()> {
-        let instance = match linker.instantiate(&mut self.store, compiled) {
+    fn instantiate(&mut self, prepared: &Prepared<'_>, linker: &Linker<State>) -> Result<()> {
+        let instance = linker.instantiate(&mut self.store, self.watched.module());
+        self.introduce(prepared, instance.as_ref().ok().copied());
+        let instance = match instance {
             Ok(instance) => instance,
             // The start function of the module is guest code like any other.
             Err(error) if self.guest_ended(&error) => return Ok(()),
@@ -148,14 +136,33 @@ impl Running {
         let memory = instance.get_memory(&mut self.store, MEMORY_EXPORT);
         let state = self.store.data_mut();
         (state.instance, state.memory) = (Some(instance), memory);
-        if memory.is_some() {
-            self.with_recorder(|recorder, guest| recorder.completed(INSTANCE, guest));
-        }
         let is_command = self.exports.contains_key("_start");
         if self.exports.contains_key("_initialize") && !is_command {
             self.call("_initialize", &[])?;
         }
         Ok(())
+    }
+
+    /// Records the instance, unless its start function has made it known.
+    fn introduce(&mut self, prepared: &Prepared<'_>, instance: Option<Instance>) {
+        let watched = &self.watched;
+        let is_watched = self.is_watched();
+        Recording::with(&mut self.store, recording, |live, store| match instance {
+            _ if live.knows(INSTANCE) => {}
+            Some(instance) if is_watched => {
+                live.meet(watched, store, |store, name| instance.get_export(store, name));
+            }
+            _ => {
+                let memory = prepared.memory();
+                let pages = memory.map_or(0, |memory| memory.initial_pages);
+                live.announce(watched, pages, memory.and_then(|memory| memory.max_pages));
+            }
+        });
+    }
+
+    /// Whether the module calls hooks. Without a memory or code of its own it is as it was.
+    fn is_watched(&self) -> bool {
+        self.watched.module().get_export_index(MEMORY_EXPORT).is_some()
     }
 
     /// Runs `_start`, if there is one.
@@ -183,8 +190,7 @@ impl Running {
                 format!("`{export}` takes {}, not {args:?}", param_list(&ty)),
             ));
         }
-        if let (None, Some(&index)) = (self.store.data().memory, self.exports.get(export)) {
-            // Without a memory the module is as it was, and does not tell.
+        if let (false, Some(&index)) = (self.is_watched(), self.exports.get(export)) {
             self.with_recorder(|recorder, guest| {
                 recorder.hook(INSTANCE, Hook::Entered, &[index.into(), 0, 0, 0], guest);
             });
@@ -202,7 +208,7 @@ impl Running {
     /// Records that the guest ended by itself, if that is what the error says.
     fn guest_ended(&mut self, error: &wasmtime::Error) -> bool {
         let backtrace = error.downcast_ref::<WasmBacktrace>();
-        let frames = backtrace.map_or(Vec::new(), |b| frames_of(b, &self.store.data().map));
+        let frames = backtrace.map_or(Vec::new(), |backtrace| self.frames(backtrace));
         let ended = if let Some(exit) = error.downcast_ref::<I32Exit>() {
             Ended::Exit(exit.0)
         } else if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
@@ -218,6 +224,12 @@ impl Running {
         self.record_end(&ended, frames);
         self.store.data_mut().ended = Some(ended);
         true
+    }
+
+    /// A backtrace in terms of the original module.
+    fn frames(&self, backtrace: &WasmBacktrace) -> Vec<Frame> {
+        let frames = backtrace.frames().iter();
+        self.watched.map().frames(frames.map(|frame| (frame.func_index(), frame.module_offset())))
     }
 
     fn record_end(&mut self, ended: &Ended, frames: Vec<Frame>) {
@@ -255,14 +267,13 @@ impl Running {
         self.with_recorder(|recorder, _| recorder.flush());
     }
 
-    fn with_recorder<R>(
+    fn with_recorder(
         &mut self,
-        work: impl FnOnce(&mut Recorder, &mut Idle<'_>) -> R,
-    ) -> Option<R> {
-        let mut recorder = self.store.data_mut().recorder.take()?;
-        let result = work(&mut recorder, &mut Idle(&mut self.store));
-        self.store.data_mut().recorder = Some(recorder);
-        Some(result)
+        work: impl FnOnce(&mut Recorder, &mut Lent<'_, &mut Store<State>>),
+    ) {
+        Recording::with(&mut self.store, recording, |live, store| {
+            live.with_instance(INSTANCE, store, work);
+        });
     }
 
     /// Ends the recording.
@@ -284,9 +295,7 @@ impl Running {
             Some((stdout, stderr)) => (stdout.contents().to_vec(), stderr.contents().to_vec()),
             None => Default::default(),
         };
-        if let Some(recorder) = self.store.data_mut().recorder.take() {
-            recorder.finish()?;
-        }
+        self.store.data_mut().recording.finish()?;
         Ok(Outcome { trace: Trace::default(), exit, stdout, stderr, kept: Ok(()) })
     }
 
@@ -328,52 +337,9 @@ impl Running {
     }
 }
 
-/// The instance while the host has control.
-struct Idle<'s>(&'s mut Store<State>);
-
-impl Idle<'_> {
-    /// Whether there is an instance with a memory, which can be looked at.
-    fn is_complete(&self) -> bool {
-        let state = self.0.data();
-        state.instance.is_some() && state.memory.is_some()
-    }
-}
-
-impl Guest for Idle<'_> {
-    fn backtrace(&mut self) -> Backtrace {
-        Backtrace::default()
-    }
-
-    fn memory(&mut self) -> &[u8] {
-        match self.0.data().memory {
-            Some(memory) => memory.data(&*self.0),
-            None => &[],
-        }
-    }
-
-    fn global(&mut self, index: u32) -> Option<u64> {
-        let instance = self.0.data().instance?;
-        global_value(instance, index, &mut *self.0)
-    }
-}
-
-/// The value of an integer global of the original module.
-pub(crate) fn global_value(
-    instance: Instance,
-    index: u32,
-    mut store: impl AsContextMut,
-) -> Option<u64> {
-    let global = instance.get_global(&mut store, &global_export(index))?;
-    integer(&global.get(&mut store))
-}
-
-/// An integer, extended with zeros.
-pub(crate) fn integer(value: &Val) -> Option<u64> {
-    match value {
-        Val::I32(value) => Some(u64::from(*value as u32)),
-        Val::I64(value) => Some(*value as u64),
-        _ => None,
-    }
+/// Where the store keeps the recording.
+pub(crate) fn recording(state: &mut State) -> &mut Recording {
+    &mut state.recording
 }
 
 fn param_list(ty: &FuncType) -> String {

@@ -6,7 +6,8 @@ use wasmtime::{AsContextMut, FuncType, Instance, Val};
 
 use crate::pipe::InBetween;
 use crate::run::Outcome;
-use crate::running::{Running, integer};
+use crate::running::Running;
+use crate::seen::integer;
 
 /// A running instance whose exports can be called one by one. What is recorded is analysed at once, so
 /// that a session of a million calls holds no more than one of a thousand.
