@@ -1,8 +1,8 @@
 //! Traces come from strangers: whatever byte of one is wrong, there is an error or a report.
 
 use linmem::trace::{
-    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, Record, Sharing, SizeReadBy,
-    UNKNOWN_SIZE, Writer,
+    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, Record, Sharing,
+    SizeReadBy, UNKNOWN_SIZE, Writer,
 };
 use linmem::{Analysis, Trace};
 
@@ -103,7 +103,7 @@ fn of_the_host(stack: HostStackId) -> Vec<Record> {
 }
 
 fn end() -> Vec<Record> {
-    let globals = |values| Record::Globals { frames_live: false, values };
+    let globals = |values| Record::Globals { live_frames: LiveFrames::None, values };
     vec![
         Record::Snapshot { memory: 0, pages: 3 },
         Record::SnapshotBytes { address: 8192, bytes: vec![0, 48, 0, 0, 1, 2, 3, 4] },

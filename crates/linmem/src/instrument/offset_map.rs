@@ -198,10 +198,15 @@ mod tests {
         let outer = [(3, Some(130)), (ENTRY, Some(300))];
         let inner = [(2, Some(10)), (WRAPPER, Some(200)), (3, Some(120)), (ENTRY, Some(300))];
         let shown = vec![frame(1, Some(10)), frame(2, Some(60))];
-        assert_eq!(map().parts(inner), (shown.clone(), None), "the host has no frames of its own");
+        let wasm = |(function, offset): (u32, Option<usize>)| {
+            frame(function, offset.map(|offset| offset as u32))
+        };
+        let parts = map().parts(inner.map(wasm));
+        assert_eq!(parts, (shown.clone(), None), "the host has no frames of its own");
         let nested = inner.into_iter().chain([(STUB, Some(400))]).chain(outer);
         let caller = vec![frame(0, None), frame(2, Some(70))];
-        assert_eq!(map().parts(nested.clone()), (shown.clone(), Some(caller.clone())));
+        let parts = map().parts(nested.clone().map(wasm));
+        assert_eq!(parts, (shown.clone(), Some(caller.clone())));
         assert_eq!(map().frames(nested), [shown, caller].concat());
     }
 
