@@ -34,7 +34,7 @@ pub(crate) struct Seen {
 
 enum SeenMemory {
     Own(Memory),
-    /// Other threads can write to it, so nobody can look into it without unsafe code.
+    /// Other threads can write to it, so reading it takes unsafe code.
     Shared(SharedMemory),
     /// There is none, or it has not been met.
     Unmet,

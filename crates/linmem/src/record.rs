@@ -35,7 +35,7 @@ use instance::Instance;
 use low_memory::LowMemory;
 use module::Module;
 
-/// What the recording tells of who grew a memory, where no instance did.
+/// What the recording tells as the cause of a growth that no instance asked for.
 const FROM_OUTSIDE: &str = "(the host, or a module that is not watched)";
 
 /// Where a recording goes.

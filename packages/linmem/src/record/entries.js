@@ -1,4 +1,4 @@
-// Entries: the program calls a function of an instance. Who called is told at the first event of an entry, if
+// Entries: the program calls a function of an instance. The callers are told at the first event of an entry, if
 // there is one.
 //
 // An entry that comes while the instance waits for the program belongs to the entry that waits. Whether one waits is
@@ -30,7 +30,7 @@ export class Entries {
   #told = [];
   #toldLevel = -1;
 
-  // Entries inside of others since the last outermost one.
+  // Entries inside others since the last outermost one.
   #inside = 0;
 
   /** The entry under way. */
@@ -70,7 +70,7 @@ export class Entries {
   }
 
   /**
-   * The level of an entry, when not all entries before it have returned as it seems: either they go on outside of it,
+   * The level of an entry, when not all entries before it have returned as it seems: either they go on outside,
    * or they never returned.
    */
   levelOf(level, running) {
@@ -97,7 +97,7 @@ export class Entries {
     this.#toldLevel = this.#level;
   }
 
-  /** Tells who entered, at an event with this context. `caller` are the engine's frames, if they were taken already. */
+  /** Tells the callers of the entry, at an event with this context. `caller` are the engine's frames, if they were taken already. */
   tell(context, caller) {
     this.current.isTold = true;
     const wantsCaller = this.#wantsCaller(context);

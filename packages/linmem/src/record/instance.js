@@ -97,7 +97,7 @@ export class Instance {
   }
 
   /**
-   * The same for a value that an entry passes or returns. In an entry inside of another one, the program is on its way
+   * The same for a value that an entry passes or returns. In an entry inside another one, the program is on its way
    * from the module to itself, unless it allocates or frees on its own.
    */
   mayCross(address) {

@@ -13,7 +13,7 @@
 // - Waiters are woken first come, first served, and those of the maker come before all of the program's. So
 //   a program that waits at such a word itself would be woken by mistake only once the maker's are used up, and if
 //   the word is 0: other words are left alone. Toolchains keep the addresses below 1,024 free, and
-//   users of a futex must expect to be woken for nothing. More cannot be excluded, since nobody can look at waiters.
+//   users of a futex must expect to be woken for nothing. More cannot be excluded, since waiters cannot be looked at.
 // - A number is never given again. After 240 memories, further ones are not told apart.
 
 import { WORDS } from "./control.js";
@@ -102,7 +102,7 @@ export class SharedMemories {
   }
 }
 
-// Undefined where nobody can wait: in an engine without `waitAsync`, or at a memory of no pages.
+// Undefined where threads cannot wait: in an engine without `waitAsync`, or at a memory of no pages.
 function viewOf(memory) {
   if (waitAsync === undefined) return undefined;
   const view = new Int32Array(bufferBehind(bytesIn(memory)));

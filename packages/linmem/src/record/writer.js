@@ -99,7 +99,7 @@ export class TraceWriter {
     if (this.#isShared) this.#output.publish(this.#committed);
   }
 
-  /** Ends a record that the next one belongs to: nobody sees the one without the other. */
+  /** Ends a record that the next one belongs to: other threads see both or neither. */
   commitWithNext() {
     this.#committed = this.#at;
     this.#committedPointer = this.#lastPointer;

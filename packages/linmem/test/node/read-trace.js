@@ -122,7 +122,7 @@ function readRecord(reader) {
 
 const framesOf = (records, kind) => records.filter(({ record }) => record === kind).map(({ frames }) => frames);
 
-// Who made each entry that is under way in an instance, the outermost first.
+// The callers of each entry that is under way in an instance, the outermost first.
 class Entries {
   #callers = [];
 

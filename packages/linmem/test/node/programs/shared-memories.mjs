@@ -116,7 +116,7 @@ const programs = {
     assert.equal(Atomics.notify(words, 255) > 64, true);
   },
 
-  // What nobody knows, what has no room, and what its only thread has left.
+  // What is not known, what has no room, and what its only thread has left.
   async strangers() {
     make(2);
     assert.equal(memories.find(newMemory()), undefined);
