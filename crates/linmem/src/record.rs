@@ -251,8 +251,9 @@ impl Recorder {
                 let event = Event::Grown { delta_pages, previous_pages, in_allocator, context };
                 self.writer.event(&event);
             }
-            (Hook::Entered, &[function, level, running, _, ref passed @ ..]) => {
-                return self.entered(instance, function as u32, (level, running), passed, guest);
+            (Hook::Entered, &[function, level, running, pointer, ref passed @ ..]) => {
+                let levels = (level, running);
+                return self.entered(instance, function as u32, levels, pointer, passed, guest);
             }
             (Hook::Resumed, &[level, ..]) => self.resumed(instance, level),
             (Hook::Passed, passed) => self.crossed(instance, passed, Crossing::Passed),

@@ -376,7 +376,10 @@ fn record() -> impl Strategy<Value = Record> {
         1 => (number(), number())
             .prop_map(|(memory, pages)| Record::Snapshot { memory, pages }),
         1 => (any::<bool>(), globals)
-            .prop_map(|(frames_live, values)| Record::Globals { frames_live, values }),
+            .prop_map(|(live, values)| {
+                let live_frames = if live { LiveFrames::Own } else { LiveFrames::OtherThreads };
+                Record::Globals { live_frames, values }
+            }),
         1 => (number(), bytes())
             .prop_map(|(address, bytes)| Record::SnapshotBytes { address, bytes }),
         1 => host_record().prop_map(Record::Host),

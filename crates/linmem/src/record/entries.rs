@@ -34,6 +34,7 @@ pub(super) struct Entries {
 #[derive(Clone, Copy, Default)]
 struct Open {
     function: Option<u32>,
+    stack_pointer: Option<u64>,
     is_told: bool,
 }
 
@@ -54,10 +55,10 @@ impl Entries {
         self.open.last().and_then(|entry| entry.function)
     }
 
-    fn open(&mut self, level: usize, function: u32) {
+    fn open(&mut self, level: usize, function: u32, stack_pointer: Option<u64>) {
         let level = level.min(MAX_LEVELS);
-        self.open.resize(level, Open { function: None, is_told: true });
-        self.open.push(Open { function: Some(function), is_told: false });
+        self.open.resize(level, Open { is_told: true, ..Open::default() });
+        self.open.push(Open { function: Some(function), stack_pointer, is_told: false });
     }
 
     /// The entry of this level goes on, or the one below it that there is: an exception that the module
@@ -97,6 +98,7 @@ impl Recorder {
         instance: usize,
         function: u32,
         (level, running): (u64, u64),
+        stack_pointer: u64,
         passed: &[u64],
         guest: &mut dyn Guest,
     ) -> u32 {
@@ -111,7 +113,8 @@ impl Recorder {
         self.instances[instance].calls.add(function);
         let entries = &mut self.instances[instance].entries;
         entries.inside = if level == 0 { 0 } else { entries.inside.wrapping_add(1) };
-        entries.open(level as usize, function);
+        let stack_pointer = Some(stack_pointer).filter(|pointer| *pointer != 0);
+        entries.open(level as usize, function, stack_pointer);
         self.crossed(instance, passed, Crossing::Passed);
         level as u32
     }
@@ -167,7 +170,7 @@ impl Recorder {
         let level = entries.open.len().saturating_sub(1);
         let Some(entry) = entries.open.last_mut() else { return };
         entry.is_told = true;
-        let Some(function) = entry.function else { return };
+        let Open { function: Some(function), stack_pointer, .. } = *entry else { return };
         if level == 0 && !guest.has_host_stack() {
             if entries.told_level > 0 {
                 self.tell_resumed(instance, 0);
@@ -178,7 +181,7 @@ impl Recorder {
         let take = || guest.backtrace().into_caller();
         let caller = caller.or_else(|| wants_caller.then(take).flatten());
         let caller = caller.map(|frames| self.host_stack(instance, frames));
-        let entry = Entry { function, level: level as u64, caller, stack_pointer: None };
+        let entry = Entry { function, level: level as u64, caller, stack_pointer };
         if self.instances[instance].entries.tell(level, entry) {
             self.writer.record(&Record::Entered(entry));
         }

@@ -13,7 +13,7 @@ const MAX_LEVELS = 4096;
 const isPowerOfTwo = (number) => (number & (number - 1)) === 0;
 
 // What runs where nobody has entered: a start function.
-const NONE = { index: -1, isTold: true };
+const NONE = { index: -1, isTold: true, stackPointer: 0 };
 
 export class Entries {
   #records;
@@ -50,22 +50,23 @@ export class Entries {
   }
 
   /** Begins an entry. */
-  open(level, index) {
+  open(level, index, stackPointer) {
     this.#inside = level === 0 ? 0 : this.#inside + 1;
     const entry = this.#levels[level];
-    if (entry === undefined || entry === NONE || level > this.#level + 1) this.#begin(level, index);
+    if (entry === undefined || entry === NONE || level > this.#level + 1) this.#begin(level, index, stackPointer);
     else {
       entry.index = index;
+      entry.stackPointer = stackPointer;
       entry.isTold = false;
       this.current = entry;
       this.#level = level;
     }
   }
 
-  #begin(level, index) {
+  #begin(level, index, stackPointer) {
     // An exception that the module caught leaves levels behind which have no entry.
     for (let below = this.#level + 1; below < level; below++) this.#levels[below] = NONE;
-    this.current = this.#levels[level] = { index, isTold: false };
+    this.current = this.#levels[level] = { index, isTold: false, stackPointer };
     this.#level = level;
   }
 
@@ -103,11 +104,11 @@ export class Entries {
     const wantsCaller = this.#wantsCaller(context);
     if (caller === undefined && wantsCaller) ({ caller } = this.#frames.ofEvent(this.#module));
     const stack = caller === undefined || this.#suspension.isUsed ? null : this.#contexts.ofCaller(this.#module, caller);
-    const { index } = this.current;
+    const { index, stackPointer } = this.current;
     const told = this.#told[this.#level];
-    if (this.#toldLevel === this.#level && told?.index === index && told.stack === stack) return;
-    this.#records.entered(index, this.#level, stack, null);
-    this.#told[this.#level] = { index, stack };
+    if (this.#toldLevel === this.#level && told?.index === index && told.stack === stack && told.stackPointer === stackPointer) return;
+    this.#records.entered(index, this.#level, stack, stackPointer === 0 ? null : stackPointer);
+    this.#told[this.#level] = { index, stack, stackPointer };
     this.#toldLevel = this.#level;
   }
 

@@ -78,7 +78,7 @@ export function hooksOf(instance, { observations, records }) {
     },
 
     entered(index, level, running, stackPointer, a, b, c, d) {
-      const known = instance.entered(index, level, running);
+      const known = instance.entered(index, level, running, unsigned(stackPointer));
       pass(instance, records, a);
       pass(instance, records, b);
       pass(instance, records, c);

@@ -106,7 +106,7 @@ export class Instance {
   }
 
   /** The program enters; returns the level of the entry. */
-  entered(index, level, running) {
+  entered(index, level, running, stackPointer) {
     if (this.#number < 0) this.#announce();
     if (this.#ledger.looksAgain) this.#lookAgain();
     this.#calls.add(this.#number, index);
@@ -115,7 +115,7 @@ export class Instance {
       this.select();
       level = this.#entries.levelOf(level, running);
     }
-    this.#entries.open(level, index);
+    this.#entries.open(level, index, stackPointer);
     if (this.isNumbered) this.#recorder.threads.isActive();
     return level;
   }
