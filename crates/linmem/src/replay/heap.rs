@@ -419,10 +419,14 @@ impl Heap {
     ) -> Option<(u64, Block)> {
         /// Blocks that are looked at: a broken allocator must not cost more than that.
         const MOST: usize = 1_000;
-        // Where blocks do not overlap, none can reach farther than the last.
-        let looked_at = if self.overlapping { MOST } else { 1 };
-        let mut blocks = self.blocks.until(address).take(looked_at);
-        blocks.find(|(start, block)| reaches(*start, block)).map(|(start, block)| (start, *block))
+        let reaches = |(start, block): &(u64, &Block)| reaches(*start, block);
+        let found = if self.overlapping {
+            self.blocks.until(address).take(MOST).find(reaches)
+        } else {
+            // Where blocks do not overlap, none can reach farther than the last.
+            self.blocks.last(address).filter(reaches)
+        };
+        found.map(|(start, block)| (start, *block))
     }
 
     fn check_layout(

@@ -62,18 +62,45 @@ impl Blocks {
     /// The live blocks with their addresses, in no order.
     pub(super) fn live(&self) -> impl Iterator<Item = (u64, Block)> + '_ {
         self.spans.iter().flat_map(|(&key, span)| {
-            span.all_live().map(move |(place, block)| (place.address(key), *block))
+            span.until(Place::LAST).map(move |(place, block)| (place.address(key), *block))
+        })
+    }
+
+    /// The last live block that starts at an address or before.
+    #[inline]
+    pub(super) fn last(&self, address: u64) -> Option<(u64, &Block)> {
+        let span = span_of(address);
+        self.last_in(span, address).or_else(|| {
+            let before = *self.with_live.range(..span).next_back()?;
+            self.last_in(before, last_of(before))
         })
     }
 
     /// The live blocks that start at an address or before, the last one first.
-    #[inline]
     pub(super) fn until(&self, address: u64) -> impl Iterator<Item = (u64, &Block)> {
-        let mut next = Some(address);
-        std::iter::from_fn(move || {
-            let (found, block) = self.last(next?)?;
-            next = found.checked_sub(1);
-            Some((found, block))
+        let spans = self.with_live.range(..=span_of(address)).rev();
+        spans.flat_map(move |&span| {
+            let last = address.min(last_of(span));
+            let mut of_each = self.remainders().map(move |r| self.until_in(span, r, last));
+            // Nearly always there is only one remainder, and nothing to merge.
+            let of_one = if self.remainders.is_power_of_two() { of_each.next() } else { None };
+            of_one.into_iter().flatten().chain(merged(of_each))
+        })
+    }
+
+    /// The live blocks of a span that start at an address of it or before and have a remainder, the
+    /// last one first.
+    fn until_in(
+        &self,
+        span: u64,
+        remainder: u64,
+        address: u64,
+    ) -> impl Iterator<Item = (u64, &Block)> {
+        let key = span * 8 + remainder;
+        let last = last_with(remainder, address).filter(|last| span_of(*last) == span);
+        let found = last.and_then(|last| Some((Place::of(last), self.spans.get(&key)?)));
+        found.into_iter().flat_map(move |(last, span)| {
+            span.until(last).map(move |(place, block)| (place.address(key), block))
         })
     }
 
@@ -137,25 +164,12 @@ impl Blocks {
         }
     }
 
-    /// The last live block that starts at an address or before.
-    #[inline]
-    fn last(&self, address: u64) -> Option<(u64, &Block)> {
-        let span = span_of(address);
-        self.last_in(span, address).or_else(|| {
-            let before = *self.with_live.range(..span).next_back()?;
-            self.last_in(before, (before + 1) * SPAN_BYTES - 1)
-        })
-    }
-
     /// The last live block of a span that starts at an address of it or before.
     #[inline]
     fn last_in(&self, span: u64, address: u64) -> Option<(u64, &Block)> {
         let lasts = self.remainders().filter_map(|remainder| {
-            let last = address.checked_sub(address.wrapping_sub(remainder) % 8)?;
+            let last = last_with(remainder, address).filter(|last| span_of(*last) == span)?;
             let key = key_of(last);
-            if span_of(last) != span {
-                return None;
-            }
             let (place, block) = self.spans.get(&key)?.last(Place::of(last))?;
             Some((place.address(key), block))
         });
@@ -194,6 +208,29 @@ const SPAN_BYTES: u64 = 1 << 15;
 
 fn span_of(address: u64) -> u64 {
     address / SPAN_BYTES
+}
+
+/// The last address of a span.
+fn last_of(span: u64) -> u64 {
+    span * SPAN_BYTES + (SPAN_BYTES - 1)
+}
+
+/// Merges lists of blocks, each of which is in descending order of addresses.
+fn merged<'b>(
+    lists: impl Iterator<Item = impl Iterator<Item = (u64, &'b Block)>>,
+) -> impl Iterator<Item = (u64, &'b Block)> {
+    let mut lists: Vec<_> = lists.map(Iterator::peekable).collect();
+    std::iter::from_fn(move || {
+        let next = lists.iter_mut().map(|blocks| blocks.peek().map(|(address, _)| *address));
+        let (last, _) = next.enumerate().max_by_key(|(_, address)| *address)?;
+        lists[last].next()
+    })
+}
+
+/// The last address up to this one that has a remainder.
+#[inline]
+fn last_with(remainder: u64, address: u64) -> Option<u64> {
+    address.checked_sub(address.wrapping_sub(remainder) % 8)
 }
 
 /// A span's number together with an address's remainder.

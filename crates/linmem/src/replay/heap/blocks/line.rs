@@ -44,14 +44,16 @@ impl Line {
         self.entries.get(place.in_line).filter(|_| !self.is_live(place))
     }
 
-    pub(super) fn all_live(&self) -> impl Iterator<Item = (u32, &Block)> {
-        self.live.iter().filter_map(|place| Some((place, &self.entries.get(place)?.block)))
+    /// The live blocks up to a place, the last one first.
+    pub(super) fn until(&self, place: u32) -> impl Iterator<Item = (u32, &Block)> {
+        let entries = self.entries.until(place).filter(|(place, _)| self.live.has(*place));
+        entries.map(|(place, entry)| (place, &entry.block))
     }
 
     /// The last live block at a place or before.
     #[inline]
     pub(super) fn last(&self, place: u32) -> Option<(u32, &Block)> {
-        let last = self.live.last_until(place)?;
+        let last = self.live.until(place).last()?;
         Some((last, &self.entries.get(last)?.block))
     }
 

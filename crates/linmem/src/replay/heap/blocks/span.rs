@@ -23,6 +23,9 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The last one of a span.
+    pub(super) const LAST: Place = Place { line: 63, in_line: 63 };
+
     #[inline]
     pub(super) fn of(address: u64) -> Place {
         Place { line: (address / 512 % 64) as u32, in_line: (address / 8 % 64) as u32 }
@@ -55,13 +58,12 @@ impl Span {
         self.lines.get_mut(place.line)
     }
 
-    pub(super) fn all_live(&self) -> impl Iterator<Item = (Place, &Block)> {
-        self.live.iter().filter_map(|line| Some((line, self.lines.get(line)?))).flat_map(
-            |(number, line)| {
-                line.all_live()
-                    .map(move |(in_line, block)| (Place { line: number, in_line }, block))
-            },
-        )
+    /// The live blocks up to a place, the last one first.
+    pub(super) fn until(&self, place: Place) -> impl Iterator<Item = (Place, &Block)> {
+        self.lines.until(place.line).flat_map(move |(number, line)| {
+            let until = if number == place.line { place.in_line } else { Place::LAST.in_line };
+            line.until(until).map(move |(in_line, block)| (Place { line: number, in_line }, block))
+        })
     }
 
     /// The last live block at a place or before.
@@ -69,7 +71,7 @@ impl Span {
     pub(super) fn last(&self, place: Place) -> Option<(Place, &Block)> {
         let (line, until) = match self.line(place) {
             Some(line) if line.last(place.in_line).is_some() => (place.line, place.in_line),
-            _ => (self.live.last_before(place.line)?, 63),
+            _ => (self.live.before(place.line).last()?, Place::LAST.in_line),
         };
         let (in_line, block) = self.lines.get(line)?.last(until)?;
         Some((Place { line, in_line }, block))

@@ -93,6 +93,8 @@ proptest! {
             let until = blocks.until(address).map(|(address, b)| (address, b.serial));
             let expected = maps.live.range(..=address).rev().map(|(a, serial)| (*a, *serial));
             prop_assert_eq!(until.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+            let last = blocks.last(address).map(|(address, _)| address);
+            prop_assert_eq!(last, maps.live.range(..=address).next_back().map(|(a, _)| *a));
             let freed = blocks.freed(address).map(|(block, _)| block.serial);
             prop_assert_eq!(freed, maps.freed.get(&address).copied());
         }
