@@ -36,7 +36,12 @@ fn stacks(report: &Report, instance: usize) -> Vec<String> {
     let line = |site: &HotSite| {
         site.stack.iter().map(|frame| &*frame.function).collect::<Vec<_>>().join(" < ")
     };
-    report.instances[instance].hot_sites.allocations.iter().map(line).collect()
+    report.memories[report.instances[instance].memory]
+        .hot_sites
+        .allocations
+        .iter()
+        .map(line)
+        .collect()
 }
 
 fn assert_some(stacks: &[String], parts: &[&str]) {
@@ -100,9 +105,9 @@ fn sh_syntax() {
 #[test]
 fn memories_alone() {
     let report = watched("as-sha256", "");
-    assert_eq!(report.instances[0].totals.at_end.pages, 1);
+    assert_eq!(report.memories[0].totals.at_end.pages, 1);
     assert_eq!(report.totals.allocations, 0);
     // In a child process, which is killed when it is not needed any more.
     let report = watched("esbuild", "");
-    assert_eq!(report.instances[0].initial_pages, 95);
+    assert_eq!(report.memories[0].initial_pages, 95);
 }
