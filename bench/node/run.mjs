@@ -1,5 +1,6 @@
 // How much longer programs take under `linmem node`: whole processes, watched and plain, interleaved.
-// usage: node bench/node/run.mjs [--rounds N] [--write]     (after scripts/build-guests --real)
+// usage: node bench/node/run.mjs [--rounds N] [--write]     (after scripts/build-guests --real, and `npm ci` in
+//                                                            bench/node and in examples/npm)
 import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
@@ -15,6 +16,8 @@ const BAR = 1.5;
 const linmem = process.env.LINMEM_PROGRAM || `${root}target/release/linmem`;
 
 const guest = (file, ...args) => [`${root}bench/node/wasi.mjs`, `${root}target/guests/${file}`, `${root}bench/guests`, ...args];
+const program = (file, ...args) => [`${root}bench/node/programs/${file}`, ...args];
+// Title, arguments of node, and the bar, where it is another one.
 const PROGRAMS = [
   ["SQLite, 400,000 rows", guest("sqlite.wasm", "400000")],
   ["QuickJS, 600,000 objects", guest("qjs.wasm", "/objects.js", "600")],
@@ -22,6 +25,9 @@ const PROGRAMS = [
   ["hash_map, 15 M operations", guest("hash_map.wasm", "15000")],
   ["string_build, 225,000 texts", guest("string_build.wasm", "225")],
   ["sql.js, 100 rows", [`${root}examples/npm/sql.js.mjs`]],
+  ["Manifold (embind), 200 cuts", program("manifold.mjs", "200"), 2],
+  ["Yoga (embind), 60 layouts", program("yoga.mjs", "60"), 2],
+  ["Z3 (pthreads), 12 queens", program("z3.mjs", "12"), 2],
 ];
 
 function seconds(program, args) {
@@ -34,7 +40,7 @@ function seconds(program, args) {
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
-function measure([title, args]) {
+function measure([title, args, bar = BAR]) {
   console.error(`${title} ...`);
   const plain = [];
   const watched = [];
@@ -44,12 +50,12 @@ function measure([title, args]) {
   }
   const least = Math.min(...watched) / Math.min(...plain);
   const middle = median(watched.map((time, round) => time / plain[round]));
-  return { title, plain: Math.min(...plain), watched: Math.min(...watched), least, middle };
+  return { title, bar, plain: Math.min(...plain), watched: Math.min(...watched), least, middle };
 }
 
 function table(rows) {
-  const lines = rows.map(({ title, plain, watched, least, middle }) => {
-    const met = Math.max(least, middle) <= BAR ? "yes" : "no";
+  const lines = rows.map(({ title, bar, plain, watched, least, middle }) => {
+    const met = Math.max(least, middle) <= bar ? "yes" : "no";
     return `| ${title} | ${plain.toFixed(2)} | ${watched.toFixed(2)} | ${least.toFixed(2)}x | ${middle.toFixed(2)}x | ${met} |`;
   });
   return ["| program | plain s | watched s | shortest | median | met |", "|---|--:|--:|--:|--:|--:|", ...lines].join("\n");
@@ -63,7 +69,8 @@ const text = `# What watching a Node program costs
 
 Written by \`node bench/node/run.mjs --write\`: whole processes, \`linmem node --quiet\` against node alone,
 with instrumentation (kept after the first time), recording, analysis and all; ${rounds} rounds, interleaved. The
-ratio of the shortest times, and the median of the rounds' ratios. The bar is ${BAR}.
+ratio of the shortest times, and the median of the rounds' ratios. The bar is ${BAR}; it is 2 for programs that call
+a module very often (embind), and for those with threads.
 
 ${machine}
 
