@@ -127,9 +127,21 @@ impl Live {
         args: &[u64],
         store: &mut C,
     ) -> u32 {
+        if let (Hook::Grown, &[_, previous, ..]) = (hook, args) {
+            self.grown(instance, previous, store);
+        }
         self.with_instance(instance, store, |recorder, guest| {
             recorder.hook(instance, hook, args, guest)
         })
+    }
+
+    /// An instance grew its memory, which had so many pages before. Where that was refused, it is a number
+    /// that no memory has.
+    fn grown(&mut self, instance: usize, previous: u64, store: &impl AsContext) {
+        let (memory, pages) = self.seen.size(instance, store);
+        if pages.is_some_and(|pages| previous <= pages) {
+            self.recorder.size(memory, previous);
+        }
     }
 
     /// Works with the recorder, to which an instance is lent.

@@ -135,6 +135,12 @@ impl Seen {
         sizes.filter_map(|(number, pages)| Some((number, pages?))).collect()
     }
 
+    /// An instance's memory, and its pages if it can be looked at.
+    pub(crate) fn size(&self, instance: usize, store: &impl AsContext) -> (usize, Option<u64>) {
+        let memory = self.instances[instance].memory;
+        (memory, self.memories[memory].pages(store))
+    }
+
     /// Whether an instance's memory can be read.
     pub(crate) fn can_look_at(&self, instance: usize) -> bool {
         let memory = self.instances[instance].memory;

@@ -302,8 +302,38 @@ fn leaky_through_host() -> String {
                (local.get $block))
              (func $free (export "free") (param i32))
              (func $work (export "work") (call $call))
+             (func $make (export "make") (result i32) (call $malloc (i32.const 11)))
+             (func $look (export "look"))
              {LOSE})"#
     )
+}
+
+/// A block is not lost that the host was given, whatever failed before: here a host function that had entered
+/// several times.
+#[test]
+fn what_the_host_is_given_after_failures_is_held_by_it() {
+    let engine = Engine::default();
+    for entries_inside in 0..7 {
+        let watched = watch(&engine, &assemble(&leaky_through_host()), "lose.wasm");
+        let mut linker = linker(&engine, &[&watched]);
+        let fail = move |mut caller: Caller<'_, State>| -> wasmtime::Result<()> {
+            let look = caller.get_export("look").and_then(Extern::into_func).unwrap();
+            for _ in 0..entries_inside {
+                look.typed::<(), ()>(&caller)?.call(&mut caller, ())?;
+            }
+            wasmtime::bail!("the host fails")
+        };
+        linker.func_wrap("host", "call", fail).unwrap();
+        let mut store = Store::new(&engine, State::default());
+        let instance = linker.instantiate(&mut store, watched.module()).unwrap();
+        let work = instance.get_typed_func::<(), ()>(&mut store, "work").unwrap();
+        work.call(&mut store, ()).unwrap_err();
+        let make = instance.get_typed_func::<(), u32>(&mut store, "make").unwrap();
+        make.call(&mut store, ()).unwrap();
+        let report = report(&mut store);
+        only_finding(&report, Code::LeakHostHeld);
+        assert_eq!(report.findings.len(), 1, "{entries_inside} entries: {report}");
+    }
 }
 
 /// Blocks that a running function knows are not lost, so nothing is judged then.
