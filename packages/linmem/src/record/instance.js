@@ -56,9 +56,12 @@ export class Instance {
   /** The start function has run, and the engine hands out the instance. */
   complete(instance) {
     this.exports = exportsOf(instance);
-    this.#memory = this.exports[EXPORTS.memory];
-    this.#imports = undefined;
+    const memory = this.exports[EXPORTS.memory];
+    // A memory of its own is new, also to other threads; an imported one may be known already.
+    if (this.module.map.memory_import !== null) this.#memory = memory;
     this.select();
+    this.#memory = memory;
+    this.#imports = undefined;
     this.#recorder.memories.born(this.#memory, this.#ledger);
     this.#recorder.threads.isActive();
     this.#records.created(this.#createdIn);
