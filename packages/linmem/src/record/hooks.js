@@ -31,6 +31,7 @@ export function hooksOf(instance, { observations, records }) {
   const numbered = () => !instance.isNumbered || records.takeNumber();
   return {
     allocated(pointer, size, alignment, low, high) {
+      if (instance.isTold) return;
       const context = instance.begin(low, high);
       const address = unsigned(pointer);
       const bytes = unsigned(size);
@@ -43,6 +44,7 @@ export function hooksOf(instance, { observations, records }) {
     },
 
     freed(pointer, size, alignment, low, high) {
+      if (instance.isTold) return;
       const context = instance.begin(low, high);
       if (!numbered()) return;
       if (isNone(size)) records.freed(context, unsigned(pointer));
@@ -51,6 +53,7 @@ export function hooksOf(instance, { observations, records }) {
     },
 
     reallocating(pointer, oldSize, alignment, newSize, low, high) {
+      if (instance.isTold) return;
       const context = instance.begin(low, high);
       const address = unsigned(pointer);
       instance.newSize = unsigned(newSize);
@@ -61,6 +64,7 @@ export function hooksOf(instance, { observations, records }) {
     },
 
     reallocated(pointer) {
+      if (instance.isTold) return;
       const address = unsigned(pointer);
       if (address !== 0) instance.hasBlockAt(address, instance.newSize);
       else if (instance.newSize !== 0) instance.allocationFailed();

@@ -87,6 +87,14 @@ export class Instance {
     return context;
   }
 
+  /** Whether another instance, which uses the same memory, tells the events of the allocator that this one imports. */
+  get isTold() {
+    if (!this.module.importsAllocator) return false;
+    this.select();
+    if (this.module.url === undefined) this.#recorder.frames.learn(this.module);
+    return this.#ledger.hasAllocator;
+  }
+
   /** There is a block at this address. */
   hasBlockAt(address, size) {
     this.#ledger.hasBlockAt(address, size);
@@ -157,6 +165,7 @@ export class Instance {
     const { number, map } = this.module;
     this.#ledger = memories.ledgerOf(this.#memory ?? this.#importedMemory(), map);
     this.isNumbered = this.#ledger.isNumbered;
+    if (this.module.hooked.size > 0 && !this.module.importsAllocator) this.#ledger.hasAllocator = true;
     this.#records.instance(instances.next, number, this.#ledger.number);
     this.#number = instances.add(this);
   }

@@ -17,6 +17,9 @@ export class Ledger {
   #end = 0;
   #lowMemory;
 
+  /** Whether an instance that uses the memory has an allocator of its own. */
+  hasAllocator = false;
+
   /** Whether an allocation has failed since the last look at low memory. */
   looksAgain = false;
 

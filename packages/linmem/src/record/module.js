@@ -45,6 +45,8 @@ export class Module {
     this.importedFunctions = map.functions.indexOf(null);
     /** The functions of the allocator. */
     this.hooked = new Set(map.allocator.functions.map((hooked) => hooked.function));
+    /** Whether it only imports the allocator's functions, as a module does that is linked to another one at run time. */
+    this.importsAllocator = map.allocator.functions.length > 0 && map.allocator.functions.every((hooked) => hooked.function < this.importedFunctions);
     /** The functions that the program can call: their indices, ascending, and the place of each index among these. */
     this.entries = { functions: map.entries, places: placesOf(map.entries) };
     this.tellsSize = Object.keys(map.sizes).length > 0;
