@@ -9,7 +9,7 @@ export function watchExit(recorder) {
   const { emit, reallyExit } = process;
   let ended = false;
   const end = (code) => {
-    if (ended || !recorder.records.isKept) return;
+    if (ended || !recorder.isKept) return;
     ended = true;
     recorder.end(Number(code ?? 0) || 0);
   };

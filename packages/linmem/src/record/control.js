@@ -59,6 +59,11 @@ export class Control {
     return load(this.words, WORDS.ENDED) === 1;
   }
 
+  /** Whether any event has a number. */
+  get hasEvents() {
+    return load(this.words, WORDS.NUMBER) !== 0 || load(this.words, WORDS.NUMBER + 1) !== 0;
+  }
+
   /** Ends the recording of the process. */
   end() {
     store(this.words, WORDS.ENDED, 1);

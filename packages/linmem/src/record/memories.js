@@ -24,6 +24,10 @@ export class Memories {
 
   #threads;
 
+  // Shared memories that were made in this thread, by how the trace tells them: what a trace says of one, a reference
+  // to it, and the ledger if there is one.
+  #made = new Map();
+
   constructor({ contexts, records, threads }) {
     this.#records = records;
     this.#contexts = contexts;
@@ -41,6 +45,8 @@ export class Memories {
       const sharing = isShared(memory) ? this.#threads.found(memory) : PRIVATE;
       ledger = this.#newLedger(pagesOf(memory), this.#maximums.get(memory) ?? map?.max_pages ?? null, sharing);
       this.#ledgers.set(memory, ledger);
+      const made = this.#made.get(sharing);
+      if (made !== undefined) made.ledger = ledger;
     }
     return ledger;
   }
@@ -55,6 +61,12 @@ export class Memories {
     if (this.#ledgers.has(memory)) return;
     this.#ledgers.set(memory, ledger);
     if (ledger.isShared) this.#threads.born(memory);
+  }
+
+  /** The shared memories that were made in this thread, also if only others use them: `{ ledger, memory }`; those that are collected have no memory. */
+  tellShared() {
+    for (const [sharing, made] of this.#made) made.ledger ??= this.#newLedger(made.initialPages, made.maxPages, sharing);
+    return [...this.#made.values()].map(({ ledger, reference }) => ({ ledger, memory: reference.deref() }));
   }
 
   #numberOf(memory) {
@@ -89,8 +101,15 @@ export class Memories {
     const memory = Reflect.construct(target, values, newTarget);
     const maximum = Object.getOwnPropertyDescriptor(values[0], "maximum")?.value;
     if (typeof maximum === "number" || typeof maximum === "bigint") this.#maximums.set(memory, Number(maximum));
-    if (isShared(memory)) this.#threads.made(memory);
+    if (isShared(memory)) this.#share(memory);
     return memory;
+  }
+
+  #share(memory) {
+    const sharing = this.#threads.made(memory);
+    if (sharing === undefined) return;
+    const maxPages = this.#maximums.get(memory) ?? null;
+    this.#made.set(sharing, { initialPages: pagesOf(memory), maxPages, reference: new WeakRef(memory), ledger: undefined });
   }
 
   #buffer(get, memory) {

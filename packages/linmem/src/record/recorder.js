@@ -67,8 +67,14 @@ export class Recorder {
     snapshot(this);
   }
 
+  /** Whether there is anything worth a trace: in this thread, or in one that ends before it. */
+  get isKept() {
+    return this.records.isKept || (this.threads.isFirst && this.threads.haveEvents);
+  }
+
   /** Ends the recording, with a snapshot of what is left. */
   end(code) {
+    this.records.keep();
     // What other threads do from now on would not fit the snapshot.
     this.threads.end();
     this.snapshot();

@@ -96,8 +96,8 @@ export class Records extends TraceWriter {
     return true;
   }
 
-  // From now on there is something worth a trace.
-  #keep() {
+  /** From now on there is something worth a trace. */
+  keep() {
     this.#stopTicking ??= this.#clock.every(FLUSH_MILLISECONDS, () => this.tick());
   }
 
@@ -155,7 +155,7 @@ export class Records extends TraceWriter {
     this.bytes(file);
     this.text(allocator);
     this.commit();
-    this.#keep();
+    this.keep();
   }
 
   /** Which thread of which process this is. The process's name is that of no other one. */
@@ -394,7 +394,7 @@ export class Records extends TraceWriter {
     this.begin(TAGS.NOTE);
     this.text(words);
     this.commit();
-    this.#keep();
+    this.keep();
   }
 
   /** The last record. Everything goes to the sink, if there was anything worth a trace. */

@@ -10,7 +10,7 @@ const PART_BYTES = 4096;
 const WORDS = PART_BYTES / Int32Array.BYTES_PER_ELEMENT;
 
 /** Writes a snapshot of each live instance of a recording. */
-export function snapshot({ frames, instances, records, suspension, threads }) {
+export function snapshot({ frames, instances, memories, records, suspension, threads }) {
   const framesLive = frames.isInModule || suspension.isUsed;
   instances.recordCollected();
   const seen = new Set();
@@ -24,6 +24,9 @@ export function snapshot({ frames, instances, records, suspension, threads }) {
     seen.add(instance.ledger);
     records.globals(liveFrames(framesLive, instance, threads), globalsOf(instance));
   }
+  if (!threads.isFirst || !threads.haveEvents) return;
+  // Others may have used them.
+  for (const shared of memories.tellShared()) if (!seen.has(shared.ledger) && shared.memory !== undefined) snapshotOf(shared, records);
 }
 
 // Whose frames are live, as the trace tells it.

@@ -34,10 +34,17 @@ export class Threads {
     return this.#port?.isFirst ?? true;
   }
 
-  /** The program has made a shared memory. */
+  /** Whether threads of the process have recorded events of memories that they share. */
+  get haveEvents() {
+    return this.#port?.control.hasEvents ?? false;
+  }
+
+  /** The program has made a shared memory; returns how the trace tells it, undefined if that is not known. */
   made(memory) {
     const number = this.#memories?.made(memory);
-    if (number !== undefined) this.#made.set(memory, number);
+    if (number === undefined) return undefined;
+    this.#made.set(memory, number);
+    return shared(number);
   }
 
   /** How the trace tells a memory that an instance will make: nobody else can have it yet. */
