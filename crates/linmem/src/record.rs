@@ -158,8 +158,8 @@ impl Recorder {
         self.memories.len() - 1
     }
 
-    /// A memory has so many pages. What it grew by beyond the growths that instances reported, somebody else
-    /// did: the host, or a module that nobody watches.
+    /// A memory has so many pages, or had them before the growth that an instance is about to report. What it
+    /// grew by beyond the growths reported so far, the host did, or a module that is not watched.
     ///
     /// # Panics
     ///
@@ -245,7 +245,10 @@ impl Recorder {
             }
             (Hook::Grown, &[delta_pages, previous, in_allocator, low, high, ..]) => {
                 let previous_pages = self.module_of(instance).known_pages(previous);
-                self.grown(instance, delta_pages, previous_pages);
+                if let Some(previous) = previous_pages {
+                    let memory = self.instances[instance].memory;
+                    self.memories[memory].pages = previous.saturating_add(delta_pages);
+                }
                 let context = self.begin(instance, low, high, guest);
                 let in_allocator = in_allocator != 0;
                 let event = Event::Grown { delta_pages, previous_pages, in_allocator, context };
@@ -256,23 +259,17 @@ impl Recorder {
                 return self.entered(instance, function as u32, levels, pointer, passed, guest);
             }
             (Hook::Resumed, &[level, ..]) => self.resumed(instance, level),
-            (Hook::Passed, passed) => self.crossed(instance, passed, Crossing::Passed),
+            (Hook::Passed, passed) => self.crossed(instance, passed, Crossing::Passed, guest),
             (Hook::Returned, &[function, ref values @ ..]) => {
-                self.crossed(instance, values, Crossing::Returned(function as u32));
+                let crossing = Crossing::Returned(function as u32);
+                self.crossed(instance, values, crossing, guest);
             }
-            (Hook::HandedOut, values) => self.crossed(instance, values, Crossing::HandedOut),
+            (Hook::HandedOut, values) => {
+                self.crossed(instance, values, Crossing::HandedOut, guest);
+            }
             (hook, args) => panic!("{} does not take {} arguments", hook.name(), args.len()),
         }
         0
-    }
-
-    /// An instance grew its memory.
-    fn grown(&mut self, instance: usize, delta_pages: u64, previous_pages: Option<u64>) {
-        let memory = self.instances[instance].memory;
-        if let Some(previous) = previous_pages {
-            self.size(memory, previous);
-            self.memories[memory].pages = previous.saturating_add(delta_pages);
-        }
     }
 
     fn module_of(&self, instance: usize) -> &Module {
@@ -341,12 +338,20 @@ impl Recorder {
     }
 
     /// Values came to the host or from it. Those that can be a block's address are recorded.
-    fn crossed(&mut self, instance: usize, values: &[u64], crossing: Crossing) {
+    fn crossed(
+        &mut self,
+        instance: usize,
+        values: &[u64],
+        crossing: Crossing,
+        guest: &mut dyn Guest,
+    ) {
         let Instance { memory, module, ref entries, .. } = self.instances[instance];
         let Some((lowest, highest)) = self.memories[memory].blocks else { return };
-        // The host is on its way from the module to itself, unless it allocates or frees for its own.
+        // A host with a stack is on its way from the module to itself, unless it allocates or frees for its
+        // own. Of another one it is not known for certain that the entry is inside.
         if crossing != Crossing::HandedOut
             && entries.is_inside()
+            && guest.has_host_stack()
             && !entries.function().is_some_and(|function| self.modules[module].is_hooked(function))
         {
             return;

@@ -217,4 +217,14 @@ mod tests {
         assert_eq!(map().frames(alone), [frame(1, None), frame(2, Some(60))]);
         assert_eq!(map().frames([(99, Some(0)), (1, None)]), [], "what nobody knows is left out");
     }
+
+    #[test]
+    fn frames_of_other_modules_stay_where_they_are() {
+        let host = |name: &str| Frame::Host(name.to_owned());
+        let of_entry = [frame(2, None), host("inside"), frame(ENTRY, None)];
+        let of_caller = [host("lend"), frame(STUB, None), frame(3, None)];
+        let (inner, caller) = map().parts(of_entry.into_iter().chain(of_caller));
+        assert_eq!(inner, [frame(1, None), host("inside")]);
+        assert_eq!(caller.unwrap(), [host("lend"), frame(0, None), frame(2, None)]);
+    }
 }

@@ -115,7 +115,7 @@ impl Recorder {
         entries.inside = if level == 0 { 0 } else { entries.inside.wrapping_add(1) };
         let stack_pointer = Some(stack_pointer).filter(|pointer| *pointer != 0);
         entries.open(level as usize, function, stack_pointer);
-        self.crossed(instance, passed, Crossing::Passed);
+        self.crossed(instance, passed, Crossing::Passed, guest);
         level as u32
     }
 

@@ -21,6 +21,7 @@ struct Page {
     frame: (u32, u32),
     caller: Vec<Frame>,
     has_host_stack: bool,
+    is_cut: bool,
     backtraces: usize,
 }
 
@@ -31,6 +32,7 @@ impl Page {
             frame: (0, 0),
             caller: Vec::new(),
             has_host_stack: true,
+            is_cut: false,
             backtraces: 0,
         }
     }
@@ -42,7 +44,7 @@ impl Guest for Page {
         let (function, offset) = self.frame;
         let inner = vec![Frame::Wasm { function, offset: Some(offset) }];
         let caller = Some(self.caller.clone()).filter(|caller| !caller.is_empty());
-        Backtrace::new(inner, caller)
+        Backtrace { is_cut: self.is_cut, ..Backtrace::new(inner, caller) }
     }
 
     fn has_host_stack(&self) -> bool {
@@ -461,6 +463,68 @@ fn a_host_without_a_stack_tells_of_entries_inside_of_imports() {
     assert_eq!(records[3]["frames"], json!([[1, 30]]));
     assert_eq!((&records[4]["function"], &records[4]["level"]), (&json!(2), &json!(1)));
     assert_eq!(records[6]["level"], 0);
+}
+
+/// Whether it is inside is known of every few entries only, and what the host was given is not lost.
+#[test]
+fn a_host_without_a_stack_may_hold_what_entries_inside_return() {
+    for (has_host_stack, crossings) in [(true, 0), (false, 2)] {
+        let mut recording = Recording::plain();
+        recording.guest.has_host_stack = has_host_stack;
+        let Recording { recorder, guest, .. } = &mut recording;
+        recorder.hook(0, Hook::Entered, &[1, 0, 0, 0, 0, 0, 0, 0], guest);
+        recorder.hook(0, Hook::Allocated, &[4096, 16, 0, 7, 0], guest);
+        guest.caller = vec![Frame::Wasm { function: 1, offset: None }];
+        recorder.hook(0, Hook::Entered, &[2, 1, 1, 0, 4096, 0, 0, 0], guest);
+        recorder.hook(0, Hook::Returned, &[2, 4100], guest);
+        let records = recording.records();
+        let crossed = records.iter().filter(|r| r["pointer"] == 4096 || r["pointer"] == 4100);
+        assert_eq!(crossed.count(), 1 + crossings);
+    }
+}
+
+/// An engine that keeps the innermost frames alone does not say that nothing called there.
+#[test]
+fn callers_that_an_engine_left_out_are_not_known() {
+    for (is_cut, caller) in [(false, Some(HostStackId(0))), (true, None)] {
+        let Recording { mut recorder, mut guest, buffer, .. } = Recording::plain();
+        guest.is_cut = is_cut;
+        recorder.hook(0, Hook::Entered, &[1, 0, 0, 0, 0, 0, 0, 0], &mut guest);
+        recorder.hook(0, Hook::Freed, &[4096, 16, 0, 7, 0], &mut guest);
+        recorder.finish().unwrap();
+        let bytes = buffer.take();
+        let entries = Reader::new(&bytes[..]).map(Result::unwrap).filter_map(|r| match r {
+            Record::Entered(entry) => Some(entry.caller),
+            _ => None,
+        });
+        assert_eq!(entries.collect::<Vec<_>>(), [caller]);
+    }
+}
+
+/// Growths that an instance reports are its own; the rest is the host's.
+#[test]
+fn the_host_grew_a_memory_that_is_larger_than_its_instances_made_it() {
+    let Recording { mut recorder, mut guest, buffer, .. } = Recording::plain();
+    recorder.size(0, 3);
+    recorder.size(0, 4);
+    recorder.size(0, 4);
+    recorder.hook(0, Hook::Grown, &[2, 4, 0, 7, 0], &mut guest);
+    recorder.hook(0, Hook::Grown, &[9, u32::MAX.into(), 0, 7, 0], &mut guest);
+    recorder.size(0, 6);
+    recorder.finish().unwrap();
+    let bytes = buffer.take();
+    let grown = Reader::new(&bytes[..]).map(Result::unwrap).filter_map(|record| match record {
+        Record::Host(HostRecord::HostGrown { delta_pages, previous_pages, .. }) => {
+            Some(("host", delta_pages, previous_pages))
+        }
+        Record::Event(Event::Grown { delta_pages, previous_pages, .. }) => {
+            Some(("module", delta_pages, previous_pages))
+        }
+        _ => None,
+    });
+    let expected =
+        [("host", 2, Some(1)), ("host", 1, Some(3)), ("module", 2, Some(4)), ("module", 9, None)];
+    assert_eq!(grown.collect::<Vec<_>>(), expected);
 }
 
 /// Levels come from instrumented code, and a hostile module may have its own idea of them.

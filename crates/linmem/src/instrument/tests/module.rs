@@ -194,3 +194,11 @@ fn an_instrumented_module_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("the module exports `linmem.memory`"), "{error}");
 }
+
+/// A host that links several instrumented modules tells them apart by that.
+#[test]
+fn hooks_are_imported_from_the_module_that_the_mode_says() {
+    let text = instrumented(SMALL, &Mode::default().with_hooks_of("linmem-2"));
+    assert_eq!(text.matches(r#"(import "linmem-2" "#).count(), Hook::ALL.len());
+    assert!(!text.contains(r#"(import "linmem" "#));
+}
