@@ -11,6 +11,7 @@ mod overhead;
 mod pairs;
 mod process;
 mod programs;
+mod replay;
 mod rewriting;
 mod strings;
 mod table;
@@ -29,7 +30,7 @@ use table::Table;
 #[derive(Parser)]
 #[command(name = "linmem-bench", after_help = "Without names, all of it is measured.")]
 struct Args {
-    /// Sections (memory, overhead, pairs, rewriting, contexts, strings) or programs of the overhead (sqlite, ...)
+    /// Sections (memory, overhead, pairs, replay, rewriting, contexts, strings) or programs of the overhead (sqlite, ...)
     names: Vec<String>,
 
     /// Rounds in each section; each round measures every side once
@@ -62,6 +63,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("memory", memory::measure),
     ("overhead", overhead::measure),
     ("pairs", pairs::measure),
+    ("replay", replay::measure),
     ("rewriting", rewriting::measure),
     ("contexts", contexts::measure),
     ("strings", strings::measure),

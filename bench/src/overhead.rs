@@ -90,11 +90,7 @@ impl Round {
 impl Sides {
     /// Rounds that other processes disturbed are measured again, within limits.
     fn measure(setup: &Setup, program: &Program) -> Result<Sides> {
-        let guest = Guest {
-            file: setup.guest(program.file)?,
-            root: setup.guest_root(),
-            args: program.args.iter().map(ToString::to_string).collect(),
-        };
+        let guest = program.guest(setup)?;
         let mut sides = Sides::default();
         let mut spare_rounds = setup.rounds;
         let mut rounds = 0;

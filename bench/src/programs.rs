@@ -1,5 +1,10 @@
 //! The programs, each with the slowdown that it may suffer.
 
+use anyhow::Result;
+
+use crate::Setup;
+use crate::child::Guest;
+
 /// A guest program with arguments that keep it busy for a second or two.
 pub struct Program {
     /// What the user calls it.
@@ -12,6 +17,17 @@ pub struct Program {
     pub args: &'static [&'static str],
     /// Guest time under observation, at most, as a multiple of guest time alone.
     pub bar: f64,
+}
+
+impl Program {
+    /// The program with its arguments.
+    pub fn guest(&self, setup: &Setup) -> Result<Guest> {
+        Ok(Guest {
+            file: setup.guest(self.file)?,
+            root: setup.guest_root(),
+            args: self.args.iter().map(ToString::to_string).collect(),
+        })
+    }
 }
 
 /// In the order of the table. Scripts are in `bench/guests`, which programs see as `/`.
