@@ -120,11 +120,17 @@ const GUESTS = {
 };
 
 const { parseWat } = await wabt();
-for (const [name, text] of Object.entries(GUESTS)) {
-  const module = parseWat(`${name}.wat`, text);
-  writeFileSync(join(directory, `${name}.wasm`), module.toBinary({ write_debug_names: true }).buffer);
-  module.destroy();
+
+/** Makes modules of texts, for programs that find them by their names. */
+export function makeGuests(guests) {
+  for (const [name, text] of Object.entries(guests)) {
+    const module = parseWat(`${name}.wat`, text, { threads: true });
+    writeFileSync(join(directory, `${name}.wasm`), module.toBinary({ write_debug_names: true }).buffer);
+    module.destroy();
+  }
 }
+
+makeGuests(GUESTS);
 
 let runs = 0;
 
@@ -156,6 +162,12 @@ export function runWith(overrides, name, ...values) {
   return { ...outcome(result), traces };
 }
 
+/** The same, where node gets options of its own. */
+export function runUnder(options, name, ...values) {
+  const { traces, env } = watchedEnvironment({});
+  return { ...outcome(spawnSync(process.execPath, [...options, program(name), ...values], { encoding: "utf8", env })), traces };
+}
+
 /** Starts a program under the preload, which goes on. */
 export function startWatched(name, ...values) {
   const { traces, env } = watchedEnvironment({});
@@ -165,9 +177,9 @@ export function startWatched(name, ...values) {
 /** The files of a run, in the order of their threads. */
 export const traceFiles = (traces) => readdirSync(traces).sort().map((name) => join(traces, name));
 
-/** What `linmem report` says of a trace. */
-export function report(file) {
-  const { stdout, stderr } = spawnSync(PROGRAM, ["report", "--quiet", "--json", "-", file], { encoding: "utf8", maxBuffer: 1 << 28 });
+/** What `linmem report` says of a trace, or of all traces in a directory. */
+export function report(file, ...options) {
+  const { stdout, stderr } = spawnSync(PROGRAM, ["report", "--quiet", "--json", "-", ...options, file], { encoding: "utf8", maxBuffer: 1 << 28 });
   if (stdout === "") throw new Error(stderr);
   return JSON.parse(stdout).report;
 }
