@@ -6,6 +6,8 @@ import { MAX_CONTEXTS, MAX_STACKS, STACKS_OF_ENTRY } from "./names.js";
 // What the host does has no such value, so each time costs a stack: a program may ask for a size in a loop.
 const MAX_HOST_STACKS = 4096;
 
+const NOT_LOOKED_AT = "(callers not looked at)";
+
 export class Contexts {
   #records;
   #frames;
@@ -16,6 +18,7 @@ export class Contexts {
   #hostCount = 0;
   #hostStacks = 0;
   #hostWithoutFrames = -1;
+  #unknown;
 
   // The stacks of the host as trees, by module: each edge is a frame.
   #trees = new Map();
@@ -78,6 +81,11 @@ export class Contexts {
     }
     if (node.number < 0) node.number = this.#defineHost(module, this.#frames.shown(frames, module));
     return node.number;
+  }
+
+  /** The number of a stack that says that it cannot be known: a reader does not take other callers for it. */
+  ofUnknown() {
+    return (this.#unknown ??= this.#defineHost(undefined, [{ host: NOT_LOOKED_AT }]));
   }
 
   #hostShared() {

@@ -103,13 +103,18 @@ export class Entries {
     this.current.isTold = true;
     const wantsCaller = this.#wantsCaller(context);
     if (caller === undefined && wantsCaller) ({ caller } = this.#frames.ofEvent(this.#module));
-    const stack = caller === undefined || this.#suspension.isUsed ? null : this.#contexts.ofCaller(this.#module, caller);
+    const stack = this.#stackOf(caller);
     const { index, stackPointer } = this.current;
     const told = this.#told[this.#level];
     if (this.#toldLevel === this.#level && told?.index === index && told.stack === stack && told.stackPointer === stackPointer) return;
     this.#records.entered(index, this.#level, stack, stackPointer === 0 ? null : stackPointer);
     this.#told[this.#level] = { index, stack, stackPointer };
     this.#toldLevel = this.#level;
+  }
+
+  #stackOf(caller) {
+    if (this.#suspension.isUsed) return this.#contexts.ofUnknown();
+    return caller === undefined ? null : this.#contexts.ofCaller(this.#module, caller);
   }
 
   #wantsCaller(context) {
