@@ -112,6 +112,17 @@ export class Entries {
     this.#toldLevel = this.#level;
   }
 
+  /** Tells who entered a function unseen, in which there is an event with this context: inside of the entry under way. */
+  tellUnseen(index, context, caller) {
+    const wantsCaller = this.#wantsCaller(context);
+    if (caller === undefined && wantsCaller) ({ caller } = this.#frames.ofEvent(this.#module));
+    this.#records.entered(index, this.#level + 1, this.#stackOf(caller), null);
+    this.#toldLevel = this.#level + 1;
+    this.#told[this.#toldLevel] = undefined;
+    // The next event may be one of the entry itself.
+    if (this.current !== NONE) this.current.isTold = false;
+  }
+
   #stackOf(caller) {
     if (this.#suspension.isUsed) return this.#contexts.ofUnknown();
     return caller === undefined ? null : this.#contexts.ofCaller(this.#module, caller);

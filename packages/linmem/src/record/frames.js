@@ -21,7 +21,8 @@ export class Frames {
 
   /**
    * The stack of an event of `module` in two parts: `inner`, up to where the host entered the module last, as
-   * `{ index, offset, name }`; and `caller`, the engine's frames from there on.
+   * `{ index, offset, name }`; and `caller`, the engine's frames from there on. `isSeen` is false where no entry stands
+   * between them: another module called a function of this one through a table.
    */
   ofEvent(module) {
     const taken = this.#stacks.take();
@@ -30,10 +31,10 @@ export class Frames {
     let at = 0;
     for (; at < taken.length && this.#ownerOf(taken[at]) === module; at++) {
       const origin = this.#originOf(taken[at], module);
-      if (origin.kind === "entry") return { inner, caller: taken.slice(at + 1) };
+      if (origin.kind === "entry") return { inner, caller: taken.slice(at + 1), isSeen: true };
       show(origin, inner);
     }
-    return { inner, caller: taken.slice(at) };
+    return { inner, caller: taken.slice(at), isSeen: at === taken.length };
   }
 
   /** Whether code of `module` waits for an entry of it that begins. */

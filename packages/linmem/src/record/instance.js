@@ -74,16 +74,22 @@ export class Instance {
     this.select();
     const context = this.#known.get(low, high);
     if (context < 0) return this.#newContext(low, high);
-    if (!this.#entries.current.isTold) this.#entries.tell(context, undefined);
+    const unseen = this.module.unseen?.get(context);
+    if (unseen !== undefined) this.#entries.tellUnseen(unseen, context, undefined);
+    else if (!this.#entries.current.isTold) this.#entries.tell(context, undefined);
     return context;
   }
 
   #newContext(low, high) {
     const { current } = this.#entries;
     const wantsStack = this.#contexts.wantsStack(this.module, current.index);
-    const { inner, caller } = wantsStack ? this.#recorder.frames.ofEvent(this.module) : { inner: [] };
+    const { inner, caller, isSeen } = wantsStack ? this.#recorder.frames.ofEvent(this.module) : { inner: [], isSeen: true };
     const context = this.#contexts.add(this.module, low, high, inner);
-    if (!current.isTold) this.#entries.tell(context, caller);
+    // A start function is entered by the engine.
+    if (!isSeen && inner.length > 0 && this.exports !== undefined) {
+      (this.module.unseen ??= new Map()).set(context, inner.at(-1).index);
+      this.#entries.tellUnseen(inner.at(-1).index, context, caller);
+    } else if (!current.isTold) this.#entries.tell(context, caller);
     return context;
   }
 

@@ -21,6 +21,9 @@ export class Module {
   /** How many entries there were with each first context. */
   entriesOfContext = [];
 
+  /** Contexts that begin in a function that was entered unseen, and that function; undefined while there are none. */
+  unseen = undefined;
+
   /** Stacks taken below each function that the program calls, when those of all are used up. */
   stacksOfEntry = new Map();
 
