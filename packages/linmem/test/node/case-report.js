@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { report, runUnder } from "./support.js";
+import { reportWith, runUnder } from "./support.js";
 
 /** The report on a program, which must end as it should. */
 export function reportOf(name, way, ...options) {
   const { status, stderr, traces } = runUnder(options, `cases/${name}.mjs`, way);
   assert.deepEqual([status, stderr], [0, ""]);
-  return report(traces, "--top", "100");
+  return reportWith(["--top", "100"], traces);
 }
 
 /** Where the only line of a program that ends with these words is, as stacks have it. */

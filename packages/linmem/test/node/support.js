@@ -178,7 +178,10 @@ export function startWatched(name, ...values) {
 export const traceFiles = (traces) => readdirSync(traces).sort().map((name) => join(traces, name));
 
 /** What `linmem report` says of a trace, or of all traces in a directory. */
-export function report(file, ...options) {
+export const report = (file) => reportWith([], file);
+
+/** The same, with options. */
+export function reportWith(options, file) {
   const { stdout, stderr } = spawnSync(PROGRAM, ["report", "--quiet", "--json", "-", ...options, file], { encoding: "utf8", maxBuffer: 1 << 28 });
   if (stdout === "") throw new Error(stderr);
   return JSON.parse(stdout).report;
