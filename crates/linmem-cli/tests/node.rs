@@ -70,7 +70,7 @@ fn the_right_test_needs_no_growth() {
     let reused = only(&report, Code::Reused);
     assert_eq!(reused.numbers["allocations"], 32);
     assert!(report.findings.iter().all(|finding| finding.severity == Severity::Note), "{report}");
-    let growth = &report.instances[0].growth.sites[0].stack;
+    let growth = &report.memories[0].growth.sites[0].stack;
     let functions: Vec<&str> = growth.iter().map(|frame| frame.function.as_str()).collect();
     let at = |name: &str| functions.iter().position(|function| *function == name);
     let allocate = at("allocate").unwrap_or_else(|| panic!("{functions:?}"));

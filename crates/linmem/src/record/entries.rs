@@ -13,6 +13,9 @@ use crate::trace::{ContextId, Crossing, Entry, Frame, HostStackId, Record};
 /// Callers that are taken for entries with the same first context; then those of every 2^k-th.
 pub(crate) const CALLERS_OF_CONTEXT: u32 = 1 << 12;
 
+/// How often the stack is looked at when an import enters for the first time since it was called.
+const LOOKS: u32 = 1 << 10;
+
 /// Levels that are told apart.
 const MAX_LEVELS: usize = 1 << 12;
 
@@ -25,8 +28,10 @@ pub(super) struct Entries {
     told: Vec<Option<Entry>>,
     /// The level of the last entry that was told, until an outer one goes on.
     told_level: usize,
-    /// Entries inside others since the last outermost one.
+    /// Entries inside others since an outer one went on, or began.
     inside: u32,
+    /// How many of them came first there, ever.
+    first: u32,
     /// How many entries there were with each first context.
     of_context: FxHashMap<ContextId, u32>,
 }
@@ -61,9 +66,20 @@ impl Entries {
         self.open.push(Open { function: Some(function), stack_pointer, is_told: false });
     }
 
+    /// Whether an entry that is about to begin inside another one may be an outermost one. An import mostly
+    /// enters once, and then the entry that waits goes on. Where it does not, it may be over.
+    fn is_doubtful(&mut self) -> bool {
+        if self.inside > 0 {
+            return self.inside.wrapping_add(1).is_power_of_two();
+        }
+        self.first = self.first.saturating_add(1);
+        self.first <= LOOKS || self.first.is_power_of_two()
+    }
+
     /// The entry of this level goes on, or the one below it that there is: an exception that the module
     /// caught leaves levels behind which have no entry. Returns its level.
     fn resume(&mut self, level: usize) -> usize {
+        self.inside = 0;
         self.open.truncate(level.saturating_add(1));
         while self.open.len() > 1 && self.function().is_none() {
             self.open.pop();
@@ -122,11 +138,11 @@ impl Recorder {
     /// The level of an entry, when not all entries before it have returned as it seems: either they go on
     /// outside, or they never returned.
     fn level(&mut self, instance: usize, level: u64, running: u64, guest: &mut dyn Guest) -> u64 {
-        let entries = &self.instances[instance].entries;
         let is_plain = level > 0 && running == level;
-        if is_plain && !entries.inside.wrapping_add(1).is_power_of_two() {
+        if is_plain && !self.instances[instance].entries.is_doubtful() {
             return level;
         }
+        let entries = &self.instances[instance].entries;
         let caller = guest.backtrace().caller.unwrap_or_default();
         if caller.iter().any(|frame| matches!(frame, Frame::Wasm { .. })) {
             return level;

@@ -10,6 +10,9 @@ import { CALLERS_OF_CONTEXT } from "./names.js";
 // Levels that are told apart.
 const MAX_LEVELS = 4096;
 
+// How often the stack is looked at when an import enters for the first time since it was called.
+const LOOKS = 1024;
+
 const isPowerOfTwo = (number) => (number & (number - 1)) === 0;
 
 // What runs where nobody has entered: a start function.
@@ -30,8 +33,9 @@ export class Entries {
   #told = [];
   #toldLevel = -1;
 
-  // Entries inside others since the last outermost one.
+  // Entries inside others since an outer one went on, or began; and how many came first there, ever.
   #inside = 0;
+  #first = 0;
 
   /** The entry under way. */
   current = NONE;
@@ -78,15 +82,23 @@ export class Entries {
     const isPlain = level > 0 && running === level;
     const limited = Math.min(level, MAX_LEVELS);
     if (this.#suspension.isUsed) return limited;
-    if ((isPlain && !isPowerOfTwo(this.#inside + 1)) || this.#frames.isInside(this.#module)) return limited;
+    if ((isPlain && !this.#isDoubtful()) || this.#frames.isInside(this.#module)) return limited;
     const { index } = this.#levels[0];
     // None is running if the module caught the exception.
     if (index >= 0 && running > 0) this.#records.notReturned(index);
     return 0;
   }
 
+  // An import mostly enters once, and then the entry that waits goes on. Where it does not, it may be over.
+  #isDoubtful() {
+    if (this.#inside > 0) return isPowerOfTwo(this.#inside + 1);
+    this.#first++;
+    return this.#first <= LOOKS || isPowerOfTwo(this.#first);
+  }
+
   /** The host is back from what it did for the entry of this level, or of the one below it that there is. */
   resumed(level) {
+    this.#inside = 0;
     this.#level = Math.min(level, MAX_LEVELS);
     while (this.#level > 0 && (this.#levels[this.#level] ?? NONE) === NONE) this.#level--;
     this.current = this.#levels[this.#level];
