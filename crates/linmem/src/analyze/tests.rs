@@ -28,8 +28,11 @@ impl Recording {
     }
 
     fn memory(&mut self) {
+        self.memory_of(Sharing::Private);
+    }
+
+    fn memory_of(&mut self, sharing: Sharing) {
         let (initial_pages, max_pages, page_bytes) = (2, None, 65_536);
-        let sharing = Sharing::Private;
         self.0.record(&Record::Memory { initial_pages, max_pages, page_bytes, sharing });
     }
 
@@ -333,6 +336,29 @@ fn a_memory_that_two_instances_share_is_judged_once() {
     let text = report.to_string();
     assert!(text.contains("nothing points to them any more (instances 0 and 1)"), "{text}");
     assert!(!text.contains("\ninstance  pages"), "one memory needs no table: {text}");
+}
+
+/// What a thread does with a memory that is not known may have been done with any.
+#[test]
+fn a_shared_memory_is_not_judged_if_it_may_be_an_unknown_one() {
+    let codes = |other: Sharing| {
+        let mut recording = Recording::new(&["work"]);
+        recording.memory_of(Sharing::Shared(0));
+        recording.instance_on(0);
+        recording.allocate(0x1000, 100, 0);
+        recording.allocate(0x1000, 100, 0);
+        recording.snapshot(0);
+        recording.memory_of(other);
+        recording.instance_on(1);
+        recording.snapshot(1);
+        let report = recording.finish().report().unwrap();
+        report.findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(Sharing::Shared(1)), [Code::Overlap, Code::LeakDefinite]);
+    assert_eq!(
+        codes(Sharing::Unknown),
+        [Code::EventsMissing, Code::EventsMissing, Code::NotJudged]
+    );
 }
 
 #[test]

@@ -29,6 +29,14 @@ pub(super) fn reason(memory: Memory<'_, '_>) -> Option<&'static str> {
         Sharing::Shared(_) if memory.subject.replay.has_holes => {
             Some("threads share the memory, and some of their events were not recorded")
         }
+        Sharing::Shared(_) if may_be_unknown(memory) => {
+            Some("threads share a memory of which linmem could not find out whether it is this one")
+        }
         Sharing::Shared(_) => None,
     }
+}
+
+/// Whether a thread has told events of a shared memory that may be this one.
+fn may_be_unknown(memory: Memory<'_, '_>) -> bool {
+    memory.subject.replay.memories.iter().any(|memory| memory.sharing == Sharing::Unknown)
 }
