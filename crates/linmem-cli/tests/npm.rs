@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::process::{Command, Output};
 
 use linmem::export::read_json;
-use linmem::report::{Code, HotSite, Report};
+use linmem::report::{Code, Finding, HotSite, Report};
 use support::{Scene, root};
 
 fn plain(script: &str) -> Output {
@@ -31,7 +31,7 @@ fn watched(package: &str, options: &str) -> Report {
     read_json(text.as_slice()).expect("a report")
 }
 
-/// The stacks of an instance's hot sites, each as one line.
+/// The stacks of the hot sites of an instance's memory, each as one line.
 fn stacks(report: &Report, instance: usize) -> Vec<String> {
     let line = |site: &HotSite| {
         site.stack.iter().map(|frame| &*frame.function).collect::<Vec<_>>().join(" < ")
@@ -79,6 +79,28 @@ fn web_tree_sitter() {
     assert_eq!(report.instances.len(), 2);
     assert_some(&stacks(&report, 0), &["ts_parser__reduce", "examples/npm/web-tree-sitter.mjs:10"]);
     assert!(report.totals.allocations > 20 && report.totals.reallocations > 10, "{report}");
+}
+
+/// Emscripten with pthreads: what the threads allocate and free in the memory that they share is one history. Five
+/// contexts are lost in the second program, and none in the first.
+#[test]
+fn z3_solver() {
+    let lost_contexts = |report: &Report| {
+        let lost = |finding: &&Finding| finding.message.contains("from `Z3_mk_context`");
+        report.findings.iter().find(lost).cloned()
+    };
+    let healthy = watched("z3-solver", "");
+    assert_eq!(healthy.memories.len(), 1, "{healthy}");
+    assert!(healthy.instances.len() > 1 && !healthy.has_errors(), "{healthy}");
+    assert!(healthy.totals.frees > 4_000, "{healthy}");
+    assert_eq!(lost_contexts(&healthy), None, "{healthy}");
+    let leak = watched("z3-solver-leak", "");
+    assert!(!leak.has_errors(), "{leak}");
+    let lost = lost_contexts(&leak).unwrap_or_else(|| panic!("{leak}"));
+    assert_eq!((lost.numbers["returned"], lost.numbers["freed"]), (6, 1), "{leak}");
+    let mut frames = lost.stacks[0].stack.iter();
+    let caller = "newContext (examples/npm/z3-solver-leak.mjs:9)";
+    assert!(frames.any(|frame| frame.function == caller), "{leak}");
 }
 
 /// wasm-bindgen: a stack that goes from JavaScript into the module and out and in again.
