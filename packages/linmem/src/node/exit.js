@@ -34,6 +34,7 @@ export function watchExit(recorder) {
 function watchWorker(worker, { threads }) {
   const { emit, threadId } = worker;
   redefine("emit", function (name, ...values) {
+    if (name === "online") threads.runs(threadId);
     if (name === "exit") threads.left(threadId);
     return Reflect.apply(emit, this, [name, ...values]);
   }, worker);

@@ -8,7 +8,7 @@
 
 // A program sees other ones later.
 const { Memory } = WebAssembly;
-const { load, store } = Atomics;
+const { load, or, store } = Atomics;
 
 export const SLOTS = 64;
 export const SLOT_BYTES = 262144;
@@ -19,7 +19,12 @@ export const WORDS = {
   ENDED: 32, // 1 once the recording has ended
   MEMORIES: 48, // how many shared memories have a number
   MEMORIES_LOCK: 49, // the thread that looks for a memory's number, plus 1; else 0
+  WATCHED: 64, // to 127: a bit for each thread that has a recorder
+  RUNNING: 128, // to 191: a bit for each thread that has run code of the program
 };
+
+// Threads that have bits.
+const THREADS = 2048;
 
 const HEADERS_AT = 1024;
 const HEADER_BYTES = 64;
@@ -57,6 +62,29 @@ export class Control {
   /** Whether the recording of the process has ended: what happens from now on is not recorded. */
   get hasEnded() {
     return load(this.words, WORDS.ENDED) === 1;
+  }
+
+  /** This thread has a recorder. */
+  watched(thread) {
+    this.#mark(WORDS.WATCHED, thread);
+  }
+
+  /** A thread runs code of the program. */
+  runs(thread) {
+    this.#mark(WORDS.RUNNING, thread);
+  }
+
+  #mark(word, thread) {
+    if (thread < THREADS) or(this.words, word + (thread >> 5), 1 << (thread & 31));
+  }
+
+  /** Whether a thread has run code of the program without a recorder. */
+  get hasUnwatched() {
+    const count = THREADS / 32;
+    for (let word = 0; word < count; word++) {
+      if ((load(this.words, WORDS.RUNNING + word) & ~load(this.words, WORDS.WATCHED + word)) !== 0) return true;
+    }
+    return false;
   }
 
   /** Whether any event has a number. */

@@ -7,7 +7,10 @@
 import { bufferBehind, isDetached, isMemory, isShared, pagesIn, pagesOf, PAGE_BYTES } from "./engine.js";
 import { Ledger } from "./ledger.js";
 import { SIZE_READ_BY } from "./names.js";
-import { PRIVATE } from "./records.js";
+import { PRIVATE, UNKNOWN } from "./records.js";
+
+const UNWATCHED =
+  "a worker thread was not watched, as it was made from a text or with an `env` of its own: nobody knows what it did with shared memories, so they are not judged";
 
 export class Memories {
   #records;
@@ -67,6 +70,12 @@ export class Memories {
   tellShared() {
     for (const [sharing, made] of this.#made) made.ledger ??= this.#newLedger(made.initialPages, made.maxPages, sharing);
     return [...this.#made.values()].map(({ ledger, reference }) => ({ ledger, memory: reference.deref() }));
+  }
+
+  /** Tells that a thread without a recorder may have used any of the shared memories. */
+  tellUnwatched() {
+    this.#records.note(UNWATCHED);
+    this.#newLedger(0, null, UNKNOWN);
   }
 
   #numberOf(memory) {

@@ -25,6 +25,7 @@ export function snapshot({ frames, instances, memories, records, suspension, thr
     records.globals(liveFrames(framesLive, instance, threads), globalsOf(instance));
   }
   if (!threads.isFirst || !threads.haveEvents) return;
+  if (threads.someAreUnwatched) memories.tellUnwatched();
   // Others may have used them.
   for (const shared of memories.tellShared()) if (!seen.has(shared.ledger) && shared.memory !== undefined) snapshotOf(shared, records);
 }

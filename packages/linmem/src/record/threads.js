@@ -25,6 +25,7 @@ export class Threads {
     this.#port = port;
     if (port === undefined) return;
     records.thread(port.process, port.id);
+    port.control.watched(port.id);
     this.#memories = new SharedMemories(port.control, port.id);
     if (port.isFirst) this.#drainer = new Drainer(port.control, port.fileOf);
   }
@@ -88,6 +89,16 @@ export class Threads {
   turn() {
     this.#slot?.rest();
     this.#drainer?.drain();
+  }
+
+  /** Another thread, which this one started, runs code of the program. */
+  runs(id) {
+    this.#port.control.runs(id);
+  }
+
+  /** Whether some threads have no recorder, so that what they do with shared memories is not known. */
+  get someAreUnwatched() {
+    return this.#port.control.hasUnwatched;
   }
 
   /** Another thread, which this one started, has ended. */

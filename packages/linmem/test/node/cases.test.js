@@ -263,10 +263,12 @@ program("shared", {
   },
 });
 
-test("shared: ambiguous", { skip }, () => {
-  const report = reportOf("shared", "ambiguous");
-  assert.deepEqual([...new Set(problems(report))], ["events-missing"]);
-});
+for (const way of ["ambiguous", "unwatched"]) {
+  test(`shared: ${way}`, { skip }, () => {
+    const report = reportOf("shared", way);
+    assert.deepEqual([...new Set(problems(report))], ["events-missing"]);
+  });
+}
 
 program("hostgrow", {
   first(report, line) {

@@ -1,4 +1,5 @@
 // Threads share a memory, and with it a heap.
+import { readFileSync } from "node:fs";
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 import { load, start } from "./guest.mjs";
 
@@ -172,6 +173,19 @@ const ways = {
     const pointer = malloc(48); // allocates here
     await exit(thread("frees", { memory, pointers: [pointer] }));
     free(pointer); // frees again
+  },
+
+  // Nothing is preloaded in a worker that is made from a text: nobody sees what it frees.
+  async unwatched() {
+    const memory = newMemory();
+    const { free, malloc } = using(memory);
+    const pointer = malloc(48);
+    const text = `const { bytes, memory, pointer } = require("node:worker_threads").workerData;
+      new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } }).exports.free(pointer);`;
+    const bytes = readFileSync(`${process.env.GUESTS}/pool.wasm`);
+    await exit(new Worker(text, { eval: true, workerData: { bytes, memory, pointer } }));
+    free(malloc(48));
+    free(malloc(48));
   },
 
   // The program uses the words by which threads tell memories apart, so the worker's memory may be any.
