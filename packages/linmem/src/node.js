@@ -12,7 +12,7 @@ import { watchExit } from "./node/exit.js";
 import { instrument } from "./node/instrument.js";
 import { watchRealms } from "./node/realms.js";
 import { stacks } from "./node/stacks.js";
-import { threads } from "./node/threads.js";
+import { threads } from "./node/control-memory.js";
 import { complain, sink } from "./node/trace-file.js";
 import { watchViews } from "./node/views.js";
 import { Recorder } from "./record/recorder.js";

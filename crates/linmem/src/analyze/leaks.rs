@@ -77,10 +77,29 @@ struct Group {
     held: Held,
     /// What only these blocks lead to.
     indirect: Held,
+    /// How many of them have callers that were looked at.
+    looked_at: u64,
     example: u64,
 }
 
 impl Leaks {
+    /// Blocks whose callers were not looked at go to the blocks of the same kind from the only callers that
+    /// were seen there. Where no such block has callers, nobody knows that these have the same.
+    fn unite_with_seen(&mut self, memory: Memory<'_, '_>) {
+        let unseen: Vec<(Kind, ContextId)> =
+            self.groups.keys().filter(|(_, place)| !memory.is_looked_at(*place)).copied().collect();
+        for (kind, place) in unseen {
+            let seen = memory.only_seen(place).map(|seen| (kind, seen));
+            let Some(seen) = seen.filter(|seen| self.groups.contains_key(seen)) else { continue };
+            if let (Some(group), Some(seen)) =
+                (self.groups.remove(&(kind, place)), self.groups.get_mut(&seen))
+            {
+                seen.held += group.held;
+                seen.indirect += group.indirect;
+            }
+        }
+    }
+
     /// Blocks and bytes by kind.
     pub fn summary(&self) -> LeakSummary {
         let sum_where = |is_meant: &dyn Fn(Kind) -> bool| {
@@ -160,10 +179,12 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
         let group = leaks.groups.entry((kind, place)).or_default();
         group.held += Held { blocks: 1, bytes: block.size };
         group.indirect += mark.indirect[index];
+        group.looked_at += u64::from(memory.is_looked_at(block.context));
         if group.example == 0 {
             group.example = *address;
         }
     }
+    leaks.unite_with_seen(memory);
     leaks
 }
 

@@ -41,23 +41,23 @@ type SeenFrame = (String, Option<String>, Option<u32>, Option<u32>);
 
 impl Places {
     /// The context that stands for all those that look the same. A context whose stack was not taken
-    /// stands for itself. One whose callers were not looked at belongs to the only ones that were seen
-    /// there, if there is one.
+    /// stands for itself.
     pub fn of(&self, context: ContextId, stacks: &Stacks<'_, '_>) -> ContextId {
         if let Some(&first) = self.first.borrow().get(&context) {
             return first;
         }
-        let contexts = &stacks.replay.contexts;
-        let only_caller = match contexts.caller_stack(context) {
-            CallerStack::NotTaken => {
-                let only_callers = self.only_callers.get_or_init(|| self.find_only_callers(stacks));
-                only_callers.get(&known(stacks.replay, context)).copied().flatten()
-            }
-            _ => None,
-        };
-        let first = only_caller.unwrap_or_else(|| self.look_alike(context, stacks));
+        let first = self.look_alike(context, stacks);
         self.first.borrow_mut().insert(context, first);
         first
+    }
+
+    /// For a context whose callers were not looked at: the only place with callers that was seen there, if
+    /// there is one.
+    pub fn only_seen(&self, context: ContextId, stacks: &Stacks<'_, '_>) -> Option<ContextId> {
+        let callers = stacks.replay.contexts.caller_stack(context);
+        let only_callers = self.only_callers.get_or_init(|| self.find_only_callers(stacks));
+        let only = || only_callers.get(&known(stacks.replay, context)).copied().flatten();
+        if callers == CallerStack::NotTaken { only() } else { None }
     }
 
     fn look_alike(&self, context: ContextId, stacks: &Stacks<'_, '_>) -> ContextId {

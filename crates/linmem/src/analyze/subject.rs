@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use crate::allocator::Evidence;
 use crate::module::Module;
 use crate::prepared::Prepared;
+use crate::replay::contexts::CallerStack;
 use crate::replay::heap::Heap;
 use crate::replay::{RecordedInstance, RecordedMemory, RecordedModule, Replay};
 use crate::report::{Coverage, Profile, Stack};
@@ -171,6 +172,18 @@ impl<'s, 'm> Memory<'s, 'm> {
     /// A context that stands for all those whose stacks look the same to people.
     pub fn place(self, context: ContextId) -> ContextId {
         self.subject.place(context)
+    }
+
+    /// Whether the callers of a context were looked at, or are not recorded at all.
+    pub fn is_looked_at(self, context: ContextId) -> bool {
+        let contexts = &self.subject.replay.contexts;
+        contexts.caller_stack(context) != CallerStack::NotTaken
+    }
+
+    /// For a context whose callers were not looked at: the only place with callers that was seen there, if
+    /// there is one.
+    pub fn only_seen(self, context: ContextId) -> Option<ContextId> {
+        self.subject.places.only_seen(context, &self.subject.stacks)
     }
 
     /// What the host calls a function of a user.

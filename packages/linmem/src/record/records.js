@@ -159,9 +159,9 @@ export class Records extends TraceWriter {
   }
 
   /** Which thread of which process this is. The process's name is that of no other one. */
-  thread(process, number) {
+  thread(name, number) {
     this.begin(TAGS.THREAD);
-    this.text(process);
+    this.text(name);
     this.number(number);
     this.commit();
   }

@@ -2,7 +2,7 @@
 // numbers for their events, and writes where another thread can save its records (slots.js). All of that begins with
 // the first shared memory.
 //
-// The port: `{ control, isFirst, id, ancestors, process, makeFile(), fileOf(id, attempt) }`. Without one, it is not known
+// The port: `{ control, isFirst, id, ancestors, name, makeFile(), fileOf(id, attempt) }`. Without one, it is not known
 // which memory a shared one is.
 
 import { shared, UNKNOWN } from "./records.js";
@@ -24,7 +24,7 @@ export class Threads {
     this.#records = records;
     this.#port = port;
     if (port === undefined) return;
-    records.thread(port.process, port.id);
+    records.thread(port.name, port.id);
     port.control.watched(port.id);
     this.#memories = new SharedMemories(port.control, port.id);
     if (port.isFirst) this.#drainer = new Drainer(port.control, port.fileOf);

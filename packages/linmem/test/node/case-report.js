@@ -39,7 +39,7 @@ export function theOnly(report, code) {
 }
 
 /** The stack of a finding with this label. */
-export const stackOf = ({ stacks }, label) => frames(stacks.find((stack) => stack.label === label).stack);
+export const stackOf = ({ stacks }, label) => frames(stacks.find((stack) => stack.label.replace(/ \(.*/, "") === label).stack);
 
 /** How many allocations come from stacks that begin like this, in the only memory or in the one of this number. */
 export function allocationsFrom(report, beginning, memory = 0) {

@@ -16,11 +16,6 @@ function program(name, cases) {
   for (const [way, check] of Object.entries(cases)) test(`${name}: ${way}`, { skip }, () => check(reportOf(name, way), line));
 }
 
-// The same for a report that is not right yet.
-function notYet(name, way, reason, check) {
-  test(`${name}: ${way} (not yet)`, { skip, todo: reason }, () => check(reportOf(name, way), (words) => at(name, words)));
-}
-
 const NOT_LOOKED_AT = "(callers not looked at)";
 
 const caller = (name, words, line) => `${name} (${line(words)})`;
@@ -68,11 +63,11 @@ program("lines", {
     assert.equal(allocationsFrom(report, ["malloc", caller("other", "// other", line)]), 1);
     assert.equal(theOnly(report, "leak-host-held").numbers.blocks, 27);
   },
-});
 
-notYet("lines", "late", "blocks whose callers were not looked at go to the only callers that were seen", (report, line) => {
-  assert.ok(allocationsFrom(report, ["malloc", caller("innocent", "// innocent", line)]) <= 5000);
-  assertBegins(stackOf(theOnly(report, "leak-host-held"), "allocated"), ["malloc", NOT_LOOKED_AT]);
+  late(report, line) {
+    assert.ok(allocationsFrom(report, ["malloc", caller("innocent", "// innocent", line)]) <= 5000);
+    assertBegins(stackOf(theOnly(report, "leak-host-held"), "allocated"), ["malloc", NOT_LOOKED_AT]);
+  },
 });
 
 program("freed", {

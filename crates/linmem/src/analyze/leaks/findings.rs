@@ -71,7 +71,7 @@ fn leak_finding(memory: Memory<'_, '_>, kind: Kind, context: ContextId, group: &
         .number("indirect_blocks", group.indirect.blocks)
         .number("indirect_bytes", group.indirect.bytes)
         .number("example_address", group.example)
-        .stack("allocated", memory.stack(context))
+        .stack(allocated(group), memory.stack(context))
         .advice(advice)
 }
 
@@ -188,7 +188,7 @@ fn finding_of_all(
         .message(format!("{} {what}{of_them}", blocks_text(all)))
         .number("blocks", all.blocks)
         .number("bytes", all.bytes)
-        .stack("allocated", memory.stack(*context));
+        .stack(allocated(largest), memory.stack(*context));
     Some(finding)
 }
 
@@ -202,6 +202,17 @@ fn not_judged_finding(memory: Memory<'_, '_>, leaks: &Leaks, reason: &str) -> Op
             .number("bytes", live.bytes)
             .advice("Let the program return from its entry point to have its leaks judged.")
     })
+}
+
+/// The label of the stack, with how many of the blocks it is known of.
+fn allocated(group: &Group) -> String {
+    match (group.looked_at, group.held.blocks) {
+        (looked_at, blocks) if looked_at > 0 && looked_at < blocks => {
+            let (looked_at, blocks) = (count(looked_at), count(blocks));
+            format!("allocated (callers of {looked_at} of {blocks} blocks looked at)")
+        }
+        _ => "allocated".to_owned(),
+    }
 }
 
 fn blocks_text(held: Held) -> String {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Worker, isMainThread, parentPort, threadId, workerData } from "node:worker_threads";
-import { threads } from "../../../src/node/threads.js";
+import { threads } from "../../../src/node/control-memory.js";
 import { SharedMemories } from "../../../src/record/shared-memories.js";
 
 const memories = new SharedMemories(threads().control, threadId);

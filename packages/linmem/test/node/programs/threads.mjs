@@ -2,7 +2,7 @@
 // the number, the thread, how many the thread wrote before, and a filling. Now and then comes a large one: zeros.
 
 import { Worker, isMainThread, parentPort, threadId, workerData } from "node:worker_threads";
-import { threads } from "../../../src/node/threads.js";
+import { threads } from "../../../src/node/control-memory.js";
 import { fileOf, ownFile } from "../../../src/node/trace-file.js";
 import { claimSlot, Drainer, leaveSlots } from "../../../src/record/slots.js";
 

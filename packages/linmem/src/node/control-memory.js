@@ -12,5 +12,5 @@ export function threads() {
   const { memory, name, ancestors } = getEnvironmentData(KEY) ?? { name: `${process.pid} ${Date.now()}`, ancestors: [] };
   const control = new Control(memory);
   setEnvironmentData(KEY, { memory: control.memory, name, ancestors: [...ancestors, threadId] });
-  return { control, isFirst: memory === undefined, id: threadId, ancestors, process: name, makeFile: ownFile, fileOf };
+  return { control, isFirst: memory === undefined, id: threadId, ancestors, name, makeFile: ownFile, fileOf };
 }
