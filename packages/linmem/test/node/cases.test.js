@@ -114,8 +114,10 @@ program("table", {
     assert.deepEqual([held.numbers.blocks, held.numbers.bytes], [40000, 960000]);
     const stack = ["malloc", "node", "make", caller("caller", "// caller", line)];
     assertBegins(stackOf(held, "allocated"), stack);
-    assert.equal(allocationsFrom(report, stack), 40000);
-    assert.equal(report.memories[0].hot_sites.allocations.length, 1);
+    // The first 4,096, and those with the numbers 8,192, 16,384 and 32,768.
+    assert.equal(held.stacks[0].label, "allocated (callers of 4,099 of 40,000 blocks looked at)");
+    assert.equal(allocationsFrom(report, stack), 4099);
+    assert.equal(allocationsFrom(report, ["malloc", "node", "make", NOT_LOOKED_AT]), 35901);
     assert.deepEqual(codes(report), ["leak-host-held"]);
   },
 
