@@ -84,7 +84,7 @@ struct Group {
 
 impl Leaks {
     /// Blocks whose callers were not looked at go to the blocks of the same kind from the only callers that
-    /// were seen there. Where no such block has callers, nobody knows that these have the same.
+    /// were seen there. Where no such block has callers, they may have others.
     fn unite_with_seen(&mut self, memory: Memory<'_, '_>) {
         let unseen: Vec<(Kind, ContextId)> =
             self.groups.keys().filter(|(_, place)| !memory.is_looked_at(*place)).copied().collect();

@@ -272,7 +272,7 @@ fn lost_blocks_whose_callers_were_not_looked_at_go_to_the_only_ones_that_were_se
     assert_eq!(lost, expected);
 }
 
-/// Blocks that were freed were looked at, the lost ones not: nobody knows that these have the same callers.
+/// Blocks that were freed were looked at, the lost ones not: these may have others.
 #[test]
 fn callers_of_freed_blocks_tell_nothing_of_lost_ones() {
     let mut recording = called_from_the_host();

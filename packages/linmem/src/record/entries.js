@@ -124,7 +124,7 @@ export class Entries {
     this.#toldLevel = this.#level;
   }
 
-  /** Tells who entered a function unseen, in which there is an event with this context: inside of the entry under way. */
+  /** Tells the callers of a function that was entered unseen, inside the entry under way, at an event with this context. */
   tellUnseen(index, context, caller) {
     const wantsCaller = this.#wantsCaller(context);
     if (caller === undefined && wantsCaller) ({ caller } = this.#frames.ofEvent(this.#module));

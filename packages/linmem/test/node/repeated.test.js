@@ -1,4 +1,4 @@
-// Reports on the same program are the same, run after run, but for the times.
+// Reports on the same program are the same, run after run, except for the times.
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";

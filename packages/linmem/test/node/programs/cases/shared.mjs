@@ -175,7 +175,7 @@ const ways = {
     free(pointer); // frees again
   },
 
-  // Nothing is preloaded in a worker that is made from a text: nobody sees what it frees.
+  // Nothing is preloaded in a worker that is made from a text: what it frees goes unseen.
   async unwatched() {
     const memory = newMemory();
     const { free, malloc } = using(memory);
