@@ -51,7 +51,7 @@ test("it analyses a trace as the program does", () => {
   const report = JSON.parse(call("analyze", readFileSync(trace)));
   const expected = JSON.parse(readFileSync(json, "utf8"));
   // The program lists fewer hot sites, unless it is told otherwise.
-  for (const each of [report, expected]) for (const instance of each.report.instances) delete instance.hot_sites;
+  for (const each of [report, expected]) for (const memory of each.report.memories) delete memory.hot_sites;
   assert.deepEqual(report, expected);
   assert.ok(report.report.findings.some(({ code }) => code === "leak-definite"));
 });
