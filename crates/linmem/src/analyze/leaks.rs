@@ -52,6 +52,21 @@ enum Kind {
     Runtime,
 }
 
+impl Kind {
+    /// Whether one pointer that linmem cannot see would make it wrong. That the program got a block and never
+    /// gave it back stays true.
+    fn is_refuted_by_a_pointer(self) -> bool {
+        match self {
+            Kind::Definite | Kind::Indirect | Kind::Possible => true,
+            Kind::HostHeld(Holder::Has(crossing) | Holder::LedTo(crossing)) => {
+                !matches!(crossing, Crossing::Returned(_))
+            }
+            Kind::HostHeld(Holder::MayHave) => true,
+            Kind::ThreadHeld | Kind::Reachable | Kind::Runtime => false,
+        }
+    }
+}
+
 /// Why the host is taken to have a block's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Holder {
@@ -167,9 +182,7 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
     for (index, Live { address, block, .. }) in blocks.iter().enumerate() {
         let kind = match mark.kinds[index] {
             _ if is_of_start_up(memory, block.context) => Kind::Runtime,
-            Kind::Definite | Kind::Indirect | Kind::Possible if threads_may_hold => {
-                Kind::ThreadHeld
-            }
+            kind if threads_may_hold && kind.is_refuted_by_a_pointer() => Kind::ThreadHeld,
             Kind::Definite | Kind::Indirect | Kind::Possible if host_may_hold => {
                 Kind::HostHeld(Holder::MayHave)
             }

@@ -4,7 +4,7 @@ use super::*;
 use crate::record::{Hook, NoGuest, Recorder};
 use crate::report::{Code, Held, Severity, Site};
 use crate::trace::{
-    ContextId, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, Record, Sharing,
+    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, Record, Sharing,
     SizeReadBy, UNKNOWN_SIZE, Writer,
 };
 
@@ -270,6 +270,24 @@ fn lost_blocks_whose_callers_were_not_looked_at_go_to_the_only_ones_that_were_se
         (1, "allocated", vec!["format", "(callers not looked at)"]),
     ];
     assert_eq!(lost, expected);
+}
+
+/// A local of another thread may point anywhere, but what the program got and never gave back is that.
+#[test]
+fn what_another_thread_may_point_to_is_not_judged() {
+    let mut recording = called_from_the_host();
+    recording.allocate(0x1000, 8, 0);
+    recording.allocate(0x2000, 16, 1);
+    for (pointer, crossing) in [(0x1000, Crossing::HandedOut), (0x2000, Crossing::Returned(0))] {
+        recording.0.event(&Event::Crossed { pointer, crossing });
+    }
+    recording.0.record(&Record::Snapshot { memory: 0, pages: 2 });
+    let live_frames = LiveFrames::OtherThreads;
+    recording.0.record(&Record::Globals { live_frames, values: Vec::new() });
+    let report = recording.finish().report().unwrap();
+    let found: Vec<_> =
+        report.findings.iter().map(|finding| (finding.code, finding.numbers["bytes"])).collect();
+    assert_eq!(found, [(Code::LeakHostHeld, 16), (Code::NotJudged, 8)]);
 }
 
 /// Blocks that were freed were looked at, the lost ones not: these may have others.
