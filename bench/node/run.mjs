@@ -27,7 +27,6 @@ const PROGRAMS = [
   ["sql.js, 100 rows", [`${root}examples/npm/sql.js.mjs`]],
   ["Manifold (embind), 200 cuts", program("manifold.mjs", "200"), 2],
   ["Yoga (embind), 60 layouts", program("yoga.mjs", "60"), 2],
-  ["Z3 (pthreads), 12 queens", program("z3.mjs", "12"), 2],
 ];
 
 function seconds(program, args) {

@@ -14,7 +14,7 @@ use crate::trace::{ContextId, Crossing, Entry, Frame, HostStackId, Record};
 pub(crate) const CALLERS_OF_CONTEXT: u32 = 1 << 12;
 
 /// How often the stack is looked at when an import enters for the first time since it was called.
-const LOOKS: u32 = 1 << 10;
+const LOOKS: u32 = 1 << 7;
 
 /// Levels that are told apart.
 const MAX_LEVELS: usize = 1 << 12;

@@ -1,10 +1,14 @@
 // Numbers the distinct call stacks of a trace: of the module's part, which an event names by a 64-bit value that
 // the instrumented module computes, and of the host's.
 
-import { MAX_CONTEXTS, MAX_STACKS, STACKS_OF_ENTRY } from "./names.js";
+import { CALLERS_OF_CONTEXT, MAX_CONTEXTS, MAX_STACKS, STACKS_OF_ENTRY } from "./names.js";
 
 // What the host does has no such value, so each time costs a stack: a program may ask for a size in a loop.
 const MAX_HOST_STACKS = 4096;
+
+// Frames of callers in a recording, since deep stacks cost much: for all entries, and then for every 2^k-th only.
+const MAX_FRAMES = 65536;
+const MAX_RARE_FRAMES = 98304;
 
 const NOT_LOOKED_AT = "(callers not looked at)";
 
@@ -19,6 +23,9 @@ export class Contexts {
   #hostStacks = 0;
   #hostWithoutFrames = -1;
   #unknown;
+
+  // Frames of callers so far.
+  #callers = 0;
 
   // The stacks of the host as trees, by module: each edge is a frame.
   #trees = new Map();
@@ -61,6 +68,15 @@ export class Contexts {
     return this.#count++;
   }
 
+  /**
+   * Whether to take the callers of an entry, the first, second and so on of those with the same first context. A
+   * program with very many contexts cannot have all of them looked at.
+   */
+  wantsCaller(entries) {
+    const isRare = (entries & (entries - 1)) === 0;
+    return this.#callers < MAX_FRAMES ? isRare || entries <= CALLERS_OF_CONTEXT : this.#callers < MAX_RARE_FRAMES && isRare;
+  }
+
   /** The number of the stack of what the host does now. */
   ofHost() {
     if (this.#hostStacks >= MAX_HOST_STACKS) return this.#hostShared();
@@ -71,6 +87,7 @@ export class Contexts {
 
   /** The number of a stack of the host, given the engine's frames, which runs for `module`. */
   ofCaller(module, frames) {
+    this.#callers += frames.length;
     if (!this.#trees.has(module)) this.#trees.set(module, { next: undefined, number: -1 });
     let node = this.#trees.get(module);
     for (const frame of frames) {

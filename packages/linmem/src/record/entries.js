@@ -5,13 +5,11 @@
 // known from the instance's own count, which an exception that leaves the module makes wrong: so it is compared
 // with the stack now and then.
 
-import { CALLERS_OF_CONTEXT } from "./names.js";
-
 // Levels that are told apart.
 const MAX_LEVELS = 4096;
 
 // How often the stack is looked at when an import enters for the first time since it was called.
-const LOOKS = 1024;
+const LOOKS = 128;
 
 const isPowerOfTwo = (number) => (number & (number - 1)) === 0;
 
@@ -145,6 +143,6 @@ export class Entries {
     const { entriesOfContext } = this.#module;
     const entries = (entriesOfContext[context] ?? 0) + 1;
     entriesOfContext[context] = entries;
-    return entries <= CALLERS_OF_CONTEXT || isPowerOfTwo(entries);
+    return this.#contexts.wantsCaller(entries);
   }
 }
