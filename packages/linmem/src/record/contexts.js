@@ -12,6 +12,8 @@ const MAX_RARE_FRAMES = 98304;
 
 const NOT_LOOKED_AT = "(callers not looked at)";
 
+export const isPowerOfTwo = (number) => (number & (number - 1)) === 0;
+
 export class Contexts {
   #records;
   #frames;
@@ -73,7 +75,7 @@ export class Contexts {
    * program with very many contexts cannot have all of them looked at.
    */
   wantsCaller(entries) {
-    const isRare = (entries & (entries - 1)) === 0;
+    const isRare = isPowerOfTwo(entries);
     return this.#callers < MAX_FRAMES ? isRare || entries <= CALLERS_OF_CONTEXT : this.#callers < MAX_RARE_FRAMES && isRare;
   }
 
@@ -82,12 +84,16 @@ export class Contexts {
     if (this.#hostStacks >= MAX_HOST_STACKS) return this.#hostShared();
     this.#hostStacks++;
     const frames = this.#frames.ofHost();
-    return this.ofCaller(this.#frames.moduleIn(frames), frames);
+    return this.#ofFrames(this.#frames.moduleIn(frames), frames);
   }
 
-  /** The number of a stack of the host, given the engine's frames, which runs for `module`. */
+  /** The number of the stack of an entry's callers, given the engine's frames, in `module`. */
   ofCaller(module, frames) {
     this.#callers += frames.length;
+    return this.#ofFrames(module, frames);
+  }
+
+  #ofFrames(module, frames) {
     if (!this.#trees.has(module)) this.#trees.set(module, { next: undefined, number: -1 });
     let node = this.#trees.get(module);
     for (const frame of frames) {

@@ -5,13 +5,13 @@
 // known from the instance's own count, which an exception that leaves the module makes wrong: so it is compared
 // with the stack now and then.
 
+import { isPowerOfTwo } from "./contexts.js";
+
 // Levels that are told apart.
 const MAX_LEVELS = 4096;
 
 // How often the stack is looked at when an import enters for the first time since it was called.
 const LOOKS = 128;
-
-const isPowerOfTwo = (number) => (number & (number - 1)) === 0;
 
 // What runs where nobody has entered: a start function.
 const NONE = { index: -1, isTold: true, stackPointer: 0 };
