@@ -12,12 +12,12 @@ const isOwn = (text) => OWN_FILES.some((folder) => text.includes(folder));
 const isOfModule = (file) => typeof file === "string" && file.startsWith("wasm://");
 
 export const stacks = {
-  take() {
-    return callSites().map(frameOf).filter((frame) => frame !== undefined);
+  take(depth = DEPTH) {
+    return callSites(depth).map(frameOf).filter((frame) => frame !== undefined);
   },
 
   isHostsOwn() {
-    const caller = callSites().map((site) => site.getFileName()).find((file) => file && !isOwn(file));
+    const caller = callSites(DEPTH).map((site) => site.getFileName()).find((file) => file && !isOwn(file));
     return caller !== undefined && caller.startsWith("node:internal/deps/");
   },
 
@@ -30,12 +30,12 @@ export const stacks = {
 };
 
 // The program's own handler and limit are put back at once.
-function callSites() {
+function callSites(depth) {
   if (Object.isFrozen(Error)) return [];
   const handler = Object.getOwnPropertyDescriptor(Error, "prepareStackTrace");
   const { stackTraceLimit } = Error;
   try {
-    Error.stackTraceLimit = DEPTH;
+    Error.stackTraceLimit = depth;
     Error.prepareStackTrace = (_, sites) => sites;
     const { stack } = new Error();
     return Array.isArray(stack) ? stack : [];

@@ -10,8 +10,8 @@ import { isPowerOfTwo } from "./contexts.js";
 // Levels that are told apart.
 const MAX_LEVELS = 4096;
 
-// How often the stack is looked at when an import enters for the first time since it was called.
-const LOOKS = 128;
+// How often the stack is looked at for the same doubt, before that is done less and less often.
+const LOOKS = 16;
 
 // What runs where nobody has entered: a start function.
 const NONE = { index: -1, isTold: true, stackPointer: 0 };
@@ -31,9 +31,12 @@ export class Entries {
   #told = [];
   #toldLevel = -1;
 
-  // Entries inside others since an outer one went on, or began; and how many came first there, ever.
-  #inside = 0;
-  #first = 0;
+  // By level, the entries since the level below began or went on.
+  #since = [0];
+
+  // The deepest level that the stack has confirmed; and how often each doubt came up since it was found to be right.
+  #confirmed = 0;
+  #doubts = [];
 
   /** The entry under way. */
   current = NONE;
@@ -53,7 +56,8 @@ export class Entries {
 
   /** Begins an entry. */
   open(level, index, stackPointer) {
-    this.#inside = level === 0 ? 0 : this.#inside + 1;
+    this.#since[level] = (this.#since[level] ?? 0) + 1;
+    this.#since[level + 1] = 0;
     const entry = this.#levels[level];
     if (entry === undefined || entry === NONE || level > this.#level + 1) this.#begin(level, index, stackPointer);
     else {
@@ -80,24 +84,34 @@ export class Entries {
     const isPlain = level > 0 && running === level;
     const limited = Math.min(level, MAX_LEVELS);
     if (this.#suspension.isUsed) return limited;
-    if ((isPlain && !this.#isDoubtful()) || this.#frames.isInside(this.#module)) return limited;
+    if (isPlain && !this.#isDoubtful(limited)) return limited;
+    if (this.#frames.isInside(this.#module)) {
+      this.#confirmed = Math.max(this.#confirmed, limited);
+      return limited;
+    }
+    this.#doubts.length = 0;
     const { index } = this.#levels[0];
     // None is running if the module caught the exception.
     if (index >= 0 && running > 0) this.#records.notReturned(index);
     return 0;
   }
 
-  // An import mostly enters once, and then the entry that waits goes on. Where it does not, it may be over.
-  #isDoubtful() {
-    if (this.#inside > 0) return isPowerOfTwo(this.#inside + 1);
-    this.#first++;
-    return this.#first <= LOOKS || isPowerOfTwo(this.#first);
+  // An import that enters may do so at this level, and this often, each time. Whatever is more than that may be what
+  // an exception has left behind.
+  #isDoubtful(level) {
+    if (level > this.#confirmed) return true;
+    const entries = (this.#since[level] ?? 0) + 1;
+    if (!isPowerOfTwo(entries)) return false;
+    const doubt = Math.log2(entries);
+    const times = (this.#doubts[doubt] ?? 0) + 1;
+    this.#doubts[doubt] = times;
+    return times <= LOOKS || isPowerOfTwo(times);
   }
 
   /** The host is back from what it did for the entry of this level, or of the one below it that there is. */
   resumed(level) {
-    this.#inside = 0;
     this.#level = Math.min(level, MAX_LEVELS);
+    this.#since[this.#level + 1] = 0;
     while (this.#level > 0 && (this.#levels[this.#level] ?? NONE) === NONE) this.#level--;
     this.current = this.#levels[this.#level];
     if (this.#toldLevel > this.#level) this.#tellResumed();

@@ -1,12 +1,16 @@
 // Call stacks in the terms of the original modules. The stacks port says what the engine says:
 //
-//   stacks.take()          the frames, the innermost first, without those of the recorder and of the engine:
+//   stacks.take(depth)     the frames, the innermost first, without those of the recorder and of the engine:
 //                          `{ text }` of the host; `{ url, index, offset, name }` of a module. The same place is
-//                          the same object each time, as far as the engine tells
+//                          the same object each time, as far as the engine tells. Of at most `depth` frames of the
+//                          engine, or of as many as a report shows
 //   stacks.isHostsOwn()    whether the host itself called, for a module that it brings along
 //   stacks.cleaned(error)  the error without the recorder's functions in its stack
 
 const NOTHING = Object.freeze([]);
+
+// A host function that enters a module mostly does so a few frames from where the module called it.
+const NEARBY = 16;
 
 export class Frames {
   #stacks;
@@ -25,7 +29,10 @@ export class Frames {
    * between them: another module called a function of this one through a table.
    */
   ofEvent(module) {
-    const taken = this.#stacks.take();
+    return this.#split(module, this.#stacks.take());
+  }
+
+  #split(module, taken) {
     if (module.url === undefined) this.#learn(module, taken);
     const inner = [];
     let at = 0;
@@ -39,8 +46,8 @@ export class Frames {
 
   /** Whether code of `module` waits for an entry of it that begins. */
   isInside(module) {
-    const { caller } = this.ofEvent(module);
-    return caller.some((frame) => this.#ownerOf(frame) === module);
+    const waits = (taken) => this.#split(module, taken).caller.some((frame) => this.#ownerOf(frame) === module);
+    return waits(this.#stacks.take(NEARBY)) || waits(this.#stacks.take());
   }
 
   /** Learns what the engine calls a module, of which a hook is being called. */

@@ -6,8 +6,9 @@ import { EXPORTS } from "./names.js";
 const [NOBODYS, OWN, OTHER_THREADS] = [0, 1, 2];
 
 // Most of a page may be zero.
-const PART_BYTES = 4096;
-const WORDS = PART_BYTES / Int32Array.BYTES_PER_ELEMENT;
+const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT;
+const PART_WORDS = 4096 / WORD_BYTES;
+const PAGE_WORDS = PAGE_BYTES / WORD_BYTES;
 
 /** Writes a snapshot of each live instance of a recording. */
 export function snapshot({ frames, instances, memories, records, suspension, threads }) {
@@ -48,22 +49,19 @@ const unsigned = (value) => (typeof value === "bigint" ? BigInt.asUintN(64, valu
 
 /** The ranges that are not zero, within a page each. */
 function* parts(memory) {
-  let from = -1;
-  for (let at = 0; at < memory.length; at += PART_BYTES) {
-    if (from >= 0 && at % PAGE_BYTES === 0) {
-      yield [from, at];
-      from = -1;
-    }
-    const isZero = isZeroPart(memory, at);
-    if (isZero && from >= 0) yield [from, at];
-    if (isZero) from = -1;
-    else if (from < 0) from = at;
+  const words = new Int32Array(memory.buffer, 0, memory.length / WORD_BYTES);
+  for (let at = 0; ; ) {
+    const first = firstSet(words, at, words.length);
+    if (first === words.length) return;
+    const from = first - (first % PART_WORDS);
+    at = from + PART_WORDS;
+    while (at % PAGE_WORDS !== 0 && firstSet(words, at, at + PART_WORDS) < at + PART_WORDS) at += PART_WORDS;
+    yield [from * WORD_BYTES, at * WORD_BYTES];
   }
-  if (from >= 0) yield [from, memory.length];
 }
 
-function isZeroPart(memory, at) {
-  const words = new Int32Array(memory.buffer, at, WORDS);
-  for (let i = 0; i < WORDS; i += 4) if ((words[i] | words[i + 1] | words[i + 2] | words[i + 3]) !== 0) return false;
-  return true;
+// The first of four words that are not all zero, which is most of the work on a large memory; `to` where there are none.
+function firstSet(words, from, to) {
+  for (let at = from; at < to; at += 4) if ((words[at] | words[at + 1] | words[at + 2] | words[at + 3]) !== 0) return at;
+  return to;
 }
