@@ -1,6 +1,6 @@
 //! Entries: the functions that the host calls instead of the module's own.
 
-use wasm_encoder::{Function, InstructionSink, ValType};
+use wasm_encoder::{Encode, Function, Instruction, InstructionSink, ValType};
 use wasmparser::FuncType;
 
 use super::boundary::{self, Values, addresses};
@@ -28,6 +28,8 @@ use crate::prepared::Prepared;
 ///   (call $returned $function (local.get 2))
 ///   local.get 2)
 /// ```
+///
+/// A function that only moves the stack pointer is called and nothing else: that comes very often, and says nothing.
 struct Entry<'m> {
     module: &'m Module<'m>,
     /// The function that the host calls.
@@ -73,6 +75,9 @@ impl Inserted for Entry<'_> {
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         let ty = boundary::type_of(self.module, self.function);
+        if self.only_moves_stack() {
+            return self.plain_call(space, ty);
+        }
         let level = ty.params().len() as u32;
         let first_result = level + 1;
         let results = addresses(features, ty.results(), first_result);
@@ -105,6 +110,29 @@ impl Inserted for Entry<'_> {
 }
 
 impl Entry<'_> {
+    /// Whether the function does no more than to return the stack pointer or to set it, as those do that
+    /// JavaScript calls around each call that may throw.
+    fn only_moves_stack(&self) -> bool {
+        let Some(pointer) = self.stack_pointer else { return false };
+        let body = self.module.functions[self.function as usize].body.as_ref();
+        let code = body.and_then(|body| self.module.bytes.get(body.code_start..body.range.end));
+        let does = |instructions: &[Instruction<'_>]| {
+            let mut bytes = Vec::new();
+            instructions.iter().for_each(|instruction| instruction.encode(&mut bytes));
+            code == Some(&bytes[..])
+        };
+        does(&[Instruction::GlobalGet(pointer), Instruction::End])
+            || does(&[Instruction::LocalGet(0), Instruction::GlobalSet(pointer), Instruction::End])
+    }
+
+    fn plain_call(&self, space: &IndexSpace, ty: &FuncType) -> Vec<u8> {
+        let mut body = Function::new([]);
+        let mut code = body.instructions();
+        boundary::push_params(ty, &mut code);
+        code.call(space.target(self.function)).end();
+        body.into_raw_body()
+    }
+
     /// Tells the host what it enters, and takes over what it knows of the entry's level.
     fn report_entry(
         &self,

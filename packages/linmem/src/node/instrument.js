@@ -25,17 +25,24 @@ export const instrument = {
 
   make(key, original) {
     if (program === undefined) throw new Error(instrument.unavailable);
-    return instrument.find(key) ?? made(key, original);
+    return isKept(key) ? result(kept(key)) : made(key, original);
   },
 
   find(key) {
-    directory ??= cacheDirectory();
-    const path = (kind) => join(directory, `${key}.${kind}`);
-    return existsSync(path("json")) ? { original: readFileSync(path("original")), ...result(path) } : undefined;
+    return isKept(key) ? { original: readFileSync(kept(key)("original")), map: mapIn(kept(key)) } : undefined;
   },
 };
 
-const result = (path) => ({ wasm: readFileSync(path("wasm")), map: JSON.parse(readFileSync(path("json"), "utf8")) });
+// The paths of what is kept for a content, by kind.
+const kept = (key) => (kind) => inCache(`${key}.${kind}`);
+
+const inCache = (name) => join((directory ??= cacheDirectory()), name);
+
+const isKept = (key) => existsSync(kept(key)("json"));
+
+const mapIn = (path) => JSON.parse(readFileSync(path("json"), "utf8"));
+
+const result = (path) => ({ wasm: readFileSync(path("wasm")), map: mapIn(path) });
 
 // Another build of linmem may instrument differently, and other options do.
 function cacheDirectory() {
@@ -61,12 +68,12 @@ const KINDS = ["original", "wasm", "json"];
 
 // Others may do the same at the same time: each works on its own files. The map comes last.
 function made(key, original) {
-  const own = (kind) => join(directory, `${key}.${process.pid}-${threadId}.${kind}`);
+  const own = (kind) => inCache(`${key}.${process.pid}-${threadId}.${kind}`);
   try {
     writeFileSync(own("original"), original);
     instrumentFile(own);
     const { wasm, map } = result(own);
-    for (const kind of KINDS) renameSync(own(kind), join(directory, `${key}.${kind}`));
+    for (const kind of KINDS) renameSync(own(kind), kept(key)(kind));
     return { wasm, map };
   } finally {
     for (const kind of KINDS) rmSync(own(kind), { force: true });

@@ -3,23 +3,22 @@
 
 export class Calls {
   #records;
-  #entries;
+  #module;
   #counts;
   #instance = -1;
 
   // The functions whose count is not 0, in the order of their first calls.
   #called = [];
 
-  /** `entries` are the functions that the program can call: their indices, and the place of each among them. */
-  constructor(records, entries) {
+  constructor(records, module) {
     this.#records = records;
-    this.#entries = entries;
-    this.#counts = new Float64Array(entries.functions.length);
+    this.#module = module;
+    this.#counts = new Float64Array(module.entries.length);
   }
 
   /** Counts a call, in the instance that has this number in the trace. */
   add(instance, index) {
-    if (this.#counts[this.#entries.places[index]]++ === 0) this.#begin(instance, index);
+    if (this.#counts[this.#module.placeOf(index)]++ === 0) this.#begin(instance, index);
   }
 
   #begin(instance, index) {
@@ -31,7 +30,7 @@ export class Calls {
   write() {
     this.#records.select(this.#instance);
     for (const index of this.#called) {
-      const place = this.#entries.places[index];
+      const place = this.#module.placeOf(index);
       this.#records.called(index, this.#counts[place]);
       this.#counts[place] = 0;
     }

@@ -10,13 +10,17 @@ import { isPowerOfTwo } from "./contexts.js";
 // Levels that are told apart.
 const MAX_LEVELS = 4096;
 
+// Doubts that are told apart: each is about twice as many entries as the one before.
+const DOUBTS = 32;
+
 // How often the stack is looked at for the same doubt, before that is done less and less often.
 const LOOKS = 16;
 
 // What runs where nobody has entered: a start function.
-const NONE = { index: -1, isTold: true, stackPointer: 0 };
+const NONE = { index: -1, isTold: true, isCrossed: true, stackPointer: 0 };
 
 export class Entries {
+  #instance;
   #records;
   #contexts;
   #frames;
@@ -36,12 +40,13 @@ export class Entries {
 
   // The deepest level that the stack has confirmed; and how often each doubt came up since it was found to be right.
   #confirmed = 0;
-  #doubts = [];
+  #doubts = new Array(DOUBTS).fill(0);
 
   /** The entry under way. */
   current = NONE;
 
-  constructor({ contexts, frames, records, suspension }, module) {
+  constructor({ contexts, frames, records, suspension }, instance, module) {
+    this.#instance = instance;
     this.#records = records;
     this.#contexts = contexts;
     this.#frames = frames;
@@ -49,31 +54,27 @@ export class Entries {
     this.#module = module;
   }
 
-  /** Whether the entry under way belongs to another one. */
-  get isInside() {
-    return this.#level > 0;
-  }
-
   /** Begins an entry. */
   open(level, index, stackPointer) {
     this.#since[level] = (this.#since[level] ?? 0) + 1;
     this.#since[level + 1] = 0;
-    const entry = this.#levels[level];
-    if (entry === undefined || entry === NONE || level > this.#level + 1) this.#begin(level, index, stackPointer);
-    else {
-      entry.index = index;
-      entry.stackPointer = stackPointer;
-      entry.isTold = false;
-      this.current = entry;
-      this.#level = level;
-    }
-  }
-
-  #begin(level, index, stackPointer) {
     // An exception that the module caught leaves levels behind which have no entry.
     for (let below = this.#level + 1; below < level; below++) this.#levels[below] = NONE;
-    this.current = this.#levels[level] = { index, isTold: false, stackPointer };
+    const entry = this.#entryAt(level);
+    entry.index = index;
+    entry.stackPointer = stackPointer;
+    entry.isTold = false;
+    // Inside another entry the program is on its way from the module to itself, unless it allocates or frees on its own.
+    entry.isCrossed = level === 0 || this.#module.hooked.has(index);
+    this.current = entry;
     this.#level = level;
+  }
+
+  // What is kept of an entry is used again for the next one at its level.
+  #entryAt(level) {
+    const entry = this.#levels[level];
+    if (entry !== undefined && entry !== NONE) return entry;
+    return (this.#levels[level] = { ...NONE });
   }
 
   /**
@@ -89,10 +90,13 @@ export class Entries {
       this.#confirmed = Math.max(this.#confirmed, limited);
       return limited;
     }
-    this.#doubts.length = 0;
+    this.#doubts.fill(0);
     const { index } = this.#levels[0];
     // None is running if the module caught the exception.
-    if (index >= 0 && running > 0) this.#records.notReturned(index);
+    if (index >= 0 && running > 0) {
+      this.#instance.select();
+      this.#records.notReturned(index);
+    }
     return 0;
   }
 
@@ -102,9 +106,7 @@ export class Entries {
     if (level > this.#confirmed) return true;
     const entries = (this.#since[level] ?? 0) + 1;
     if (!isPowerOfTwo(entries)) return false;
-    const doubt = Math.log2(entries);
-    const times = (this.#doubts[doubt] ?? 0) + 1;
-    this.#doubts[doubt] = times;
+    const times = ++this.#doubts[Math.clz32(entries)];
     return times <= LOOKS || isPowerOfTwo(times);
   }
 

@@ -26,8 +26,8 @@ export class Functions {
   learn(instance) {
     const { exports, module } = instance;
     for (const [name, index] of module.exportedFunctions) {
-      const place = module.entries.places[index];
-      if (place !== undefined) this.#originals.set(exports[name], { instance: new WeakRef(instance), place });
+      const place = module.placeOf(index);
+      if (place >= 0) this.#originals.set(exports[name], { instance: new WeakRef(instance), place });
     }
     for (const name of module.tables) this.#usersOf(exports[name]).push(new WeakRef(instance));
   }
@@ -41,38 +41,35 @@ export class Functions {
   watch({ WebAssembly }, patch) {
     const { Global, Table } = WebAssembly;
     const put = (target, table, values) => Reflect.apply(target, table, this.#kept(values, table));
-    patch.call(Table.prototype, "get", (target, table, values) => this.#shown(Reflect.apply(target, table, values), table));
+    patch.often(Table.prototype, "get", (get, table, index) => this.#shown(Reflect.apply(get, table, [index]), table));
     patch.call(Table.prototype, "set", put);
     patch.call(Table.prototype, "grow", put);
     patch.getter(Global.prototype, "value", (get, global) => this.#shown(Reflect.apply(get, global, [])));
     patch.call(Global.prototype, "valueOf", (target, global, values) => this.#shown(Reflect.apply(target, global, values)));
   }
 
-  // What the program gets for what the engine has.
+  // What the program gets for what the engine has. It often asks for the same again.
   #shown(value, table) {
+    const known = this.#entries.get(value);
+    if (known !== undefined) return known;
     if (typeof value !== "function" || this.#originals.has(value)) return value;
-    const entry = this.#entryOf(value, table);
+    const entry = this.#findEntry(value, table);
     if (entry === undefined) this.#taken(table);
+    else this.#entries.set(value, entry);
     return entry ?? value;
-  }
-
-  // The entry of a function; undefined if it has none.
-  #entryOf(value, table) {
-    if (!this.#entries.has(value)) this.#entries.set(value, this.#findEntry(value, table));
-    return this.#entries.get(value);
   }
 
   // The engine names a function by its index in the instance, but does not tell in which.
   #findEntry(value, table) {
     const index = Number(value.name);
     for (const instance of this.#usersNow(table)) {
-      const { entries, map } = instance.module;
+      const { module } = instance;
       // A wrapper is the function itself to the module.
-      const origin = map.functions[index];
-      const place = entries.places[Array.isArray(origin) ? origin[1] : origin];
+      const origin = module.map.functions[index];
+      const place = module.placeOf(Array.isArray(origin) ? origin[1] : origin);
       const functions = instance.exports?.[EXPORTS.functions];
-      if (place === undefined || functions === undefined || tableGet(functions, place) !== value) continue;
-      const entry = tableGet(functions, entries.functions.length + place);
+      if (place < 0 || functions === undefined || tableGet(functions, place) !== value) continue;
+      const entry = tableGet(functions, module.entries.length + place);
       this.#originals.set(entry, { instance: new WeakRef(instance), place });
       return entry;
     }

@@ -18,8 +18,16 @@ const known = (size) => (isNone(size) ? undefined : unsigned(size));
 // Takes the number of an event, if threads share the memory; false once the recording of the process has ended.
 const numberOf = (instance, records) => !instance.isNumbered || records.takeNumber();
 
+function passAll(instance, records, a, b, c, d) {
+  if (!instance.isCrossed) return;
+  pass(instance, records, a);
+  pass(instance, records, b);
+  pass(instance, records, c);
+  pass(instance, records, d);
+}
+
 function pass(instance, records, value) {
-  if (instance.mayCross(unsigned(value)) && numberOf(instance, records)) records.passed(unsigned(value));
+  if (instance.mayBeBlock(unsigned(value)) && numberOf(instance, records)) records.passed(unsigned(value));
 }
 
 function handOut(instance, records, value) {
@@ -83,10 +91,7 @@ export function hooksOf(instance, { observations, records }) {
 
     entered(index, level, running, stackPointer, a, b, c, d) {
       const known = instance.entered(index, level, running, unsigned(stackPointer));
-      pass(instance, records, a);
-      pass(instance, records, b);
-      pass(instance, records, c);
-      pass(instance, records, d);
+      passAll(instance, records, a, b, c, d);
       return known;
     },
 
@@ -95,15 +100,12 @@ export function hooksOf(instance, { observations, records }) {
     },
 
     passed(a, b, c, d) {
-      pass(instance, records, a);
-      pass(instance, records, b);
-      pass(instance, records, c);
-      pass(instance, records, d);
+      passAll(instance, records, a, b, c, d);
     },
 
     returned(index, value) {
       if (instance.module.tellsSize && instance.sizeTold(index, unsigned(value))) return;
-      if (instance.mayCross(unsigned(value)) && numbered()) records.returned(index, unsigned(value));
+      if (instance.isCrossed && instance.mayBeBlock(unsigned(value)) && numbered()) records.returned(index, unsigned(value));
     },
 
     handed_out(a, b, c, d) {

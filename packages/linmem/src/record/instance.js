@@ -26,10 +26,10 @@ export class Instance {
     this.#records = recorder.records;
     this.#contexts = recorder.contexts;
     this.#known = module.contexts;
-    this.#entries = new Entries(recorder, module);
+    this.#entries = new Entries(recorder, this, module);
     this.#createdIn = recorder.contexts.ofHost();
     this.#imports = imports;
-    this.#calls = new Calls(recorder.records, module.entries);
+    this.#calls = new Calls(recorder.records, module);
     this.module = module;
     this.hooks = hooksOf(this, recorder);
   }
@@ -113,13 +113,9 @@ export class Instance {
     return true;
   }
 
-  /**
-   * The same for a value that an entry passes or returns. In an entry inside another one, the program is on its way
-   * from the module to itself, unless it allocates or frees on its own.
-   */
-  mayCross(address) {
-    if (this.#entries.isInside && !this.module.hooked.has(this.#entries.current.index)) return false;
-    return this.mayBeBlock(address);
+  /** Whether what an entry is passed, or returns, crosses between the module and the program. */
+  get isCrossed() {
+    return this.#entries.current.isCrossed;
   }
 
   /** The program enters; returns the level of the entry. */
@@ -128,12 +124,10 @@ export class Instance {
     if (this.#ledger.looksAgain) this.#lookAgain();
     this.#calls.add(this.#number, index);
     if (this.module.url === undefined) this.#recorder.frames.learn(this.module);
-    if ((level | running) !== 0) {
-      this.select();
-      level = this.#entries.levelOf(level, running);
-    }
+    if ((level | running) !== 0) level = this.#entries.levelOf(level, running);
     this.#entries.open(level, index, stackPointer);
-    if (this.isNumbered) this.#recorder.threads.isActive();
+    // Inside another entry it is active already.
+    if (this.isNumbered && level === 0) this.#recorder.threads.isActive();
     return level;
   }
 

@@ -17,6 +17,7 @@ export class Module {
   #number;
   #original;
   #functions;
+  #places;
 
   /** How many entries there were with each first context. */
   entriesOfContext = [];
@@ -30,18 +31,20 @@ export class Module {
   /** Contexts of its events, by the module's own value for them. */
   contexts = new ContextTable();
 
+  /** What instrumentation made of it; undefined where it was compiled in another thread. */
+  wasm = undefined;
+
   /** The engine's name for it in stacks, once one was taken. */
   url = undefined;
 
   /**
-   * `wasm` and `map` are what instrumentation made of `original`. `fallbackName` is for a module without a name.
+   * `map` is what instrumentation says about `original`. `fallbackName` is for a module without a name.
    * `announced(module)` writes it into the trace, and returns its number there.
    */
-  constructor({ original, wasm, map, fallbackName, announced }) {
+  constructor({ original, map, fallbackName, announced }) {
     this.#announced = announced;
     this.#bytes = original;
     this.#fallbackName = fallbackName;
-    this.wasm = wasm;
     this.map = map;
     this.importCount = importCount(original);
     // The hooks, which are added, come right after them.
@@ -50,8 +53,9 @@ export class Module {
     this.hooked = new Set(map.allocator.functions.map((hooked) => hooked.function));
     /** Whether it only imports the allocator's functions, as a module does that is linked to another one at run time. */
     this.importsAllocator = map.allocator.functions.length > 0 && map.allocator.functions.every((hooked) => hooked.function < this.importedFunctions);
-    /** The functions that the program can call: their indices, ascending, and the place of each index among these. */
-    this.entries = { functions: map.entries, places: placesOf(map.entries) };
+    /** The indices of the functions that the program can call, ascending. */
+    this.entries = map.entries;
+    this.#places = placesOf(map.entries);
     this.tellsSize = Object.keys(map.sizes).length > 0;
     /** The names under which instrumentation exports its tables of functions. */
     this.tables = map.tables.map((index) => `${EXPORTS.table}${index}`);
@@ -81,6 +85,11 @@ export class Module {
     return (this.#functions ??= exportedFunctions(this.#bytes));
   }
 
+  /** The place of a function among those that the program can call; -1 if it is none of them. */
+  placeOf(index) {
+    return this.#places[index] ?? -1;
+  }
+
   /** What to call a function that has no name: its export's name may tell. */
   nameOf(index) {
     for (const [name, exported] of this.exportedFunctions) if (exported === index) return name;
@@ -98,7 +107,7 @@ export class Module {
 }
 
 function placesOf(indices) {
-  const places = [];
+  const places = new Int32Array((indices.at(-1) ?? -1) + 1).fill(-1);
   indices.forEach((index, place) => (places[index] = place));
   return places;
 }

@@ -4,7 +4,7 @@
 //
 //   instrument.key(bytes)         names a content
 //   instrument.make(key, bytes)   { wasm, map } for a module of this content; throws where it cannot be instrumented
-//   instrument.find(key)          { original, wasm, map } that some thread has made; undefined where it is gone
+//   instrument.find(key)          { original, map } of what some thread has made; undefined where it is gone
 //   instrument.unavailable        why nothing can be instrumented at all; else undefined
 
 import { copyOfBytes, customSections, validate } from "./engine.js";
@@ -37,13 +37,19 @@ export class Modules {
     const original = copyOfBytes(source);
     if (original === undefined) return undefined; // The engine knows what to say.
     const key = this.#instrument.key(original);
-    if (!this.#byKey.has(key)) this.#byKey.set(key, this.#made(key, original));
+    // One that came from another thread, compiled, has no code here.
+    const known = this.#byKey.get(key);
+    if (known !== null && known?.wasm === undefined) this.#byKey.set(key, this.#made(key, original, known));
     return this.#byKey.get(key) ?? undefined;
   }
 
-  #made(key, original) {
+  #made(key, original, known) {
     try {
-      return this.#watched(key, original, this.#instrument.make(key, original));
+      const { wasm, map } = this.#instrument.make(key, original);
+      if (!validate(wasm)) throw new Error("the engine refuses the instrumented module");
+      const module = known ?? this.#watched(key, original, map);
+      module.wasm = withCustomSection(wasm, ORIGIN_SECTION, key);
+      return module;
     } catch (error) {
       if (validate(original)) this.#notWatched(key, error.message);
       return null;
@@ -75,17 +81,15 @@ export class Modules {
   #found(key) {
     try {
       const found = this.#instrument.find(key);
-      return found === undefined ? null : this.#watched(key, found.original, found);
+      return found === undefined ? null : this.#watched(key, found.original, found.map);
     } catch {
       return null;
     }
   }
 
-  #watched(key, original, { wasm, map }) {
+  #watched(key, original, map) {
     if (map.version !== MAP_VERSION) throw new Error(`a map of version ${map.version} cannot be read`);
-    if (!validate(wasm)) throw new Error("the engine refuses the instrumented module");
-    const named = withCustomSection(wasm, ORIGIN_SECTION, key);
-    return new Module({ original, wasm: named, map, fallbackName: nameOf(key), announced: (module) => this.#announced(module) });
+    return new Module({ original, map, fallbackName: nameOf(key), announced: (module) => this.#announced(module) });
   }
 
   #announced(module) {

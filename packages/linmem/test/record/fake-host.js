@@ -50,11 +50,14 @@ export class FakeHost {
 
   complaints = [];
 
+  /** How often the recorder took a stack. */
+  stacksTaken = 0;
+
   constructor({ lowMemory = 1024, malloc, sink = (bytes) => this.#chunks.push(Buffer.from(bytes)) } = {}) {
     this.recorder = new Recorder({
       sink,
       clock: { micros: () => 0, every: () => () => {} },
-      stacks: { take: () => this.#frames, isHostsOwn: () => false, cleaned: (error) => error },
+      stacks: { take: () => (this.stacksTaken++, this.#frames), isHostsOwn: () => false, cleaned: (error) => error },
       instrument: { key: () => "guest", make: (_, wasm) => ({ wasm, map: mapOf(lowMemory, malloc) }), find: () => undefined },
       complain: (message) => this.complaints.push(message),
     });

@@ -493,6 +493,26 @@ fn an_entry_tells_the_stack_pointer() {
     assert_eq!(pushed, expected, "function, level, running, stack pointer, no values, instance");
 }
 
+/// JavaScript saves and restores the pointer around each call that may throw.
+#[test]
+fn an_entry_of_a_function_that_only_moves_the_stack_pointer_tells_nothing() {
+    let text = instrumented(
+        r#"(module
+             (memory 1)
+             (global $__stack_pointer (mut i32) (i32.const 65536))
+             (global $held (mut i32) (i32.const 0))
+             (func $save (export "save") (result i32) global.get $__stack_pointer)
+             (func $restore (export "restore") (param i32) local.get 0 global.set $__stack_pointer)
+             (func $take (export "take") (result i32) global.get $held)
+             (func $reserve (export "reserve") (param i32) (result i32)
+               (global.set $__stack_pointer (i32.sub (global.get $__stack_pointer) (local.get 0)))
+               global.get $__stack_pointer))"#,
+        &Mode::default(),
+    );
+    let tells = |name| function(&text, &format!(r#"$"entry: {name}""#)).contains("$linmem.entered");
+    assert_eq!(["save", "restore", "take", "reserve"].map(tells), [false, false, true, true]);
+}
+
 /// After a tail call nothing can be done any more. Where the module calls the same import otherwise, it waits.
 #[test]
 fn an_import_that_is_called_in_both_ways_has_two_stubs() {

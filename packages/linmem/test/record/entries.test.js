@@ -1,0 +1,64 @@
+// How often the recorder looks at the stack, to know whether an entry is inside another one.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeHost } from "./fake-host.js";
+
+const INSIDE = { host: ["callback (app.mjs:2)", [3, 40], "main (app.mjs:9)"] };
+const OUTSIDE = { host: ["main (app.mjs:9)"] };
+
+const enter = (guest, level, running, stack) => guest.hook("entered", [0, level, running, 0, 0, 0, 0, 0], stack);
+
+/** A function of the guest that calls an import, which enters `entries` times each time. */
+function callOften(guest, calls, entries) {
+  const before = guest.stacksTaken;
+  for (let call = 0; call < calls; call++) {
+    for (let entry = 0; entry < entries; entry++) assert.equal(enter(guest, 1, 1, INSIDE), 1);
+    guest.hook("resumed", [0], INSIDE);
+  }
+  return guest.stacksTaken - before;
+}
+
+test("an import that enters again each time has the stack looked at less and less often", () => {
+  const guest = new FakeHost();
+  enter(guest, 0, 0, OUTSIDE);
+  callOften(guest, 1000, 2);
+  assert.ok(callOften(guest, 1000, 2) <= 2);
+});
+
+test("entries that lie deep inside each other cost a look each, once", () => {
+  const guest = new FakeHost();
+  enter(guest, 0, 0, OUTSIDE);
+  const descend = () => {
+    for (let level = 1; level <= 100; level++) assert.equal(enter(guest, level, level, INSIDE), level);
+    guest.hook("resumed", [0], INSIDE);
+  };
+  for (let round = 0; round < 10; round++) descend();
+  const before = guest.stacksTaken;
+  for (let round = 0; round < 10; round++) descend();
+  assert.ok(guest.stacksTaken - before <= 2);
+});
+
+test("an entry from outside is known after an exception that left, also when the stack is not looked at often any more", () => {
+  const guest = new FakeHost();
+  enter(guest, 0, 0, OUTSIDE);
+  callOften(guest, 5000, 1);
+  // The import never came back, so the module still counts it.
+  const levels = Array.from({ length: 5 }, () => enter(guest, 1, 1, OUTSIDE));
+  assert.deepEqual(levels.slice(1), [0, 0, 0, 0]);
+});
+
+test("exceptions that leave again and again do not make levels deeper and deeper", () => {
+  const guest = new FakeHost();
+  enter(guest, 0, 0, OUTSIDE);
+  callOften(guest, 5000, 1);
+  let level = 0;
+  let wrong = 0;
+  for (let call = 0; call < 1000; call++) {
+    // Each call stays in an import, one level deeper than it began.
+    level = enter(guest, level + 1, level + 1, OUTSIDE);
+    if (level > 0) wrong++;
+    assert.ok(level <= 1);
+  }
+  assert.ok(wrong <= 1, `${wrong} of 1000 were taken for entries inside others`);
+});
