@@ -179,23 +179,30 @@ impl Seen {
             last = Some(text.clone());
             is_new.then_some(Frame::Host(text))
         });
-        let (inner, caller) = own.map().parts(frames);
+        let (inner, caller, is_seen) = own.map().parts(frames);
         let mut backtrace = Backtrace::new(inner, caller);
         backtrace.is_cut = is_cut;
+        backtrace.is_seen = is_seen;
         backtrace
     }
 
     /// A frame of another module; `None` if instrumentation put its function in.
     fn in_words(&self, frame: &FrameInfo) -> Option<String> {
         let watched = self.modules.iter().find(|w| Module::same(w.module(), frame.module()));
-        let function = match watched {
-            None => frame.func_index(),
-            Some(watched) => match watched.map().frames([(frame.func_index(), None)])[..] {
-                [Frame::Wasm { function, .. }] => function,
-                _ => return None,
-            },
-        };
-        let name = frame.func_name().map_or_else(|| format!("function {function}"), str::to_owned);
+        let mut name = frame.func_name();
+        let mut function = frame.func_index();
+        if let Some(watched) = watched {
+            let original = watched.map().frames([(function, frame.module_offset())]);
+            let [Frame::Wasm { function: original, offset }] = original[..] else { return None };
+            function = original;
+            // A wrapper is named `malloc: dlmalloc`, and has no place in the original.
+            if let (None, Some((_, wrapped))) =
+                (offset, name.and_then(|name| name.split_once(": ")))
+            {
+                name = Some(wrapped);
+            }
+        }
+        let name = name.map_or_else(|| format!("function {function}"), str::to_owned);
         let module = watched.map(Watched::name).or(frame.module().name());
         Some(format!("{name} ({})", module.unwrap_or("another module")))
     }

@@ -14,7 +14,8 @@ use linmem::report::{AskedBy, Code, Finding};
 use linmem_wasmtime::{Recording, Watched};
 use support::{assemble, only_finding};
 use wasmtime::{
-    Caller, Config, Engine, Extern, Instance, Linker, Memory, MemoryType, Store, TypedFunc,
+    Caller, Config, Engine, Extern, Instance, Linker, Memory, MemoryType, Ref, RefType, Store,
+    Table, TableType, TypedFunc,
 };
 
 /// What these hosts keep in their stores.
@@ -240,6 +241,81 @@ fn instances_that_are_linked_to_each_other() {
         ],
         "{report}"
     );
+}
+
+/// Calls through a table that modules share go past their entries.
+#[test]
+fn instances_that_share_a_table() {
+    let engine = Engine::default();
+    let in_table = r#"
+        (import "env" "table" (table 1 funcref))
+        (elem (i32.const 0) $lose)"#;
+    let library =
+        watch(&engine, &with_allocator(in_table, &format!("{OWN_MEMORY} {LOSE}")), "library.wasm");
+    let program = assemble(
+        r#"(module
+             (import "env" "table" (table 1 funcref))
+             (type $lose (func (param i32)))
+             (memory 1)
+             (func $indirect (param i32) (call_indirect (type $lose) (local.get 0) (i32.const 0)))
+             (func $work (export "work") (param i32) (call $indirect (local.get 0)))
+             (func $play (export "play") (param i32) (call $indirect (local.get 0))))"#,
+    );
+    let program = watch(&engine, &program, "program.wasm");
+    let mut store = Store::new(&engine, State::default());
+    let mut linker = linker(&engine, &[&library, &program]);
+    let table = Table::new(&mut store, TableType::new(RefType::FUNCREF, 1, None), Ref::Func(None));
+    linker.define(&store, "env", "table", table.unwrap()).unwrap();
+    let library = linker.instantiate(&mut store, library.module()).unwrap();
+    let program = linker.instantiate(&mut store, program.module()).unwrap();
+    call(&mut store, library, "lose", 2);
+    call(&mut store, program, "work", 50);
+    call(&mut store, program, "play", 3);
+    call(&mut store, program, "work", 60);
+    call(&mut store, library, "lose", 4);
+    let report = report(&mut store);
+    let found = report.leaks();
+    let leaks: Vec<_> = found.iter().map(|leak| (leak.numbers["blocks"], stack(leak))).collect();
+    let by_program = |function| vec!["malloc", "lose", "indirect (program.wasm)", function];
+    assert_eq!(
+        leaks,
+        [
+            (2, by_program("work (program.wasm)")),
+            (2, vec!["malloc", "lose"]),
+            (1, by_program("play (program.wasm)")),
+        ],
+        "{report}"
+    );
+}
+
+/// A module that is linked at run time has its blocks from another one, which tells of them.
+#[test]
+fn an_allocator_that_is_imported_from_another_instance() {
+    let engine = Engine::default();
+    let owner = watch(&engine, &with_allocator(OWN_MEMORY, LOSE), "owner.wasm");
+    let side = assemble(
+        r#"(module
+             (import "env" "memory" (memory 1))
+             (import "env" "malloc" (func $malloc (param i32) (result i32)))
+             (import "env" "free" (func $free (param i32)))
+             (func $tidy (export "tidy") (param i32) (call $free (call $malloc (local.get 0))))
+             (func $lose (export "lose") (param i32) (drop (call $malloc (local.get 0)))))"#,
+    );
+    let side = watch(&engine, &side, "side.wasm");
+    let mut store = Store::new(&engine, State::default());
+    let mut linker = linker(&engine, &[&owner, &side]);
+    let owner = linker.instantiate(&mut store, owner.module()).unwrap();
+    linker.instance(&mut store, "env", owner).unwrap();
+    let side = linker.instantiate(&mut store, side.module()).unwrap();
+    for _ in 0..3 {
+        call(&mut store, side, "tidy", 10);
+    }
+    call(&mut store, side, "lose", 7);
+    let report = report(&mut store);
+    assert_eq!(report.memories[0].totals.allocations, 4, "{report}");
+    let [leak] = &report.findings[..] else { panic!("one finding, not {report}") };
+    assert_eq!((leak.code, leak.numbers["blocks"]), (Code::LeakHostHeld, 1), "{report}");
+    assert_eq!(stack(leak), ["malloc", "malloc (side.wasm)", "lose (side.wasm)"], "{report}");
 }
 
 /// After a trap the next call is an outermost one, and what the trap left behind is lost.

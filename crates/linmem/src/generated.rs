@@ -9,7 +9,10 @@ use crate::instrument::hooks::{
     FUNCTIONS_EXPORT, GLOBAL_EXPORT, HOOK_MODULE, INSTANCE_EXPORT, MEMORY_EXPORT, SIZE_EXPORT,
     TABLE_EXPORT,
 };
-use crate::record::{CALLERS_OF_CONTEXT, Hook, MAX_CONTEXTS, MAX_STACKS, STACKS_OF_ENTRY};
+use crate::record::{
+    CALLERS_OF_CONTEXT, Hook, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES, MAX_STACKS,
+    STACKS_OF_ENTRY,
+};
 use crate::trace::{MAGIC, SizeReadBy, tags};
 
 /// The text of the file.
@@ -65,6 +68,10 @@ export const MAX_CONTEXTS = {MAX_CONTEXTS};
 
 /** Entries whose callers are told, for each first context; after them every 2^k-th. */
 export const CALLERS_OF_CONTEXT = {CALLERS_OF_CONTEXT};
+
+/** Frames of callers that are taken for all entries, since deep stacks cost much; and then for every 2^k-th only. */
+export const MAX_CALLER_FRAMES = {MAX_CALLER_FRAMES};
+export const MAX_RARE_CALLER_FRAMES = {MAX_RARE_CALLER_FRAMES};
 "#
     )
 }

@@ -28,9 +28,10 @@ pub use module::ModuleFacts;
 
 use contexts::Contexts;
 #[cfg(test)]
-pub(crate) use contexts::{MAX_CONTEXTS, MAX_STACKS, STACKS_OF_ENTRY};
-#[cfg(test)]
-pub(crate) use entries::CALLERS_OF_CONTEXT;
+pub(crate) use contexts::{
+    CALLERS_OF_CONTEXT, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES, MAX_STACKS,
+    STACKS_OF_ENTRY,
+};
 use instance::Instance;
 use low_memory::LowMemory;
 use module::Module;
@@ -59,7 +60,7 @@ pub trait Guest {
 }
 
 /// A call stack, innermost frame first, in terms of the original module.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Backtrace {
     /// Up to where the host entered the instance last.
@@ -69,12 +70,15 @@ pub struct Backtrace {
     pub caller: Option<Vec<Frame>>,
     /// Whether the engine left out the outermost frames.
     pub is_cut: bool,
+    /// Whether the host entered where its call was seen: not so where another module called a function of
+    /// this one through a table.
+    pub is_seen: bool,
 }
 
 impl Backtrace {
     /// A whole stack of these two parts.
     pub fn new(inner: Vec<Frame>, caller: Option<Vec<Frame>>) -> Backtrace {
-        Backtrace { inner, caller, is_cut: false }
+        Backtrace { inner, caller, is_cut: false, is_seen: true }
     }
 
     /// What called there: nothing, if no more than that is known of a whole stack.
@@ -111,6 +115,8 @@ struct Memory {
     low_memory: LowMemory,
     /// The instance whose snapshot has it: the one that uses it first.
     first_user: Option<usize>,
+    /// Whether an instance that uses it has an allocator of its own.
+    has_allocator: bool,
 }
 
 impl Recorder {
@@ -154,7 +160,9 @@ impl Recorder {
         self.writer.record(&Record::Memory { initial_pages, max_pages, page_bytes, sharing });
         let low_memory = LowMemory::default();
         let pages = initial_pages;
-        self.memories.push(Memory { pages, blocks: None, low_memory, first_user: None });
+        let blocks = None;
+        let (first_user, has_allocator) = (None, false);
+        self.memories.push(Memory { pages, blocks, low_memory, first_user, has_allocator });
         self.memories.len() - 1
     }
 
@@ -187,6 +195,7 @@ impl Recorder {
         let used = &mut self.memories[memory];
         used.first_user.get_or_insert(number);
         used.low_memory.watch(watched_bytes);
+        used.has_allocator |= self.modules[module].has_allocator();
         self.writer.record(&Record::Instance { module: module as u64, memory: memory as u64 });
         self.instances.push(Instance::new(module, memory));
         self.selected = Some(number);
@@ -220,6 +229,8 @@ impl Recorder {
         guest: &mut dyn Guest,
     ) -> u32 {
         match (hook, args) {
+            (Hook::Allocated | Hook::Freed | Hook::Reallocating | Hook::Reallocated, _)
+                if self.is_told(instance) => {}
             (Hook::Allocated, &[pointer, size, align, low, high, ..]) => {
                 let context = self.begin(instance, low, high, guest);
                 self.settled(instance, pointer, size, guest);
@@ -272,6 +283,13 @@ impl Recorder {
         0
     }
 
+    /// Whether another instance, which uses the same memory, tells the events of the allocator that this one
+    /// imports.
+    fn is_told(&self, instance: usize) -> bool {
+        let Instance { module, memory, .. } = self.instances[instance];
+        self.modules[module].imports_allocator && self.memories[memory].has_allocator
+    }
+
     fn module_of(&self, instance: usize) -> &Module {
         &self.modules[self.instances[instance].module]
     }
@@ -292,13 +310,31 @@ impl Recorder {
         self.select(instance);
         let raw = low | high << 32;
         let Instance { module, ref entries, .. } = self.instances[instance];
-        match self.modules[module].contexts.known(raw) {
-            Some(context) if entries.is_told() => context,
+        let Module { contexts, unseen, .. } = &mut self.modules[module];
+        match contexts.known(raw) {
+            Some(context) if unseen.is_empty() && entries.is_told() => context,
             Some(context) => {
-                self.tell_entry(instance, context, None, guest);
+                self.tell_caller(instance, context, None, guest);
                 context
             }
             None => self.new_context(instance, raw, guest),
+        }
+    }
+
+    /// Tells the callers at an event with this context, as far as they are not told yet.
+    #[cold]
+    fn tell_caller(
+        &mut self,
+        instance: usize,
+        context: ContextId,
+        caller: Option<Vec<Frame>>,
+        guest: &mut dyn Guest,
+    ) {
+        let Instance { module, ref entries, .. } = self.instances[instance];
+        if let Some(&function) = self.modules[module].unseen.get(&context) {
+            self.tell_unseen(instance, function, context, caller, guest);
+        } else if !entries.is_told() {
+            self.tell_entry(instance, context, caller, guest);
         }
     }
 
@@ -310,15 +346,21 @@ impl Recorder {
         let known = &mut self.modules[module].contexts;
         let (context, is_new) = self.contexts.define(raw, known);
         let (frames, caller) = match backtrace {
-            Some(mut backtrace) => (std::mem::take(&mut backtrace.inner), backtrace.into_caller()),
+            Some(mut backtrace) => {
+                let frames = std::mem::take(&mut backtrace.inner);
+                if let (false, Some(Frame::Wasm { function, .. })) =
+                    (backtrace.is_seen, frames.last())
+                {
+                    self.modules[module].unseen.insert(context, *function);
+                }
+                (frames, backtrace.into_caller())
+            }
             None => (Vec::new(), None),
         };
         if is_new {
             self.writer.record(&Record::Context { frames });
         }
-        if !self.instances[instance].entries.is_told() {
-            self.tell_entry(instance, context, caller, guest);
-        }
+        self.tell_caller(instance, context, caller, guest);
         context
     }
 
@@ -455,7 +497,7 @@ pub(crate) struct NoGuest;
 #[cfg(test)]
 impl Guest for NoGuest {
     fn backtrace(&mut self) -> Backtrace {
-        Backtrace::default()
+        Backtrace::new(Vec::new(), None)
     }
 
     fn memory(&mut self) -> &[u8] {

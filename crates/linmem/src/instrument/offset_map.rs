@@ -104,26 +104,29 @@ impl OffsetMap {
             let offset = offset.and_then(|offset| u32::try_from(offset).ok());
             Frame::Wasm { function, offset }
         });
-        let (mut frames, caller) = self.parts(stack);
+        let (mut frames, caller, _) = self.parts(stack);
         frames.extend(caller.unwrap_or_default());
         frames
     }
 
     /// The same in two parts: up to where the host entered last, and, if there is something, what called
     /// the host. The frames that come in are in terms of the instrumented module; those of the host, and of
-    /// other modules, stay as they are.
+    /// other modules, stay as they are. Last, whether an entry stands between them: none does where another
+    /// module called a function of this one through a table.
     pub fn parts(
         &self,
         stack: impl IntoIterator<Item = Frame>,
-    ) -> (Vec<Frame>, Option<Vec<Frame>>) {
+    ) -> (Vec<Frame>, Option<Vec<Frame>>, bool) {
         let (mut inner, mut caller) = (Vec::new(), Vec::new());
-        let mut has_entered = false;
+        let (mut has_entered, mut is_seen) = (false, true);
         for frame in stack {
-            let frames = if has_entered { &mut caller } else { &mut inner };
             let Frame::Wasm { function, offset } = frame else {
-                frames.push(frame);
+                is_seen &= has_entered;
+                has_entered = true;
+                caller.push(frame);
                 continue;
             };
+            let frames = if has_entered { &mut caller } else { &mut inner };
             match self.origin(function) {
                 Origin::Function(function) => {
                     let offset = offset.and_then(|offset| self.original_offset(offset as usize));
@@ -145,7 +148,7 @@ impl OffsetMap {
                 Origin::Stub(_) | Origin::Added => {}
             }
         }
-        (inner, Some(caller).filter(|caller| !caller.is_empty()))
+        (inner, Some(caller).filter(|caller| !caller.is_empty()), is_seen)
     }
 
     /// Where a function of the instrumented module comes from.
@@ -202,11 +205,11 @@ mod tests {
             frame(function, offset.map(|offset| offset as u32))
         };
         let parts = map().parts(inner.map(wasm));
-        assert_eq!(parts, (shown.clone(), None), "the host has no frames of its own");
+        assert_eq!(parts, (shown.clone(), None, true), "the host has no frames of its own");
         let nested = inner.into_iter().chain([(STUB, Some(400))]).chain(outer);
         let caller = vec![frame(0, None), frame(2, Some(70))];
         let parts = map().parts(nested.clone().map(wasm));
-        assert_eq!(parts, (shown.clone(), Some(caller.clone())));
+        assert_eq!(parts, (shown.clone(), Some(caller.clone()), true));
         assert_eq!(map().frames(nested), [shown, caller].concat());
     }
 
@@ -223,8 +226,11 @@ mod tests {
         let host = |name: &str| Frame::Host(name.to_owned());
         let of_entry = [frame(2, None), host("inside"), frame(ENTRY, None)];
         let of_caller = [host("lend"), frame(STUB, None), frame(3, None)];
-        let (inner, caller) = map().parts(of_entry.into_iter().chain(of_caller));
-        assert_eq!(inner, [frame(1, None), host("inside")]);
-        assert_eq!(caller.unwrap(), [host("lend"), frame(0, None), frame(2, None)]);
+        let unseen = map().parts(of_entry.clone().into_iter().chain(of_caller.clone()));
+        let caller = [host("lend"), frame(0, None), frame(2, None)];
+        let outer = [&[host("inside")], &caller[..]].concat();
+        assert_eq!(unseen, (vec![frame(1, None)], Some(outer), false));
+        let seen = map().parts([frame(2, None), frame(ENTRY, None)].into_iter().chain(of_caller));
+        assert_eq!(seen, (vec![frame(1, None)], Some(caller.to_vec()), true));
     }
 }

@@ -13,6 +13,14 @@ pub(crate) const MAX_STACKS: usize = 1 << 14;
 /// Stacks that each function which the host calls has for itself, when those are used up.
 pub(crate) const STACKS_OF_ENTRY: u32 = 1 << 6;
 
+/// Callers that are taken for entries with the same first context; then those of every 2^k-th.
+pub(crate) const CALLERS_OF_CONTEXT: u32 = 1 << 12;
+
+/// Frames of callers in a recording, since deep stacks cost much: for all entries, and then for every
+/// 2^k-th only.
+pub(crate) const MAX_CALLER_FRAMES: usize = 65_536;
+pub(crate) const MAX_RARE_CALLER_FRAMES: usize = 98_304;
+
 /// Functions that have stacks for themselves.
 const MAX_ENTRIES: usize = 1 << 12;
 
@@ -57,6 +65,8 @@ pub(super) struct Contexts {
     stacks: usize,
     /// By module and function that the host called: the stacks taken below it.
     of_entry: FxHashMap<(usize, Option<u32>), u32>,
+    /// Frames of callers so far.
+    callers: usize,
 }
 
 impl Contexts {
@@ -73,6 +83,22 @@ impl Contexts {
         let of_entry = self.of_entry.entry((module, entry)).or_default();
         *of_entry += 1;
         *of_entry <= STACKS_OF_ENTRY
+    }
+
+    /// Whether to take the callers of an entry, the first, second and so on of those with the same first
+    /// context. A program with very many contexts cannot have all of them looked at.
+    pub(super) fn wants_caller(&self, nth: u32) -> bool {
+        let is_rare = nth.is_power_of_two();
+        match self.callers {
+            0..MAX_CALLER_FRAMES => is_rare || nth <= CALLERS_OF_CONTEXT,
+            MAX_CALLER_FRAMES..MAX_RARE_CALLER_FRAMES => is_rare,
+            _ => false,
+        }
+    }
+
+    /// So many frames of callers were taken.
+    pub(super) fn took_caller(&mut self, frames: usize) {
+        self.callers += frames;
     }
 
     /// The number of a value that has not been seen before in its module, and whether the number is new.

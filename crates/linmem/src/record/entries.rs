@@ -10,11 +10,11 @@ use rustc_hash::FxHashMap;
 use super::{Guest, Recorder};
 use crate::trace::{ContextId, Crossing, Entry, Frame, HostStackId, Record};
 
-/// Callers that are taken for entries with the same first context; then those of every 2^k-th.
-pub(crate) const CALLERS_OF_CONTEXT: u32 = 1 << 12;
+/// How often the stack is looked at for the same doubt, before that is done less and less often.
+const LOOKS: u32 = 16;
 
-/// How often the stack is looked at when an import enters for the first time since it was called.
-const LOOKS: u32 = 1 << 7;
+/// Doubts that are told apart: each is about twice as many entries as the one before.
+const DOUBTS: usize = 32;
 
 /// Levels that are told apart.
 const MAX_LEVELS: usize = 1 << 12;
@@ -28,10 +28,12 @@ pub(super) struct Entries {
     told: Vec<Option<Entry>>,
     /// The level of the last entry that was told, until an outer one goes on.
     told_level: usize,
-    /// Entries inside others since an outer one went on, or began.
-    inside: u32,
-    /// How many of them came first there, ever.
-    first: u32,
+    /// By level, the entries since the level below began or went on.
+    since: Vec<u32>,
+    /// The deepest level that the stack has confirmed.
+    confirmed: usize,
+    /// How often each doubt came up since it was found to be right.
+    doubts: [u32; DOUBTS],
     /// How many entries there were with each first context.
     of_context: FxHashMap<ContextId, u32>,
 }
@@ -61,30 +63,41 @@ impl Entries {
     }
 
     fn open(&mut self, level: usize, function: u32, stack_pointer: Option<u64>) {
-        let level = level.min(MAX_LEVELS);
+        self.since.resize(self.since.len().max(level + 2), 0);
+        self.since[level] = self.since[level].saturating_add(1);
+        self.since[level + 1] = 0;
         self.open.resize(level, Open { is_told: true, ..Open::default() });
         self.open.push(Open { function: Some(function), stack_pointer, is_told: false });
     }
 
-    /// Whether an entry that is about to begin inside another one may be an outermost one. An import mostly
-    /// enters once, and then the entry that waits goes on. Where it does not, it may be over.
-    fn is_doubtful(&mut self) -> bool {
-        if self.inside > 0 {
-            return self.inside.wrapping_add(1).is_power_of_two();
+    /// Whether an entry of this level that is about to begin may be an outermost one. An import that enters may
+    /// do so at this level, and this often, each time. Whatever is more than that may be what an exception
+    /// has left behind.
+    fn is_doubtful(&mut self, level: usize) -> bool {
+        if level > self.confirmed {
+            return true;
         }
-        self.first = self.first.saturating_add(1);
-        self.first <= LOOKS || self.first.is_power_of_two()
+        let entries = self.since.get(level).map_or(1, |since| since.saturating_add(1));
+        if !entries.is_power_of_two() {
+            return false;
+        }
+        let times = &mut self.doubts[entries.trailing_zeros() as usize];
+        *times = times.saturating_add(1);
+        *times <= LOOKS || times.is_power_of_two()
     }
 
     /// The entry of this level goes on, or the one below it that there is: an exception that the module
     /// caught leaves levels behind which have no entry. Returns its level.
     fn resume(&mut self, level: usize) -> usize {
-        self.inside = 0;
         self.open.truncate(level.saturating_add(1));
         while self.open.len() > 1 && self.function().is_none() {
             self.open.pop();
         }
-        self.open.len().saturating_sub(1)
+        let level = self.open.len().saturating_sub(1);
+        if let Some(since) = self.since.get_mut(level + 1) {
+            *since = 0;
+        }
+        level
     }
 
     /// Takes in that an entry is to be told; whether the trace does not say so anyway.
@@ -98,11 +111,11 @@ impl Entries {
         !is_known
     }
 
-    /// Whether to take the callers of an entry whose first event has this context.
-    fn wants_caller(&mut self, context: ContextId) -> bool {
+    /// One more entry whose first event has this context; returns how many there were.
+    fn count(&mut self, context: ContextId) -> u32 {
         let entries = self.of_context.entry(context).or_default();
         *entries = entries.saturating_add(1);
-        *entries <= CALLERS_OF_CONTEXT || entries.is_power_of_two()
+        *entries
     }
 }
 
@@ -124,29 +137,36 @@ impl Recorder {
         }
         let level = match (level, running) {
             (0, 0) => 0,
-            _ => self.level(instance, level, running, guest),
+            levels => self.level(instance, levels, guest),
         };
         self.instances[instance].calls.add(function);
         let entries = &mut self.instances[instance].entries;
-        entries.inside = if level == 0 { 0 } else { entries.inside.wrapping_add(1) };
         let stack_pointer = Some(stack_pointer).filter(|pointer| *pointer != 0);
-        entries.open(level as usize, function, stack_pointer);
+        entries.open(level, function, stack_pointer);
         self.crossed(instance, passed, Crossing::Passed, guest);
         level as u32
     }
 
     /// The level of an entry, when not all entries before it have returned as it seems: either they go on
     /// outside, or they never returned.
-    fn level(&mut self, instance: usize, level: u64, running: u64, guest: &mut dyn Guest) -> u64 {
+    fn level(
+        &mut self,
+        instance: usize,
+        (level, running): (u64, u64),
+        guest: &mut dyn Guest,
+    ) -> usize {
         let is_plain = level > 0 && running == level;
-        if is_plain && !self.instances[instance].entries.is_doubtful() {
+        let level = usize::try_from(level).unwrap_or(MAX_LEVELS).min(MAX_LEVELS);
+        if is_plain && !self.instances[instance].entries.is_doubtful(level) {
             return level;
         }
-        let entries = &self.instances[instance].entries;
         let caller = guest.backtrace().caller.unwrap_or_default();
+        let entries = &mut self.instances[instance].entries;
         if caller.iter().any(|frame| matches!(frame, Frame::Wasm { .. })) {
+            entries.confirmed = entries.confirmed.max(level);
             return level;
         }
+        entries.doubts.fill(0);
         let outermost = entries.open.first().and_then(|entry| entry.function);
         // None is running if the module caught the exception.
         if let Some(function) = outermost.filter(|_| running > 0) {
@@ -193,14 +213,54 @@ impl Recorder {
             }
             return;
         }
-        let wants_caller = entries.wants_caller(context);
-        let take = || guest.backtrace().into_caller();
-        let caller = caller.or_else(|| wants_caller.then(take).flatten());
-        let caller = caller.map(|frames| self.host_stack(instance, frames));
+        let nth = entries.count(context);
+        let caller = self.caller(instance, nth, caller, guest);
         let entry = Entry { function, level: level as u64, caller, stack_pointer };
         if self.instances[instance].entries.tell(level, entry) {
             self.writer.record(&Record::Entered(entry));
         }
+    }
+
+    /// Tells the callers of a function that was entered unseen, inside the entry under way, at an event with this
+    /// context.
+    pub(super) fn tell_unseen(
+        &mut self,
+        instance: usize,
+        function: u32,
+        context: ContextId,
+        caller: Option<Vec<Frame>>,
+        guest: &mut dyn Guest,
+    ) {
+        let entries = &mut self.instances[instance].entries;
+        let level = entries.open.len().max(1);
+        let nth = entries.count(context);
+        let caller = self.caller(instance, nth, caller, guest);
+        let entry = Entry { function, level: level as u64, caller, stack_pointer: None };
+        self.writer.record(&Record::Entered(entry));
+        let entries = &mut self.instances[instance].entries;
+        entries.told_level = level;
+        if let Some(told) = entries.told.get_mut(level) {
+            *told = None;
+        }
+        // The next event may be one of the entry itself.
+        if let Some(open) = entries.open.last_mut().filter(|open| open.function.is_some()) {
+            open.is_told = false;
+        }
+    }
+
+    /// The callers of an entry that is the n-th with the same first context; `known` if the stack was taken already.
+    fn caller(
+        &mut self,
+        instance: usize,
+        nth: u32,
+        known: Option<Vec<Frame>>,
+        guest: &mut dyn Guest,
+    ) -> Option<HostStackId> {
+        let is_wanted = self.contexts.wants_caller(nth);
+        let take = || guest.backtrace().into_caller();
+        let frames = known.or_else(|| is_wanted.then(take).flatten())?;
+        self.contexts.took_caller(frames.len());
+        Some(self.host_stack(instance, frames))
     }
 
     /// The number of a stack of the host, which runs on behalf of an instance.

@@ -4,17 +4,21 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::contexts::KnownContexts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instrument::hooks::exported_globals;
 use crate::language::RuntimeFrames;
 use crate::module::PAGE_BYTES;
 use crate::prepared::Prepared;
-use crate::trace::{Record, UNKNOWN_SIZE};
+use crate::trace::{ContextId, Record, UNKNOWN_SIZE};
 
 /// A module of a recording.
 pub(super) struct Module {
     pub(super) contexts: KnownContexts,
+    /// Contexts that begin in a function that was entered unseen, and that function.
+    pub(super) unseen: FxHashMap<ContextId, u32>,
     facts: ModuleFacts,
 }
 
@@ -33,6 +37,9 @@ pub(super) struct Facts {
     pub(super) low_memory_bytes: u64,
     pub(super) page_bytes: u64,
     hooked: BTreeSet<u32>,
+    /// Whether it only imports the allocator's functions, as a module does that is linked to another one at run
+    /// time.
+    pub(super) imports_allocator: bool,
     /// The largest value of an address or a size: what -1 is as a parameter.
     minus_one: u64,
 }
@@ -40,7 +47,7 @@ pub(super) struct Facts {
 impl Module {
     /// A module of which nothing was recorded yet.
     pub(super) fn new(facts: ModuleFacts) -> Module {
-        Module { contexts: KnownContexts::default(), facts }
+        Module { contexts: KnownContexts::default(), unseen: FxHashMap::default(), facts }
     }
 }
 
@@ -66,13 +73,17 @@ impl ModuleFacts {
         let bytes = prepared.wasm().to_vec();
         let memory = prepared.module.memories.first();
         let is_64 = memory.is_some_and(|memory| memory.is_64);
+        let hooked = prepared.allocator().hooked();
+        let is_imported = |function: &u32| *function < prepared.module.imported_functions();
+        let imports_allocator = !hooked.is_empty() && hooked.iter().all(is_imported);
         Ok(ModuleFacts(Arc::new(Facts {
             record: Record::Module { name: name.to_owned(), bytes, allocator },
             globals: exported_globals(&prepared.module).collect(),
             runtime_frames: RuntimeFrames::of(&prepared.module),
             low_memory_bytes: prepared.module.low_memory_bytes(),
             page_bytes: memory.map_or(PAGE_BYTES, |memory| memory.page_bytes),
-            hooked: prepared.allocator().hooked(),
+            hooked,
+            imports_allocator,
             minus_one: if is_64 { u64::MAX } else { u32::MAX.into() },
         })))
     }
@@ -87,6 +98,11 @@ impl Facts {
     /// Whether a function is one of the allocator.
     pub(super) fn is_hooked(&self, function: u32) -> bool {
         self.hooked.contains(&function)
+    }
+
+    /// Whether it has an allocator of its own.
+    pub(super) fn has_allocator(&self) -> bool {
+        !self.hooked.is_empty() && !self.imports_allocator
     }
 
     /// A size that is -1 was not said.

@@ -1,14 +1,10 @@
 // Numbers the distinct call stacks of a trace: of the module's part, which an event names by a 64-bit value that
 // the instrumented module computes, and of the host's.
 
-import { CALLERS_OF_CONTEXT, MAX_CONTEXTS, MAX_STACKS, STACKS_OF_ENTRY } from "./names.js";
+import { CALLERS_OF_CONTEXT, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES, MAX_STACKS, STACKS_OF_ENTRY } from "./names.js";
 
 // What the host does has no such value, so each time costs a stack: a program may ask for a size in a loop.
 const MAX_HOST_STACKS = 4096;
-
-// Frames of callers in a recording, since deep stacks cost much: for all entries, and then for every 2^k-th only.
-const MAX_FRAMES = 65536;
-const MAX_RARE_FRAMES = 98304;
 
 const NOT_LOOKED_AT = "(callers not looked at)";
 
@@ -76,7 +72,7 @@ export class Contexts {
    */
   wantsCaller(entries) {
     const isRare = isPowerOfTwo(entries);
-    return this.#callers < MAX_FRAMES ? isRare || entries <= CALLERS_OF_CONTEXT : this.#callers < MAX_RARE_FRAMES && isRare;
+    return this.#callers < MAX_CALLER_FRAMES ? isRare || entries <= CALLERS_OF_CONTEXT : this.#callers < MAX_RARE_CALLER_FRAMES && isRare;
   }
 
   /** The number of the stack of what the host does now. */

@@ -113,8 +113,8 @@ export class Entries {
   /** The host is back from what it did for the entry of this level, or of the one below it that there is. */
   resumed(level) {
     this.#level = Math.min(level, MAX_LEVELS);
-    this.#since[this.#level + 1] = 0;
     while (this.#level > 0 && (this.#levels[this.#level] ?? NONE) === NONE) this.#level--;
+    this.#since[this.#level + 1] = 0;
     this.current = this.#levels[this.#level];
     if (this.#toldLevel > this.#level) this.#tellResumed();
   }
