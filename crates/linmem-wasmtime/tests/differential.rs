@@ -1,5 +1,6 @@
 //! Modules that nobody would write, run as they are and instrumented: every call, every byte of
-//! memory and every global must come out the same.
+//! memory and every global must come out the same. Two instances share what the module imports, and the host
+//! also calls what it finds in tables.
 //!
 //! The fuzz target `differential` runs the same comparison on inputs of its own choice.
 
@@ -18,7 +19,7 @@ use side_by_side::{Ending, Host, Value};
 use wasm_smith::{Config, MemoryOffsetChoices};
 use wasmparser::FunctionBody;
 use wasmtime::{
-    Engine, Extern, ExternType, Func, FuncType, Instance, Linker, Module, Store, Val, ValType,
+    Engine, Extern, ExternType, Func, FuncType, Instance, Linker, Module, Ref, Store, Val, ValType,
 };
 
 /// Loop iterations and function entries after which a generated module traps.
@@ -46,6 +47,8 @@ pub struct Tally {
     pub returned: u64,
     /// Calls and instantiations that trapped or threw.
     pub trapped: u64,
+    /// Calls of functions that the host found in tables.
+    pub in_tables: u64,
     /// Calls of linmem's hooks.
     pub hook_calls: u64,
     /// Instructions whose way back to the original was followed.
@@ -171,7 +174,7 @@ struct Played {
     hook_calls: u64,
 }
 
-/// What one instance did.
+/// What two instances did.
 #[derive(Debug, PartialEq, Eq)]
 struct Session {
     /// Of the instantiation if it failed, else of each call.
@@ -193,7 +196,7 @@ enum Left {
 }
 
 impl Played {
-    /// Runs one instance for each exported function, since one that loops leaves no fuel.
+    /// Runs two instances for each exported function, since one that loops leaves no fuel.
     fn of(engine: &Engine, module: &Module, choice: u64) -> Played {
         let mut played = Played { sessions: Vec::new(), hook_calls: 0 };
         let exports = module
@@ -201,8 +204,8 @@ impl Played {
             .filter(|export| export.ty().func().is_some() && !is_added_export(export.name()));
         for first in 0..exports.count().max(1) {
             let mut store = side_by_side::store(engine);
-            let (endings, left) = match instantiate(&mut store, module) {
-                Ok(instance) => play(&mut store, &instance, first, choice),
+            let (endings, left) = match instantiate_twice(&mut store, module) {
+                Ok(instances) => play(&mut store, &instances, first, choice),
                 Err(error) => {
                     let ending = Ending::of_error(&mut store, &error);
                     (vec![("instantiation".to_owned(), ending)], Vec::new())
@@ -229,6 +232,8 @@ impl Played {
             let returned = returned.count() as u64;
             tally.returned += returned;
             tally.trapped += twin.endings.len() as u64 - returned;
+            tally.in_tables +=
+                twin.endings.iter().filter(|(name, _)| name.ends_with(']')).count() as u64;
         }
     }
 }
@@ -242,34 +247,62 @@ impl Session {
 /// What belongs to each of some exports.
 type Named<T> = Vec<(String, T)>;
 
-/// Calls three of the exported functions, and looks at all exports.
+/// Functions of each kind that are called.
+const CALLS: usize = 3;
+
+/// Calls some functions that each instance exports, and some in the tables that it exports, and looks at all
+/// exports.
 fn play(
     store: &mut Store<Host>,
-    instance: &Instance,
+    instances: &[Instance],
     first: usize,
     choice: u64,
 ) -> (Named<Ending>, Named<Left>) {
     let mut bits = Bits(choice ^ first as u64);
-    let exports = exports(store, instance);
-    let functions = exports.iter().filter_map(|(name, export)| match export {
-        Extern::Func(function) => Some((name, function)),
-        _ => None,
-    });
-    let functions: Vec<_> = functions.collect();
-    let calls = functions.iter().cycle().skip(first).take(functions.len().min(3));
-    let endings = calls.map(|(name, function)| {
-        let ending = match args(store, function, &mut bits) {
-            Some(args) => side_by_side::call(store, function, &args),
-            None => Ending::Refused("a parameter has no default".to_owned()),
+    let (mut endings, mut left) = (Vec::new(), Vec::new());
+    for instance in instances {
+        let exports = exports(store, instance);
+        let exported = exports.iter().filter_map(|(name, export)| match export {
+            Extern::Func(function) => Some((name.clone(), *function)),
+            _ => None,
+        });
+        let exported: Vec<_> = exported.collect();
+        let in_tables = in_tables(store, &exports);
+        let some = |functions: Named<Func>| {
+            let count = functions.len().min(CALLS);
+            functions.into_iter().cycle().skip(first).take(count)
         };
-        ((*name).clone(), ending)
-    });
-    let endings = endings.collect();
-    let left = exports.iter().map(|(name, export)| (name.clone(), Left::of(store, export)));
-    (endings, left.collect())
+        for (name, function) in some(exported).chain(some(in_tables)) {
+            let ending = match args(store, &function, &mut bits) {
+                Some(args) => side_by_side::call(store, &function, &args),
+                None => Ending::Refused("a parameter has no default".to_owned()),
+            };
+            endings.push((name, ending));
+        }
+    }
+    for instance in instances {
+        let exports = exports(store, instance);
+        left.extend(exports.into_iter().map(|(name, export)| (name, Left::of(store, &export))));
+    }
+    (endings, left)
 }
 
-fn instantiate(store: &mut Store<Host>, module: &Module) -> wasmtime::Result<Instance> {
+/// The functions in exported tables.
+fn in_tables(store: &mut Store<Host>, exports: &Named<Extern>) -> Named<Func> {
+    let mut functions = Vec::new();
+    for (name, export) in exports {
+        let Extern::Table(table) = export else { continue };
+        for index in 0..table.size(&*store) {
+            if let Some(Ref::Func(Some(function))) = table.get(&mut *store, index) {
+                functions.push((format!("{name}[{index}]"), function));
+            }
+        }
+    }
+    functions
+}
+
+/// Both get the same imports.
+fn instantiate_twice(store: &mut Store<Host>, module: &Module) -> wasmtime::Result<[Instance; 2]> {
     let mut linker = Linker::new(module.engine());
     linker.allow_shadowing(true);
     side_by_side::define_hooks(&mut linker, module);
@@ -279,7 +312,7 @@ fn instantiate(store: &mut Store<Host>, module: &Module) -> wasmtime::Result<Ins
         }
     }
     linker.define_unknown_imports_as_default_values(&mut *store, module)?;
-    linker.instantiate(store, module)
+    Ok([linker.instantiate(&mut *store, module)?, linker.instantiate(store, module)?])
 }
 
 /// An import that notes its arguments and returns zeros.
@@ -454,14 +487,14 @@ fn generated_modules_behave_as_their_instrumented_twins() {
     let (modules, rewritten) = (sum(|t| t.modules), sum(|t| t.rewritten));
     let (returned, trapped) = (sum(|t| t.returned), sum(|t| t.trapped));
     let (hook_calls, offsets) = (sum(|t| t.hook_calls), sum(|t| t.offsets));
-    let exhausted = sum(|t| t.exhausted);
+    let (exhausted, in_tables) = (sum(|t| t.exhausted), sum(|t| t.in_tables));
     println!(
         "{SEEDS} seeds: {modules} modules, {rewritten} twins; {returned} calls returned and \
-         {trapped} trapped alike; {exhausted} instances out of stack; {hook_calls} hook calls; \
+         {trapped} trapped alike, {in_tables} out of tables; {exhausted} instances out of stack; {hook_calls} hook calls; \
          {offsets} offsets"
     );
     // A test that compares nothing finds nothing.
     assert!(modules > 550 && rewritten > 1_500);
-    assert!(returned > 5_000 && trapped > 15_000 && hook_calls > 70_000);
-    assert!(exhausted < 10 && offsets > 3_000_000);
+    assert!(returned > 12_000 && trapped > 45_000 && hook_calls > 200_000);
+    assert!(in_tables > 10_000 && exhausted < 10 && offsets > 3_000_000);
 }
