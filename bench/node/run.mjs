@@ -27,6 +27,8 @@ const PROGRAMS = [
   ["sql.js, 100 rows", [`${root}examples/npm/sql.js.mjs`]],
   ["Manifold (embind), 200 cuts", program("manifold.mjs", "200"), 2],
   ["Yoga (embind), 60 layouts", program("yoga.mjs", "60"), 2],
+  ["ONNX Runtime (threads), 4,000 products", program("onnxruntime.mjs", "4000"), 2],
+  ["Z3 (threads, `invoke_*`), 12 queens", program("z3.mjs", "12"), 2],
 ];
 
 function seconds(program, args) {

@@ -69,7 +69,7 @@ export const MAX_CONTEXTS = {MAX_CONTEXTS};
 /** Entries whose callers are told, for each first context; after them every 2^k-th. */
 export const CALLERS_OF_CONTEXT = {CALLERS_OF_CONTEXT};
 
-/** Frames of callers that are taken for all entries, since deep stacks cost much; and then for every 2^k-th only. */
+/** Frames of callers that are taken for all entries, deep stacks cost much, and then for every 2^k-th: of outermost ones, and as many of those inside others. */
 export const MAX_CALLER_FRAMES = {MAX_CALLER_FRAMES};
 export const MAX_RARE_CALLER_FRAMES = {MAX_RARE_CALLER_FRAMES};
 "#

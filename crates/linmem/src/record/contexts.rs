@@ -17,7 +17,7 @@ pub(crate) const STACKS_OF_ENTRY: u32 = 1 << 6;
 pub(crate) const CALLERS_OF_CONTEXT: u32 = 1 << 12;
 
 /// Frames of callers in a recording, since deep stacks cost much: for all entries, and then for every
-/// 2^k-th only.
+/// 2^k-th only; of outermost entries, and as many of entries inside others.
 pub(crate) const MAX_CALLER_FRAMES: usize = 65_536;
 pub(crate) const MAX_RARE_CALLER_FRAMES: usize = 98_304;
 
@@ -64,9 +64,25 @@ pub(super) struct Contexts {
     count: usize,
     stacks: usize,
     /// By module and function that the host called: the stacks taken below it.
-    of_entry: FxHashMap<(usize, Option<u32>), u32>,
-    /// Frames of callers so far.
-    callers: usize,
+    of_entry: Parts,
+    /// The same for callers.
+    callers_of_entry: Parts,
+    /// Frames of callers so far: of outermost entries, and of entries inside others, which come more often
+    /// and deeper.
+    callers: [usize; 2],
+}
+
+/// How many stacks there were for each module and function that the host called.
+type Parts = FxHashMap<(usize, Option<u32>), u32>;
+
+/// Whether one more stack of an entry is within its own part.
+fn is_within_part(parts: &mut Parts, entry: (usize, Option<u32>)) -> bool {
+    if parts.len() >= MAX_ENTRIES && !parts.contains_key(&entry) {
+        return false;
+    }
+    let taken = parts.entry(entry).or_default();
+    *taken = taken.saturating_add(1);
+    *taken <= STACKS_OF_ENTRY
 }
 
 impl Contexts {
@@ -77,28 +93,30 @@ impl Contexts {
             self.stacks += 1;
             return true;
         }
-        if self.of_entry.len() >= MAX_ENTRIES && !self.of_entry.contains_key(&(module, entry)) {
-            return false;
-        }
-        let of_entry = self.of_entry.entry((module, entry)).or_default();
-        *of_entry += 1;
-        *of_entry <= STACKS_OF_ENTRY
+        is_within_part(&mut self.of_entry, (module, entry))
     }
 
-    /// Whether to take the callers of an entry, the first, second and so on of those with the same first
-    /// context. A program with very many contexts cannot have all of them looked at.
-    pub(super) fn wants_caller(&self, nth: u32) -> bool {
+    /// Whether to take the callers of an entry, a call of this function of a module, which is the `nth` with
+    /// the same first context. A program with very many contexts cannot have all of them looked at, but
+    /// each function has a part.
+    pub(super) fn wants_caller(
+        &mut self,
+        module: usize,
+        (function, level): (u32, usize),
+        nth: u32,
+    ) -> bool {
         let is_rare = nth.is_power_of_two();
-        match self.callers {
-            0..MAX_CALLER_FRAMES => is_rare || nth <= CALLERS_OF_CONTEXT,
-            MAX_CALLER_FRAMES..MAX_RARE_CALLER_FRAMES => is_rare,
-            _ => false,
+        let taken = self.callers[level.min(1)];
+        if taken < MAX_CALLER_FRAMES {
+            return is_rare || nth <= CALLERS_OF_CONTEXT;
         }
+        is_rare && taken < MAX_RARE_CALLER_FRAMES
+            || is_within_part(&mut self.callers_of_entry, (module, Some(function)))
     }
 
-    /// So many frames of callers were taken.
-    pub(super) fn took_caller(&mut self, frames: usize) {
-        self.callers += frames;
+    /// So many frames of callers were taken, of an entry at this level.
+    pub(super) fn took_caller(&mut self, level: usize, frames: usize) {
+        self.callers[level.min(1)] += frames;
     }
 
     /// The number of a value that has not been seen before in its module, and whether the number is new.

@@ -214,7 +214,7 @@ impl Recorder {
             return;
         }
         let nth = entries.count(context);
-        let caller = self.caller(instance, nth, caller, guest);
+        let caller = self.caller(instance, (function, level), nth, caller, guest);
         let entry = Entry { function, level: level as u64, caller, stack_pointer };
         if self.instances[instance].entries.tell(level, entry) {
             self.writer.record(&Record::Entered(entry));
@@ -234,7 +234,7 @@ impl Recorder {
         let entries = &mut self.instances[instance].entries;
         let level = entries.open.len().max(1);
         let nth = entries.count(context);
-        let caller = self.caller(instance, nth, caller, guest);
+        let caller = self.caller(instance, (function, level), nth, caller, guest);
         let entry = Entry { function, level: level as u64, caller, stack_pointer: None };
         self.writer.record(&Record::Entered(entry));
         let entries = &mut self.instances[instance].entries;
@@ -248,18 +248,20 @@ impl Recorder {
         }
     }
 
-    /// The callers of an entry that is the n-th with the same first context; `known` if the stack was taken already.
+    /// The callers of an entry that is the `nth` with the same first context; `known` if the stack was taken
+    /// already.
     fn caller(
         &mut self,
         instance: usize,
+        entry: (u32, usize),
         nth: u32,
         known: Option<Vec<Frame>>,
         guest: &mut dyn Guest,
     ) -> Option<HostStackId> {
-        let is_wanted = self.contexts.wants_caller(nth);
+        let is_wanted = self.contexts.wants_caller(self.instances[instance].module, entry, nth);
         let take = || guest.backtrace().into_caller();
         let frames = known.or_else(|| is_wanted.then(take).flatten())?;
-        self.contexts.took_caller(frames.len());
+        self.contexts.took_caller(entry.1, frames.len());
         Some(self.host_stack(instance, frames))
     }
 

@@ -436,6 +436,34 @@ fn callers_are_looked_at_by_counts() {
     assert_eq!(callers[first..], [None, Some(1), None, Some(1), None, Some(2)]);
 }
 
+/// Entries that come often and deep do not use up the callers of others: each kind has a part, and each
+/// function.
+#[test]
+fn no_entries_use_up_the_callers_of_others() {
+    let mut recording = Recording::plain();
+    let deep = || {
+        let mut frames = vec![Frame::Host("deep".to_owned()); 99];
+        frames.push(Frame::Wasm { function: 3, offset: Some(50) });
+        frames
+    };
+    let mut enter = |function: u64, level: u64, caller: Vec<Frame>| {
+        recording.guest.caller = caller;
+        let args = [function, level, level, 0, 0, 0, 0, 0];
+        recording.recorder.hook(0, Hook::Entered, &args, &mut recording.guest);
+        let before = recording.guest.backtraces;
+        recording.free(function as u32, 0);
+        recording.guest.backtraces - before
+    };
+    enter(1, 0, vec![Frame::Host("main".to_owned())]);
+    let entries = 2 * (MAX_CALLER_FRAMES / 100);
+    let taken: usize = (0..entries).map(|_| enter(2, 1, deep())).sum();
+    assert!((entries / 2..entries * 3 / 4).contains(&taken), "{taken}");
+    assert_eq!(enter(4, 1, deep()), 1, "this function was not among them");
+    let outermost: usize =
+        (0..100).map(|_| enter(1, 0, vec![Frame::Host("main".to_owned())])).sum();
+    assert_eq!(outermost, 100);
+}
+
 /// A host in Rust has no stack of its own. It knows the callers where an import led to the entry.
 #[test]
 fn a_host_without_a_stack_tells_of_entries_inside_of_imports() {

@@ -10,6 +10,15 @@ const NOT_LOOKED_AT = "(callers not looked at)";
 
 export const isPowerOfTwo = (number) => (number & (number - 1)) === 0;
 
+const kindOf = (level) => (level === 0 ? 0 : 1);
+
+// Whether one more stack of an entry is within its own part.
+function isWithinPart(stacksOfEntry, entry) {
+  const taken = (stacksOfEntry.get(entry) ?? 0) + 1;
+  stacksOfEntry.set(entry, taken);
+  return taken <= STACKS_OF_ENTRY;
+}
+
 export class Contexts {
   #records;
   #frames;
@@ -22,8 +31,8 @@ export class Contexts {
   #hostWithoutFrames = -1;
   #unknown;
 
-  // Frames of callers so far.
-  #callers = 0;
+  // Frames of callers so far: of outermost entries, and of entries inside others, which come more often and deeper.
+  #callers = [0, 0];
 
   // The stacks of the host as trees, by module: each edge is a frame.
   #trees = new Map();
@@ -42,9 +51,7 @@ export class Contexts {
       this.#stacks++;
       return true;
     }
-    const taken = (module.stacksOfEntry.get(entry) ?? 0) + 1;
-    module.stacksOfEntry.set(entry, taken);
-    return taken <= STACKS_OF_ENTRY;
+    return isWithinPart(module.stacksOfEntry, entry);
   }
 
   /** The context of an event of `module` whose value for it, in two halves, comes for the first time. */
@@ -67,12 +74,14 @@ export class Contexts {
   }
 
   /**
-   * Whether to take the callers of an entry, the first, second and so on of those with the same first context. A
-   * program with very many contexts cannot have all of them looked at.
+   * Whether to take the callers of an entry, a call of the function `entry`, which is the `nth` with the same first
+   * context. A program with very many contexts cannot have all of them looked at, but each function has a part.
    */
-  wantsCaller(entries) {
-    const isRare = isPowerOfTwo(entries);
-    return this.#callers < MAX_CALLER_FRAMES ? isRare || entries <= CALLERS_OF_CONTEXT : this.#callers < MAX_RARE_CALLER_FRAMES && isRare;
+  wantsCaller(module, entry, level, nth) {
+    const isRare = isPowerOfTwo(nth);
+    const taken = this.#callers[kindOf(level)];
+    if (taken < MAX_CALLER_FRAMES) return isRare || nth <= CALLERS_OF_CONTEXT;
+    return (isRare && taken < MAX_RARE_CALLER_FRAMES) || isWithinPart(module.callersOfEntry, entry);
   }
 
   /** The number of the stack of what the host does now. */
@@ -83,9 +92,9 @@ export class Contexts {
     return this.#ofFrames(this.#frames.moduleIn(frames), frames);
   }
 
-  /** The number of the stack of an entry's callers, given the engine's frames, in `module`. */
-  ofCaller(module, frames) {
-    this.#callers += frames.length;
+  /** The number of the stack of the callers of an entry at this level, given the engine's frames, in `module`. */
+  ofCaller(module, level, frames) {
+    this.#callers[kindOf(level)] += frames.length;
     return this.#ofFrames(module, frames);
   }
 

@@ -127,10 +127,8 @@ export class Entries {
   /** Tells the callers of the entry, at an event with this context. `caller` are the engine's frames, if they were taken already. */
   tell(context, caller) {
     this.current.isTold = true;
-    const wantsCaller = this.#wantsCaller(context);
-    if (caller === undefined && wantsCaller) ({ caller } = this.#frames.ofEvent(this.#module));
-    const stack = this.#stackOf(caller);
     const { index, stackPointer } = this.current;
+    const stack = this.#stackOf(index, this.#level, context, caller);
     const told = this.#told[this.#level];
     if (this.#toldLevel === this.#level && told?.index === index && told.stack === stack && told.stackPointer === stackPointer) return;
     this.#records.entered(index, this.#level, stack, stackPointer === 0 ? null : stackPointer);
@@ -140,25 +138,22 @@ export class Entries {
 
   /** Tells the callers of a function that was entered unseen, inside the entry under way, at an event with this context. */
   tellUnseen(index, context, caller) {
-    const wantsCaller = this.#wantsCaller(context);
-    if (caller === undefined && wantsCaller) ({ caller } = this.#frames.ofEvent(this.#module));
-    this.#records.entered(index, this.#level + 1, this.#stackOf(caller), null);
-    this.#toldLevel = this.#level + 1;
-    this.#told[this.#toldLevel] = undefined;
+    const level = this.#level + 1;
+    this.#records.entered(index, level, this.#stackOf(index, level, context, caller), null);
+    this.#toldLevel = level;
+    this.#told[level] = undefined;
     // The next event may be one of the entry itself.
     if (this.current !== NONE) this.current.isTold = false;
   }
 
-  #stackOf(caller) {
+  // The number of the stack of callers; null where it is not taken.
+  #stackOf(index, level, context, caller) {
     if (this.#suspension.isUsed) return this.#contexts.ofUnknown();
-    return caller === undefined ? null : this.#contexts.ofCaller(this.#module, caller);
-  }
-
-  #wantsCaller(context) {
-    if (this.#suspension.isUsed) return false;
     const { entriesOfContext } = this.#module;
-    const entries = (entriesOfContext[context] ?? 0) + 1;
-    entriesOfContext[context] = entries;
-    return this.#contexts.wantsCaller(entries);
+    const nth = (entriesOfContext[context] ?? 0) + 1;
+    entriesOfContext[context] = nth;
+    const wantsCaller = this.#contexts.wantsCaller(this.#module, index, level, nth);
+    if (caller === undefined && wantsCaller) ({ caller } = this.#frames.ofEvent(this.#module));
+    return caller === undefined ? null : this.#contexts.ofCaller(this.#module, level, caller);
   }
 }

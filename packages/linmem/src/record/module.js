@@ -25,8 +25,9 @@ export class Module {
   /** Contexts that begin in a function that was entered unseen, and that function; undefined while there are none. */
   unseen = undefined;
 
-  /** Stacks taken below each function that the program calls, when those of all are used up. */
+  /** Stacks taken below each function that the program calls, and of its callers, when those of all are used up. */
   stacksOfEntry = new Map();
+  callersOfEntry = new Map();
 
   /** Contexts of its events, by the module's own value for them. */
   contexts = new ContextTable();

@@ -75,6 +75,6 @@ export const MAX_CONTEXTS = 1048576;
 /** Entries whose callers are told, for each first context; after them every 2^k-th. */
 export const CALLERS_OF_CONTEXT = 4096;
 
-/** Frames of callers that are taken for all entries, since deep stacks cost much; and then for every 2^k-th only. */
+/** Frames of callers that are taken for all entries, deep stacks cost much, and then for every 2^k-th: of outermost ones, and as many of those inside others. */
 export const MAX_CALLER_FRAMES = 65536;
 export const MAX_RARE_CALLER_FRAMES = 98304;

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { FakeHost } from "./fake-host.js";
 import { ContextTable } from "../../src/record/context-table.js";
 import { Contexts } from "../../src/record/contexts.js";
-import { CALLERS_OF_CONTEXT, MAGIC, MAX_CONTEXTS, MAX_STACKS, STACKS_OF_ENTRY, TAGS } from "../../src/record/names.js";
+import { CALLERS_OF_CONTEXT, MAGIC, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_STACKS, STACKS_OF_ENTRY, TAGS } from "../../src/record/names.js";
 import { RECORDS } from "../node/read-trace.js";
 
 const of = (records, ...kinds) => records.filter(({ record }) => kinds.includes(record));
@@ -66,6 +66,27 @@ test("callers are taken for many entries with the same first context, and then f
   assert.deepEqual(callers.slice(0, 4), [1, 2, 1, 2]);
   const taken = callers.filter((caller) => caller !== null).length;
   assert.equal(taken, CALLERS_OF_CONTEXT + 2, "then the 2^k-th ones only");
+});
+
+test("entries that come often and deep do not use up the callers of others: each kind has a part, and each function", () => {
+  const host = new FakeHost();
+  const deep = { host: [...Array.from({ length: 99 }, (_, line) => `deep (app.mjs:${line})`), [3, 50]] };
+  const enter = (index, level, where) => {
+    host.hook("entered", [index, level, level, 0, 0, 0, 0, 0], where);
+    host.hook("freed", [4096, -1, 0, 3, index], { frame: [3, index], ...where });
+  };
+  enter(1, 0, { host: ["main (app.mjs:1)"] });
+  const entries = 2 * (MAX_CALLER_FRAMES / 100);
+  for (let entry = 0; entry < entries; entry++) enter(2, 1, deep);
+  // Nothing is left for entries inside others, but this function was not among them.
+  enter(4, 1, deep);
+  for (let entry = 0; entry < 100; entry++) enter(1, 0, { host: [`main (app.mjs:${entry})`] });
+  const of1 = of(host.records(), "ENTERED").filter((entered) => entered.function === 1);
+  const taken = (entered) => entered.filter(({ caller }) => caller !== null).length;
+  assert.deepEqual([of1.length, taken(of1)], [101, 101]);
+  assert.equal(taken(of(host.records(), "ENTERED").filter((entered) => entered.function === 4)), 1);
+  const untaken = of(host.records(), "ENTERED").filter((entered) => entered.function === 2 && entered.caller === null);
+  assert.ok(untaken.length > 0);
 });
 
 test("contexts after very many share one, with no frames", () => {
