@@ -1,11 +1,11 @@
 import type { Pointer } from "./strings.js";
 
-/** An instance, or its exports. */
-type Module = WebAssembly.Instance | object;
+/** What `WebAssembly.instantiate(bytes)` resolves to, an instance, or its exports. */
+type Module = WebAssembly.WebAssemblyInstantiatedSource | WebAssembly.Instance | object;
 
 /**
  * Passes `str` to `run` as a pointer to a NUL-terminated copy. The copy is freed when `run` is done,
- * and if that returned a promise, when the promise has settled.
+ * and if that returned a promise, when the promise has settled. A NUL inside the text ends it there.
  *
  * @example createCString(instance, "banana", (pointer) => instance.exports.count_as(pointer))
  */

@@ -1,5 +1,6 @@
-// Three functions that many a project writes for itself, on top of `linmem/strings`. `module` is an
-// instance or its exports. Nothing is kept in the guest between calls.
+// Three functions that many a project writes for itself, on top of `linmem/strings`. `module` is what
+// `WebAssembly.instantiate(bytes)` resolves to, an instance, or its exports. Nothing is kept in the guest between
+// calls. A text ends where C ends it, at its first NUL.
 
 import { cstrings } from "./strings.js";
 import { isThenable } from "./strings/promise.js";
@@ -24,9 +25,13 @@ export function receiveCString(module, create) {
   return writer(module).take(created);
 }
 
-const writer = (module) => kept(writers, module, { scratch: 0 });
+const writer = (module) => kept(writers, module, { scratch: 0, onNul: "truncate" });
 
 function kept(cache, module, options) {
-  if (!cache.has(module)) cache.set(module, cstrings(module, options));
-  return cache.get(module);
+  const guest = guestOf(module);
+  if (!cache.has(guest)) cache.set(guest, cstrings(guest, options));
+  return cache.get(guest);
 }
+
+// An export called `instance` has no exports of its own.
+const guestOf = (module) => (module?.instance?.exports === undefined ? module : module.instance);
