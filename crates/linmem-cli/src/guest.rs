@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
 use linmem::Prepared;
 use linmem::allocator::Role;
 use linmem_wasmtime::Run;
@@ -41,76 +42,60 @@ pub struct GuestArgs {
     allocator: AllocatorArgs,
 }
 
-/// Which functions allocate, where the module does not say.
-#[derive(clap::Args)]
-#[command(next_help_heading = "Allocator functions, each by name or index")]
+/// Which functions allocate, where the module does not say: an option for each role.
+#[derive(Clone, Default)]
 pub struct AllocatorArgs {
-    /// malloc(size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    malloc: Vec<String>,
-    /// free(pointer)
-    #[arg(long, value_name = "NAME|INDEX")]
-    free: Vec<String>,
-    /// calloc(count, size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    calloc: Vec<String>,
-    /// realloc(pointer, size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    realloc: Vec<String>,
-    /// reallocarray(pointer, count, size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    reallocarray: Vec<String>,
-    /// aligned_alloc(alignment, size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    aligned_alloc: Vec<String>,
-    /// posix_memalign(pointer to result, alignment, size) -> error
-    #[arg(long, value_name = "NAME|INDEX")]
-    posix_memalign: Vec<String>,
-    /// __rust_alloc(size, alignment) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    rust_alloc: Vec<String>,
-    /// __rust_dealloc(pointer, size, alignment)
-    #[arg(long, value_name = "NAME|INDEX")]
-    rust_dealloc: Vec<String>,
-    /// __rust_realloc(pointer, old size, alignment, new size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    rust_realloc: Vec<String>,
-    /// cabi_realloc(pointer, old size, alignment, new size) -> pointer
-    #[arg(long, value_name = "NAME|INDEX")]
-    cabi_realloc: Vec<String>,
-    /// dealloc(pointer, size)
-    #[arg(long, value_name = "NAME|INDEX")]
-    sized_free: Vec<String>,
+    hints: Vec<(Role, String)>,
+}
+
+/// A role as an option is named.
+fn option(role: Role) -> String {
+    role.name().replace('_', "-")
+}
+
+impl Args for AllocatorArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let options = Role::ALL.into_iter().map(|role| {
+            Arg::new(role.name())
+                .long(option(role))
+                .value_name("NAME|INDEX")
+                .action(ArgAction::Append)
+                .help(role.signature())
+                .help_heading("Allocator functions, each by name or index")
+        });
+        command.args(options)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for AllocatorArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let hints = Role::ALL.into_iter().flat_map(|role| {
+            let names = matches.get_many::<String>(role.name()).unwrap_or_default();
+            names.map(move |name| (role, name.clone()))
+        });
+        Ok(AllocatorArgs { hints: hints.collect() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 impl AllocatorArgs {
     /// The hints, one for each name or index given.
     pub fn hints(&self) -> Vec<(Role, String)> {
-        let by_role = [
-            (Role::Malloc, &self.malloc),
-            (Role::Free, &self.free),
-            (Role::Calloc, &self.calloc),
-            (Role::Realloc, &self.realloc),
-            (Role::ReallocArray, &self.reallocarray),
-            (Role::AlignedAlloc, &self.aligned_alloc),
-            (Role::PosixMemalign, &self.posix_memalign),
-            (Role::RustAlloc, &self.rust_alloc),
-            (Role::RustDealloc, &self.rust_dealloc),
-            (Role::RustRealloc, &self.rust_realloc),
-            (Role::CabiRealloc, &self.cabi_realloc),
-            (Role::SizedFree, &self.sized_free),
-        ];
-        let pairs =
-            by_role.into_iter().flat_map(|(role, names)| names.iter().map(move |n| (role, n)));
-        pairs.map(|(role, name)| (role, name.clone())).collect()
+        self.hints.clone()
     }
 
     /// The hints as options of a command line.
     pub fn options(&self) -> Vec<String> {
-        let hints = self.hints().into_iter();
-        hints
-            .flat_map(|(role, name)| [format!("--{}", role.name().replace('_', "-")), name])
-            .collect()
+        let hints = self.hints.iter();
+        hints.flat_map(|(role, name)| [format!("--{}", option(*role)), name.clone()]).collect()
     }
 }
 

@@ -7,6 +7,7 @@
 //! - `role`: what allocator functions do
 //! - `names`: the names that they go by
 //! - `discover`: the search
+//! - `strangers`: who else writes what an allocator keeps to itself
 //! - `dlmalloc`: an allocator that is known by its code; another one is another such file, and a line in
 //!   `KNOWN_BY_CODE`
 
@@ -14,6 +15,7 @@ mod discover;
 mod dlmalloc;
 mod names;
 mod role;
+mod strangers;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -102,6 +104,10 @@ pub(crate) struct Allocator {
     /// where it is, is not seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resizing: Vec<u32>,
+    /// Functions outside the allocator that write what only it should, so that blocks may be allocated and
+    /// freed there unseen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strangers: Vec<u32>,
 }
 
 /// A way to grow memory that no hook sees as an allocation.

@@ -2,10 +2,11 @@
 //! the whole recording, and return plain data.
 //!
 //! Findings, `findings(&Subject) -> Vec<Finding>`; a new one is a file and a line in [`ANALYSES`]:
-//! - `unseen_events`: memories of which not all events were recorded
+//! - `unseen_events`: memories of which not all events were recorded, or not all of the allocator seen
 //! - `misuse`: double frees, invalid frees, wrong sizes, overlapping blocks
 //! - `failures`: allocations that returned NULL, and whether the program noticed
 //! - `leaks`: which live blocks nothing points to
+//! - `older_blocks`: blocks that the module has in its data, from before the run
 //! - `sizes`: what the sizes mean that a host read of its memories
 //!
 //! Tables, `table(&Subject)`, one for each memory or one for all:
@@ -22,6 +23,7 @@ mod hot_sites;
 mod leaks;
 mod merged;
 mod misuse;
+mod older_blocks;
 mod repeated_calls;
 mod sites;
 mod sizes;
@@ -46,11 +48,12 @@ pub use repeated_calls::RepeatsBuilder;
 use subject::{Instance, Subject};
 
 /// All analyses that find something. Within a severity, findings stand in this order.
-const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 5] = [
+const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 6] = [
     unseen_events::findings,
     misuse::findings,
     failures::findings,
     leaks::findings,
+    older_blocks::findings,
     sizes::findings,
 ];
 

@@ -8,6 +8,7 @@ pub(crate) mod body;
 pub(crate) mod call_graph;
 pub(crate) mod memory_map;
 mod parse;
+mod statics;
 #[cfg(test)]
 pub(crate) mod steps;
 pub(crate) mod symbolize;
@@ -19,6 +20,7 @@ use wasmparser::{ExternalKind, FuncType, TypeRef, ValType};
 
 pub(crate) use body::{Body, Site, SiteKind};
 pub(crate) use call_graph::CallGraph;
+pub(crate) use statics::SegmentCopy;
 pub(crate) use symbolize::Symbolizer;
 
 /// Bytes in a page of linear memory.
@@ -50,6 +52,8 @@ pub struct Module<'a> {
     pub address_taken: Vec<u32>,
     /// Active data segments of memory 0 with a constant offset, and the others.
     pub data: Vec<DataSegment>,
+    /// Passive data segments that code copies to a fixed place.
+    pub copies: Vec<SegmentCopy>,
     /// Names from the name section.
     pub names: Names<'a>,
     /// `(field, value, version)` from the producers section.
@@ -143,6 +147,8 @@ pub struct DataSegment {
     pub address: Option<u64>,
     /// Its length in bytes.
     pub len: u64,
+    /// Its bytes in the file.
+    pub range: Range<usize>,
 }
 
 impl<'a> Module<'a> {
@@ -198,6 +204,35 @@ impl<'a> Module<'a> {
     pub fn low_memory_bytes(&self) -> u64 {
         const MOST: u64 = 1024;
         self.first_data_address().map_or(MOST, |address| address.min(MOST))
+    }
+
+    /// The word of so many bytes that lies at an address of memory 0 when the program begins, if a data segment says
+    /// something about it: an active one, or a passive one that the module copies to a fixed place. Around segments
+    /// all is zero.
+    pub fn initial_word(&self, address: u64, bytes: u64) -> Option<u64> {
+        let copied = self
+            .copies
+            .iter()
+            .filter_map(|copy| Some((self.data.get(copy.segment as usize)?, copy.address)));
+        let active = self.data.iter().filter_map(|segment| Some((segment, segment.address?)));
+        let placed = copied.chain(active);
+        let near = placed.filter(|(segment, start)| {
+            *start < address.saturating_add(bytes) && address < start.saturating_add(segment.len)
+        });
+        let mut word = None;
+        // A later segment lies over an earlier one.
+        for (segment, start) in near {
+            let contents = self.bytes.get(segment.range.clone())?;
+            for place in 0..bytes {
+                let offset =
+                    (address + place).checked_sub(start).and_then(|o| usize::try_from(o).ok());
+                let Some(&byte) = offset.and_then(|offset| contents.get(offset)) else { continue };
+                let shift = 8 * place;
+                let others = word.unwrap_or(0) & !(0xff << shift);
+                word = Some(others | u64::from(byte) << shift);
+            }
+        }
+        word
     }
 
     /// The address after the last active data segment.

@@ -6,7 +6,7 @@ use wasmparser::ValType::{I32, I64};
 use super::binary::Binary;
 
 /// How many addresses and sizes a function of each role takes, and whether it returns one.
-const SIGNATURES: [(Role, usize, bool); 13] = [
+const SIGNATURES: [(Role, usize, bool); 19] = [
     (Role::Malloc, 1, true),
     (Role::Calloc, 2, true),
     (Role::Realloc, 2, true),
@@ -21,6 +21,12 @@ const SIGNATURES: [(Role, usize, bool); 13] = [
     (Role::CabiRealloc, 4, true),
     (Role::WbindgenRealloc, 4, true),
     (Role::SizedFree, 2, false),
+    (Role::GlobalAlloc, 3, true),
+    (Role::GlobalDealloc, 4, false),
+    (Role::GlobalRealloc, 5, true),
+    (Role::MethodMalloc, 2, true),
+    (Role::MethodFree, 2, false),
+    (Role::MethodRealloc, 3, true),
 ];
 
 /// Claims that every function whose type allows it is an allocator function. Whatever the

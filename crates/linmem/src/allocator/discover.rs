@@ -6,7 +6,7 @@ use wasmparser::ValType;
 
 use super::names::FAMILIES;
 use super::{
-    Allocator, AllocatorFunction, Evidence, Hints, KNOWN_BY_CODE, KnownByCode, Role, Unseen,
+    Allocator, AllocatorFunction, Effect, Evidence, Hints, KNOWN_BY_CODE, KnownByCode, Role, Unseen,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::module::symbolize::demangle;
@@ -33,6 +33,7 @@ impl Allocator {
         search.take_names(symbols);
         search.take_known_by_code(graph);
         search.take_generic_exports(graph);
+        search.leave_lonely_frees();
         let Search { found, notes, resizing, .. } = search;
         let mut functions: Vec<_> = found
             .into_iter()
@@ -47,8 +48,10 @@ impl Allocator {
             notes: notes.into_iter().collect(),
             candidates,
             resizing,
+            strangers: Vec::new(),
         };
         allocator.unseen = allocator.find_unseen(module, graph);
+        allocator.strangers = allocator.find_strangers(module, graph);
         Ok(allocator)
     }
 
@@ -211,6 +214,26 @@ impl Search<'_, '_> {
         }
     }
 
+    /// A function that frees says nothing where those that allocate are not found: each block would be a stranger
+    /// to it. The user's word counts.
+    fn leave_lonely_frees(&mut self) {
+        let found = self.found.clone();
+        let only_frees = |layer| {
+            let mut roles =
+                found.values().map(|(role, _)| *role).filter(|role| role.layer() == layer);
+            roles.all(|role| role.effect() == Effect::Frees)
+        };
+        for (function, (role, evidence)) in &found {
+            if *evidence != Evidence::Flag && only_frees(role.layer()) {
+                self.found.remove(function);
+                self.notes.insert(format!(
+                    "function {function} frees ({evidence}), but no function was found that allocates \
+                     what it frees: not hooked"
+                ));
+            }
+        }
+    }
+
     /// The function in which an export ends that only passes its arguments on. To hook the export
     /// alone would miss calls of that function inside the module.
     fn innermost(&self, name: &str, export: u32) -> (u32, Evidence) {
@@ -303,12 +326,23 @@ fn malloc_candidates(module: &Module<'_>, graph: &CallGraph) -> Vec<u32> {
     candidates
 }
 
-/// A symbol without mangling: `_RNvCs…_7___rustc12___rust_alloc` is `__rust_alloc`.
+/// A symbol without mangling, and without what differs from program to program:
+/// `_RNvCs…_7___rustc12___rust_alloc` is `__rust_alloc`, and the `alloc` of any type that implements
+/// `GlobalAlloc` is `GlobalAlloc::alloc`. The linker's `--wrap=malloc` calls what it puts in its place `__wrap_malloc`.
 fn plain_name(name: &str) -> String {
     let name = demangle(name);
-    match name.rsplit_once("::") {
-        Some((_, last)) if last.starts_with("__rust_") => last.to_owned(),
-        _ => name,
+    if let Some(wrapped) = name.strip_prefix("__wrap_") {
+        return wrapped.to_owned();
+    }
+    let Some((path, last)) = name.rsplit_once("::") else { return name };
+    if ["__rust_", "__rdl_", "__rg_"].iter().any(|prefix| last.starts_with(prefix)) {
+        last.to_owned()
+    } else if path.ends_with(" as core::alloc::global::GlobalAlloc>") {
+        format!("GlobalAlloc::{last}")
+    } else if path.contains("dlmalloc::dlmalloc::Dlmalloc<") && path.ends_with('>') {
+        format!("Dlmalloc::{last}")
+    } else {
+        name
     }
 }
 

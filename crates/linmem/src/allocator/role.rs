@@ -35,6 +35,18 @@ pub enum Role {
     WbindgenRealloc,
     /// `dealloc(pointer, size)`
     SizedFree,
+    /// `GlobalAlloc::alloc(self, alignment, size) -> pointer`: Rust lays out a `Layout` in this order
+    GlobalAlloc,
+    /// `GlobalAlloc::dealloc(self, pointer, alignment, size)`
+    GlobalDealloc,
+    /// `GlobalAlloc::realloc(self, pointer, alignment, old_size, new_size) -> pointer`
+    GlobalRealloc,
+    /// `malloc(self, size) -> pointer`
+    MethodMalloc,
+    /// `free(self, pointer)`
+    MethodFree,
+    /// `realloc(self, pointer, new_size) -> pointer`
+    MethodRealloc,
 }
 
 /// What one parameter of an allocator function means.
@@ -52,6 +64,8 @@ pub(crate) enum Param {
     OldSize,
     /// Where `posix_memalign` stores its result.
     ResultAddress,
+    /// The allocator itself.
+    Itself,
 }
 
 /// What calling an allocator function does to the heap.
@@ -65,9 +79,20 @@ pub(crate) enum Effect {
     Reallocates,
 }
 
+/// Functions that belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layer {
+    /// Those of C.
+    C,
+    /// Those that are told the sizes of blocks.
+    Sized,
+    /// Methods of an allocator.
+    Method,
+}
+
 impl Role {
     /// Every role, in the order in which reports list them.
-    pub const ALL: [Role; 13] = [
+    pub const ALL: [Role; 19] = [
         Role::Malloc,
         Role::Calloc,
         Role::Realloc,
@@ -81,11 +106,17 @@ impl Role {
         Role::CabiRealloc,
         Role::WbindgenRealloc,
         Role::SizedFree,
+        Role::GlobalAlloc,
+        Role::GlobalDealloc,
+        Role::GlobalRealloc,
+        Role::MethodMalloc,
+        Role::MethodFree,
+        Role::MethodRealloc,
     ];
 
     /// The parameters, in order.
     pub(crate) fn params(self) -> &'static [Param] {
-        use Param::{Align, Count, OldSize, Pointer, ResultAddress, Size};
+        use Param::{Align, Count, Itself, OldSize, Pointer, ResultAddress, Size};
         match self {
             Role::Malloc => &[Size],
             Role::Calloc => &[Count, Size],
@@ -99,19 +130,69 @@ impl Role {
             Role::RustRealloc | Role::CabiRealloc => &[Pointer, OldSize, Align, Size],
             Role::WbindgenRealloc => &[Pointer, OldSize, Size, Align],
             Role::SizedFree => &[Pointer, OldSize],
+            Role::GlobalAlloc => &[Itself, Align, Size],
+            Role::GlobalDealloc => &[Itself, Pointer, Align, OldSize],
+            Role::GlobalRealloc => &[Itself, Pointer, Align, OldSize, Size],
+            Role::MethodMalloc => &[Itself, Size],
+            Role::MethodFree => &[Itself, Pointer],
+            Role::MethodRealloc => &[Itself, Pointer, Size],
         }
     }
 
     /// What a call does to the heap.
     pub(crate) fn effect(self) -> Effect {
         match self {
-            Role::Free | Role::RustDealloc | Role::SizedFree => Effect::Frees,
-            Role::Realloc
+            Role::Free
+            | Role::RustDealloc
+            | Role::SizedFree
+            | Role::GlobalDealloc
+            | Role::MethodFree => Effect::Frees,
+            Role::GlobalRealloc
+            | Role::MethodRealloc
+            | Role::Realloc
             | Role::ReallocArray
             | Role::RustRealloc
             | Role::CabiRealloc
             | Role::WbindgenRealloc => Effect::Reallocates,
             _ => Effect::Allocates,
+        }
+    }
+
+    /// What a function of this role is given and returns, as a user reads it: `malloc(size) -> pointer`.
+    pub fn signature(self) -> String {
+        let resizes =
+            self.effect() == Effect::Reallocates && self.params().contains(&Param::OldSize);
+        let params = self.params().iter().map(|param| match param {
+            Param::Size if resizes => "new size",
+            Param::Size => "size",
+            Param::Count => "count",
+            Param::Align => "alignment",
+            Param::Pointer => "pointer",
+            Param::OldSize if resizes => "old size",
+            Param::OldSize => "size",
+            Param::ResultAddress => "pointer to result",
+            Param::Itself => "self",
+        });
+        let result = match (self, self.effect()) {
+            (Role::PosixMemalign, _) => " -> error",
+            (_, Effect::Frees) => "",
+            _ => " -> pointer",
+        };
+        format!("{}({}){result}", self.name(), params.collect::<Vec<_>>().join(", "))
+    }
+
+    /// Which functions belong together: what one of a layer allocates, another one of it frees.
+    pub(super) fn layer(self) -> Layer {
+        match self {
+            Role::Malloc
+            | Role::Calloc
+            | Role::Realloc
+            | Role::ReallocArray
+            | Role::Free
+            | Role::AlignedAlloc
+            | Role::PosixMemalign => Layer::C,
+            Role::MethodMalloc | Role::MethodFree | Role::MethodRealloc => Layer::Method,
+            _ => Layer::Sized,
         }
     }
 
@@ -131,6 +212,12 @@ impl Role {
             Role::CabiRealloc => "cabi_realloc",
             Role::WbindgenRealloc => "wbindgen_realloc",
             Role::SizedFree => "sized_free",
+            Role::GlobalAlloc => "global_alloc",
+            Role::GlobalDealloc => "global_dealloc",
+            Role::GlobalRealloc => "global_realloc",
+            Role::MethodMalloc => "method_malloc",
+            Role::MethodFree => "method_free",
+            Role::MethodRealloc => "method_realloc",
         }
     }
 

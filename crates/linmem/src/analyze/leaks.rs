@@ -46,6 +46,8 @@ enum Kind {
     HostHeld(Holder),
     /// Nothing in the memory points to it, but a local of another thread may.
     ThreadHeld,
+    /// Nothing in the memory points to it, but a local of a call that never returned may.
+    FrameHeld,
     /// Something points to it.
     Reachable,
     /// The language's start-up code allocated it for the whole run.
@@ -62,7 +64,7 @@ impl Kind {
                 !matches!(crossing, Crossing::Returned(_))
             }
             Kind::HostHeld(Holder::MayHave) => true,
-            Kind::ThreadHeld | Kind::Reachable | Kind::Runtime => false,
+            Kind::ThreadHeld | Kind::FrameHeld | Kind::Reachable | Kind::Runtime => false,
         }
     }
 }
@@ -127,6 +129,7 @@ impl Leaks {
             indirect: sum(Kind::Indirect),
             possible: sum(Kind::Possible),
             thread_held: sum(Kind::ThreadHeld),
+            frame_held: sum(Kind::FrameHeld),
             host_held: sum_where(&|kind| matches!(kind, Kind::HostHeld(_))),
             reachable: sum(Kind::Reachable),
             runtime: sum(Kind::Runtime),
@@ -176,12 +179,16 @@ pub(crate) fn table(subject: &Subject<'_, '_>) -> Vec<LeakSummary> {
 /// Judges every live block of a memory.
 pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
     let blocks = live_blocks(memory);
-    let mut leaks = Leaks { not_judged: not_judged(memory), ..Leaks::default() };
-    let mark = marked(memory, &blocks, leaks.not_judged.is_none());
+    let obstacle = obstacle(memory);
+    let frames_may_hold = matches!(obstacle, Some(Obstacle::Frames(_)));
+    let can_mark = obstacle.is_none() || frames_may_hold;
+    let mut leaks = Leaks { not_judged: obstacle.map(Obstacle::text), ..Leaks::default() };
+    let mark = marked(memory, &blocks, can_mark);
     let (host_may_hold, threads_may_hold) = (host_may_hold(memory), threads_may_hold(memory));
     for (index, Live { address, block, .. }) in blocks.iter().enumerate() {
         let kind = match mark.kinds[index] {
             _ if is_of_start_up(memory, block.context) => Kind::Runtime,
+            kind if frames_may_hold && kind != Kind::Reachable => Kind::FrameHeld,
             kind if threads_may_hold && kind.is_refuted_by_a_pointer() => Kind::ThreadHeld,
             Kind::Definite | Kind::Indirect | Kind::Possible if host_may_hold => {
                 Kind::HostHeld(Holder::MayHave)
@@ -256,31 +263,50 @@ fn host_may_hold(memory: Memory<'_, '_>) -> bool {
     taken || memory.modules().iter().any(|facts| facts.premises.is_open)
 }
 
+/// Why blocks cannot be judged.
+enum Obstacle {
+    /// Too little is known.
+    Blind(String),
+    /// Locals of calls that never returned may point to them.
+    Frames(&'static str),
+}
+
+impl Obstacle {
+    fn text(self) -> String {
+        match self {
+            Obstacle::Blind(reason) => reason,
+            Obstacle::Frames(reason) => reason.to_owned(),
+        }
+    }
+}
+
 /// Why the blocks cannot be judged, if that is so.
-fn not_judged(memory: Memory<'_, '_>) -> Option<String> {
+fn obstacle(memory: Memory<'_, '_>) -> Option<Obstacle> {
     const STOPS_EARLY: &str = "the recording stops before the program ended";
+    let blind = |reason: &str| Some(Obstacle::Blind(reason.to_owned()));
     let is_collected = memory.users().all(|user| user.recorded().collected);
     if is_collected && memory.heap().totals().at_end.blocks == 0 {
         // Nothing was left when it was collected, so there is nothing to judge.
         return None;
     }
     if let Some(reason) = unseen_events::reason(memory) {
-        return Some(reason.to_owned());
+        return blind(reason.text());
     }
     let mut globals = memory.users().filter_map(|user| user.recorded().globals.as_ref());
-    let reason = match (&memory.recorded().snapshot, &memory.subject.replay.end) {
-        (None, _) if is_collected => "the instance was garbage-collected before",
+    match (&memory.recorded().snapshot, &memory.subject.replay.end) {
+        (None, _) if is_collected => blind("the instance was garbage-collected before"),
         // The last parts of the memory may be missing.
-        _ if memory.subject.replay.truncated => STOPS_EARLY,
-        (None, _) => STOPS_EARLY,
-        (Some(_), Some(crate::replay::End::Trap { .. })) => {
-            "the program trapped, and its frames may hold pointers that nobody can see"
-        }
+        _ if memory.subject.replay.truncated => blind(STOPS_EARLY),
+        (None, _) => blind(STOPS_EARLY),
+        (Some(_), Some(crate::replay::End::Trap { .. })) => Some(Obstacle::Frames(
+            "the program trapped, and its frames may hold pointers that nobody can see",
+        )),
         (Some(_), _) if globals.any(|globals| globals.live_frames == LiveFrames::Own) => {
-            "the program exited from inside of a call, and its frames may hold pointers that \
-             nobody can see"
+            Some(Obstacle::Frames(
+                "the program exited from inside of a call, and its frames may hold pointers that \
+                 nobody can see",
+            ))
         }
-        _ => return None,
-    };
-    Some(reason.to_owned())
+        _ => None,
+    }
 }

@@ -7,7 +7,7 @@ use crate::report::{Code, Finding, Remedy, Severity};
 use crate::units::{bytes, count};
 
 use super::subject::{Memory, Subject};
-use super::unseen_events;
+use super::{older_blocks, unseen_events};
 
 /// One finding for each kind of misuse with its stacks, most frequent first.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
@@ -18,7 +18,8 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     if unseen_events::reason(memory).is_some() {
         return Vec::new();
     }
-    let mut recorded: Vec<&Misuse> = memory.heap().misuse().collect();
+    let recorded = memory.heap().misuse().filter(|misuse| !older_blocks::is_of_one(memory, misuse));
+    let mut recorded: Vec<&Misuse> = recorded.collect();
     recorded.sort_by_key(|m| (m.context, m.block.map(|b| b.allocated), m.pointer));
     let place = |context| memory.place(context);
     let mut merged = BTreeMap::new();

@@ -1,9 +1,14 @@
 //! Memories of which not all events were recorded: what depends on all of them is not judged.
 
-use crate::report::{Code, Finding};
+use crate::allocator::Effect;
+use crate::report::{Code, Finding, Remedy};
 use crate::trace::Sharing;
+use crate::units::number_of;
 
 use super::subject::{Memory, Subject};
+
+/// Functions that are named.
+const MOST_NAMES: usize = 3;
 
 /// One finding for each such memory.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
@@ -12,15 +17,41 @@ pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
 
 fn finding(memory: Memory<'_, '_>) -> Option<Finding> {
     let reason = reason(memory)?;
-    let finding = Finding::new(Code::EventsMissing)
-        .about(memory.first_user())
-        .message(format!("{reason}: misuse and leaks are not judged"))
-        .advice("Let threads end by themselves, and let the program end after them.");
-    Some(finding)
+    let finding = match &reason {
+        Reason::Threads(_) => Finding::new(Code::EventsMissing)
+            .advice("Let threads end by themselves, and let the program end after them."),
+        Reason::Allocator(_) => Finding::new(Code::AllocationsUnseen)
+            .advice("Say which functions allocate and free, all of them.")
+            .remedy(Remedy::NameAllocatorFunctions),
+    };
+    let message = format!("{}: misuse and leaks are not judged", reason.text());
+    Some(finding.about(memory.first_user()).message(message))
+}
+
+/// Why events of a memory are missing.
+pub(super) enum Reason {
+    /// Threads share it.
+    Threads(&'static str),
+    /// Not the whole allocator was seen.
+    Allocator(String),
+}
+
+impl Reason {
+    /// The reason in words.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Reason::Threads(text) => text,
+            Reason::Allocator(text) => text,
+        }
+    }
 }
 
 /// Why events of a memory are missing, if so.
-pub(super) fn reason(memory: Memory<'_, '_>) -> Option<&'static str> {
+pub(super) fn reason(memory: Memory<'_, '_>) -> Option<Reason> {
+    of_threads(memory).map(Reason::Threads).or_else(|| of_allocator(memory).map(Reason::Allocator))
+}
+
+fn of_threads(memory: Memory<'_, '_>) -> Option<&'static str> {
     match memory.recorded().sharing {
         Sharing::Private => None,
         Sharing::Unknown => {
@@ -39,4 +70,31 @@ pub(super) fn reason(memory: Memory<'_, '_>) -> Option<&'static str> {
 /// Whether a thread has told events of a shared memory that may be this one.
 fn may_be_unknown(memory: Memory<'_, '_>) -> bool {
     memory.subject.replay.memories.iter().any(|memory| memory.sharing == Sharing::Unknown)
+}
+
+/// Whether others write what the allocator keeps to itself. Then an address can be handed out twice, and a
+/// block be freed that nobody allocated, in a program that is right.
+fn of_allocator(memory: Memory<'_, '_>) -> Option<String> {
+    let facts = memory
+        .modules()
+        .into_iter()
+        .find(|facts| !facts.recorded.allocator.strangers.is_empty())?;
+    let allocator = &facts.recorded.allocator;
+    let names = allocator.strangers.iter().take(MOST_NAMES);
+    let names: Vec<String> =
+        names.map(|&stranger| format!("`{}`", facts.prepared.function_name(stranger))).collect();
+    let more = allocator.strangers.len() - names.len();
+    let more = if more > 0 {
+        format!(" and {}", number_of(more, "other function"))
+    } else {
+        String::new()
+    };
+    let frees = allocator.functions.iter().any(|hooked| hooked.role.effect() != Effect::Allocates);
+    let none_frees = if frees { "" } else { "no function that frees was found, and " };
+    Some(format!(
+        "{none_frees}{}{more} also {} what the allocator keeps of its blocks, so that not all allocations and \
+         frees are seen",
+        names.join(", "),
+        if allocator.strangers.len() == 1 { "writes" } else { "write" },
+    ))
 }

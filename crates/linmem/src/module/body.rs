@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use wasmparser::Operator;
 
+use super::statics::{Follower, Statics};
+
 /// What is kept of a function body.
 #[derive(Debug)]
 pub struct Body {
@@ -21,6 +23,8 @@ pub struct Body {
     /// Addresses of the static words that the function loads or stores, sorted, without
     /// repetition: compilers put the address of a static variable into the instruction's offset.
     pub static_words: Vec<u64>,
+    /// What it reads and writes at fixed places.
+    pub statics: Statics,
     /// All constants and offsets that may be addresses of static data, sorted, without repetition.
     pub static_addresses: Vec<u64>,
 }
@@ -68,9 +72,11 @@ impl Body {
         let mut sites = Vec::new();
         let mut static_words = Vec::new();
         let mut static_addresses = Vec::new();
+        let mut follower = Follower::default();
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
             let (operator, offset) = reader.read_with_offset()?;
+            follower.operator(&operator, validator.operand_stack_height(), validator);
             validator.op(offset, &operator)?;
             let Some(kind) = SiteKind::of(&operator) else {
                 let is_static = |address: &u64| *address >= LOWEST_STATIC_ADDRESS;
@@ -92,6 +98,7 @@ impl Body {
             locals: validator.len_locals(),
             sites,
             static_words,
+            statics: follower.finish(),
             static_addresses,
         })
     }

@@ -46,6 +46,7 @@ impl<'a> Module<'a> {
             start: None,
             address_taken: Vec::new(),
             data: Vec::new(),
+            copies: Vec::new(),
             names: Names::default(),
             producers: Vec::new(),
             custom_sections: Vec::new(),
@@ -65,7 +66,8 @@ impl<'a> Module<'a> {
                 ValidPayload::Func(function, body) => {
                     let mut function = function.into_validator(allocations);
                     let index = self.imported_functions() + next_body;
-                    let body = Body::read(&body, &mut function)?;
+                    let mut body = Body::read(&body, &mut function)?;
+                    self.copies.append(&mut body.statics.copies);
                     let taken = body.sites.iter().filter_map(|site| match site.kind {
                         SiteKind::RefFunc(function) => Some(function),
                         _ => None,
@@ -158,7 +160,8 @@ impl<'a> Module<'a> {
                         }
                         _ => None,
                     };
-                    self.data.push(DataSegment { address, len: data.data.len() as u64 });
+                    let (len, end) = (data.data.len(), data.range.end);
+                    self.data.push(DataSegment { address, len: len as u64, range: end - len..end });
                 }
             }
             Payload::CodeSectionStart { range, .. } => self.code_section = range,

@@ -67,6 +67,8 @@ macro_rules! codes {
 codes! {
     EventsMissing "events-missing" Warning Cover
         "Not all events of the memory were recorded."
+    AllocationsUnseen "allocations-unseen" Note Cover
+        "Code that is not the allocator's allocates or frees, too."
 
     DoubleFree "double-free" Error Misuse "A block was freed twice."
     InvalidFree "invalid-free" Error Misuse "A pointer that is not a block was freed."
@@ -108,7 +110,11 @@ codes! {
     LeakHostHeld "leak-host-held" Warning Leaks
         "The host has, or may have, the blocks' addresses, and nothing in the guest points to the blocks."
 
+    PerhapsLost "perhaps-lost" Note Left
+        "Nothing in the memory points to the blocks, but a call that never returned may."
     StillReachable "still-reachable" Note Left "Blocks are still pointed to at the end."
+    OlderBlocks "older-blocks" Note Left
+        "Blocks were freed that the module has in its data, from before the run."
     NotJudged "not-judged" Note Left
         "Blocks are alive at the end, and linmem cannot judge whether they leak."
 }

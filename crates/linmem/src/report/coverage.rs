@@ -13,6 +13,9 @@ pub struct Coverage {
     pub hooked: Vec<HookedFunction>,
     /// Where memory can be had past them.
     pub unseen: Vec<UnseenReport>,
+    /// Functions outside the allocator that write what only it should, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strangers: Vec<String>,
     /// Names that were not trusted, and why.
     pub notes: Vec<String>,
     /// Where nothing was hooked: functions that look like `malloc`, by index and name.
@@ -61,6 +64,7 @@ impl Coverage {
         Coverage {
             hooked: hooked.collect(),
             unseen: unseen.collect(),
+            strangers: allocator.strangers.iter().map(|&stranger| name(stranger)).collect(),
             notes: allocator.notes.clone(),
             candidates: allocator.candidates.iter().map(|&f| (f, name(f))).collect(),
         }

@@ -43,6 +43,9 @@ pub struct LeakSummary {
     /// Nothing in the memory points to them, but locals of other threads may.
     #[serde(default)]
     pub thread_held: Held,
+    /// Nothing in the memory points to them, but locals of calls that never returned may.
+    #[serde(default)]
+    pub frame_held: Held,
     /// Something points to them.
     pub reachable: Held,
     /// Allocated by the language's start-up code for the whole run.

@@ -43,7 +43,76 @@ function tree(name, depth, size) {
   return `${levels.join("\n")} (func (export "${name}") (call $${name}_left0) (call $${name}_right0))`;
 }
 
+// Where an arena keeps its end: in a global, or in a word as C does.
+const END = {
+  global: ["(global $end (mut i32) (i32.const 8192))", "(global.get $end)", (value) => `(global.set $end ${value})`],
+  word: ["(data (i32.const 2000) \"\\00\\20\\00\\00\")", "(i32.load offset=2000 (i32.const 0))", (value) => `(i32.store offset=2000 (i32.const 0) ${value})`],
+};
+
+// Hands out one block after the other, until all are dropped together.
+function arena([definition, end, setEnd], rest) {
+  return `(module (memory (export "memory") 1) ${definition}
+    (func $malloc (export "malloc") (param $size i32) (result i32)
+      ${end} ${setEnd(`(i32.add ${end} (local.get $size))`)})
+    (func $reset ${setEnd("(i32.const 8192)")})
+    ${rest})`;
+}
+
+// A free list of blocks of 64 bytes.
+const CELLS = `(global $top (mut i32) (i32.const 8192)) (global $first (mut i32) (i32.const 0))
+  (func $get (result i32) (local $cell i32)
+    (if (result i32) (global.get $first)
+      (then (local.set $cell (global.get $first)) (global.set $first (i32.load (local.get $cell))) (local.get $cell))
+      (else (global.get $top) (global.set $top (i32.add (global.get $top) (i32.const 64))))))
+  (func $put (param i32) (i32.store (local.get 0) (global.get $first)) (global.set $first (local.get 0)))`;
+
+// Words that could be taken for pointers to the five blocks of 256 bytes that are lost.
+const NUMBERS = "\\00\\20\\00\\00\\00\\21\\00\\00\\00\\22\\00\\00\\00\\23\\00\\00\\00\\24\\00\\00";
+
+const numbers = (rest) => `(module (memory (export "memory") 1) ${CELLS.replaceAll("64", "256")}
+  (func $malloc (export "malloc") (param i32) (result i32) (call $get))
+  (func $free (export "free") (param i32) (call $put (local.get 0)))
+  (func (export "lose") (drop (call $malloc (i32.const 200))))
+  ${rest})`;
+
 export const GUESTS = {
+  arena_global: arena(END.global, `(func (export "reset") (call $reset))`),
+  arena_word: arena(END.word, `(func (export "reset") (call $reset))`),
+  arena_in_table: arena(END.word, `(table (export "table") 1 funcref) (elem (i32.const 0) $reset)`),
+  arena_that_frees: arena(END.global, `(func (export "free") (param i32)) (func (export "reset") (call $reset))`),
+  // Nothing resets it.
+  arena_alone: arena(END.word, `(func (export "lose") (drop (call $malloc (i32.const 24))))`),
+
+  // As with `wasm-ld --wrap=malloc`.
+  wrapped: `(module (memory (export "memory") 1) ${CELLS}
+    (func $malloc (export "__wrap_malloc") (param i32) (result i32) (call $get))
+    (func $calloc (export "__wrap_calloc") (param i32 i32) (result i32) (call $get))
+    (func $realloc (export "__wrap_realloc") (param i32 i32) (result i32) (call $get))
+    (func $free (export "__wrap_free") (param i32) (call $put (local.get 0)))
+    (func (export "malloc") (param i32) (result i32) (call $malloc (local.get 0)))
+    (func (export "free") (param i32) (call $free (local.get 0)))
+    (func (export "zeroed") (result i32) (call $calloc (i32.const 2) (i32.const 8)))
+    (func (export "work") (call $free (call $malloc (i32.const 8))) (call $free (call $calloc (i32.const 1) (i32.const 8)))))`,
+  // Only what frees is found.
+  frees: `(module (memory (export "memory") 1) ${CELLS}
+    (func $node (export "make_node") (result i32) (call $get))
+    (func $free (export "free") (param i32) (call $put (local.get 0))))`,
+
+  // Three blocks were there when its state was saved, with dlmalloc's word in front; and a text.
+  preinitialised: `(module (memory (export "memory") 1) (global $top (mut i32) (i32.const 8192))
+    (data (i32.const 1024) "\\00\\00\\00\\00\\2b\\00\\00\\00a block that was alive then         \\2b\\00\\00\\00another one                        a constant text")
+    (func $malloc (export "malloc") (param i32) (result i32) (global.get $top) (global.set $top (i32.add (global.get $top) (local.get 0))))
+    (func $realloc (export "realloc") (param i32 i32) (result i32) (call $malloc (local.get 1)))
+    (func $free (export "free") (param i32)))`,
+
+  numbers: numbers(`(data (i32.const 1024) "${NUMBERS}")`),
+  // A table of numbers that is put in its place by code.
+  numbers_copied: numbers(`(data $numbers "${NUMBERS}") (start $begin)
+    (func $begin (memory.init $numbers (i32.const 1024) (i32.const 0) (i32.const 20)) (data.drop $numbers))`),
+  // Not a table of numbers any more.
+  numbers_changed: numbers(`(data (i32.const 1024) "${NUMBERS}")
+    (func (export "keep") (i32.store (i32.const 1028) (call $malloc (i32.const 200))))`),
+
   bump: `(module (memory (export "memory") 20) ${BUMP}
     (func (export "drop") (param i32) (call $free (local.get 0))))`,
 

@@ -442,3 +442,52 @@ for (const [way, [allocations, fewest]] of Object.entries(SUSPENDED)) {
     assert.deepEqual([early, unseen], [1, allocations - 1]);
   });
 }
+
+// What was not seen is not judged.
+const unseen = (words) => (report) => {
+  assert.deepEqual(problems(report), []);
+  assert.match(theOnly(report, "allocations-unseen").message, words);
+};
+
+const lost = (blocks) => (report) => {
+  assert.equal(theOnly(report, "leak-definite").numbers.blocks, blocks);
+  assert.deepEqual(problems(report), ["leak-definite"]);
+};
+
+program("unseen", {
+  "arena, global": unseen(/^no function that frees was found, and `reset` also writes what the allocator keeps/),
+  "arena, word": unseen(/^no function that frees was found, and `reset` also writes/),
+  "arena, in a table": unseen(/^no function that frees was found, and `reset` also writes/),
+  "arena that frees": unseen(/^`reset` also writes what the allocator keeps of its blocks/),
+  "arena alone": lost(5),
+
+  wrapped: assertHealthy,
+
+  "wrapped, twice"(report) {
+    assert.deepEqual(codes(report), ["double-free"]);
+  },
+
+  "only frees"(report) {
+    assert.deepEqual([codes(report), report.totals.frees], [[], 0]);
+    assert.match(report.instances[0].coverage.notes[0], /^function 1 frees \(export `free` .*\), but no function was found that allocates/);
+  },
+
+  older(report) {
+    assert.deepEqual([codes(report), theOnly(report, "older-blocks").numbers], [["older-blocks"], { blocks: 1 }]);
+  },
+
+  "older, reallocated"(report) {
+    assert.deepEqual([codes(report), theOnly(report, "older-blocks").numbers], [["older-blocks"], { blocks: 2 }]);
+  },
+
+  "constant text"(report) {
+    assert.deepEqual(codes(report), ["invalid-free"]);
+  },
+
+  numbers: lost(5),
+  "numbers, copied": lost(5),
+
+  "numbers, changed"(report) {
+    assert.deepEqual([problems(report), theOnly(report, "still-reachable").numbers.blocks], [[], 1]);
+  },
+});

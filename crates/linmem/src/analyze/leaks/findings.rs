@@ -18,7 +18,10 @@ pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
 fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let leaks = memory.leaks();
     if let Some(reason) = &leaks.not_judged {
-        return not_judged_finding(memory, leaks, reason).into_iter().collect();
+        let mut findings: Vec<Finding> =
+            not_judged_finding(memory, leaks, reason).into_iter().collect();
+        findings.extend(perhaps_lost_findings(memory, leaks));
+        return findings;
     }
     let mut groups: Vec<_> =
         leaks.groups.iter().filter(|((kind, _), _)| *kind != Kind::Runtime).collect();
@@ -192,8 +195,34 @@ fn finding_of_all(
     Some(finding)
 }
 
+/// Call stacks that have a note of their own.
+const MOST_STACKS: usize = 5;
+
+/// Notes of the blocks that only a call which never returned may point to, most bytes first.
+fn perhaps_lost_findings(memory: Memory<'_, '_>, leaks: &Leaks) -> Vec<Finding> {
+    let groups = leaks.groups.iter().filter(|((kind, _), _)| *kind == Kind::FrameHeld);
+    let mut groups: Vec<GroupOf<'_>> = groups.collect();
+    groups.sort_by_key(|((_, context), group)| (std::cmp::Reverse(group.held.bytes), *context));
+    let others = groups.split_off(groups.len().min(MOST_STACKS));
+    let one = |(&(_, context), group): GroupOf<'_>| {
+        let (held, them) = (blocks_text(group.held), them(group.held));
+        Finding::new(Code::PerhapsLost)
+            .about(memory.first_user())
+            .message(format!("{held} perhaps lost: no word in the memory points to {them}"))
+            .number("blocks", group.held.blocks)
+            .number("bytes", group.held.bytes)
+            .stack(allocated(group), memory.stack(context))
+    };
+    let what = "more perhaps lost: no word in the memory points to them";
+    let mut findings: Vec<Finding> = groups.into_iter().map(one).collect();
+    findings.extend(finding_of_all(Code::PerhapsLost, memory, &others, what));
+    let advice = "If no local of a call that had not returned pointed there, this is a leak.";
+    findings.into_iter().map(|finding| finding.advice(advice)).collect()
+}
+
 fn not_judged_finding(memory: Memory<'_, '_>, leaks: &Leaks, reason: &str) -> Option<Finding> {
-    let live = sum_of(leaks.groups.values());
+    let judged = leaks.groups.iter().filter(|((kind, _), _)| *kind != Kind::Runtime);
+    let live = sum_of(judged.map(|(_, group)| group));
     (live.blocks > 0).then(|| {
         Finding::new(Code::NotJudged)
             .about(memory.first_user())

@@ -26,10 +26,19 @@ pub fn words(
             .words(start, end, word_bytes)
             .filter(|&(_, word)| blocks.pointed_into(word).is_some())
             .filter(|&(address, _)| blocks.containing(address).is_none())
-            .filter(|&(address, _)| !is_allocators(address));
+            .filter(|&(address, _)| !is_allocators(address))
+            .filter(|&(address, word)| !is_initial(memory, address, word, word_bytes));
         words.extend(roots.map(|(_, word)| word));
     }
     words
+}
+
+/// Whether a word still has the value that it had when the program began. No block was there then.
+fn is_initial(memory: Memory<'_, '_>, address: u64, word: u64, word_bytes: u64) -> bool {
+    let modules = memory.modules();
+    let mut initial =
+        modules.iter().map(|facts| facts.prepared.module.initial_word(address, word_bytes));
+    initial.any(|initial| initial == Some(word))
 }
 
 /// The values of an instance's globals, except its stack pointer.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::{GREEN, RED, Text, YELLOW, calls_table};
-use crate::report::{EndReport, Report, Severity};
+use crate::report::{Code, EndReport, Report, Severity};
 use crate::units::{escape, number_of};
 
 impl Text {
@@ -44,6 +44,11 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
         (RED, format!("trapped{}", also(warnings, "warning")))
     } else if warnings > 0 {
         (YELLOW, number_of(warnings, "warning"))
+    } else if report.findings.iter().any(|finding| finding.code == Code::AllocationsUnseen) {
+        let reason = "not all allocations were seen, so misuse and leaks were not judged";
+        (YELLOW, reason.to_owned())
+    } else if let Some(reason) = leaks_not_judged(report) {
+        (YELLOW, format!("leaks were not judged: {reason}"))
     } else if !ran(report) {
         let reason = "nothing ran but its initialisation, as it has no `_start`";
         (YELLOW, reason.to_owned())
@@ -52,6 +57,12 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
     } else {
         (GREEN, "nothing wrong found".to_owned())
     }
+}
+
+/// Why what is left in a memory was not judged, if there is such a one.
+fn leaks_not_judged(report: &Report) -> Option<&str> {
+    let mut left = report.memories.iter().filter(|memory| memory.totals.at_end.blocks > 0);
+    left.find_map(|memory| memory.leaks.not_judged.as_deref())
 }
 
 /// Whether anything ran except initialisation. A host that says where it made an instance does not say

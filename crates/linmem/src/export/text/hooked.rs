@@ -36,12 +36,20 @@ fn write(out: &mut String, coverage: &Coverage, words: Words) -> fmt::Result {
         writeln!(out, "  could be malloc, most called first: {list}{way}")?;
     }
     for UnseenReport { grower, entries } in &coverage.unseen {
-        let entries = match entries.len() {
-            0..=4 => entries.join(", "),
-            more => format!("{} and {} more", entries[..4].join(", "), count(more as u64 - 4)),
-        };
-        let (grower, entries) = (escape(grower), escape(&entries));
+        let (grower, entries) = (escape(grower), escape(&some(entries)));
         writeln!(out, "  not seen: {grower} can grow the memory past these, from {entries}")?;
     }
+    if !coverage.strangers.is_empty() {
+        let strangers = escape(&some(&coverage.strangers));
+        writeln!(out, "  not seen: the allocator's own data is also written by {strangers}")?;
+    }
     coverage.notes.iter().try_for_each(|note| writeln!(out, "  {}", escape(note)))
+}
+
+/// The first few names.
+fn some(names: &[String]) -> String {
+    match names.len() {
+        0..=4 => names.join(", "),
+        more => format!("{} and {} more", names[..4].join(", "), count(more as u64 - 4)),
+    }
 }

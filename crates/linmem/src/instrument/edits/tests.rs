@@ -14,6 +14,7 @@ fn body() -> Body {
         locals: 0,
         sites: Vec::new(),
         static_words: Vec::new(),
+        statics: Default::default(),
         static_addresses: Vec::new(),
     }
 }

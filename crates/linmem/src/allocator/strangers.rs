@@ -1,0 +1,171 @@
+//! Who else writes what an allocator keeps to itself.
+//!
+//! An allocator whose functions were all found is the only one to write its free lists and its top. Where other
+//! code does, blocks may be allocated or freed there unseen: an arena that is reset, a `free` that the compiler
+//! put into its callers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Allocator;
+use crate::module::{Body, CallGraph, Module};
+
+/// Runs once before the program, and sets up what has no constant.
+const CONSTRUCTORS: &str = "__wasm_call_ctors";
+
+/// What more functions than this write is no allocator's own: a shadow stack, a collector's roots.
+const MOST_STRANGERS: usize = 32;
+
+impl Allocator {
+    /// The functions that write words or globals which the allocator both reads and writes, other than the
+    /// allocator itself. What runs only before the program does not count.
+    pub(super) fn find_strangers(&self, module: &Module<'_>, graph: &CallGraph) -> Vec<u32> {
+        let allocator: BTreeSet<u32> =
+            self.hooked().into_iter().chain(self.resizing.iter().copied()).collect();
+        let constructors: BTreeSet<u32> = constructors(module).collect();
+        let entered = module.exported_functions().map(|(_, function)| function);
+        let entered = entered.chain(module.address_taken.iter().copied());
+        let entered = entered.filter(|function| !constructors.contains(function));
+        let is_barrier = |node: u32| allocator.contains(&node) || constructors.contains(&node);
+        let outside = graph.reachable(entered, is_barrier);
+        let inside = graph.reachable(allocator.iter().copied(), |_| false);
+        let is_own = |function: u32| {
+            let function_is_inside = inside[function as usize] && !outside[function as usize];
+            allocator.contains(&function) || function_is_inside
+        };
+        let is_outside =
+            |function: &u32| outside[*function as usize] && !allocator.contains(function);
+        let functions = 0..module.functions.len() as u32;
+        let own = functions.clone().filter(|&function| is_own(function));
+        let state = State::of(module, own.filter_map(|function| body(module, function)).collect());
+        let mut writers = BTreeMap::<Place, Vec<u32>>::new();
+        for function in functions.filter(is_outside) {
+            let written = body(module, function).into_iter().flat_map(written_by);
+            for place in written.filter(|place| state.contains(place)) {
+                writers.entry(place).or_default().push(function);
+            }
+        }
+        let writers = writers.into_values().filter(|writers| writers.len() <= MOST_STRANGERS);
+        writers.flatten().collect::<BTreeSet<u32>>().into_iter().collect()
+    }
+}
+
+/// Something that lasts from call to call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Word(u64),
+    Global(u32),
+}
+
+/// What an allocator remembers between calls.
+struct State(BTreeSet<Place>);
+
+impl State {
+    /// What some functions both read and write. What they only write is for others, as `errno` is.
+    fn of(module: &Module<'_>, own: Vec<&Body>) -> State {
+        let read: BTreeSet<Place> = own.iter().flat_map(|body| read_by(body)).collect();
+        let mut state: BTreeSet<Place> = own.iter().flat_map(|body| written_by(body)).collect();
+        state.retain(|place| read.contains(place));
+        if let Some(pointer) = module.stack_pointer() {
+            state.remove(&Place::Global(pointer));
+        }
+        State(state)
+    }
+
+    fn contains(&self, place: &Place) -> bool {
+        self.0.contains(place)
+    }
+}
+
+fn read_by(body: &Body) -> impl Iterator<Item = Place> {
+    let words = body.statics.reads.iter().copied().map(Place::Word);
+    words.chain(body.statics.gets.iter().copied().map(Place::Global))
+}
+
+fn written_by(body: &Body) -> impl Iterator<Item = Place> {
+    let words = body.statics.writes.iter().copied().map(Place::Word);
+    words.chain(body.statics.sets.iter().copied().map(Place::Global))
+}
+
+/// The functions that run before the program.
+fn constructors<'m>(module: &'m Module<'_>) -> impl Iterator<Item = u32> + 'm {
+    let named = module.names.functions.iter().filter(|(_, name)| **name == CONSTRUCTORS);
+    let exported = module.exported_functions();
+    let exported = exported.filter(|(name, _)| [CONSTRUCTORS, "_initialize"].contains(name));
+    let exported = exported.map(|(_, function)| function);
+    named.map(|(function, _)| *function).chain(exported).chain(module.start)
+}
+
+fn body<'m>(module: &'m Module<'_>, function: u32) -> Option<&'m Body> {
+    module.functions[function as usize].body.as_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Prepared;
+
+    /// The functions that write to the allocator's state in a module with this code, by number.
+    fn strangers(text: &str) -> Vec<u32> {
+        let wasm = wat::parse_str(format!("(module (memory 1) {text})")).unwrap();
+        Prepared::new(&wasm, &Vec::new(), None).unwrap().allocator().strangers.clone()
+    }
+
+    const NONE: [u32; 0] = [];
+
+    /// A bump allocator in C: functions 0 and 1. `top` lies at 2000, `errno` at 3000.
+    const BUMP: &str = r#"
+        (func $malloc (export "malloc") (param i32) (result i32) (local i32)
+          (if (i32.gt_u (local.get 0) (i32.const 1000)) (then (call $refuse)))
+          (local.set 1 (i32.load offset=2000 (i32.const 0)))
+          (i32.store offset=2000 (i32.const 0) (i32.add (local.get 1) (local.get 0)))
+          (local.get 1))
+        (func $free (export "free") (param i32))
+        (func $refuse (i32.store (i32.const 3000) (i32.const 48)))"#;
+
+    #[test]
+    fn an_allocator_alone_writes_its_words() {
+        let reader = r#"
+            (func (export "used") (result i32) (i32.load (i32.const 2000)))
+            (func (export "clear_error") (i32.store (i32.const 3000) (i32.const 0)))
+            (func (export "other") (i32.store (i32.const 2004) (i32.const 0)))"#;
+        assert_eq!(strangers(&format!("{BUMP} {reader}")), NONE);
+    }
+
+    #[test]
+    fn whoever_else_writes_them_is_a_stranger() {
+        let reset = r#"(func (export "reset") (i32.store (i32.const 2000) (i32.const 4096)))"#;
+        assert_eq!(strangers(&format!("{BUMP} {reset}")), [3]);
+        let inner = r#"
+            (func $reset (i32.store (i32.const 2000) (i32.const 4096)))
+            (func (export "begin") (call $reset))"#;
+        assert_eq!(strangers(&format!("{BUMP} {inner}")), [3]);
+        let in_table = r#"
+            (table 1 funcref) (elem (i32.const 0) $reset)
+            (func $reset (i64.store offset=1996 (i32.const 0) (i64.const 0)))"#;
+        assert_eq!(strangers(&format!("{BUMP} {in_table}")), [3]);
+    }
+
+    #[test]
+    fn globals_count_as_words_do() {
+        let arena = r#"
+            (global $top (mut i32) (i32.const 1024))
+            (func (export "malloc") (param i32) (result i32)
+              global.get $top
+              (global.set $top (i32.add (global.get $top) (local.get 0))))
+            (func (export "reset") (global.set $top (i32.const 1024)))"#;
+        assert_eq!(strangers(arena), [1]);
+    }
+
+    #[test]
+    fn what_runs_before_the_program_sets_it_up() {
+        let begin = r#"
+            (func $set_up (i32.store (i32.const 2000) (i32.const 4096)))
+            (func $begin (export "_initialize") (call $set_up))"#;
+        assert_eq!(strangers(&format!("{BUMP} {begin}")), NONE);
+        let start = "(func $start (i32.store (i32.const 2000) (i32.const 4096))) (start $start)";
+        assert_eq!(strangers(&format!("{BUMP} {start}")), NONE);
+        let command = r#"
+            (func $__wasm_call_ctors (i32.store (i32.const 2000) (i32.const 4096)))
+            (func (export "_start") (call $__wasm_call_ctors))"#;
+        assert_eq!(strangers(&format!("{BUMP} {command}")), NONE);
+    }
+}

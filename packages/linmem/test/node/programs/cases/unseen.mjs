@@ -1,0 +1,63 @@
+// Allocators of which a part is not seen, or which were at work before the run.
+import { start } from "./guest.mjs";
+
+function arena(name) {
+  const { malloc, reset, table } = start(name);
+  const begin = reset ?? table.get(0);
+  for (let time = 0; time < 5; time++) {
+    malloc(100 + time);
+    begin();
+  }
+}
+
+function lose(name) {
+  const { lose } = start(name);
+  for (let time = 0; time < 5; time++) lose(); // loses
+}
+
+const ways = {
+  "arena, global": () => arena("arena_global"),
+  "arena, word": () => arena("arena_word"),
+  "arena, in a table": () => arena("arena_in_table"),
+  "arena that frees": () => arena("arena_that_frees"),
+  "arena alone": () => lose("arena_alone"),
+
+  wrapped() {
+    start("wrapped").work();
+  },
+
+  "wrapped, twice"() {
+    const { free, zeroed } = start("wrapped");
+    const block = zeroed();
+    free(block);
+    free(block);
+  },
+
+  "only frees"() {
+    const { free, make_node } = start("frees");
+    for (let time = 0; time < 3; time++) free(make_node());
+  },
+
+  older() {
+    start("preinitialised").free(1032);
+  },
+
+  "older, reallocated"() {
+    const { free, realloc } = start("preinitialised");
+    free(realloc(1032, 50));
+    free(1072);
+  },
+
+  "constant text"() {
+    start("preinitialised").free(1107);
+  },
+
+  numbers: () => lose("numbers"),
+  "numbers, copied": () => lose("numbers_copied"),
+
+  "numbers, changed"() {
+    start("numbers_changed").keep();
+  },
+};
+
+ways[process.argv[2]]();
