@@ -27,7 +27,7 @@ pub fn measure(setup: &Setup) -> Result<Table> {
     for program in PROGRAMS {
         eprintln!("replay of {} ...", program.name);
         let path = directory.path().join(program.name);
-        let options = [OsStr::new("--quiet"), OsStr::new("--trace"), path.as_os_str()];
+        let options = [OsStr::new("--trace"), path.as_os_str()];
         let guest = program.guest(setup)?;
         process::run(&mut guest.linmem_command(&setup.linmem, &options))?;
         let trace = fs::read(&path).with_context(|| format!("no trace of {}", program.name))?;

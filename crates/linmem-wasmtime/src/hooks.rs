@@ -35,10 +35,11 @@ struct Hooks<R> {
 
 impl<R> Hooks<R> {
     /// The recording belongs to the store, as the instance does that is lent, so it is out of it meanwhile.
-    #[inline]
+    /// All of it goes into each hook's function, where the hook is known; closures would not.
+    #[inline(always)]
     fn call<T: 'static, const N: usize>(
         &self,
-        caller: Caller<'_, T>,
+        mut caller: Caller<'_, T>,
         instance: u32,
         hook: Hook,
         args: [u64; N],
@@ -46,13 +47,14 @@ impl<R> Hooks<R> {
     where
         R: Fn(&mut T) -> &mut Recording,
     {
-        Recording::with(caller, &self.recording, |live, caller| {
-            let known = (instance as usize).checked_sub(1).filter(|number| live.knows(*number));
-            let number = known.unwrap_or_else(|| {
-                live.meet(&self.watched, caller, |caller, name| caller.get_export(name))
-            });
-            live.hook(number, hook, &args, caller)
-        })
+        let mut live = Recording::take(&mut caller, &self.recording);
+        let known = (instance as usize).checked_sub(1).filter(|number| live.knows(*number));
+        let number = known.unwrap_or_else(|| {
+            live.meet(&self.watched, &mut caller, |caller, name| caller.get_export(name))
+        });
+        let result = live.hook(number, hook, &args, &mut caller);
+        (self.recording)(caller.data_mut()).put_back(live);
+        result
     }
 }
 

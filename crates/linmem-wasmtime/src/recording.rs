@@ -45,17 +45,31 @@ impl Recording {
     }
 
     /// Works with the recording of a store.
-    #[inline]
     pub(crate) fn with<C: AsContextMut, R>(
         mut store: C,
         recording: impl Fn(&mut C::Data) -> &mut Recording,
         work: impl FnOnce(&mut Live, &mut C) -> R,
     ) -> R {
-        let live = recording(store.as_context_mut().data_mut()).live.take();
-        let mut live = live.unwrap_or_else(Live::begin);
+        let mut live = Recording::take(&mut store, &recording);
         let result = work(&mut live, &mut store);
-        recording(store.as_context_mut().data_mut()).live = Some(live);
+        recording(store.as_context_mut().data_mut()).put_back(live);
         result
+    }
+
+    /// Takes the recording out of its store while it works with what is in there.
+    #[inline(always)]
+    pub(crate) fn take<C: AsContextMut>(
+        store: &mut C,
+        recording: impl Fn(&mut C::Data) -> &mut Recording,
+    ) -> Box<Live> {
+        let live = recording(store.as_context_mut().data_mut()).live.take();
+        live.unwrap_or_else(Live::begin)
+    }
+
+    /// Puts it back.
+    #[inline(always)]
+    pub(crate) fn put_back(&mut self, live: Box<Live>) {
+        self.live = Some(live);
     }
 
     /// Ends a recording that goes elsewhere.
@@ -119,7 +133,7 @@ impl Live {
     }
 
     /// An instance called a hook.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn hook<C: AsContextMut<Data: 'static>>(
         &mut self,
         instance: usize,
@@ -130,9 +144,8 @@ impl Live {
         if let (Hook::Grown, &[_, previous, ..]) = (hook, args) {
             self.grown(instance, previous, store);
         }
-        self.with_instance(instance, store, |recorder, guest| {
-            recorder.hook(instance, hook, args, guest)
-        })
+        let guest = &mut Lent { store, seen: &mut self.seen, instance };
+        self.recorder.hook(instance, hook, args, guest)
     }
 
     /// An instance grew its memory, which had so many pages before. Where that was refused, it is a number
@@ -145,7 +158,6 @@ impl Live {
     }
 
     /// Works with the recorder, to which an instance is lent.
-    #[inline]
     pub(crate) fn with_instance<C, R>(
         &mut self,
         instance: usize,

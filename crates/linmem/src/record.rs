@@ -197,7 +197,8 @@ impl Recorder {
         used.low_memory.watch(watched_bytes);
         used.has_allocator |= self.modules[module].has_allocator();
         self.writer.record(&Record::Instance { module: module as u64, memory: memory as u64 });
-        self.instances.push(Instance::new(module, memory));
+        let imports_allocator = self.modules[module].imports_allocator;
+        self.instances.push(Instance::new(module, memory, imports_allocator));
         self.selected = Some(number);
         number
     }
@@ -220,7 +221,8 @@ impl Recorder {
     /// # Panics
     ///
     /// When there are fewer arguments than the hook has parameters.
-    #[inline]
+    // A host knows which hook it passes on, so all but its own arm is gone there.
+    #[inline(always)]
     pub fn hook(
         &mut self,
         instance: usize,
@@ -285,9 +287,10 @@ impl Recorder {
 
     /// Whether another instance, which uses the same memory, tells the events of the allocator that this one
     /// imports.
+    #[inline(always)]
     fn is_told(&self, instance: usize) -> bool {
-        let Instance { module, memory, .. } = self.instances[instance];
-        self.modules[module].imports_allocator && self.memories[memory].has_allocator
+        let Instance { memory, imports_allocator, .. } = self.instances[instance];
+        imports_allocator && self.memories[memory].has_allocator
     }
 
     fn module_of(&self, instance: usize) -> &Module {
@@ -295,17 +298,22 @@ impl Recorder {
     }
 
     /// The records that follow are about this instance.
-    #[inline]
+    #[inline(always)]
     fn select(&mut self, instance: usize) {
         if self.selected != Some(instance) {
-            self.writer.record(&Record::Select { instance: instance as u64 });
-            self.selected = Some(instance);
+            self.tell_selected(instance);
         }
+    }
+
+    #[cold]
+    fn tell_selected(&mut self, instance: usize) {
+        self.writer.record(&Record::Select { instance: instance as u64 });
+        self.selected = Some(instance);
     }
 
     /// Selects the instance, and tells where an event of it happens, whose own number for that is in two
     /// halves: the callers of the instance, if they are not told yet, and the stack inside.
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self, instance: usize, low: u64, high: u64, guest: &mut dyn Guest) -> ContextId {
         self.select(instance);
         let raw = low | high << 32;

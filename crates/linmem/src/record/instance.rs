@@ -9,6 +9,8 @@ pub(super) struct Instance {
     pub(super) module: usize,
     /// Number of its memory 0.
     pub(super) memory: usize,
+    /// Whether its module only imports the allocator's functions.
+    pub(super) imports_allocator: bool,
     pub(super) calls: Calls,
     pub(super) entries: Entries,
     /// The size that a reallocation under way asks for.
@@ -17,8 +19,8 @@ pub(super) struct Instance {
 
 impl Instance {
     /// One of which nothing happened yet.
-    pub(super) fn new(module: usize, memory: usize) -> Instance {
+    pub(super) fn new(module: usize, memory: usize, imports_allocator: bool) -> Instance {
         let (calls, entries) = (Calls::default(), Entries::default());
-        Instance { module, memory, calls, entries, new_size: 0 }
+        Instance { module, memory, imports_allocator, calls, entries, new_size: 0 }
     }
 }
