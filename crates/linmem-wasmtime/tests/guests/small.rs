@@ -226,14 +226,15 @@ fn blocks_from_unseen_code_can_be_freed() {
         r#"(module
              (memory 1)
              (global $next (mut i32) (i32.const 4096))
+             (global $own (mut i32) (i32.const 65536))
              (func (export "allocate") (param i32) (result i32)
                (if (i32.lt_u (memory.size) (i32.const 2)) (then (drop (memory.grow (i32.const 1)))))
                (global.set $next (i32.add (global.get $next) (local.get 0)))
                (i32.sub (global.get $next) (local.get 0)))
              (func (export "make") (result i32)
                (if (i32.lt_u (memory.size) (i32.const 2)) (then (drop (memory.grow (i32.const 1)))))
-               (global.set $next (i32.add (global.get $next) (i32.const 50)))
-               (i32.sub (global.get $next) (i32.const 50)))
+               (global.set $own (i32.add (global.get $own) (i32.const 50)))
+               (i32.sub (global.get $own) (i32.const 50)))
              (func (export "deallocate") (param i32)))"#,
     );
     let mut session = start(&wasm);

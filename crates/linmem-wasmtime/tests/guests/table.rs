@@ -437,12 +437,23 @@ pub const GUESTS: &[Expected] = &[
         allocated_bytes: 100,
         at_peak: (1, 100),
         left: Left::NotJudged((1, 100)),
-        findings: &[Find {
-            code: Code::NotJudged,
-            numbers: &[("blocks", 1), ("bytes", 100)],
-            says: "the program trapped",
-            stacks: &[],
-        }],
+        findings: &[
+            Find {
+                code: Code::NotJudged,
+                numbers: &[("blocks", 1), ("bytes", 100)],
+                says: "the program trapped",
+                stacks: &[],
+            },
+            Find {
+                code: Code::PerhapsLost,
+                numbers: &[("blocks", 1), ("bytes", 100)],
+                says: "no word in the memory points to it",
+                stacks: &[(
+                    "allocated",
+                    &["malloc", "forget_message: malloc(100)", "main: forget_message();"],
+                )],
+            },
+        ],
         ..NOTHING
     },
     Expected {

@@ -309,7 +309,9 @@ impl Expected {
 fn severity(code: Code) -> Severity {
     match code {
         Code::LeakPossible | Code::LeakHostHeld => Severity::Warning,
-        Code::StillReachable | Code::AllocationFailed | Code::NotJudged => Severity::Note,
+        Code::StillReachable | Code::AllocationFailed | Code::NotJudged | Code::PerhapsLost => {
+            Severity::Note
+        }
         _ => Severity::Error,
     }
 }

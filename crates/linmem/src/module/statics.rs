@@ -99,12 +99,8 @@ impl Follower {
             return;
         }
         let words = if access.stores { &mut self.statics.writes } else { &mut self.statics.reads };
-        let end = address.saturating_add(access.bytes);
-        let mut word = address & !(WORD_BYTES - 1);
-        while word < end {
-            words.push(word);
-            word += WORD_BYTES;
-        }
+        let last = address.saturating_add(access.bytes - 1);
+        words.extend((address / WORD_BYTES..=last / WORD_BYTES).map(|index| index * WORD_BYTES));
     }
 
     /// What was found in the whole function.
@@ -204,6 +200,18 @@ mod tests {
             let (_, writes) = words(&format!("(i32.store offset=16 (i32.const 2000) {value})"));
             assert_eq!(writes, [2016], "{value}");
         }
+    }
+
+    #[test]
+    fn addresses_end() {
+        let wasm = wat::parse_str(
+            "(module (memory i64 1)
+               (func (v128.store (i64.const -2) (v128.const i64x2 0 0))))",
+        );
+        let wasm = wasm.unwrap();
+        let module = Module::parse(&wasm).unwrap();
+        let statics = &module.functions[0].body.as_ref().unwrap().statics;
+        assert_eq!(statics.writes, [u64::MAX - 3]);
     }
 
     #[test]
