@@ -7,7 +7,7 @@
 //! - `role`: what allocator functions do
 //! - `names`: the names that they go by
 //! - `discover`: the search
-//! - `strangers`: who else writes what an allocator keeps to itself
+//! - `strangers`: other code that writes what an allocator keeps to itself
 //! - `dlmalloc`: an allocator that is known by its code; another one is another such file, and a line in
 //!   `KNOWN_BY_CODE`
 

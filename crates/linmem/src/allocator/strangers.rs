@@ -1,4 +1,4 @@
-//! Who else writes what an allocator keeps to itself.
+//! Code outside an allocator that writes what the allocator keeps to itself.
 //!
 //! An allocator whose functions were all found is the only one to write its free lists and its top. Where other
 //! code does, blocks may be allocated or freed there unseen: an arena that is reset, a `free` that the compiler
@@ -12,7 +12,7 @@ use crate::module::{Body, CallGraph, Module};
 /// Runs once before the program, and sets up what has no constant.
 const CONSTRUCTORS: &str = "__wasm_call_ctors";
 
-/// What more functions than this write is no allocator's own: a shadow stack, a collector's roots.
+/// What more functions than this write does not belong to an allocator: a shadow stack, roots of a collector.
 const MOST_STRANGERS: usize = 32;
 
 impl Allocator {

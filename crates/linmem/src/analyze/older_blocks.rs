@@ -34,7 +34,7 @@ fn finding(memory: Memory<'_, '_>) -> Option<Finding> {
     )
 }
 
-/// Whether a pointer that is no block of this run is that of a block in the module's data, in front of which
+/// Whether a pointer that was not handed out in this run is that of a block in the module's data, in front of which
 /// dlmalloc has left its word: the size of the chunk, and in the lower bits what is in use.
 pub(super) fn is_of_one(memory: Memory<'_, '_>, misuse: &Misuse) -> bool {
     const WORD_BYTES: u64 = 4;
