@@ -8,6 +8,7 @@ use crate::trace::{ContextId, Crossing};
 use crate::units::{bytes, count, number_of};
 
 use super::super::subject::{Memory, Subject};
+use super::super::unseen_events;
 use super::{Group, Holder, Kind, Leaks, sum_of};
 
 /// One finding for each kind and call stack, most bytes first.
@@ -223,13 +224,17 @@ fn perhaps_lost_findings(memory: Memory<'_, '_>, leaks: &Leaks) -> Vec<Finding> 
 fn not_judged_finding(memory: Memory<'_, '_>, leaks: &Leaks, reason: &str) -> Option<Finding> {
     let judged = leaks.groups.iter().filter(|((kind, _), _)| *kind != Kind::Runtime);
     let live = sum_of(judged.map(|(_, group)| group));
+    let advice = match unseen_events::reason(memory) {
+        Some(_) => "They can be judged where all events are seen.",
+        None => "Let the program return from its entry point to have its leaks judged.",
+    };
     (live.blocks > 0).then(|| {
         Finding::new(Code::NotJudged)
             .about(memory.first_user())
             .message(format!("{} alive at the end, leaked or not: {reason}", blocks_text(live)))
             .number("blocks", live.blocks)
             .number("bytes", live.bytes)
-            .advice("Let the program return from its entry point to have its leaks judged.")
+            .advice(advice)
     })
 }
 

@@ -19,7 +19,10 @@ impl Text {
             let refused = here().filter(|entry| entry.pages_after.is_none()).count();
             let succeeded = match site.growths {
                 0 => String::new(),
-                growths => format!("{} by {}", number_of(growths, "growth"), pages(site.pages)),
+                1 => format!("1 growth by {}", pages(site.pages)),
+                growths => {
+                    format!("{}, {} in all", number_of(growths, "growth"), pages(site.pages))
+                }
             };
             let refused = match (refused, site.growths) {
                 (0, _) => String::new(),

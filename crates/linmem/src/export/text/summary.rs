@@ -110,6 +110,10 @@ fn size_of(memory: &MemoryReport) -> String {
     };
     let trend = match growth.trend {
         Trend::NeverGrew => "never grew".to_owned(),
+        // Without allocations there is nothing to say when it last grew.
+        Trend::Steady { of_allocations: 0, .. } | Trend::Growing { of_allocations: 0, .. } => {
+            format!("grew {}", number_of(growth.growths, "time"))
+        }
         Trend::Steady { after_allocations, of_allocations } => format!(
             "grew {}, steady since allocation {} of {}",
             number_of(growth.growths, "time"),
