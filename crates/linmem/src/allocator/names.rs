@@ -93,7 +93,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         generic: false,
     },
-    // The crate dlmalloc: its inner type, which std has too, and its outer one.
+    // The crate dlmalloc: its inner type, which std has too. The outer one calls it.
     Family {
         names: &[
             ("Dlmalloc::malloc", Role::MethodMalloc),

@@ -29,8 +29,8 @@ impl Allocator {
         let outside = graph.reachable(entered, is_barrier);
         let inside = graph.reachable(allocator.iter().copied(), |_| false);
         let is_own = |function: u32| {
-            let function_is_inside = inside[function as usize] && !outside[function as usize];
-            allocator.contains(&function) || function_is_inside
+            allocator.contains(&function)
+                || inside[function as usize] && !outside[function as usize]
         };
         let is_outside =
             |function: &u32| outside[*function as usize] && !allocator.contains(function);

@@ -303,7 +303,7 @@ fn obstacle(memory: Memory<'_, '_>) -> Option<Obstacle> {
         )),
         (Some(_), _) if globals.any(|globals| globals.live_frames == LiveFrames::Own) => {
             Some(Obstacle::Frames(
-                "the program exited from inside of a call, and its frames may hold pointers that \
+                "the program exited from inside a call, and its frames may hold pointers that \
                  nobody can see",
             ))
         }
