@@ -181,7 +181,8 @@ impl<W: Write> Writer<W> {
     }
 
     /// Appends an event; the same as [`Writer::record`] with [`Record::Event`].
-    #[inline]
+    // A recorder knows which event it writes, so all but its own arm is gone there.
+    #[inline(always)]
     pub(crate) fn event(&mut self, event: &Event) {
         match *event {
             Event::Allocated { pointer, size, align, context } => {
