@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use linmem::instrument::{INSTANCE_EXPORT, MEMORY_EXPORT, global_export, is_added_export};
+use linmem::instrument::{
+    INSTANCE_EXPORT, MEMORY_EXPORT, RUNNING_EXPORT, global_export, is_added_export,
+};
 use linmem::record::{Backtrace, Guest, Recorder};
 use linmem::trace::Frame;
 use wasmtime::{
@@ -299,6 +301,13 @@ impl<C: AsContextMut<Data: 'static>> Guest for Lent<'_, C> {
             SeenMemory::Own(memory) => memory.data(self.store.as_context()),
             SeenMemory::Shared(_) | SeenMemory::Unmet => &[],
         }
+    }
+
+    fn is_running(&mut self) -> bool {
+        let running = self.seen.instances[self.instance].globals.get(RUNNING_EXPORT);
+        running.is_some_and(|running| {
+            integer(&running.get(self.store.as_context_mut())).is_some_and(|entries| entries > 0)
+        })
     }
 
     fn global(&mut self, index: u32) -> Option<u64> {

@@ -108,6 +108,9 @@ pub(crate) struct Allocator {
     /// freed there unseen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strangers: Vec<u32>,
+    /// Where the allocator keeps what it remembers, at fixed addresses: the words that it reads and writes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub state: Vec<u64>,
 }
 
 /// A way to grow memory that no hook sees as an allocation.

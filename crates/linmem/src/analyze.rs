@@ -4,9 +4,12 @@
 //! Findings, `findings(&Subject) -> Vec<Finding>`; a new one is a file and a line in [`ANALYSES`]:
 //! - `unseen_events`: memories of which not all events were recorded, or not all of the allocator seen
 //! - `misuse`: double frees, invalid frees, wrong sizes, overlapping blocks
+//! - `stale_pointers`: addresses of freed blocks that the host passes to functions
+//! - `not_returned`: calls that a trap or an exception left
 //! - `failures`: allocations that returned NULL, and whether the program noticed
 //! - `leaks`: which live blocks nothing points to
 //! - `older_blocks`: blocks that the module has in its data, from before the run
+//! - `growing_calls`: exported functions whose calls keep growing the memory
 //! - `sizes`: what the sizes mean that a host read of its memories
 //!
 //! Tables, `table(&Subject)`, one for each memory or one for all:
@@ -18,16 +21,20 @@
 //! `repeated_calls` needs no recording: whether the same call again and again comes to rest.
 
 mod failures;
+mod growing_calls;
 mod growth_log;
 mod hot_sites;
 mod leaks;
+mod lines;
 mod merged;
 mod misuse;
+mod not_returned;
 mod older_blocks;
 mod repeated_calls;
 mod sites;
 mod sizes;
 mod stacks;
+mod stale_pointers;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -48,12 +55,15 @@ pub use repeated_calls::RepeatsBuilder;
 use subject::{Instance, Subject};
 
 /// All analyses that find something. Within a severity, findings stand in this order.
-const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 6] = [
+const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 9] = [
     unseen_events::findings,
     misuse::findings,
+    stale_pointers::findings,
+    not_returned::findings,
     failures::findings,
     leaks::findings,
     older_blocks::findings,
+    growing_calls::findings,
     sizes::findings,
 ];
 

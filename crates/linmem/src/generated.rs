@@ -6,11 +6,11 @@ use std::fmt::Write;
 use crate::allocator::Role;
 use crate::instrument::MAP_VERSION;
 use crate::instrument::hooks::{
-    FUNCTIONS_EXPORT, GLOBAL_EXPORT, HOOK_MODULE, INSTANCE_EXPORT, MEMORY_EXPORT, SIZE_EXPORT,
+    FUNCTIONS_EXPORT, GLOBAL_EXPORT, HOOK_MODULE, INSTANCE_EXPORT, MEMORY_EXPORT, RUNNING_EXPORT, SIZE_EXPORT,
     TABLE_EXPORT,
 };
 use crate::record::{
-    CALLERS_OF_CONTEXT, Hook, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES, MAX_STACKS,
+    CALLERS_OF_CONTEXT, CALLS_LOOKED_AT, Hook, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES, MAX_STACKS,
     STACKS_OF_ENTRY,
 };
 use crate::trace::{MAGIC, SizeReadBy, tags};
@@ -42,7 +42,7 @@ export const HOOKS = [{hooks}];
 export const ROLES = [{roles}];
 
 /** The names of exports that instrumentation adds; the last two are followed by an index. */
-export const EXPORTS = {{ memory: "{MEMORY_EXPORT}", size: "{SIZE_EXPORT}", instance: "{INSTANCE_EXPORT}", functions: "{FUNCTIONS_EXPORT}", global: "{GLOBAL_EXPORT}", table: "{TABLE_EXPORT}" }};
+export const EXPORTS = {{ memory: "{MEMORY_EXPORT}", size: "{SIZE_EXPORT}", instance: "{INSTANCE_EXPORT}", running: "{RUNNING_EXPORT}", functions: "{FUNCTIONS_EXPORT}", global: "{GLOBAL_EXPORT}", table: "{TABLE_EXPORT}" }};
 
 /** The version of the map that `linmem instrument --map` writes. */
 export const MAP_VERSION = {MAP_VERSION};
@@ -68,6 +68,9 @@ export const MAX_CONTEXTS = {MAX_CONTEXTS};
 
 /** Entries whose callers are told, for each first context; after them every 2^k-th. */
 export const CALLERS_OF_CONTEXT = {CALLERS_OF_CONTEXT};
+
+/** Calls of each function whose callers are looked at when they begin, and as many again after one that did not return. */
+export const CALLS_LOOKED_AT = {CALLS_LOOKED_AT};
 
 /** Frames of callers that are taken for all entries, deep stacks cost much, and then for every 2^k-th: of outermost ones, and as many of those inside others. */
 export const MAX_CALLER_FRAMES = {MAX_CALLER_FRAMES};

@@ -29,7 +29,7 @@ pub use module::ModuleFacts;
 use contexts::Contexts;
 #[cfg(test)]
 pub(crate) use contexts::{
-    CALLERS_OF_CONTEXT, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES, MAX_STACKS,
+    CALLERS_OF_CONTEXT, CALLS_LOOKED_AT, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES, MAX_STACKS,
     STACKS_OF_ENTRY,
 };
 use instance::Instance;
@@ -54,6 +54,12 @@ pub trait Guest {
 
     /// The bytes of memory 0.
     fn memory(&mut self) -> &[u8];
+
+    /// Whether entries have not returned, as [`RUNNING_EXPORT`](crate::instrument::RUNNING_EXPORT) says: while no
+    /// code of the module runs, a trap or an exception has ended them.
+    fn is_running(&mut self) -> bool {
+        false
+    }
 
     /// The value of a global, given its index in the original module; `None` if it cannot be read.
     fn global(&mut self, index: u32) -> Option<u64>;
@@ -176,6 +182,7 @@ impl Recorder {
         let Memory { pages: before, first_user, .. } = self.memories[memory];
         if let Some(delta_pages) = pages.checked_sub(before).filter(|delta| *delta > 0) {
             self.memories[memory].pages = pages;
+            self.write_calls();
             let user = first_user.expect("an instance uses the memory");
             let stack = self.host_stack(user, vec![Frame::Host(FROM_OUTSIDE.to_owned())]);
             let (memory, previous_pages) = (memory as u64, Some(before));
@@ -257,6 +264,8 @@ impl Recorder {
                 self.writer.event(&Event::Reallocated { pointer });
             }
             (Hook::Grown, &[delta_pages, previous, in_allocator, low, high, ..]) => {
+                // Which call it is that grows the memory.
+                self.write_calls();
                 let previous_pages = self.module_of(instance).known_pages(previous);
                 if let Some(previous) = previous_pages {
                     let memory = self.instances[instance].memory;
@@ -272,13 +281,13 @@ impl Recorder {
                 return self.entered(instance, function as u32, levels, pointer, passed, guest);
             }
             (Hook::Resumed, &[level, ..]) => self.resumed(instance, level),
-            (Hook::Passed, passed) => self.crossed(instance, passed, Crossing::Passed, guest),
+            (Hook::Passed, passed) => self.passed(instance, passed, guest),
             (Hook::Returned, &[function, ref values @ ..]) => {
-                let crossing = Crossing::Returned(function as u32);
-                self.crossed(instance, values, crossing, guest);
+                let function = function as u32;
+                self.crossed(instance, values, |_| Crossing::Returned(function), guest);
             }
             (Hook::HandedOut, values) => {
-                self.crossed(instance, values, Crossing::HandedOut, guest);
+                self.crossed(instance, values, |_| Crossing::HandedOut, guest);
             }
             (hook, args) => panic!("{} does not take {} arguments", hook.name(), args.len()),
         }
@@ -387,28 +396,38 @@ impl Recorder {
         }
     }
 
-    /// Values came to the host or from it. Those that can be a block's address are recorded.
+    /// The host passed the next arguments of a function.
+    fn passed(&mut self, instance: usize, values: &[u64], guest: &mut dyn Guest) {
+        let Some(passed) = self.instances[instance].entries.pass(values.len()) else { return };
+        let (function, first, caller) = passed;
+        let passed = |index| Crossing::Passed { function, parameter: first + index, caller };
+        self.crossed(instance, values, passed, guest);
+    }
+
+    /// Values came to the host or from it. Those that can be a block's address are recorded, with how each of them
+    /// crossed.
     fn crossed(
         &mut self,
         instance: usize,
         values: &[u64],
-        crossing: Crossing,
+        crossing: impl Fn(u32) -> Crossing,
         guest: &mut dyn Guest,
     ) {
         let Instance { memory, module, ref entries, .. } = self.instances[instance];
         let Some((lowest, highest)) = self.memories[memory].blocks else { return };
         // A host with a stack is on its way from the module to itself, unless it allocates or frees for its
         // own. Of another one it is not known for certain that the entry is inside.
-        if crossing != Crossing::HandedOut
+        if crossing(0) != Crossing::HandedOut
             && entries.is_inside()
             && guest.has_host_stack()
             && !entries.function().is_some_and(|function| self.modules[module].is_hooked(function))
         {
             return;
         }
-        for &pointer in values.iter().filter(|value| (lowest..=highest).contains(value)) {
+        let values = values.iter().copied().zip(0..);
+        for (pointer, index) in values.filter(|(value, _)| (lowest..=highest).contains(value)) {
             self.select(instance);
-            self.writer.event(&Event::Crossed { pointer, crossing });
+            self.writer.event(&Event::Crossed { pointer, crossing: crossing(index) });
         }
     }
 
@@ -429,6 +448,11 @@ impl Recorder {
     pub fn snapshot(&mut self, instance: usize, guest: &mut dyn Guest, frames_live: bool) {
         self.look(instance, guest);
         self.write_calls();
+        if !frames_live && guest.is_running() {
+            let stack_pointer = self.module_of(instance).stack_pointer;
+            let stack_pointer = stack_pointer.and_then(|global| guest.global(global));
+            self.did_not_return(instance, stack_pointer);
+        }
         self.select(instance);
         let Instance { module, memory, .. } = self.instances[instance];
         if self.memories[memory].first_user == Some(instance) {

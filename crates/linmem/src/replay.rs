@@ -4,25 +4,33 @@
 //! memory, not by the length of the recording.
 
 pub(crate) mod contexts;
+pub(crate) mod growing_calls;
 pub(crate) mod heap;
 mod host_log;
 mod instance;
 mod memory;
+pub(crate) mod not_returned;
 mod snapshot;
+pub(crate) mod stale_pointers;
 #[cfg(test)]
 mod tests;
 
 use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
-use crate::trace::{ContextId, Event, Frame, HostRecord, Record, SizeReadBy};
+use crate::trace::{
+    ContextId, Crossing, Event, Frame, HostRecord, HostStackId, NotReturned, Record, SizeReadBy,
+};
 
 use contexts::Contexts;
+use growing_calls::Called;
 use heap::{LowMemory, Totals};
 use host_log::push_bounded;
+use not_returned::Argument;
 pub use host_log::{HostLog, SizeRead, SizeReads, StaleView};
 pub use instance::{Globals, RecordedInstance};
 pub use memory::RecordedMemory;
 pub use snapshot::Snapshot;
+use stale_pointers::Parameter;
 
 /// What a trace says, all in all.
 #[derive(Debug, Default)]
@@ -100,7 +108,7 @@ impl Replay {
                 self.instance()?.entered(entry.level, caller);
             }
             Record::Resumed { level } => self.instance()?.resumed(level),
-            Record::NotReturned { function } => self.instance()?.did_not_return(function),
+            Record::NotReturned(call) => self.did_not_return(&call)?,
             Record::Clock { micros } => self.micros = micros,
             Record::Module { name, bytes, allocator } => {
                 let allocator = serde_json::from_str(&allocator)
@@ -162,7 +170,12 @@ impl Replay {
         let heap = &mut self.memories[instance.memory].heap;
         match event {
             Event::Called { function, times } => instance.called(function, times),
-            Event::Crossed { .. } => heap.apply(number, &event),
+            Event::Crossed { pointer, crossing } => {
+                heap.apply(number, &event);
+                if let Crossing::Passed { function, parameter, caller } = crossing {
+                    self.passed((function, parameter), caller, pointer)?;
+                }
+            }
             _ => {
                 if let Some(context) = event.context_mut() {
                     let (caller, module) = (instance.caller(), instance.module);
@@ -170,10 +183,84 @@ impl Replay {
                 }
                 self.events += 1;
                 heap.apply(number, &event);
+                if let Event::Grown { .. } = event {
+                    self.grown(number, &event);
+                }
+                let instance = &mut self.instances[number];
                 instance.active.get_or_insert((self.events, self.events)).1 = self.events;
             }
         }
         Ok(())
+    }
+
+    /// The selected instance was passed an address, in a parameter of a function.
+    fn passed(
+        &mut self,
+        (function, parameter): (u32, u32),
+        caller: Option<HostStackId>,
+        pointer: u64,
+    ) -> Result<()> {
+        let instance = &self.instances[self.selected];
+        let module = instance.module;
+        let memory = &mut self.memories[instance.memory];
+        let parameter = Parameter { module, function, parameter };
+        if memory.heap.is_block(pointer) {
+            memory.stale_pointers.carried(parameter);
+        } else if let Some(block) = memory.heap.freed_at(pointer) {
+            let context = self.contexts.of_entry(function, caller, module)?;
+            memory.stale_pointers.used(parameter, self.selected, context, block);
+        }
+        Ok(())
+    }
+
+    fn did_not_return(&mut self, call: &NotReturned) -> Result<()> {
+        let instance = self.instances.get_mut(self.selected).ok_or_else(no_instance)?;
+        let context = self.contexts.of_entry(call.function, call.caller, instance.module)?;
+        let memory = &self.memories[instance.memory];
+        let bytes = memory.heap.totals().at_end.pages.saturating_mul(memory.page_bytes);
+        let passed = call.passed.map(|value| Argument {
+            value,
+            freed: memory.heap.freed_at(value),
+            is_outside: value >= bytes,
+        });
+        instance.not_returned.add(call.function, context, call.stack_bytes, passed);
+        Ok(())
+    }
+
+    /// An instance grew its memory: in which call.
+    #[cold]
+    fn grown(&mut self, instance: usize, event: &Event) {
+        let &Event::Grown { delta_pages, previous_pages: Some(_), in_allocator, context } = event
+        else {
+            return;
+        };
+        // A host without a stack of its own does not tell of its entries: the outermost frame is one.
+        let outermost = || self.contexts.inner(context).iter().rev().find_map(Frame::function);
+        let function = self.contexts.entry(context).1.or_else(outermost);
+        if let Some(function) = function {
+            let called = Called { instance, function, in_allocator };
+            self.grown_in(called, delta_pages, context);
+        }
+    }
+
+    /// The host grew a memory. Where it did so on behalf of an instance, frames of that are in its stack.
+    fn grown_by_host(&mut self, memory: usize, pages: u64, stack: HostStackId, context: ContextId) {
+        let (Some(module), frames) = self.contexts.host(stack) else { return };
+        let functions = frames.iter().filter_map(Frame::function);
+        let Some(function) = functions.clone().last() else { return };
+        let hooked = self.modules[module].allocator.hooked();
+        let in_allocator = functions.clone().any(|function| hooked.contains(&function));
+        let users = self.memories[memory].users.iter().copied();
+        let mut users = users.filter(|&user| self.instances[user].module == module);
+        if let (Some(instance), None) = (users.next(), users.next()) {
+            self.grown_in(Called { instance, function, in_allocator }, pages, context);
+        }
+    }
+
+    fn grown_in(&mut self, called: Called, pages: u64, context: ContextId) {
+        let Some(nth) = self.instances[called.instance].times(called.function) else { return };
+        let memory = self.instances[called.instance].memory;
+        self.memories[memory].growing_calls.grown(called, nth, pages, context);
     }
 
     fn apply_host(&mut self, record: HostRecord) -> Result<()> {
@@ -192,6 +279,14 @@ impl Replay {
                 let context = self.contexts.of_host(stack)?;
                 let heap = &mut self.memories[memory].heap;
                 heap.grown_from_outside(delta_pages, previous_pages, context);
+                if previous_pages.is_some() {
+                    self.grown_by_host(memory, delta_pages, stack, context);
+                }
+            }
+            HostRecord::Overwritten { memory, stack } => {
+                let memory = self.known_memory(memory)?;
+                let context = self.contexts.of_host(stack)?;
+                self.memories[memory].heap.start_anew(context);
             }
             HostRecord::StaleView { memory, pages, stack } => {
                 let memory = self.known_memory(memory)?;

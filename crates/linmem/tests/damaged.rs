@@ -1,8 +1,8 @@
 //! Traces come from strangers: whatever byte of one is wrong, there is an error or a report.
 
 use linmem::trace::{
-    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, Record, Sharing,
-    SizeReadBy, UNKNOWN_SIZE, Writer,
+    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, NotReturned,
+    Record, Sharing, SizeReadBy, UNKNOWN_SIZE, Writer,
 };
 use linmem::{Analysis, Trace};
 
@@ -75,7 +75,12 @@ fn work() -> Vec<Record> {
         Record::Event(Event::Reallocated { pointer: 8192 }),
         Record::Resumed { level: 0 },
         Record::Event(Event::Crossed { pointer: 4096, crossing: returned }),
-        Record::NotReturned { function: 0 },
+        Record::NotReturned(NotReturned {
+            function: 0,
+            caller: None,
+            stack_bytes: 16,
+            passed: [4096, 0, 0, 0],
+        }),
         Record::Select { instance: 0 },
         entered(0, None),
         freed(4096),
@@ -95,6 +100,7 @@ fn of_the_host(stack: HostStackId) -> Vec<Record> {
         HostRecord::Created { stack },
         read.clone(),
         read,
+        HostRecord::Overwritten { memory: 0, stack },
         HostRecord::HostGrown { memory: 0, delta_pages: 1, previous_pages: Some(2), stack },
         HostRecord::StaleView { memory: 0, pages: 1, stack },
         HostRecord::Note { text: "note".to_owned() },

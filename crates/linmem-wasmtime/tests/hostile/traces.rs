@@ -4,8 +4,8 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use linmem::trace::{
-    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, Reader, Record,
-    Sharing, SizeReadBy, UNKNOWN_SIZE, Writer,
+    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, NotReturned,
+    Reader, Record, Sharing, SizeReadBy, UNKNOWN_SIZE, Writer,
 };
 use linmem::{AnalysisOptions, analyze_stream};
 use linmem::{ErrorKind, Report, Result};
@@ -362,7 +362,7 @@ fn record() -> impl Strategy<Value = Record> {
             .prop_map(|(module, frames)| Record::HostStack { module, frames }),
         1 => entry().prop_map(Record::Entered),
         1 => number().prop_map(|level| Record::Resumed { level }),
-        1 => any::<u32>().prop_map(|function| Record::NotReturned { function }),
+        1 => not_returned().prop_map(Record::NotReturned),
         1 => number().prop_map(|number| Record::Sequence { number }),
         1 => number().prop_map(|instance| Record::Select { instance }),
         1 => frames().prop_map(|frames| Record::Context { frames }),
@@ -400,10 +400,19 @@ fn entry() -> impl Strategy<Value = Entry> {
     )
 }
 
+fn not_returned() -> impl Strategy<Value = NotReturned> {
+    let caller = prop::option::of((0..3u32).prop_map(HostStackId));
+    (any::<u32>(), caller, number(), [number(), number(), number(), number()]).prop_map(
+        |(function, caller, stack_bytes, passed)| NotReturned { function, caller, stack_bytes, passed },
+    )
+}
+
 fn crossing() -> impl Strategy<Value = Crossing> {
     prop_oneof![
         Just(Crossing::HandedOut),
-        Just(Crossing::Passed),
+        (any::<u32>(), any::<u32>(), prop::option::of((0..3u32).prop_map(HostStackId))).prop_map(
+            |(function, parameter, caller)| Crossing::Passed { function, parameter, caller }
+        ),
         any::<u32>().prop_map(Crossing::Returned),
     ]
 }
@@ -430,6 +439,7 @@ fn host_record() -> impl Strategy<Value = HostRecord> {
                 stack
             }
         ),
+        (number(), stack()).prop_map(|(memory, stack)| HostRecord::Overwritten { memory, stack }),
         (number(), number(), stack()).prop_map(|(memory, pages, stack)| HostRecord::StaleView {
             memory,
             pages,

@@ -49,9 +49,10 @@ impl Allocator {
             candidates,
             resizing,
             strangers: Vec::new(),
+            state: Vec::new(),
         };
         allocator.unseen = allocator.find_unseen(module, graph);
-        allocator.strangers = allocator.find_strangers(module, graph);
+        (allocator.state, allocator.strangers) = allocator.find_state(module, graph);
         Ok(allocator)
     }
 

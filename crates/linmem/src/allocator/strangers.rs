@@ -16,9 +16,9 @@ const CONSTRUCTORS: &str = "__wasm_call_ctors";
 const MOST_STRANGERS: usize = 32;
 
 impl Allocator {
-    /// The functions that write words or globals which the allocator both reads and writes, other than the
-    /// allocator itself. What runs only before the program does not count.
-    pub(super) fn find_strangers(&self, module: &Module<'_>, graph: &CallGraph) -> Vec<u32> {
+    /// The words that the allocator both reads and writes, and the functions other than the allocator itself that
+    /// write one of them, or a global of that kind. What runs only before the program does not count.
+    pub(super) fn find_state(&self, module: &Module<'_>, graph: &CallGraph) -> (Vec<u64>, Vec<u32>) {
         let allocator: BTreeSet<u32> =
             self.hooked().into_iter().chain(self.resizing.iter().copied()).collect();
         let constructors: BTreeSet<u32> = constructors(module).collect();
@@ -45,9 +45,13 @@ impl Allocator {
             }
         }
         let writers = writers.into_values().filter(|writers| writers.len() <= MOST_STRANGERS);
-        writers.flatten().collect::<BTreeSet<u32>>().into_iter().collect()
+        let strangers = writers.flatten().collect::<BTreeSet<u32>>();
+        (state.words().take(MOST_WORDS).collect(), strangers.into_iter().collect())
     }
 }
+
+/// Words of an allocator's state that are kept.
+const MOST_WORDS: usize = 256;
 
 /// Something that lasts from call to call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +77,13 @@ impl State {
 
     fn contains(&self, place: &Place) -> bool {
         self.0.contains(place)
+    }
+
+    fn words(&self) -> impl Iterator<Item = u64> + '_ {
+        self.0.iter().filter_map(|place| match place {
+            Place::Word(address) => Some(*address),
+            Place::Global(_) => None,
+        })
     }
 }
 

@@ -26,7 +26,8 @@ use crate::module::memory_map::MemoryMap;
 use crate::prepared::Prepared;
 use crate::replay::heap::{Block, Held};
 use crate::report::LeakSummary;
-use crate::trace::{ContextId, Crossing, LiveFrames};
+use crate::replay::heap::Crossed;
+use crate::trace::{ContextId, LiveFrames};
 
 use super::subject::{Memory, Subject};
 use super::unseen_events;
@@ -61,7 +62,7 @@ impl Kind {
         match self {
             Kind::Definite | Kind::Indirect | Kind::Possible => true,
             Kind::HostHeld(Holder::Has(crossing) | Holder::LedTo(crossing)) => {
-                !matches!(crossing, Crossing::Returned(_))
+                !matches!(crossing, Crossed::Returned(_))
             }
             Kind::HostHeld(Holder::MayHave) => true,
             Kind::ThreadHeld | Kind::FrameHeld | Kind::Reachable | Kind::Runtime => false,
@@ -73,9 +74,9 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Holder {
     /// The address crossed.
-    Has(Crossing),
+    Has(Crossed),
     /// The address of a block crossed that leads there.
-    LedTo(Crossing),
+    LedTo(Crossed),
     /// Addresses may cross unseen.
     MayHave,
 }
@@ -151,7 +152,7 @@ pub(crate) struct Premises {
     hooked: BTreeSet<u32>,
     /// Static words that only the allocator uses.
     allocators_own: BTreeSet<u64>,
-    memory_map: MemoryMap,
+    pub(super) memory_map: MemoryMap,
     /// Whether addresses can come to the host unseen.
     is_open: bool,
 }

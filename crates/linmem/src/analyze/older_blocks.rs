@@ -3,14 +3,35 @@
 
 use crate::replay::heap::{Misuse, MisuseKind};
 use crate::report::{Code, Finding};
-use crate::units::number_of;
+use crate::units::{self, number_of};
 
+use super::lines::in_parentheses;
 use super::subject::{Memory, Subject};
 use super::unseen_events;
 
 /// One finding for each memory in which such blocks were freed or reallocated.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
-    subject.memories().filter_map(finding).collect()
+    let memories = subject.memories();
+    memories.flat_map(|memory| [restored(memory), finding(memory)]).flatten().collect()
+}
+
+/// The host wrote over the allocator's state.
+fn restored(memory: Memory<'_, '_>) -> Option<Finding> {
+    let times = memory.heap().overwritten();
+    let stack = memory.stack(*times.first()?);
+    let message = format!(
+        "the host wrote over the allocator's state {}{}, as one does who puts back a snapshot: what had been \
+         allocated by then is not judged",
+        units::times(times.len() as u64),
+        in_parentheses(&stack),
+    );
+    let finding = Finding::new(Code::StateOverwritten).about(memory.first_user()).message(message);
+    Some(
+        finding
+            .number("times", times.len() as u64)
+            .stack("written", stack)
+            .advice("Nothing is to be done: only what was allocated after the last time is judged."),
+    )
 }
 
 fn finding(memory: Memory<'_, '_>) -> Option<Finding> {
@@ -40,6 +61,9 @@ pub(super) fn is_of_one(memory: Memory<'_, '_>, misuse: &Misuse) -> bool {
     const WORD_BYTES: u64 = 4;
     const SMALLEST_CHUNK: u64 = 16;
     const IN_USE: u64 = 2;
+    if misuse.block.is_none() && !memory.heap().overwritten().is_empty() {
+        return true;
+    }
     if misuse.block.is_some()
         || !matches!(misuse.kind, MisuseKind::InvalidFree | MisuseKind::InvalidRealloc)
         || memory.is_64()

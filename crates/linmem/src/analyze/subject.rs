@@ -81,7 +81,8 @@ impl<'a, 'm> Subject<'a, 'm> {
         (0..self.replay.instances.len()).map(|number| self.instance(number))
     }
 
-    fn instance(&self, number: usize) -> Instance<'_, 'm> {
+    /// An instance.
+    pub fn instance(&self, number: usize) -> Instance<'_, 'm> {
         Instance { subject: self, number }
     }
 

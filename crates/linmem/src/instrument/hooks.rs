@@ -31,6 +31,9 @@ pub const SIZE_EXPORT: &str = "linmem.memory.size";
 /// import can serve many instances. A host hides the name.
 pub const INSTANCE_EXPORT: &str = "linmem.instance";
 
+/// The name of the global that counts the entries which have not returned. A host hides the name.
+pub const RUNNING_EXPORT: &str = "linmem.running";
+
 /// The name of the table of functions that the host can enter: first the functions themselves, then
 /// their entries, in the same order. A host hides the name.
 pub(crate) const FUNCTIONS_EXPORT: &str = "linmem.functions";
@@ -54,7 +57,7 @@ pub(super) fn table_export(table: u32) -> String {
 
 /// Whether instrumentation added an export of this name. A host hides it.
 pub fn is_added_export(name: &str) -> bool {
-    [MEMORY_EXPORT, SIZE_EXPORT, INSTANCE_EXPORT, FUNCTIONS_EXPORT].contains(&name)
+    [MEMORY_EXPORT, SIZE_EXPORT, INSTANCE_EXPORT, RUNNING_EXPORT, FUNCTIONS_EXPORT].contains(&name)
         || [GLOBAL_EXPORT, TABLE_EXPORT].iter().any(|ours| name.starts_with(ours))
 }
 
@@ -152,7 +155,7 @@ impl Hook {
     ];
 
     /// How many values [`Hook::Entered`], [`Hook::Passed`] and [`Hook::HandedOut`] take at once.
-    pub(super) const VALUES: usize = 4;
+    pub(crate) const VALUES: usize = 4;
 
     /// Whether the last two parameters of its own are the halves of a context.
     #[cfg(test)]

@@ -351,6 +351,8 @@ impl Pass<'_, '_> {
         }
         let instance = self.space.global(AddedGlobal::Instance);
         exports.export(hooks::INSTANCE_EXPORT, ExportKind::Global, instance);
+        let running = self.space.global(AddedGlobal::Running);
+        exports.export(hooks::RUNNING_EXPORT, ExportKind::Global, running);
         if !self.space.entries().is_empty() {
             exports.export(hooks::FUNCTIONS_EXPORT, ExportKind::Table, self.added_table());
         }

@@ -21,6 +21,10 @@ pub(crate) const CALLERS_OF_CONTEXT: u32 = 1 << 12;
 pub(crate) const MAX_CALLER_FRAMES: usize = 65_536;
 pub(crate) const MAX_RARE_CALLER_FRAMES: usize = 98_304;
 
+/// Calls of each function by the host whose callers are looked at when they begin, so that they are known if the
+/// call does not return; and as many again after one that did not.
+pub(crate) const CALLS_LOOKED_AT: u8 = 16;
+
 /// Functions that have stacks for themselves.
 const MAX_ENTRIES: usize = 1 << 12;
 
@@ -70,6 +74,8 @@ pub(super) struct Contexts {
     /// Frames of callers so far: of outermost entries, and of entries inside others, which come more often
     /// and deeper.
     callers: [usize; 2],
+    /// Frames of callers that were looked at when calls began.
+    looked_at: usize,
 }
 
 /// How many stacks there were for each module and function that the host called.
@@ -112,6 +118,16 @@ impl Contexts {
         }
         is_rare && taken < MAX_RARE_CALLER_FRAMES
             || is_within_part(&mut self.callers_of_entry, (module, Some(function)))
+    }
+
+    /// Whether callers may still be looked at when calls begin: a function may fail for ever.
+    pub(super) fn may_look(&self) -> bool {
+        self.looked_at < MAX_CALLER_FRAMES
+    }
+
+    /// So many frames of callers were looked at when a call began.
+    pub(super) fn looked_at(&mut self, frames: usize) {
+        self.looked_at += frames;
     }
 
     /// So many frames of callers were taken, of an entry at this level.

@@ -7,8 +7,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Guest, Recorder};
-use crate::trace::{ContextId, Crossing, Entry, Frame, HostStackId, Record};
+use super::{Guest, Hook, Instance, Recorder};
+use crate::trace::{ContextId, Entry, Frame, HostStackId, NotReturned, Record};
 
 /// How often the stack is looked at for the same doubt, before that is done less and less often.
 const LOOKS: u32 = 16;
@@ -43,6 +43,12 @@ struct Open {
     function: Option<u32>,
     stack_pointer: Option<u64>,
     is_told: bool,
+    /// What called, if that was looked at.
+    caller: Option<HostStackId>,
+    /// The first arguments that can be addresses.
+    passed: [u64; Hook::VALUES],
+    /// How many such arguments were passed on so far.
+    parameters: u32,
 }
 
 impl Entries {
@@ -62,12 +68,30 @@ impl Entries {
         self.open.last().and_then(|entry| entry.function)
     }
 
-    fn open(&mut self, level: usize, function: u32, stack_pointer: Option<u64>) {
+    fn open(&mut self, level: usize, function: u32, stack_pointer: Option<u64>, passed: &[u64]) {
         self.since.resize(self.since.len().max(level + 2), 0);
         self.since[level] = self.since[level].saturating_add(1);
         self.since[level + 1] = 0;
         self.open.resize(level, Open { is_told: true, ..Open::default() });
-        self.open.push(Open { function: Some(function), stack_pointer, is_told: false });
+        let passed = std::array::from_fn(|index| passed.get(index).copied().unwrap_or_default());
+        let function = Some(function);
+        self.open.push(Open { function, stack_pointer, passed, ..Open::default() });
+    }
+
+    /// So many arguments are about to be passed on: which of the parameters that can be addresses the first of them
+    /// is, of what function, and what called it.
+    pub(super) fn pass(&mut self, count: usize) -> Option<(u32, u32, Option<HostStackId>)> {
+        let open = self.open.last_mut()?;
+        let first = open.parameters;
+        open.parameters = first.saturating_add(count as u32);
+        Some((open.function?, first, open.caller))
+    }
+
+    /// The outermost entry is over, and did not return.
+    fn take_outermost(&mut self) -> Option<Open> {
+        let outermost = self.open.first().copied();
+        self.open.clear();
+        outermost
     }
 
     /// Whether an entry of this level that is about to begin may be an outermost one. An import that enters may
@@ -135,16 +159,36 @@ impl Recorder {
         if self.memories[memory].low_memory.looks_again() {
             self.look(instance, guest);
         }
+        let stack_pointer = Some(stack_pointer).filter(|pointer| *pointer != 0);
         let level = match (level, running) {
             (0, 0) => 0,
-            levels => self.level(instance, levels, guest),
+            levels => self.level(instance, levels, stack_pointer, guest),
         };
-        self.instances[instance].calls.add(function);
-        let entries = &mut self.instances[instance].entries;
-        let stack_pointer = Some(stack_pointer).filter(|pointer| *pointer != 0);
-        entries.open(level, function, stack_pointer);
-        self.crossed(instance, passed, Crossing::Passed, guest);
+        let Instance { module, calls, entries, .. } = &mut self.instances[instance];
+        calls.add(function);
+        entries.open(level, function, stack_pointer, passed);
+        if level == 0
+            && guest.has_host_stack()
+            && self.modules[*module].wants_look(function)
+            && self.contexts.may_look()
+        {
+            self.look_at_caller(instance, guest);
+        }
+        self.passed(instance, passed, guest);
         level as u32
+    }
+
+    /// Looks at what calls where an outermost entry begins.
+    #[cold]
+    fn look_at_caller(&mut self, instance: usize, guest: &mut dyn Guest) {
+        let frames = guest.backtrace().into_caller();
+        let stack = frames.map(|frames| {
+            self.contexts.looked_at(frames.len());
+            self.host_stack(instance, frames)
+        });
+        if let Some(open) = self.instances[instance].entries.open.last_mut() {
+            open.caller = stack;
+        }
     }
 
     /// The level of an entry, when not all entries before it have returned as it seems: either they go on
@@ -153,6 +197,7 @@ impl Recorder {
         &mut self,
         instance: usize,
         (level, running): (u64, u64),
+        stack_pointer: Option<u64>,
         guest: &mut dyn Guest,
     ) -> usize {
         let is_plain = level > 0 && running == level;
@@ -167,13 +212,24 @@ impl Recorder {
             return level;
         }
         entries.doubts.fill(0);
-        let outermost = entries.open.first().and_then(|entry| entry.function);
         // None is running if the module caught the exception.
-        if let Some(function) = outermost.filter(|_| running > 0) {
-            self.select(instance);
-            self.writer.record(&Record::NotReturned { function });
+        if running > 0 {
+            self.did_not_return(instance, stack_pointer);
         }
         0
+    }
+
+    /// The outermost entry is over without having returned; the stack pointer is this now.
+    pub(super) fn did_not_return(&mut self, instance: usize, stack_pointer: Option<u64>) {
+        let Instance { module, entries, .. } = &mut self.instances[instance];
+        let Some(open) = entries.take_outermost() else { return };
+        let Open { function: Some(function), caller, passed, .. } = open else { return };
+        self.modules[*module].look_again(function);
+        let left = open.stack_pointer.zip(stack_pointer).map(|(at, now)| at.saturating_sub(now));
+        let stack_bytes = left.unwrap_or_default();
+        self.select(instance);
+        let call = NotReturned { function, caller, stack_bytes, passed };
+        self.writer.record(&Record::NotReturned(call));
     }
 
     /// The host is back from what it did on behalf of the entry of this level.
@@ -213,8 +269,13 @@ impl Recorder {
             }
             return;
         }
+        let known = entry.caller;
         let nth = entries.count(context);
-        let caller = self.caller(instance, (function, level), nth, caller, guest);
+        let caller =
+            known.or_else(|| self.caller(instance, (function, level), nth, caller, guest));
+        if let Some(open) = self.instances[instance].entries.open.last_mut() {
+            open.caller = caller;
+        }
         let entry = Entry { function, level: level as u64, caller, stack_pointer };
         if self.instances[instance].entries.tell(level, entry) {
             self.writer.record(&Record::Entered(entry));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::contexts::KnownContexts;
+use super::contexts::{CALLS_LOOKED_AT, KnownContexts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::instrument::hooks::exported_globals;
 use crate::language::RuntimeFrames;
@@ -19,6 +19,8 @@ pub(super) struct Module {
     pub(super) contexts: KnownContexts,
     /// Contexts that begin in a function that was entered unseen, and that function.
     pub(super) unseen: FxHashMap<ContextId, u32>,
+    /// By function: how many of its calls were looked at when they began.
+    looked_at: FxHashMap<u32, u8>,
     facts: ModuleFacts,
 }
 
@@ -36,6 +38,8 @@ pub(super) struct Facts {
     /// How many bytes from address 0 on hold nothing of the module's own.
     pub(super) low_memory_bytes: u64,
     pub(super) page_bytes: u64,
+    /// The global that is the stack pointer.
+    pub(super) stack_pointer: Option<u32>,
     hooked: BTreeSet<u32>,
     /// Whether it only imports the allocator's functions, as a module does that is linked to another one at run
     /// time.
@@ -47,7 +51,21 @@ pub(super) struct Facts {
 impl Module {
     /// A module of which nothing was recorded yet.
     pub(super) fn new(facts: ModuleFacts) -> Module {
-        Module { contexts: KnownContexts::default(), unseen: FxHashMap::default(), facts }
+        let (unseen, looked_at) = (FxHashMap::default(), FxHashMap::default());
+        Module { contexts: KnownContexts::default(), unseen, looked_at, facts }
+    }
+
+    /// Whether to look at the callers of a call of this function that begins.
+    pub(super) fn wants_look(&mut self, function: u32) -> bool {
+        let looked_at = self.looked_at.entry(function).or_default();
+        let wants = *looked_at < CALLS_LOOKED_AT;
+        *looked_at += u8::from(wants);
+        wants
+    }
+
+    /// A call of this function did not return: the next ones are looked at again.
+    pub(super) fn look_again(&mut self, function: u32) {
+        self.looked_at.remove(&function);
     }
 }
 
@@ -81,6 +99,7 @@ impl ModuleFacts {
             globals: exported_globals(&prepared.module).collect(),
             runtime_frames: RuntimeFrames::of(&prepared.module),
             low_memory_bytes: prepared.module.low_memory_bytes(),
+            stack_pointer: prepared.module.stack_pointer(),
             page_bytes: memory.map_or(PAGE_BYTES, |memory| memory.page_bytes),
             hooked,
             imports_allocator,

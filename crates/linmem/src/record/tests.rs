@@ -205,9 +205,13 @@ fn written(record: &Record) -> Option<Value> {
             "stack_pointer": stack_pointer,
         }),
         Record::Resumed { level } => json!({ "record": "RESUMED", "level": level }),
-        Record::NotReturned { function } => {
-            json!({ "record": "NOT_RETURNED", "function": function })
-        }
+        Record::NotReturned(call) => json!({
+            "record": "NOT_RETURNED",
+            "function": call.function,
+            "caller": call.caller.map(|caller| caller.0),
+            "stack_bytes": exact(call.stack_bytes),
+            "passed": call.passed.map(exact),
+        }),
         Record::LowMemory { first, last, changed } => {
             json!({ "record": "LOW_MEMORY", "first": first, "last": last, "changed": changed })
         }
@@ -289,7 +293,13 @@ fn written_event(event: &Event) -> Value {
                 Crossing::Returned(function) => {
                     json!({ "record": "RETURNED", "function": function, "pointer": pointer })
                 }
-                Crossing::Passed => json!({ "record": "PASSED", "pointer": pointer }),
+                Crossing::Passed { function, parameter, caller } => json!({
+                    "record": "PASSED",
+                    "function": function,
+                    "parameter": parameter,
+                    "caller": caller.map(|caller| caller.0),
+                    "pointer": pointer,
+                }),
                 Crossing::HandedOut => json!({ "record": "HANDED_OUT", "pointer": pointer }),
             }
         }
@@ -426,7 +436,8 @@ fn callers_are_looked_at_by_counts() {
     // Another context starts anew.
     recording.call(1, "other");
     recording.free(8, 0);
-    assert_eq!(recording.guest.backtraces, CALLERS_OF_CONTEXT as usize + 3);
+    // Of the first call both when it began and at its event.
+    assert_eq!(recording.guest.backtraces, CALLERS_OF_CONTEXT as usize + 4);
     let records = recording.records();
     let entered = records.iter().filter(|record| record["record"] == "ENTERED");
     let callers: Vec<Option<u64>> = entered.map(|entered| entered["caller"].as_u64()).collect();
@@ -454,7 +465,10 @@ fn no_entries_use_up_the_callers_of_others() {
         recording.free(function as u32, 0);
         recording.guest.backtraces - before
     };
-    enter(1, 0, vec![Frame::Host("main".to_owned())]);
+    // Calls that are looked at when they begin.
+    for _ in 0..CALLS_LOOKED_AT {
+        enter(1, 0, vec![Frame::Host("main".to_owned())]);
+    }
     let entries = 2 * (MAX_CALLER_FRAMES / 100);
     let taken: usize = (0..entries).map(|_| enter(2, 1, deep())).sum();
     assert!((entries / 2..entries * 3 / 4).contains(&taken), "{taken}");

@@ -110,6 +110,18 @@ impl Contexts {
         }))
     }
 
+    /// The stack at the beginning of a call of a function of `module` by the host.
+    pub(super) fn of_entry(
+        &mut self,
+        function: u32,
+        caller: Option<HostStackId>,
+        module: usize,
+    ) -> Result<ContextId> {
+        let entry = Entry { function, level: 0, caller, stack_pointer: None };
+        let caller = self.caller(&entry)?;
+        Ok(self.put_together((None, caller, module as u32)))
+    }
+
     /// The whole stack of an event of an instance of `module`, which `caller` entered.
     #[inline]
     pub(super) fn of_event(

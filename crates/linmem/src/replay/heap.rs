@@ -21,6 +21,28 @@ use growing::Growing;
 pub use incidents::{AskedBy, Concerned, Failure, Growth, LowMemory, Misuse, MisuseKind};
 use reallocations::Reallocations;
 
+/// How an address got to the host, or how it shows that the host has it; the strongest evidence is the
+/// greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Crossed {
+    /// The module passed it to an imported function.
+    HandedOut,
+    /// The host passed it to an exported function.
+    Passed,
+    /// This exported function returned it.
+    Returned(u32),
+}
+
+impl From<Crossing> for Crossed {
+    fn from(crossing: Crossing) -> Crossed {
+        match crossing {
+            Crossing::HandedOut => Crossed::HandedOut,
+            Crossing::Passed { .. } => Crossed::Passed,
+            Crossing::Returned(function) => Crossed::Returned(function),
+        }
+    }
+}
+
 /// One live allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
@@ -33,7 +55,7 @@ pub struct Block {
     /// How many allocations there had been, this one included.
     pub serial: u64,
     /// The best evidence that the host has its address.
-    pub crossed: Option<Crossing>,
+    pub crossed: Option<Crossed>,
 }
 
 /// Growths and kinds of failure that are kept one by one.
@@ -62,6 +84,7 @@ pub struct Heap {
     lowest_address: Option<u64>,
     own_growth: Vec<(u64, u64)>,
     returned: FxHashMap<u32, Returned>,
+    overwritten: Vec<ContextId>,
 }
 
 impl Heap {
@@ -93,7 +116,7 @@ impl Heap {
             Event::Grown { delta_pages, previous_pages, in_allocator, context } => {
                 self.grown(instance, delta_pages, previous_pages, in_allocator, context);
             }
-            Event::Crossed { pointer, crossing } => self.crossed(instance, pointer, crossing),
+            Event::Crossed { pointer, crossing } => self.crossed(instance, pointer, crossing.into()),
             // Calls are counted for each instance.
             Event::Called { .. } => {}
         }
@@ -129,6 +152,26 @@ impl Heap {
         }
     }
 
+    /// Takes in that the host wrote over the allocator's state: the blocks so far are not there any more, and
+    /// there may be others.
+    pub fn start_anew(&mut self, context: ContextId) {
+        for (_, block) in self.live() {
+            self.account_loss(&block);
+        }
+        self.blocks = Blocks::default();
+        self.reallocations = Reallocations::default();
+        self.growing = Growing::default();
+        self.overlapping = false;
+        if self.overwritten.len() < MAX_KEPT {
+            self.overwritten.push(context);
+        }
+    }
+
+    /// Where the host wrote over the allocator's state, each time.
+    pub fn overwritten(&self) -> &[ContextId] {
+        &self.overwritten
+    }
+
     /// Takes in that memory near address 0 was written.
     pub fn low_memory_changed(&mut self, change: LowMemory) {
         if let Some(failure) = self.last_failure {
@@ -138,7 +181,7 @@ impl Heap {
 
     /// Takes in that this value came to the host, or from it. An address in the middle of a block will
     /// do: allocators on top of others put a header in front of what they hand out.
-    fn crossed(&mut self, instance: usize, value: u64, crossing: Crossing) {
+    fn crossed(&mut self, instance: usize, value: u64, crossing: Crossed) {
         let live = self.block_around(value).map(|(address, _)| address);
         let released = self.reallocations.released_around(instance, value);
         let block = match (live, released) {
@@ -149,11 +192,11 @@ impl Heap {
             },
             _ => return,
         };
-        if let Some(Crossing::Returned(_)) = block.crossed {
+        if let Some(Crossed::Returned(_)) = block.crossed {
             return;
         }
         block.crossed = block.crossed.max(Some(crossing));
-        if let Crossing::Returned(function) = crossing {
+        if let Crossed::Returned(function) = crossing {
             self.returned.entry(function).or_default().blocks += 1;
         }
     }
@@ -161,6 +204,17 @@ impl Heap {
     /// What became of the blocks that an exported function returned to the host first.
     pub fn returned(&self, function: u32) -> Returned {
         self.returned.get(&function).copied().unwrap_or_default()
+    }
+
+    /// Whether a live block starts at this address.
+    pub fn is_block(&self, address: u64) -> bool {
+        self.blocks.get(address).is_some()
+    }
+
+    /// The block that used to start at this address, if none that is alive has taken its place.
+    pub fn freed_at(&self, address: u64) -> Option<Concerned> {
+        let (block, freed) = self.blocks.freed(address)?;
+        self.block_around(address).is_none().then(|| concerned(address, &block, Some(freed)))
     }
 
     /// The live blocks with their addresses, in the order of these. A block that is being
@@ -302,7 +356,7 @@ impl Heap {
 
     /// A block is no longer where the host may know it.
     fn given_back(&mut self, block: &Block) {
-        if let Some(Crossing::Returned(function)) = block.crossed {
+        if let Some(Crossed::Returned(function)) = block.crossed {
             self.returned.entry(function).or_default().freed += 1;
         }
     }

@@ -1,10 +1,9 @@
 //! An instance, as a recording tells of it.
 
-use std::collections::BTreeMap;
-
 use rustc_hash::FxHashMap;
 
 use super::contexts::CallerId;
+use super::not_returned::NotReturnedCalls;
 use crate::trace::{ContextId, LiveFrames};
 
 /// An instance of the trace.
@@ -28,8 +27,8 @@ pub struct RecordedInstance {
     place_in_calls: FxHashMap<u32, usize>,
     /// The sum of `calls`.
     pub(super) calls_in_all: u64,
-    /// How often calls of exported functions did not return, by their indices.
-    pub not_returned: BTreeMap<u32, u64>,
+    /// Calls that did not return.
+    pub not_returned: NotReturnedCalls,
     /// Whether functions were taken out of tables or put in, whose calls are not seen.
     pub functions_taken: bool,
     /// The entries that are under way, with their levels and callers, the outermost first. Nothing
@@ -58,7 +57,7 @@ impl RecordedInstance {
             calls: Vec::new(),
             place_in_calls: FxHashMap::default(),
             calls_in_all: 0,
-            not_returned: BTreeMap::new(),
+            not_returned: NotReturnedCalls::default(),
             functions_taken: false,
             entries: Vec::new(),
         }
@@ -75,8 +74,9 @@ impl RecordedInstance {
         }
     }
 
-    pub(super) fn did_not_return(&mut self, function: u32) {
-        *self.not_returned.entry(function).or_default() += 1;
+    /// How often a function was called so far; `None` if it was not, as far as the recording says.
+    pub fn times(&self, function: u32) -> Option<u64> {
+        self.place_in_calls.get(&function).map(|&place| self.calls[place].1)
     }
 
     /// An entry at this level begins; those of this level and above are over.

@@ -1,7 +1,9 @@
 //! A memory, as a recording tells of it.
 
 use super::Snapshot;
+use super::growing_calls::GrowingCalls;
 use super::heap::Heap;
+use super::stale_pointers::StalePointers;
 use crate::trace::Sharing;
 
 /// A memory of the trace. Whoever uses it shares its heap.
@@ -21,6 +23,10 @@ pub struct RecordedMemory {
     pub snapshot: Option<Snapshot>,
     /// Numbers of the instances that use it as their memory 0.
     pub users: Vec<usize>,
+    /// The calls in which it grew.
+    pub growing_calls: GrowingCalls,
+    /// Addresses of freed blocks that the host passed.
+    pub stale_pointers: StalePointers,
     /// How often its size was read by calling an export.
     pub(super) size_calls: u64,
 }
@@ -40,6 +46,8 @@ impl RecordedMemory {
             heap: Heap::new(initial_pages),
             snapshot: None,
             users: Vec::new(),
+            growing_calls: GrowingCalls::default(),
+            stale_pointers: StalePointers::default(),
             size_calls: 0,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::contexts::CallerStack;
 use super::*;
-use crate::trace::{Entry, HostStackId, LiveFrames, Sharing, UNKNOWN_SIZE};
+use crate::trace::{Entry, LiveFrames, Sharing, UNKNOWN_SIZE};
 
 /// A recording that has begun.
 #[derive(Default)]
@@ -204,8 +204,8 @@ fn a_snapshot_is_of_a_memory_and_globals_are_of_an_instance() {
     recording.apply(Record::Snapshot { memory: 0, pages: 2 });
     recording.apply(Record::SnapshotBytes { address: 4096, bytes: vec![1] });
     recording.apply(Record::Globals { live_frames: LiveFrames::Own, values: vec![(0, 7)] });
-    recording.apply(Record::NotReturned { function: 3 });
-    recording.apply(Record::NotReturned { function: 3 });
+    recording.apply(Record::NotReturned(not_returned(3)));
+    recording.apply(Record::NotReturned(not_returned(3)));
     let Replay { memories, instances, .. } = recording.0;
     let snapshot = memories[0].snapshot.as_ref().unwrap();
     assert_eq!((snapshot.size, snapshot.memory.len()), (131_072, 1));
@@ -213,7 +213,9 @@ fn a_snapshot_is_of_a_memory_and_globals_are_of_an_instance() {
     assert!(instances[0].globals.is_none());
     let globals = instances[1].globals.as_ref().unwrap();
     assert_eq!((globals.live_frames, &globals.values[..]), (LiveFrames::Own, &[(0, 7)][..]));
-    assert_eq!(instances[1].not_returned.get(&3), Some(&2));
+    let mut calls = instances[1].not_returned.iter();
+    let (function, _, calls) = calls.next().unwrap();
+    assert_eq!((function, calls.times, calls.stack_bytes), (3, 2, 32));
 }
 
 #[test]
@@ -280,7 +282,7 @@ fn records_before_the_first_instance_are_refused() {
         low_memory,
         Record::Entered(entry),
         Record::Resumed { level: 0 },
-        Record::NotReturned { function: 1 },
+        Record::NotReturned(not_returned(1)),
         Record::Event(called),
         Record::Host(HostRecord::Collected),
         Record::Host(HostRecord::TookFunction),
@@ -306,4 +308,8 @@ fn huge_levels_cost_nothing() {
     }
     recording.apply(Record::Resumed { level: u64::MAX });
     assert_eq!(recording.allocate(48, 0), (None, CallerStack::Unrecorded));
+}
+
+fn not_returned(function: u32) -> NotReturned {
+    NotReturned { function, caller: None, stack_bytes: 16, passed: [0; 4] }
 }

@@ -79,10 +79,16 @@ codes! {
     WrongAlignment "wrong-alignment" Error Misuse
         "A block was freed or reallocated with an alignment other than its own."
     Overlap "overlap" Error Misuse "The allocator handed out memory that is part of a live block."
+    StalePointer "stale-pointer" Error Misuse
+        "The host passed the address of a block that had been freed."
 
+    NotReturned "not-returned" Warning Calls
+        "A trap or an exception left a call of an exported function."
     CallFailed "call-failed" Error Calls "A repeated call failed."
     KeepsGrowing "keeps-growing" Error Calls
         "Memory or live bytes keep growing while a call is repeated."
+    GrowsWithCalls "grows-with-calls" Warning Calls
+        "Calls of an exported function keep growing the memory, and no blocks are known that explain it."
 
     StaleView "stale-view" Error Sizes
         "The program used a view that an earlier growth had detached."
@@ -115,6 +121,8 @@ codes! {
     StillReachable "still-reachable" Note Left "Blocks are still pointed to at the end."
     OlderBlocks "older-blocks" Note Left
         "Blocks were freed that the module has in its data, from before the run."
+    StateOverwritten "state-overwritten" Note Left
+        "The host wrote over the allocator's state, and the ledger of blocks started anew."
     NotJudged "not-judged" Note Left
         "Blocks are alive at the end, and linmem cannot judge whether they leak."
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::{
-    ContextId, Entry, Event, Frame, HostRecord, HostStackId, MAGIC, Reader, Record, Sharing,
+    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, MAGIC, NotReturned, Reader, Record, Sharing,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -468,8 +468,7 @@ impl Output {
             }
             Record::LowMemory { .. }
             | Record::Globals { .. }
-            | Record::Resumed { .. }
-            | Record::NotReturned { .. } => {
+            | Record::Resumed { .. } => {
                 self.select(local)?;
                 self.push(record);
             }
@@ -483,6 +482,11 @@ impl Output {
                 self.select(local)?;
                 let caller = entry.caller.map(|caller| local.host_stack(caller)).transpose()?;
                 self.push(Record::Entered(Entry { caller, ..entry }));
+            }
+            Record::NotReturned(call) => {
+                self.select(local)?;
+                let caller = call.caller.map(|caller| local.host_stack(caller)).transpose()?;
+                self.push(Record::NotReturned(NotReturned { caller, ..call }));
             }
             Record::Event(event) => self.event(local, event)?,
             Record::Host(record) => self.host_record(local, record)?,
@@ -528,6 +532,11 @@ impl Output {
         {
             *context = self.context(local, *context, Some(module))?;
         }
+        if let Event::Crossed { crossing: Crossing::Passed { caller: Some(caller), .. }, .. } =
+            &mut event
+        {
+            *caller = local.host_stack(*caller)?;
+        }
         self.select(local)?;
         self.push(Record::Event(event));
         Ok(())
@@ -541,6 +550,7 @@ impl Output {
             }
             HostRecord::SizeRead { memory, stack, .. }
             | HostRecord::HostGrown { memory, stack, .. }
+            | HostRecord::Overwritten { memory, stack }
             | HostRecord::StaleView { memory, stack, .. } => {
                 *memory = local.memory(*memory)?.number;
                 *stack = local.host_stack(*stack)?;

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::{
-    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, MAGIC, Record,
+    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, MAGIC, NotReturned, Record,
     Sharing, SizeReadBy, UNKNOWN_SIZE, tags,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -196,7 +196,12 @@ impl Cursor<'_> {
             }
             tags::ENTERED => Record::Entered(self.entry()?),
             tags::RESUMED => Record::Resumed { level: self.number()? },
-            tags::NOT_RETURNED => Record::NotReturned { function: self.function()? },
+            tags::NOT_RETURNED => Record::NotReturned(NotReturned {
+                function: self.function()?,
+                caller: self.caller()?,
+                stack_bytes: self.number()?,
+                passed: [self.number()?, self.number()?, self.number()?, self.number()?],
+            }),
             tags::SEQUENCE => Record::Sequence { number: self.number()? },
             tags::CLOCK => Record::Clock { micros: self.number()? },
             tags::LOW_MEMORY => Record::LowMemory {
@@ -249,6 +254,9 @@ impl Cursor<'_> {
                 pages: self.number()?,
                 stack: self.host_stack()?,
             },
+            tags::OVERWRITTEN => {
+                HostRecord::Overwritten { memory: self.number()?, stack: self.host_stack()? }
+            }
             tags::HOST_GROWN => HostRecord::HostGrown {
                 memory: self.number()?,
                 delta_pages: self.number()?,
@@ -270,12 +278,13 @@ impl Cursor<'_> {
         Ok(Entry {
             function: self.function()?,
             level: self.number()?,
-            caller: match self.number()?.checked_sub(1) {
-                None => None,
-                Some(number) => Some(host_stack(number)?),
-            },
+            caller: self.caller()?,
             stack_pointer: self.optional()?,
         })
+    }
+
+    fn caller(&mut self) -> Decoded<Option<HostStackId>> {
+        self.number()?.checked_sub(1).map(host_stack).transpose()
     }
 
     fn host_stack(&mut self) -> Decoded<HostStackId> {
@@ -317,7 +326,14 @@ impl Cursor<'_> {
                 let crossing = Crossing::Returned(self.function()?);
                 Event::Crossed { crossing, pointer: self.pointer()? }
             }
-            tags::PASSED => Event::Crossed { crossing: Crossing::Passed, pointer: self.pointer()? },
+            tags::PASSED => Event::Crossed {
+                crossing: Crossing::Passed {
+                    function: self.function()?,
+                    parameter: self.function()?,
+                    caller: self.caller()?,
+                },
+                pointer: self.pointer()?,
+            },
             tags::HANDED_OUT => {
                 Event::Crossed { crossing: Crossing::HandedOut, pointer: self.pointer()? }
             }
@@ -487,7 +503,12 @@ mod tests {
             entry(1, Some(HostStackId(0)), Some(0)),
             entry(u64::MAX, Some(HostStackId(u32::MAX)), Some(u64::MAX)),
             Record::Resumed { level: 1 },
-            Record::NotReturned { function: u32::MAX },
+            Record::NotReturned(NotReturned {
+                function: u32::MAX,
+                caller: Some(HostStackId(u32::MAX)),
+                stack_bytes: u64::MAX,
+                passed: [0, 1, 127, u64::MAX],
+            }),
             Record::Sequence { number: u64::MAX },
         ]
     }

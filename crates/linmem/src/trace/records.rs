@@ -69,11 +69,8 @@ pub enum Record {
         /// The level.
         level: u64,
     },
-    /// A call of an exported function did not return, because of a trap or an exception.
-    NotReturned {
-        /// The function's index.
-        function: u32,
-    },
+    /// A call by the host did not return, because of a trap or an exception.
+    NotReturned(NotReturned),
     /// The next event of a shared memory in this recording has this number among those of all threads;
     /// those after it count on by one.
     Sequence {
@@ -196,6 +193,14 @@ pub enum HostRecord {
         /// Where it asked.
         stack: HostStackId,
     },
+    /// The program wrote over the state of the allocator in a memory, as one does who puts back a snapshot: what
+    /// was allocated before is not there any more.
+    Overwritten {
+        /// The number of the memory.
+        memory: u64,
+        /// Where.
+        stack: HostStackId,
+    },
     /// The program grew a memory from outside, by at least one page.
     HostGrown {
         /// Number of the memory.
@@ -226,14 +231,33 @@ pub enum HostRecord {
     },
 }
 
-/// How an address got to the host, or how it shows that the host has it; the strongest evidence is the
-/// greatest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A call by the host that did not return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotReturned {
+    /// Index of the function in the original module.
+    pub function: u32,
+    /// What called there, if it was looked at.
+    pub caller: Option<HostStackId>,
+    /// Bytes of the shadow stack that it left behind.
+    pub stack_bytes: u64,
+    /// The first of its arguments that can be addresses, 0 where there are fewer.
+    pub passed: [u64; 4],
+}
+
+/// How an address got to the host, or how it shows that the host has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crossing {
     /// The module passed it to an imported function.
     HandedOut,
     /// The host passed it to an exported function.
-    Passed,
+    Passed {
+        /// Index of the function in the original module.
+        function: u32,
+        /// Which of its parameters that can be addresses, from 0.
+        parameter: u32,
+        /// What called there, if it was looked at.
+        caller: Option<HostStackId>,
+    },
     /// This exported function returned it.
     Returned(u32),
 }
@@ -262,6 +286,16 @@ pub enum Frame {
     },
     /// Host code, in the host's words.
     Host(String),
+}
+
+impl Frame {
+    /// The function in the module, where it is one of the module.
+    pub(crate) fn function(&self) -> Option<u32> {
+        match self {
+            Frame::Wasm { function, .. } => Some(*function),
+            Frame::Host(_) => None,
+        }
+    }
 }
 
 /// What instrumented code reported of one instance: each hook's call is one. Sizes are bytes.

@@ -50,6 +50,7 @@ tags! {
     STALE_VIEW = 0x25,
     NOTE = 0x26,
     TOOK_FUNCTION = 0x27,
+    OVERWRITTEN = 0x28,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Write;
 
 use super::{
-    Crossing, Entry, Event, Frame, HostRecord, MAGIC, Record, Sharing, UNKNOWN_SIZE, tags,
+    Crossing, Entry, Event, Frame, HostRecord, MAGIC, NotReturned, Record, Sharing, UNKNOWN_SIZE, tags,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -89,10 +89,7 @@ impl<W: Write> Writer<W> {
                 self.tag(tags::RESUMED);
                 self.number(*level);
             }
-            Record::NotReturned { function } => {
-                self.tag(tags::NOT_RETURNED);
-                self.number(u64::from(*function));
-            }
+            Record::NotReturned(call) => self.not_returned(call),
             Record::Sequence { number } => {
                 self.tag(tags::SEQUENCE);
                 self.number(*number);
@@ -158,6 +155,11 @@ impl<W: Write> Writer<W> {
                 self.optional(*previous_pages);
                 self.number(stack.0.into());
             }
+            HostRecord::Overwritten { memory, stack } => {
+                self.tag(tags::OVERWRITTEN);
+                self.number(*memory);
+                self.number(stack.0.into());
+            }
             HostRecord::StaleView { memory, pages, stack } => {
                 self.tag(tags::STALE_VIEW);
                 self.number(*memory);
@@ -178,6 +180,14 @@ impl<W: Write> Writer<W> {
         self.number(entry.level);
         self.number(entry.caller.map_or(0, |caller| u64::from(caller.0) + 1));
         self.optional(entry.stack_pointer);
+    }
+
+    fn not_returned(&mut self, call: &NotReturned) {
+        self.tag(tags::NOT_RETURNED);
+        self.number(u64::from(call.function));
+        self.number(call.caller.map_or(0, |caller| u64::from(caller.0) + 1));
+        self.number(call.stack_bytes);
+        call.passed.iter().for_each(|value| self.number(*value));
     }
 
     /// Appends an event; the same as [`Writer::record`] with [`Record::Event`].
@@ -241,7 +251,12 @@ impl<W: Write> Writer<W> {
     fn crossed(&mut self, pointer: u64, crossing: Crossing) {
         match crossing {
             Crossing::HandedOut => self.tag(tags::HANDED_OUT),
-            Crossing::Passed => self.tag(tags::PASSED),
+            Crossing::Passed { function, parameter, caller } => {
+                self.tag(tags::PASSED);
+                self.number(u64::from(function));
+                self.number(u64::from(parameter));
+                self.number(caller.map_or(0, |caller| u64::from(caller.0) + 1));
+            }
             Crossing::Returned(function) => {
                 self.tag(tags::RETURNED);
                 self.number(u64::from(function));

@@ -34,6 +34,9 @@ export class Contexts {
   // Frames of callers so far: of outermost entries, and of entries inside others, which come more often and deeper.
   #callers = [0, 0];
 
+  // Frames of callers that were looked at when calls began.
+  #lookedAt = 0;
+
   // The stacks of the host as trees, by module: each edge is a frame.
   #trees = new Map();
 
@@ -95,6 +98,17 @@ export class Contexts {
   /** The number of the stack of the callers of an entry at this level, given the engine's frames, in `module`. */
   ofCaller(module, level, frames) {
     this.#callers[kindOf(level)] += frames.length;
+    return this.#ofFrames(module, frames);
+  }
+
+  /** Whether callers may still be looked at when calls begin: a function may fail for ever. */
+  get mayLook() {
+    return this.#lookedAt < MAX_CALLER_FRAMES;
+  }
+
+  /** The number of the stack of callers that are looked at when a call begins, given the engine's frames. */
+  ofLook(module, frames) {
+    this.#lookedAt += frames.length;
     return this.#ofFrames(module, frames);
   }
 

@@ -17,7 +17,7 @@ const DOUBTS = 32;
 const LOOKS = 16;
 
 // What runs where nobody has entered: a start function.
-const NONE = { index: -1, isTold: true, isCrossed: true, stackPointer: 0 };
+const NONE = { index: -1, isTold: true, isCrossed: true, stackPointer: 0, caller: undefined, parameters: 0, a: 0, b: 0, c: 0, d: 0 };
 
 export class Entries {
   #instance;
@@ -54,8 +54,8 @@ export class Entries {
     this.#module = module;
   }
 
-  /** Begins an entry. */
-  open(level, index, stackPointer) {
+  /** Begins an entry, which is passed these first values that can be addresses. */
+  open(level, index, stackPointer, a, b, c, d) {
     this.#since[level] = (this.#since[level] ?? 0) + 1;
     this.#since[level + 1] = 0;
     // An exception that the module caught leaves levels behind which have no entry.
@@ -64,10 +64,30 @@ export class Entries {
     entry.index = index;
     entry.stackPointer = stackPointer;
     entry.isTold = false;
+    entry.caller = undefined;
+    entry.parameters = 0;
+    entry.a = a;
+    entry.b = b;
+    entry.c = c;
+    entry.d = d;
     // Inside another entry the program is on its way from the module to itself, unless it allocates or frees on its own.
     entry.isCrossed = level === 0 || this.#module.hooked.has(index);
     this.current = entry;
     this.#level = level;
+    if (level === 0 && this.#module.wantsLook(index)) this.#lookAtCaller();
+  }
+
+  // Looks at what calls where an outermost entry begins.
+  #lookAtCaller() {
+    if (this.#suspension.isUsed || !this.#contexts.mayLook) return;
+    this.current.caller = this.#contexts.ofLook(this.#module, this.#frames.ofEvent(this.#module).caller);
+  }
+
+  /** Four more values are passed on: which of the parameters that can be addresses the first of them is. */
+  pass() {
+    const first = this.current.parameters;
+    if (this.current !== NONE) this.current.parameters += 4;
+    return first;
   }
 
   // What is kept of an entry is used again for the next one at its level.
@@ -81,7 +101,7 @@ export class Entries {
    * The level of an entry, when not all entries before it have returned as it seems: either they go on outside,
    * or they never returned.
    */
-  levelOf(level, running) {
+  levelOf(level, running, stackPointer) {
     const isPlain = level > 0 && running === level;
     const limited = Math.min(level, MAX_LEVELS);
     if (this.#suspension.isUsed) return limited;
@@ -91,13 +111,20 @@ export class Entries {
       return limited;
     }
     this.#doubts.fill(0);
-    const { index } = this.#levels[0];
     // None is running if the module caught the exception.
-    if (index >= 0 && running > 0) {
-      this.#instance.select();
-      this.#records.notReturned(index);
-    }
+    if (running > 0) this.didNotReturn(stackPointer);
     return 0;
+  }
+
+  /** The outermost entry is over without having returned; the stack pointer is this now. */
+  didNotReturn(stackPointer) {
+    const outermost = this.#levels[0];
+    if (outermost.index < 0 || this.#suspension.isUsed) return;
+    const { index, caller, a, b, c, d } = outermost;
+    this.#module.lookAgain(index);
+    this.#instance.select();
+    this.#records.notReturned(index, caller, leftBetween(outermost.stackPointer, stackPointer), a, b, c, d);
+    outermost.index = -1;
   }
 
   // An import that enters may do so at this level, and this often, each time. Whatever is more than that may be what
@@ -128,7 +155,9 @@ export class Entries {
   tell(context, caller) {
     this.current.isTold = true;
     const { index, stackPointer } = this.current;
-    const stack = this.#stackOf(index, this.#level, context, caller);
+    const nth = this.#count(context);
+    const stack = this.current.caller ?? this.#stackOf(index, this.#level, nth, caller);
+    if (stack !== null) this.current.caller = stack;
     const told = this.#told[this.#level];
     if (this.#toldLevel === this.#level && told?.index === index && told.stack === stack && told.stackPointer === stackPointer) return;
     this.#records.entered(index, this.#level, stack, stackPointer === 0 ? null : stackPointer);
@@ -139,21 +168,32 @@ export class Entries {
   /** Tells the callers of a function that was entered unseen, inside the entry under way, at an event with this context. */
   tellUnseen(index, context, caller) {
     const level = this.#level + 1;
-    this.#records.entered(index, level, this.#stackOf(index, level, context, caller), null);
+    this.#records.entered(index, level, this.#stackOf(index, level, this.#count(context), caller), null);
     this.#toldLevel = level;
     this.#told[level] = undefined;
     // The next event may be one of the entry itself.
     if (this.current !== NONE) this.current.isTold = false;
   }
 
-  // The number of the stack of callers; null where it is not taken.
-  #stackOf(index, level, context, caller) {
-    if (this.#suspension.isUsed) return this.#contexts.ofUnknown();
+  // One more entry whose first event has this context; returns how many there were.
+  #count(context) {
     const { entriesOfContext } = this.#module;
     const nth = (entriesOfContext[context] ?? 0) + 1;
     entriesOfContext[context] = nth;
+    return nth;
+  }
+
+  // The number of the stack of callers; null where it is not taken.
+  #stackOf(index, level, nth, caller) {
+    if (this.#suspension.isUsed) return this.#contexts.ofUnknown();
     const wantsCaller = this.#contexts.wantsCaller(this.#module, index, level, nth);
     if (caller === undefined && wantsCaller) ({ caller } = this.#frames.ofEvent(this.#module));
     return caller === undefined ? null : this.#contexts.ofCaller(this.#module, level, caller);
   }
+}
+
+// How many bytes of the stack are not given back; 0 where that is not known.
+function leftBetween(before, now) {
+  if (typeof before !== typeof now || before === 0 || now === 0 || before <= now) return 0;
+  return before - now;
 }

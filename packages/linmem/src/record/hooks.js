@@ -4,11 +4,7 @@
 // instance has hooks of its own.
 
 import { HOOKS } from "./names.js";
-
-// A number where it is exact, else the BigInt.
-const narrow = (value) => (value <= Number.MAX_SAFE_INTEGER ? Number(value) : value);
-
-const unsigned = (value) => (typeof value === "bigint" ? narrow(BigInt.asUintN(64, value)) : value >>> 0);
+import { unsigned } from "./numbers.js";
 
 // All bits set: the module has not said it.
 const isNone = (value) => value === -1 || value === -1n;
@@ -19,15 +15,18 @@ const known = (size) => (isNone(size) ? undefined : unsigned(size));
 const numberOf = (instance, records) => !instance.isNumbered || records.takeNumber();
 
 function passAll(instance, records, a, b, c, d) {
+  const first = instance.pass();
   if (!instance.isCrossed) return;
-  pass(instance, records, a);
-  pass(instance, records, b);
-  pass(instance, records, c);
-  pass(instance, records, d);
+  pass(instance, records, first, a);
+  pass(instance, records, first + 1, b);
+  pass(instance, records, first + 2, c);
+  pass(instance, records, first + 3, d);
 }
 
-function pass(instance, records, value) {
-  if (instance.mayBeBlock(unsigned(value)) && numberOf(instance, records)) records.passed(unsigned(value));
+function pass(instance, records, parameter, value) {
+  if (!instance.mayBeBlock(unsigned(value))) return;
+  const { index, caller } = instance.entry;
+  if (index >= 0 && numberOf(instance, records)) records.passed(index, parameter, caller, unsigned(value));
 }
 
 function handOut(instance, records, value) {
@@ -35,7 +34,7 @@ function handOut(instance, records, value) {
 }
 
 /** The hooks of `instance`, by their names. */
-export function hooksOf(instance, { observations, records }) {
+export function hooksOf(instance, { memories, observations, records }) {
   const numbered = () => !instance.isNumbered || records.takeNumber();
   return {
     allocated(pointer, size, alignment, low, high) {
@@ -83,14 +82,19 @@ export function hooksOf(instance, { observations, records }) {
     },
 
     grown(deltaPages, previousPages, inAllocator, low, high) {
+      // Which call it is that grows the memory.
+      records.writeCounts();
       const context = instance.begin(low, high);
       if (!numbered()) return;
       if (isNone(previousPages)) records.growFailed(context, inAllocator, unsigned(deltaPages));
-      else records.grown(context, inAllocator, unsigned(deltaPages), unsigned(previousPages));
+      else {
+        records.grown(context, inAllocator, unsigned(deltaPages), unsigned(previousPages));
+        if (instance.ledger.isViewed && deltaPages !== 0) memories.detached(instance.ledger);
+      }
     },
 
     entered(index, level, running, stackPointer, a, b, c, d) {
-      const known = instance.entered(index, level, running, unsigned(stackPointer));
+      const known = instance.entered(index, level, running, unsigned(stackPointer), a, b, c, d);
       passAll(instance, records, a, b, c, d);
       return known;
     },

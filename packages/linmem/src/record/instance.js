@@ -6,6 +6,7 @@ import { Entries } from "./entries.js";
 import { exportsOf, isMemory, PAGE_BYTES } from "./engine.js";
 import { hooksOf } from "./hooks.js";
 import { EXPORTS, SIZE_READ_BY } from "./names.js";
+import { unsigned } from "./numbers.js";
 
 export class Instance {
   #recorder;
@@ -113,19 +114,38 @@ export class Instance {
     return true;
   }
 
+  /** The entry under way. */
+  get entry() {
+    return this.#entries.current;
+  }
+
+  /** Four more values are passed on: which of the parameters that can be addresses the first of them is. */
+  pass() {
+    return this.#entries.pass();
+  }
+
+  /** No code of the module is running, at the end: entries that have not returned never will. */
+  end() {
+    const { running } = EXPORTS;
+    if (!(this.exports[running]?.value > 0)) return;
+    const { stack_pointer } = this.module.map;
+    const stackPointer = stack_pointer === null ? undefined : this.exports[`${EXPORTS.global}${stack_pointer}`];
+    this.#entries.didNotReturn(unsigned(stackPointer?.value ?? 0));
+  }
+
   /** Whether what an entry is passed, or returns, crosses between the module and the program. */
   get isCrossed() {
     return this.#entries.current.isCrossed;
   }
 
   /** The program enters; returns the level of the entry. */
-  entered(index, level, running, stackPointer) {
+  entered(index, level, running, stackPointer, a, b, c, d) {
     if (this.#number < 0) this.#announce();
     if (this.#ledger.looksAgain) this.#lookAgain();
     this.#calls.add(this.#number, index);
     if (this.module.url === undefined) this.#recorder.frames.learn(this.module);
-    if ((level | running) !== 0) level = this.#entries.levelOf(level, running);
-    this.#entries.open(level, index, stackPointer);
+    if ((level | running) !== 0) level = this.#entries.levelOf(level, running, stackPointer);
+    this.#entries.open(level, index, stackPointer, a, b, c, d);
     // Inside another entry it is active already.
     if (this.isNumbered && level === 0) this.#recorder.threads.isActive();
     return level;
@@ -165,9 +185,14 @@ export class Instance {
     const { number, map } = this.module;
     this.#ledger = memories.ledgerOf(this.#memory ?? this.#importedMemory(), map);
     this.isNumbered = this.#ledger.isNumbered;
-    if (this.module.hooked.size > 0 && !this.module.importsAllocator) this.#ledger.hasAllocator = true;
+    if (this.module.hooked.size > 0 && !this.module.importsAllocator) this.#hasAllocator();
     this.#records.instance(instances.next, number, this.#ledger.number);
     this.#number = instances.add(this);
+  }
+
+  #hasAllocator() {
+    this.#ledger.hasAllocator = true;
+    this.#recorder.memories.hasState(this.#ledger, this.module.map.allocator.state);
   }
 
   #importedMemory() {

@@ -20,6 +20,12 @@ export class Ledger {
   /** Whether an instance that uses the memory has an allocator of its own. */
   hasAllocator = false;
 
+  /** The addresses, `{ from, to }`, between which the allocator keeps its state; undefined if they are not known. */
+  state = undefined;
+
+  /** Whether the program has, or had, a buffer of the memory. */
+  isViewed = false;
+
   /** Whether an allocation has failed since the last look at low memory. */
   looksAgain = false;
 

@@ -1,5 +1,5 @@
 // Records what the host does with memories: the sizes that the program reads, growths from outside, and
-// the use of views that a growth has detached.
+// the use of views that a growth has detached. The methods of typed arrays are watched only once there are such views.
 //
 // Reading a typed array itself (`view[i]`, `view.length`, `view.byteLength`, all `undefined` or 0 when it is
 // detached) goes unnoticed: it is not a function call, or too frequent to be watched.
@@ -8,6 +8,11 @@ import { bufferBehind, isDetached, isMemory, isShared, pagesIn, pagesOf, PAGE_BY
 import { Ledger } from "./ledger.js";
 import { SIZE_READ_BY } from "./names.js";
 import { PRIVATE, UNKNOWN } from "./records.js";
+
+// A snapshot of a memory has at least this many bytes; what is smaller is not looked at.
+const LEAST_SNAPSHOT_BYTES = 1024;
+
+const WORD_BYTES = 4;
 
 const UNWATCHED =
   "a worker thread was not watched, as it was made from a text or with an `env` of its own: nobody knows what it did with shared memories, so they are not judged";
@@ -22,10 +27,16 @@ export class Memories {
   #maximums = new WeakMap();
   #isQuiet = false;
 
-  // Where a buffer came from: { memory: its number, pages: when it was handed out }.
+  // Where a buffer came from: { ledger, memory: its number, pages: when it was handed out }.
   #origins = new WeakMap();
 
   #threads;
+
+  // Patches what writes to views, once an allocator's state can be written over.
+  #watchWrites;
+
+  // Patches the methods of views; undefined if there are none, or that is done.
+  #watchMethods;
 
   // Shared memories that were made in this thread, by how the trace tells them: what a trace says of one, a reference
   // to it, and the ledger if there is one.
@@ -92,10 +103,50 @@ export class Memories {
     if (SharedArrayBuffer) patch.getter(SharedArrayBuffer.prototype, "byteLength", byteLength);
   }
 
-  /** Patches the functions that may be given a view. */
-  watchViews({ TextDecoder, TextEncoder }, patch) {
+  /** Patches the functions that may be given a view, and the methods of views as soon as there are detached ones. */
+  watchViews({ TextDecoder, TextEncoder, Uint8Array }, patch) {
     this.#watchView(TextDecoder.prototype, "decode", 0, patch);
     this.#watchView(TextEncoder.prototype, "encodeInto", 1, patch);
+    const prototype = Object.getPrototypeOf(Uint8Array.prototype);
+    this.#watchWrites = () => patch.after(prototype, "set", (view, [source, offset]) => this.#written(view, source, offset));
+    this.#watchMethods = () => {
+      for (const name of ["set", "subarray", "fill", "slice", "copyWithin"]) this.#watchMethod(prototype, name, patch);
+    };
+  }
+
+  /** The memory of this ledger has an allocator that keeps its state in these words. */
+  hasState(ledger, words) {
+    if (words === undefined || ledger.isShared) return;
+    ledger.state = { from: words[0], to: words.at(-1) + WORD_BYTES };
+    this.#watchWrites?.();
+    this.#watchWrites = undefined;
+  }
+
+  // Whoever writes over all of the state puts back a snapshot.
+  #written(view, source, offset = 0) {
+    if (!(source?.length >= LEAST_SNAPSHOT_BYTES)) return;
+    const origin = this.#origins.get(bufferBehind(view));
+    if (origin?.ledger.state === undefined) return;
+    const { from, to } = origin.ledger.state;
+    const size = view.BYTES_PER_ELEMENT;
+    const start = view.byteOffset + offset * size;
+    if (start <= from && to <= start + source.length * size) this.#records.overwritten(origin.memory, this.#contexts.ofHost());
+  }
+
+  /** A memory has grown: what the program has of its old buffer is detached. */
+  detached(ledger) {
+    if (!ledger.isViewed || this.#watchMethods === undefined) return;
+    this.#watchMethods();
+    this.#watchMethods = undefined;
+  }
+
+  // A detached view has no length left.
+  #watchMethod(object, name, patch) {
+    patch.call(object, name, (target, self, values) => {
+      if (self?.length === 0) this.noteStale(self);
+      if (values[0]?.length === 0) this.noteStale(values[0]);
+      return Reflect.apply(target, self, values);
+    });
   }
 
   #watchView(object, name, index, patch) {
@@ -123,7 +174,11 @@ export class Memories {
 
   #buffer(get, memory) {
     const buffer = Reflect.apply(get, memory, []);
-    if (!this.#origins.has(buffer)) this.#origins.set(buffer, { memory: this.#numberOf(memory), pages: pagesIn(buffer) });
+    if (!this.#origins.has(buffer)) {
+      const ledger = this.ledgerOf(memory);
+      ledger.isViewed = true;
+      this.#origins.set(buffer, { ledger, memory: ledger.number, pages: pagesIn(buffer) });
+    }
     return buffer;
   }
 
@@ -159,7 +214,10 @@ export class Memories {
     const delta = pagesOf(memory) - previous;
     const number = this.#numberOf(memory);
     if (delta === 0) this.#records.sizeRead(number, SIZE_READ_BY.GROW_ZERO, previous, this.#contexts.ofHost());
-    else this.#records.hostGrown(number, delta, previous, this.#contexts.ofHost());
+    else {
+      this.#records.hostGrown(number, delta, previous, this.#contexts.ofHost());
+      this.detached(this.ledgerOf(memory));
+    }
   }
 
   #refused(memory, delta) {

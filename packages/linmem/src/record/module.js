@@ -2,7 +2,7 @@
 
 import { compile } from "./engine.js";
 import { ContextTable } from "./context-table.js";
-import { EXPORTS, ROLES } from "./names.js";
+import { CALLS_LOOKED_AT, EXPORTS, ROLES } from "./names.js";
 import { exportedFunctions, importCount, moduleName } from "./sections.js";
 
 // The wrapper of an allocator function is named `malloc: dlmalloc`.
@@ -18,6 +18,9 @@ export class Module {
   #original;
   #functions;
   #places;
+
+  // By place: how many calls of the function were looked at when they began.
+  #looks;
 
   /** How many entries there were with each first context. */
   entriesOfContext = [];
@@ -57,6 +60,7 @@ export class Module {
     /** The indices of the functions that the program can call, ascending. */
     this.entries = map.entries;
     this.#places = placesOf(map.entries);
+    this.#looks = new Uint8Array(map.entries.length);
     this.tellsSize = Object.keys(map.sizes).length > 0;
     /** The names under which instrumentation exports its tables of functions. */
     this.tables = map.tables.map((index) => `${EXPORTS.table}${index}`);
@@ -89,6 +93,19 @@ export class Module {
   /** The place of a function among those that the program can call; -1 if it is none of them. */
   placeOf(index) {
     return this.#places[index] ?? -1;
+  }
+
+  /** Whether to look at the callers of a call of this function that begins. */
+  wantsLook(index) {
+    const place = this.placeOf(index);
+    if (place < 0 || this.#looks[place] >= CALLS_LOOKED_AT) return false;
+    this.#looks[place]++;
+    return true;
+  }
+
+  /** A call of this function did not return: the next ones are looked at again. */
+  lookAgain(index) {
+    this.#looks[this.placeOf(index)] = 0;
   }
 
   /** What to call a function that has no name: its export's name may tell. */

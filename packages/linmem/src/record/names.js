@@ -10,7 +10,7 @@ export const HOOKS = ["allocated", "freed", "reallocating", "reallocated", "grow
 export const ROLES = ["malloc", "calloc", "realloc", "reallocarray", "free", "aligned_alloc", "posix_memalign", "rust_alloc", "rust_dealloc", "rust_realloc", "cabi_realloc", "wbindgen_realloc", "sized_free", "global_alloc", "global_dealloc", "global_realloc", "method_malloc", "method_free", "method_realloc"];
 
 /** The names of exports that instrumentation adds; the last two are followed by an index. */
-export const EXPORTS = { memory: "linmem.memory", size: "linmem.memory.size", instance: "linmem.instance", functions: "linmem.functions", global: "linmem.global.", table: "linmem.table." };
+export const EXPORTS = { memory: "linmem.memory", size: "linmem.memory.size", instance: "linmem.instance", running: "linmem.running", functions: "linmem.functions", global: "linmem.global.", table: "linmem.table." };
 
 /** The version of the map that `linmem instrument --map` writes. */
 export const MAP_VERSION = 1;
@@ -58,6 +58,7 @@ export const TAGS = {
   STALE_VIEW: 0x25,
   NOTE: 0x26,
   TOOK_FUNCTION: 0x27,
+  OVERWRITTEN: 0x28,
 };
 
 /** The ways to ask for a memory's size. */
@@ -74,6 +75,9 @@ export const MAX_CONTEXTS = 1048576;
 
 /** Entries whose callers are told, for each first context; after them every 2^k-th. */
 export const CALLERS_OF_CONTEXT = 4096;
+
+/** Calls of each function whose callers are looked at when they begin, and as many again after one that did not return. */
+export const CALLS_LOOKED_AT = 16;
 
 /** Frames of callers that are taken for all entries, deep stacks cost much, and then for every 2^k-th: of outermost ones, and as many of those inside others. */
 export const MAX_CALLER_FRAMES = 65536;

@@ -37,6 +37,24 @@ export class Patch {
     redefine(object, name, { value: guarded[name] });
   }
 
+  /** Replaces a function of one parameter, and others that may follow, that is called often; `seen(self, values)` is called after it. */
+  after(object, name, seen) {
+    const target = object[name];
+    const cleaned = this.#cleaned;
+    const guarded = {
+      [name](_) {
+        try {
+          const result = Reflect.apply(target, this, arguments);
+          seen(this, arguments);
+          return result;
+        } catch (error) {
+          throw cleaned(error);
+        }
+      },
+    };
+    redefine(object, name, { value: guarded[name] });
+  }
+
   /** Replaces a function that returns a promise, in the same way. */
   async(object, name, call) {
     const apply = async (target, self, values) => {

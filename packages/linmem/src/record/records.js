@@ -5,6 +5,7 @@
 // further object on the way, and each private method, is checked anew.
 
 import { TAGS } from "./names.js";
+import { unsigned } from "./numbers.js";
 import { TraceWriter } from "./writer.js";
 
 /** How a memory is told that one thread uses; that several may, but which it is could not be found out; and which it is. */
@@ -222,8 +223,14 @@ export class Records extends TraceWriter {
     this.#numbers(TAGS.RESUMED, level);
   }
 
-  notReturned(index) {
-    this.#numbers(TAGS.NOT_RETURNED, index);
+  /** `stack` is undefined where it is not known; the values are as the engine has them. */
+  notReturned(index, stack, stackBytes, ...passed) {
+    this.begin(TAGS.NOT_RETURNED);
+    this.number(index);
+    this.number(stack === undefined ? 0 : stack + 1);
+    this.number(stackBytes);
+    for (const value of passed) this.number(unsigned(value));
+    this.commit();
   }
 
   #frames(frames) {
@@ -257,8 +264,12 @@ export class Records extends TraceWriter {
     this.commit();
   }
 
-  passed(pointer) {
+  /** `stack` is undefined where it is not known. */
+  passed(index, parameter, stack, pointer) {
     this.begin(TAGS.PASSED);
+    this.number(index);
+    this.number(parameter);
+    this.number(stack === undefined ? 0 : stack + 1);
     this.pointer(pointer);
     this.commit();
   }
@@ -374,12 +385,17 @@ export class Records extends TraceWriter {
 
   /** `previousPages` is null where the growth was refused. */
   hostGrown(memory, deltaPages, previousPages, stack) {
+    this.writeCounts();
     this.begin(TAGS.HOST_GROWN);
     this.number(memory);
     this.number(deltaPages);
     this.optional(previousPages);
     this.number(stack);
     this.commit();
+  }
+
+  overwritten(memory, stack) {
+    this.#numbers(TAGS.OVERWRITTEN, memory, stack);
   }
 
   staleView(memory, pages, stack) {

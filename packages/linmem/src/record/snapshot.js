@@ -2,6 +2,7 @@
 
 import { bytesIn, PAGE_BYTES } from "./engine.js";
 import { EXPORTS } from "./names.js";
+import { unsigned } from "./numbers.js";
 
 const [NOBODYS, OWN, OTHER_THREADS] = [0, 1, 2];
 
@@ -19,6 +20,7 @@ export function snapshot({ frames, instances, memories, records, suspension, thr
     if (!instance.exports) continue;
     instance.look();
     records.writeCounts();
+    if (!framesLive) instance.end();
     instance.select();
     // The first thread ends last.
     if (!seen.has(instance.ledger) && (threads.isFirst || !instance.ledger.isShared)) snapshotOf(instance, records);
@@ -44,8 +46,6 @@ function snapshotOf({ ledger, memory }, records) {
 }
 
 const globalsOf = ({ exports, module }) => module.map.globals.map((index) => [index, unsigned(exports[`${EXPORTS.global}${index}`].value)]);
-
-const unsigned = (value) => (typeof value === "bigint" ? BigInt.asUintN(64, value) : value >>> 0);
 
 /** The ranges that are not zero, within a page each. */
 function* parts(memory) {

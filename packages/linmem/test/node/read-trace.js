@@ -19,11 +19,7 @@ function fieldsOf(text) {
 const KINDS = {
   number: (reader) => reader.number(),
   context: (reader) => reader.number(),
-  stack: (reader) => reader.number(),
-  "optional stack": (reader) => {
-    const number = reader.number();
-    return number === 0 ? null : number - 1;
-  },
+  "four numbers": (reader) => [reader.number(), reader.number(), reader.number(), reader.number()],
   stack: (reader) => reader.number(),
   "optional stack": (reader) => reader.optionalStack(),
   signed: (reader) => Number(reader.signed()),

@@ -22,6 +22,7 @@ const mapOf = (low_memory, malloc) => ({
   entries: names,
   sizes: {},
   low_memory,
+  stack_pointer: null,
   initial_pages: 1,
   max_pages: null,
   is_shared: false,

@@ -43,7 +43,7 @@ const LEFT_OUT = ["MODULE", "MEMORY", "INSTANCE", "THREAD", "CREATED", "CLOCK", 
 function told(records) {
   const [creation] = records.filter(({ record }) => record === "HOST_STACK");
   const kept = records.filter((record) => record !== creation && !LEFT_OUT.includes(record.record));
-  return kept.map((fields) => asJson(fields.record === "ENTERED" && fields.caller !== null ? { ...fields, caller: fields.caller - 1 } : fields));
+  return kept.map((fields) => asJson(typeof fields.caller === "number" ? { ...fields, caller: fields.caller - 1 } : fields));
 }
 
 const asJson = (record) => JSON.parse(JSON.stringify(record, (_, value) => (typeof value === "bigint" ? String(value) : value)));

@@ -19,11 +19,10 @@ test("two recorders in one program know nothing of each other", () => {
   const [first, second] = [new FakeHost(), new FakeHost()];
   first.hook("allocated", [4096, 10, 0, 7, 1], { frame: [7, 1] });
   second.hook("allocated", [8192, 20, 0, 8, 2], { frame: [8, 2] });
-  second.hook("passed", [4096, 0, 0, 0], {});
-  first.hook("passed", [4096, 0, 0, 0], {});
+  for (const host of [second, first]) host.hook("entered", [3, 0, 0, 0, 0, 0, 0, 4096], {});
   const seen = (host) => of(host.records(), "INSTANCE", "CONTEXT", "MEMORY", "ALLOCATED", "PASSED").map(({ record, ...fields }) => [record, ...Object.values(fields)]);
   const begin = [["MEMORY", 1, null, 65536, 0], ["INSTANCE", 0, 0]];
-  assert.deepEqual(seen(first), [...begin, ["CONTEXT", [[7, 1]]], ["ALLOCATED", 0, 4096, 10], ["PASSED", 4096]]);
+  assert.deepEqual(seen(first), [...begin, ["CONTEXT", [[7, 1]]], ["ALLOCATED", 0, 4096, 10], ["PASSED", 3, 3, 1, 4096]]);
   assert.deepEqual(seen(second), [...begin, ["CONTEXT", [[8, 2]]], ["ALLOCATED", 0, 8192, 20]]);
 });
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::replay::heap::Held;
 use crate::report::{Code, Finding};
-use crate::trace::{ContextId, Crossing};
+use crate::replay::heap::Crossed;
+use crate::trace::ContextId;
 use crate::units::{bytes, count, number_of};
 
 use super::super::subject::{Memory, Subject};
@@ -101,6 +102,10 @@ fn thread_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding
 /// One warning for each way in which the host got the pointers: for each exported function that
 /// returned some.
 fn host_findings(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Vec<Finding> {
+    // A host that puts back a snapshot gives all blocks back at once.
+    if !memory.heap().overwritten().is_empty() {
+        return Vec::new();
+    }
     let mut of_holder: BTreeMap<Holder, Vec<GroupOf<'_>>> = BTreeMap::new();
     for group in groups {
         if let (Kind::HostHeld(holder), _) = group.0 {
@@ -128,7 +133,7 @@ fn host_finding(
     let what = how_held(memory, holder);
     let mut finding = finding_of_all(Code::LeakHostHeld, memory, groups, &what)?;
     if let Holder::Has(crossing) = holder {
-        if let Crossing::Returned(function) = crossing {
+        if let Crossed::Returned(function) = crossing {
             let returned = memory.heap().returned(function);
             finding = finding.number("returned", returned.blocks).number("freed", returned.freed);
         }
@@ -149,7 +154,7 @@ fn host_finding(
 /// How the host came to hold blocks, as the predicate of a sentence about them.
 fn how_held(memory: Memory<'_, '_>, holder: Holder) -> String {
     let words = match holder {
-        Holder::Has(Crossing::Returned(function)) => {
+        Holder::Has(Crossed::Returned(function)) => {
             let returned = memory.heap().returned(function);
             return format!(
                 "never given back: the host got {} from `{}` and freed {}",
@@ -158,11 +163,11 @@ fn how_held(memory: Memory<'_, '_>, holder: Holder) -> String {
                 count(returned.freed),
             );
         }
-        Holder::Has(Crossing::Passed) => {
+        Holder::Has(Crossed::Passed) => {
             "never given back: nothing in the module points there, but the host passed such pointers \
              to exports"
         }
-        Holder::Has(Crossing::HandedOut) => {
+        Holder::Has(Crossed::HandedOut) => {
             "never given back: nothing in the module points there, but it passed such pointers to \
              imported functions"
         }

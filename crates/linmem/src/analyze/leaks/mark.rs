@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Holder, Kind};
 use crate::replay::Snapshot;
 use crate::replay::heap::{Block, Held};
-use crate::trace::Crossing;
+use crate::replay::heap::Crossed;
 
 /// A mark over the live blocks, and what came of it.
 pub struct Mark<'a> {
@@ -104,7 +104,7 @@ impl<'a> Mark<'a> {
 
     /// Marks the blocks whose addresses the host has, and what they lead to, by how it got them.
     fn spread_from_host(&mut self) {
-        let mut held: BTreeMap<Crossing, Vec<usize>> = BTreeMap::new();
+        let mut held: BTreeMap<Crossed, Vec<usize>> = BTreeMap::new();
         for (block, live) in self.blocks.0.iter().enumerate() {
             if let (Some(crossing), false) = (live.block.crossed, self.seen[block]) {
                 held.entry(crossing).or_default().push(block);

@@ -56,6 +56,7 @@ fn everything_else_of_the_module_stays() {
   (export "linmem.memory" (memory 0))
   (export "linmem.memory.size" (func $memory.size))
   (export "linmem.instance" (global 4))
+  (export "linmem.running" (global 6))
   (export "linmem.functions" (table 0))
   (elem (;0;) (table 0) (i32.const 0) func $"malloc: malloc" $"free: free" $work $"entry: malloc" $"entry: free" $"entry: work")
 "#]]
@@ -131,6 +132,7 @@ fn the_host_gets_the_functions_that_it_can_enter_and_their_entries() {
   (export "linmem.memory.size" (func $memory.size))
   (export "linmem.table.0" (table 0))
   (export "linmem.instance" (global 4))
+  (export "linmem.running" (global 6))
   (export "linmem.functions" (table 2))
 "#]]
     );

@@ -2,9 +2,9 @@
 //! follows the descriptions of [`Heap`](super::Heap)'s types and shares no code with it.
 
 use super::{
-    AskedBy, Concerned, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind, Returned,
+    AskedBy, Concerned, Crossed, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind, Returned,
 };
-use crate::trace::{ContextId, Crossing, Event, UNKNOWN_SIZE};
+use crate::trace::{ContextId, Event, UNKNOWN_SIZE};
 
 /// Instances that use the heap at most.
 pub const INSTANCES: usize = 3;
@@ -17,7 +17,7 @@ pub struct Block {
     pub align: u64,
     pub context: ContextId,
     pub serial: u64,
-    pub crossed: Option<Crossing>,
+    pub crossed: Option<Crossed>,
     /// The instance that reallocates it, while others may get its memory.
     released_by: Option<usize>,
 }
@@ -52,7 +52,7 @@ impl Block {
 
     fn returned_by(&self) -> Option<u32> {
         match self.crossed {
-            Some(Crossing::Returned(function)) => Some(function),
+            Some(Crossed::Returned(function)) => Some(function),
             _ => None,
         }
     }
@@ -170,7 +170,7 @@ impl Naive {
                 }
             }
             Event::Grown { delta_pages: 0, .. } | Event::Called { .. } => {}
-            Event::Crossed { pointer, crossing } => self.crossed(instance, pointer, crossing),
+            Event::Crossed { pointer, crossing } => self.crossed(instance, pointer, crossing.into()),
             Event::Grown { delta_pages, previous_pages, in_allocator, context } => {
                 self.grow(instance, delta_pages, previous_pages, in_allocator, context);
             }
@@ -185,7 +185,7 @@ impl Naive {
     }
 
     /// The export that returned a block first is the one that counts; else the best evidence.
-    fn crossed(&mut self, instance: usize, value: u64, crossing: Crossing) {
+    fn crossed(&mut self, instance: usize, value: u64, crossing: Crossed) {
         let known = |block: &Block| block.released_by.is_none_or(|by| by == instance);
         let around = self.live.iter_mut().filter(|b| known(b) && b.overlaps(value, 1));
         let block = around.max_by_key(|block| (block.address, block.released_by.is_none()));

@@ -90,7 +90,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn crossing() -> impl Strategy<Value = Crossing> {
     prop_oneof![
         Just(Crossing::HandedOut),
-        Just(Crossing::Passed),
+        Just(Crossing::Passed { function: 0, parameter: 0, caller: None }),
         (0..FUNCTIONS).prop_map(Crossing::Returned),
     ]
 }

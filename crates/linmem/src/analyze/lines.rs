@@ -1,0 +1,56 @@
+//! The user's own lines in stacks.
+
+use crate::report::Stack;
+
+/// The innermost line of the host's code that is not a package's or the runtime's own: `app.mjs:5`.
+pub(crate) fn user_line(stack: &Stack) -> Option<&str> {
+    let lines = stack.iter().filter_map(|frame| host_line(&frame.function));
+    lines.into_iter().find(|line| is_own(line))
+}
+
+/// The same in parentheses after a space, or nothing.
+pub(crate) fn in_parentheses(stack: &Stack) -> String {
+    user_line(stack).map_or_else(String::new, |line| format!(" ({line})"))
+}
+
+/// The place in a frame of the host, which is `name (place:line)` or `place:line`.
+fn host_line(frame: &str) -> Option<&str> {
+    let inside = frame.strip_suffix(')').and_then(|frame| Some(frame.rsplit_once('(')?.1));
+    let place = inside.unwrap_or(frame);
+    let (file, line) = place.rsplit_once(':')?;
+    let is_number = !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
+    (!file.is_empty() && is_number).then_some(place)
+}
+
+fn is_own(place: &str) -> bool {
+    let of_runtime = ["node:", "wasm:"].iter().any(|scheme| place.starts_with(scheme));
+    !of_runtime && !place.split(['/', '\\']).any(|folder| folder == "node_modules")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_of_the_host_has_a_place() {
+        assert_eq!(host_line("app.mjs:5"), Some("app.mjs:5"));
+        assert_eq!(host_line("Tree.add (src/tree.ts:12)"), Some("src/tree.ts:12"));
+        assert_eq!(host_line("C:\\work\\app.mjs:5"), Some("C:\\work\\app.mjs:5"));
+        for none in ["work", "Array.forEach", "std::vec::push", "run (native)", "a:b", ":5"] {
+            assert_eq!(host_line(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn packages_and_the_runtime_are_not_the_user() {
+        for other in [
+            "node:fs:12",
+            "wasm://wasm/1234:1",
+            "node_modules/yoga/dist/index.js:5",
+            "/home/me/app/node_modules/yoga/index.js:5",
+        ] {
+            assert!(!is_own(other), "{other}");
+        }
+        assert!(is_own("src/node_modules.js:5"));
+    }
+}

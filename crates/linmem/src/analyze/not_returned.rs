@@ -1,0 +1,140 @@
+//! Calls by the host that did not return, because a trap or an exception left them.
+
+use std::collections::BTreeMap;
+
+use crate::replay::not_returned::{Argument, Unreturned};
+use crate::report::{Code, Finding, Severity};
+use crate::trace::ContextId;
+use crate::units::{bytes, count};
+
+use super::lines::in_parentheses;
+use super::subject::{Instance, Subject};
+
+/// Places that are shown.
+const MOST_PLACES: usize = 3;
+
+/// Functions that end with the program, and need not return.
+const ENTRY_POINTS: [&str; 5] = ["_start", "main", "_main", "__main_argc_argv", "__main_void"];
+
+/// One finding for each function.
+pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
+    subject.instances().flat_map(of_instance).collect()
+}
+
+fn of_instance(instance: Instance<'_, '_>) -> Vec<Finding> {
+    let mut of_function: BTreeMap<u32, BTreeMap<ContextId, Unreturned>> = BTreeMap::new();
+    for (function, context, calls) in instance.recorded().not_returned.iter() {
+        let places = of_function.entry(function).or_default();
+        let place = instance.subject.place(context);
+        match places.get_mut(&place) {
+            Some(known) => {
+                known.times += calls.times;
+                known.stack_bytes = known.stack_bytes.saturating_add(calls.stack_bytes);
+            }
+            None => {
+                places.insert(place, calls);
+            }
+        }
+    }
+    of_function
+        .into_iter()
+        .filter(|(function, _)| {
+            let name = instance.export_name(*function);
+            !ENTRY_POINTS.contains(&name.as_str())
+        })
+        .map(|(function, places)| {
+            let mut places: Vec<_> = places.into_iter().collect();
+            places.sort_by_key(|(_, calls)| std::cmp::Reverse(calls.times));
+            finding(instance, function, &places)
+        })
+        .collect()
+}
+
+fn finding(
+    instance: Instance<'_, '_>,
+    function: u32,
+    places: &[(ContextId, Unreturned)],
+) -> Finding {
+    let times: u64 = places.iter().map(|(_, calls)| calls.times).sum();
+    let stack_bytes: u64 = places.iter().map(|(_, calls)| calls.stack_bytes).sum();
+    let calls = instance.recorded().times(function).unwrap_or(times).max(times);
+    let name = instance.export_name(function);
+    let stack = |context| instance.subject.stack(context);
+    let line = match places {
+        [(only, _)] => in_parentheses(&stack(*only)),
+        _ => String::new(),
+    };
+    let which = match (times, calls) {
+        (1, 1) => format!("the only call of `{name}`{line}"),
+        (1, _) => format!("one of {} calls of `{name}`{line}", count(calls)),
+        _ if times == calls => format!("all {} calls of `{name}`{line}", count(calls)),
+        _ => format!("{} of {} calls of `{name}`{line}", count(times), count(calls)),
+    };
+    let argument = places.iter().find_map(|(_, calls)| suspicious(instance, function, calls));
+    let it = if times == 1 { "it" } else { "them" };
+    let mut message = format!("{which} did not return: a trap or an exception left {it}");
+    if stack_bytes > 0 {
+        message = format!("{message}, and {}", lost_stack(instance, times, stack_bytes));
+    }
+    if let Some(argument) = &argument {
+        message = format!("{message}; {argument}");
+    }
+    let is_grave = stack_bytes > 0 || argument.is_some();
+    let finding = Finding::new(Code::NotReturned)
+        .severity(if is_grave { Severity::Warning } else { Severity::Note })
+        .about(instance.number)
+        .message(message)
+        .number("times", times)
+        .number("calls", calls)
+        .number("stack_bytes", stack_bytes)
+        .advice(if stack_bytes > 0 {
+            "Let the exception end inside the module, or put the stack pointer back after it: each such call leaves \
+             less stack to those that follow."
+        } else {
+            "What such a call was about to free or to put in order is left as it was."
+        });
+    places.iter().take(MOST_PLACES).fold(finding, |finding, (context, calls)| {
+        let often = if calls.times == 1 { "called".to_owned() } else { format!("called {} times", count(calls.times)) };
+        finding.stack(often, stack(*context))
+    })
+}
+
+/// What calls have left behind of the C stack, in words.
+fn lost_stack(instance: Instance<'_, '_>, times: u64, in_all: u64) -> String {
+    let of = stack_size(instance).map_or_else(String::new, |size| format!(" of {}", count(size)));
+    match times {
+        1 => format!("{}{of} of the C stack are lost with it", bytes(in_all)),
+        _ if in_all.is_multiple_of(times) => {
+            format!("each lost {} of the C stack: {} in all{of}", bytes(in_all / times), count(in_all))
+        }
+        _ => format!("{}{of} of the C stack are lost with them", bytes(in_all)),
+    }
+}
+
+/// Bytes of the C stack, where that is known.
+fn stack_size(instance: Instance<'_, '_>) -> Option<u64> {
+    let map = &instance.facts().premises.memory_map;
+    // Behind data, the low end of a stack is not written down anywhere.
+    let stack = map.stack.filter(|stack| stack.is_first || map.data.is_none())?;
+    Some(if stack.is_first { stack.range.end - stack.range.start } else { stack.range.end })
+}
+
+/// What is wrong with an argument of the first of these calls, in words.
+fn suspicious(instance: Instance<'_, '_>, function: u32, calls: &Unreturned) -> Option<String> {
+    let of_all = calls.passed.iter().zip(1..);
+    let (words, number) = of_all.clone().find_map(|(argument, number)| Some((in_words(argument)?, number)))?;
+    let takes = instance.module().function_type(function).map_or(0, |ty| ty.params().len());
+    let which = if takes == 1 { "its argument".to_owned() } else { format!("its argument {number}") };
+    Some(format!("{which} was {words}"))
+}
+
+fn in_words(argument: &Argument) -> Option<String> {
+    let value = argument.value;
+    match (argument.freed, argument.is_outside) {
+        (Some(block), _) if value >= 1024 => {
+            Some(format!("{value:#x}, the address of a block of {} that had been freed", bytes(block.size)))
+        }
+        (_, true) => Some(format!("{value:#x}, which is past the end of the memory")),
+        _ => None,
+    }
+}
