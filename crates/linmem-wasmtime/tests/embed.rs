@@ -408,7 +408,9 @@ fn what_the_host_is_given_after_failures_is_held_by_it() {
         make.call(&mut store, ()).unwrap();
         let report = report(&mut store);
         only_finding(&report, Code::LeakHostHeld);
-        assert_eq!(report.findings.len(), 1, "{entries_inside} entries: {report}");
+        let failed = only_finding(&report, Code::NotReturned);
+        assert_eq!(failed.numbers["times"], 1);
+        assert_eq!(report.findings.len(), 2, "{entries_inside} entries: {report}");
     }
 }
 

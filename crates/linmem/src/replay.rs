@@ -234,6 +234,9 @@ impl Replay {
         else {
             return;
         };
+        if delta_pages == 0 {
+            return;
+        }
         // A host without a stack of its own does not tell of its entries: the outermost frame is one.
         let outermost = || self.contexts.inner(context).iter().rev().find_map(Frame::function);
         let function = self.contexts.entry(context).1.or_else(outermost);

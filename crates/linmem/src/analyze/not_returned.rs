@@ -113,10 +113,8 @@ fn lost_stack(instance: Instance<'_, '_>, times: u64, in_all: u64) -> String {
 
 /// Bytes of the C stack, where that is known.
 fn stack_size(instance: Instance<'_, '_>) -> Option<u64> {
-    let map = &instance.facts().premises.memory_map;
-    // Behind data, the low end of a stack is not written down anywhere.
-    let stack = map.stack.filter(|stack| stack.is_first || map.data.is_none())?;
-    Some(if stack.is_first { stack.range.end - stack.range.start } else { stack.range.end })
+    let stack = instance.facts().premises.memory_map.stack?;
+    Some(stack.range.end.saturating_sub(stack.range.start))
 }
 
 /// What is wrong with an argument of the first of these calls, in words.

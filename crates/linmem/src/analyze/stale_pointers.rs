@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::replay::heap::{Concerned, MisuseKind};
 use crate::replay::stale_pointers::{Parameter, StaleUse};
 use crate::report::{Code, Finding, Severity};
 use crate::units::{bytes, count};
@@ -33,7 +34,7 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
         let is_hooked = facts.recorded.allocator.hooked().contains(&parameter.function);
         let few = memory.heap().totals().frees <= FEW_FREES;
         let is_likely = is_pointer || few && used.block.address >= LOWEST_ADDRESS;
-        if is_hooked || !is_likely {
+        if is_hooked || !is_likely || is_misuse(memory, used.block) {
             continue;
         }
         let freed = used.block.freed.map(|context| memory.place(context));
@@ -47,6 +48,14 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     }
     let found = by_place.into_iter();
     found.map(|((parameter, ..), (is_pointer, used))| finding(memory, parameter, is_pointer, used)).collect()
+}
+
+/// Whether the block was freed again, which is found and told as that.
+fn is_misuse(memory: Memory<'_, '_>, block: Concerned) -> bool {
+    memory.heap().misuse().any(|misuse| {
+        let kinds = [MisuseKind::DoubleFree, MisuseKind::ReallocOfFreed];
+        kinds.contains(&misuse.kind) && misuse.pointer == block.address
+    })
 }
 
 fn finding(

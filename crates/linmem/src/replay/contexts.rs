@@ -103,11 +103,14 @@ impl Contexts {
             None => CallerStack::NotTaken,
             Some(stack) => CallerStack::Taken(self.checked(stack)?),
         };
-        let caller = Caller { function: Some(entry.function), stack };
-        Ok(*self.caller_numbers.entry(caller).or_insert_with(|| {
+        Ok(self.caller_id(Caller { function: Some(entry.function), stack }))
+    }
+
+    fn caller_id(&mut self, caller: Caller) -> CallerId {
+        *self.caller_numbers.entry(caller).or_insert_with(|| {
             self.callers.push(caller);
             CallerId(self.callers.len() as u32 - 1)
-        }))
+        })
     }
 
     /// The stack at the beginning of a call of a function of `module` by the host.
@@ -117,8 +120,13 @@ impl Contexts {
         caller: Option<HostStackId>,
         module: usize,
     ) -> Result<ContextId> {
-        let entry = Entry { function, level: 0, caller, stack_pointer: None };
-        let caller = self.caller(&entry)?;
+        let stack = match caller {
+            Some(stack) => CallerStack::Taken(self.checked(stack)?),
+            // A host without a stack of its own.
+            None if self.host.is_empty() => CallerStack::Unrecorded,
+            None => CallerStack::NotTaken,
+        };
+        let caller = self.caller_id(Caller { function: Some(function), stack });
         Ok(self.put_together((None, caller, module as u32)))
     }
 
@@ -147,12 +155,8 @@ impl Contexts {
     /// The whole stack of what the host does.
     pub(super) fn of_host(&mut self, stack: HostStackId) -> Result<ContextId> {
         let stack = CallerStack::Taken(self.checked(stack)?);
-        let caller = Caller { function: None, stack };
-        let id = *self.caller_numbers.entry(caller).or_insert_with(|| {
-            self.callers.push(caller);
-            CallerId(self.callers.len() as u32 - 1)
-        });
-        Ok(self.put_together((None, id, 0)))
+        let caller = self.caller_id(Caller { function: None, stack });
+        Ok(self.put_together((None, caller, 0)))
     }
 
     fn checked(&self, stack: HostStackId) -> Result<HostStackId> {

@@ -75,7 +75,43 @@ const numbers = (rest) => `(module (memory (export "memory") 1) ${CELLS.replaceA
   (func (export "lose") (drop (call $malloc (i32.const 200))))
   ${rest})`;
 
+// Blocks that are given out again, a stack pointer, and ways to leave a call.
+const CALLS = `(import "env" "callback" (func $callback (param i32)))
+  (memory (export "memory") 2)
+  (global $__stack_pointer (mut i32) (i32.const 66560)) ${CELLS.replace("8192", "70000")}
+  (func $malloc (export "malloc") (param i32) (result i32) (call $get))
+  (func $free (export "free") (param i32) (call $put (local.get 0)))
+  (func (export "read") (param i32) (result i32) (i32.load (local.get 0)))
+  (func (export "take") (param i32 i64 i32) (result i32) (i32.load (local.get 2)))
+  (func (export "call") (param i32) (call $callback (local.get 0)))
+  (func (export "measure") (param i32)
+    (global.set $__stack_pointer (i32.sub (global.get $__stack_pointer) (i32.const 432)))
+    (call $callback (local.get 0))
+    (global.set $__stack_pointer (i32.add (global.get $__stack_pointer) (i32.const 432))))`;
+
 export const GUESTS = {
+  calls: `(module ${CALLS})`,
+
+  // Grows by what it is given, itself or through the host.
+  growing: `(module (import "env" "callback" (func $callback (param i32))) (memory (export "memory") 1)
+    (func (export "work") (param i32) (drop (memory.grow (local.get 0))))
+    (func (export "ask") (param i32) (call $callback (local.get 0))))`,
+  // Each block takes a page.
+  pages: `(module (memory (export "memory") 1)
+    (func $malloc (export "malloc") (param i32) (result i32) (i32.shl (memory.grow (i32.const 1)) (i32.const 16)))
+    (func $free (export "free") (param i32)))`,
+  // Keeps its end and its free list in words, as C does.
+  restored: `(module (memory (export "memory") 2) (data (i32.const 2000) "\\00\\20\\00\\00\\00\\00\\00\\00")
+    (func $malloc (export "malloc") (param i32) (result i32) (local $cell i32)
+      (if (result i32) (i32.load offset=2004 (i32.const 0))
+        (then (local.set $cell (i32.load offset=2004 (i32.const 0)))
+          (i32.store offset=2004 (i32.const 0) (i32.load (local.get $cell))) (local.get $cell))
+        (else (i32.load offset=2000 (i32.const 0))
+          (i32.store offset=2000 (i32.const 0) (i32.add (i32.load offset=2000 (i32.const 0)) (i32.const 64))))))
+    (func $free (export "free") (param i32)
+      (i32.store (local.get 0) (i32.load offset=2004 (i32.const 0))) (i32.store offset=2004 (i32.const 0) (local.get 0)))
+    (func (export "lose") (drop (call $malloc (i32.const 40)))))`,
+
   arena_global: arena(END.global, `(func (export "reset") (call $reset))`),
   arena_word: arena(END.word, `(func (export "reset") (call $reset))`),
   arena_in_table: arena(END.word, `(table (export "table") 1 funcref) (elem (i32.const 0) $reset)`),

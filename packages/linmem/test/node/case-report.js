@@ -19,8 +19,10 @@ export function at(name, words) {
   return `${name}.mjs:${found[0]}`;
 }
 
+const withoutFolders = (text) => text.replace(/[^ (]*\//g, "");
+
 /** A stack as a list of words, with files by their names. */
-export const frames = (stack) => stack.map((frame) => frame.function.replace(/[^ (]*\//, ""));
+export const frames = (stack) => stack.map((frame) => withoutFolders(frame.function));
 
 /** The codes of the errors and warnings. */
 export const problems = ({ findings }) => findings.filter(({ severity }) => severity !== "note").map(({ code }) => code);
@@ -37,6 +39,9 @@ export function theOnly(report, code) {
   assert.equal(all.length, 1, `${all.length} findings of ${code}`);
   return all[0];
 }
+
+/** What the only finding of a kind says, with files by their names. */
+export const messageOf = (report, code) => withoutFolders(theOnly(report, code).message);
 
 /** The stack of a finding with this label. */
 export const stackOf = ({ stacks }, label) => frames(stacks.find((stack) => stack.label.replace(/ \(.*/, "") === label).stack);

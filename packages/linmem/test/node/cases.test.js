@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, test } from "node:test";
 import { GUESTS } from "./case-guests.js";
-import { allocationsFrom, assertBegins, assertHealthy, at, codes, found, frames, problems, reportOf, stackOf, theOnly } from "./case-report.js";
+import { allocationsFrom, assertBegins, assertHealthy, at, codes, found, frames, messageOf, problems, reportOf, stackOf, theOnly } from "./case-report.js";
 import { makeGuests, removeDirectory, skip } from "./support.js";
 
 makeGuests(GUESTS);
@@ -489,5 +489,120 @@ program("unseen", {
 
   "numbers, changed"(report) {
     assert.deepEqual([problems(report), theOnly(report, "still-reachable").numbers.blocks], [[], 1]);
+  },
+});
+
+// What calls leave behind, and what they are passed.
+const grows = (words) => (report, line) => {
+  assert.deepEqual(problems(report), ["grows-with-calls"]);
+  assert.equal(messageOf(report, "grows-with-calls"), words(line));
+};
+
+const detachedIn = (report, line) => {
+  assert.deepEqual(codes(report).filter((code) => code !== "leak-host-held"), ["stale-view"]);
+  const view = theOnly(report, "stale-view");
+  assert.equal(messageOf(report, "stale-view").split(":").slice(0, 3).join(":"), `a view from when memory 0 had 1 page was used once (${line("// uses")}) after the memory had grown (${line("// detaches")})`);
+  assertBegins(stackOf(view, "detached by the growth"), ["malloc", caller("detached", "// detaches", line)]);
+};
+
+const restoredOnly = (times) => (report) => {
+  assert.deepEqual([codes(report), theOnly(report, "state-overwritten").numbers], [["state-overwritten"], { times }]);
+};
+
+program("calls", {
+  growing: grows((line) => `each of 100 calls of \`work\` (${line("// grows")}) grew the memory by 1 page`),
+  "growing, every other": grows((line) => `30 of 60 calls of \`work\` (${line("// grows")}) grew the memory, by 60 pages in all, the last at call 60`),
+  "growing, not alike": grows((line) => `each of 20 calls of \`work\` (${line("// grows")}) grew the memory, by 30 pages in all`),
+  "growing, by the host": grows((line) => `each of 30 calls of \`ask\` (${line("// asks")}) grew the memory by 3 pages`),
+
+  "growing, at first"(report) {
+    assert.deepEqual(codes(report), []);
+  },
+
+  "growing, a few"(report) {
+    assert.deepEqual(codes(report), []);
+  },
+
+  "growing, explained"(report) {
+    assert.deepEqual(codes(report), ["leak-host-held"]);
+  },
+
+  trap(report, line) {
+    assert.deepEqual(codes(report), ["not-returned"]);
+    assert.equal(
+      messageOf(report, "not-returned"),
+      `the only call of \`read\` (${line("// traps")}) did not return: a trap or an exception left it; its argument was 0xffffffff, which is past the end of the memory`,
+    );
+  },
+
+  "trap, passed on"(report, line) {
+    assert.deepEqual(codes(report).sort(), ["not-returned", "stale-pointer", "stale-pointer"]);
+    const [passed, trapped] = found(report, "stale-pointer").map((finding) => stackOf(finding, "passed"));
+    assert.deepEqual([passed, trapped].sort(), [["take", caller("trap, passed on", "// passes", line)], ["take", line("// traps, too")]].sort());
+  },
+
+  thrown(report) {
+    assert.deepEqual([problems(report), codes(report)], [[], ["not-returned"]]);
+    assert.match(messageOf(report, "not-returned"), /^all 3 calls of `call` /);
+  },
+
+  "stack lost"(report, line) {
+    assert.deepEqual(problems(report), ["not-returned"]);
+    assert.equal(
+      messageOf(report, "not-returned"),
+      `all 150 calls of \`measure\` (${line("// throws")}) did not return: a trap or an exception left them, and each lost 432 bytes of the C stack: 64,800 in all of 65,536`,
+    );
+  },
+
+  "stack lost, now and then"(report) {
+    assert.deepEqual(problems(report), ["not-returned"]);
+    const { numbers } = theOnly(report, "not-returned");
+    assert.deepEqual(numbers, { calls: 200, times: 4, stack_bytes: 1728 });
+  },
+
+  "stack kept": assertHealthy,
+
+  stale(report, line) {
+    assert.deepEqual(problems(report), ["stale-pointer"]);
+    const stale = theOnly(report, "stale-pointer");
+    assert.deepEqual([stale.severity, stale.numbers.times], ["error", 3]);
+    assertBegins(stackOf(stale, "passed"), ["read", line("// reads"), line("// counts")]);
+    assertBegins(stackOf(stale, "freed"), ["free", caller("stale", "// frees", line)]);
+    assertBegins(stackOf(stale, "allocated"), ["malloc", caller("stale", "// allocates", line)]);
+  },
+
+  "stale, late"(report) {
+    assert.deepEqual(problems(report), ["stale-pointer"]);
+    assertBegins(stackOf(theOnly(report, "stale-pointer"), "passed"), ["read", NOT_LOOKED_AT]);
+  },
+
+  "a number": assertHealthy,
+
+  "detached, set": detachedIn,
+  "detached, subarray": detachedIn,
+  "detached, copied": detachedIn,
+
+  "detached, by hand"(report) {
+    assert.deepEqual(problems(report), ["leak-host-held"]);
+  },
+
+  "made anew"(report) {
+    assert.deepEqual(problems(report), ["leak-host-held"]);
+  },
+
+  restored: restoredOnly(3),
+
+  "restored, and lost"(report) {
+    assert.deepEqual(codes(report), ["leak-definite", "state-overwritten"]);
+    assert.equal(theOnly(report, "leak-definite").numbers.blocks, 1);
+  },
+
+  "restored, and freed"(report) {
+    assert.deepEqual(problems(report), []);
+    assert.equal(theOnly(report, "state-overwritten").numbers.times, 2);
+  },
+
+  "written elsewhere"(report) {
+    assert.deepEqual(codes(report), ["leak-host-held"]);
   },
 });
