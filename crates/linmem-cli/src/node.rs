@@ -34,6 +34,10 @@ pub struct Args {
     #[command(flatten)]
     allocator: AllocatorArgs,
 
+    /// Collect garbage and let finalizers run before a program ends, so that they are judged too
+    #[arg(long, help_heading = "Program")]
+    collect: bool,
+
     /// Keep the recordings in this directory, one for each process and thread
     #[arg(long, value_name = "DIRECTORY", help_heading = "Report")]
     traces: Option<PathBuf>,
@@ -111,6 +115,9 @@ fn start(args: &Args, recorder: &Path, traces: &Path) -> Result<Child> {
         .env("LINMEM_TRACE_DIR", traces)
         .env("LINMEM_INSTRUMENT_OPTIONS", serde_json::to_string(&args.allocator.options())?)
         .env("LINMEM_PROGRAM", std::env::current_exe()?);
+    if args.collect {
+        process.env("LINMEM_COLLECT", "1");
+    }
     let name = process.get_program().to_string_lossy().into_owned();
     process.spawn().with_context(|| format!("cannot run {name}"))
 }

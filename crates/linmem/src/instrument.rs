@@ -37,7 +37,8 @@ use crate::module::Module;
 use crate::prepared::Prepared;
 
 pub use hooks::{
-    HOOK_MODULE, Hook, INSTANCE_EXPORT, MEMORY_EXPORT, RUNNING_EXPORT, SIZE_EXPORT, global_export, is_added_export,
+    HOOK_MODULE, Hook, INSTANCE_EXPORT, MEMORY_EXPORT, RUNNING_EXPORT, SIZE_EXPORT, global_export,
+    is_added_export,
 };
 pub use mode::Mode;
 pub use offset_map::OffsetMap;

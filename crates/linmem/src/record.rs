@@ -29,8 +29,8 @@ pub use module::ModuleFacts;
 use contexts::Contexts;
 #[cfg(test)]
 pub(crate) use contexts::{
-    CALLERS_OF_CONTEXT, CALLS_LOOKED_AT, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES, MAX_STACKS,
-    STACKS_OF_ENTRY,
+    CALLERS_OF_CONTEXT, CALLS_LOOKED_AT, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES,
+    MAX_STACKS, STACKS_OF_ENTRY,
 };
 use instance::Instance;
 use low_memory::LowMemory;

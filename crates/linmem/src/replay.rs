@@ -25,10 +25,10 @@ use contexts::Contexts;
 use growing_calls::Called;
 use heap::{LowMemory, Totals};
 use host_log::push_bounded;
-use not_returned::Argument;
 pub use host_log::{HostLog, SizeRead, SizeReads, StaleView};
 pub use instance::{Globals, RecordedInstance};
 pub use memory::RecordedMemory;
+use not_returned::Argument;
 pub use snapshot::Snapshot;
 use stale_pointers::Parameter;
 
@@ -285,6 +285,15 @@ impl Replay {
                 if previous_pages.is_some() {
                     self.grown_by_host(memory, delta_pages, stack, context);
                 }
+            }
+            HostRecord::Registered { memory, address, stack } => {
+                let memory = self.known_memory(memory)?;
+                let context = self.contexts.of_host(stack)?;
+                self.memories[memory].heap.registered(address, context);
+            }
+            HostRecord::Unregistered { memory, address } => {
+                let memory = self.known_memory(memory)?;
+                self.memories[memory].heap.unregistered(address);
             }
             HostRecord::Overwritten { memory, stack } => {
                 let memory = self.known_memory(memory)?;

@@ -5,9 +5,11 @@
 //   LINMEM_INSTRUMENT_OPTIONS  options for `linmem instrument`, as a list in JSON: ["--malloc", "xa"]
 //   LINMEM_TRACE_DIR           where each process and each worker thread writes its own
 //                              <pid>-<thread>.trace; else linmem-<pid>.trace in the current directory
+//   LINMEM_COLLECT             if it is set, garbage is collected and finalizers run before the program ends
 //   LINMEM_CACHE_DIR           where instrumented modules are kept; else in the user's cache directory
 
 import { clock } from "./node/clock.js";
+import { collectAtEnd } from "./node/collect.js";
 import { watchExit } from "./node/exit.js";
 import { instrument } from "./node/instrument.js";
 import { watchRealms } from "./node/realms.js";
@@ -26,4 +28,5 @@ if (!Object.hasOwn(process, RECORDER)) {
   watchRealms(recorder);
   watchViews(recorder);
   watchExit(recorder);
+  if (process.env.LINMEM_COLLECT) collectAtEnd();
 }

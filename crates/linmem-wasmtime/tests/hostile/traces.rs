@@ -403,7 +403,12 @@ fn entry() -> impl Strategy<Value = Entry> {
 fn not_returned() -> impl Strategy<Value = NotReturned> {
     let caller = prop::option::of((0..3u32).prop_map(HostStackId));
     (any::<u32>(), caller, number(), [number(), number(), number(), number()]).prop_map(
-        |(function, caller, stack_bytes, passed)| NotReturned { function, caller, stack_bytes, passed },
+        |(function, caller, stack_bytes, passed)| NotReturned {
+            function,
+            caller,
+            stack_bytes,
+            passed,
+        },
     )
 }
 
@@ -440,6 +445,13 @@ fn host_record() -> impl Strategy<Value = HostRecord> {
             }
         ),
         (number(), stack()).prop_map(|(memory, stack)| HostRecord::Overwritten { memory, stack }),
+        (number(), number(), stack()).prop_map(|(memory, address, stack)| HostRecord::Registered {
+            memory,
+            address,
+            stack
+        }),
+        (number(), number())
+            .prop_map(|(memory, address)| HostRecord::Unregistered { memory, address }),
         (number(), number(), stack()).prop_map(|(memory, pages, stack)| HostRecord::StaleView {
             memory,
             pages,

@@ -18,7 +18,11 @@ const MOST_STRANGERS: usize = 32;
 impl Allocator {
     /// The words that the allocator both reads and writes, and the functions other than the allocator itself that
     /// write one of them, or a global of that kind. What runs only before the program does not count.
-    pub(super) fn find_state(&self, module: &Module<'_>, graph: &CallGraph) -> (Vec<u64>, Vec<u32>) {
+    pub(super) fn find_state(
+        &self,
+        module: &Module<'_>,
+        graph: &CallGraph,
+    ) -> (Vec<u64>, Vec<u32>) {
         let allocator: BTreeSet<u32> =
             self.hooked().into_iter().chain(self.resizing.iter().copied()).collect();
         let constructors: BTreeSet<u32> = constructors(module).collect();

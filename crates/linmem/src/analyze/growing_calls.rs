@@ -65,7 +65,8 @@ fn finding(memory: Memory<'_, '_>, called: Called, of: &OfFunction) -> Option<Fi
         } else {
             String::new()
         };
-        let times = if growths == 1 { "once".to_owned() } else { format!("{} times", count(growths)) };
+        let times =
+            if growths == 1 { "once".to_owned() } else { format!("{} times", count(growths)) };
         finding.stack(format!("grew {times}{of_more}"), memory.stack(context))
     }))
 }
@@ -81,10 +82,7 @@ fn keeps_growing(calls: &[(u64, u64)], times: u64) -> bool {
 }
 
 /// Where it grew, by what people see of the stacks, most growths first.
-fn places(
-    memory: Memory<'_, '_>,
-    of: &OfFunction,
-) -> Vec<(ContextId, u64)> {
+fn places(memory: Memory<'_, '_>, of: &OfFunction) -> Vec<(ContextId, u64)> {
     let mut places: Vec<(ContextId, u64)> = Vec::new();
     for &(context, growths) in &of.places {
         let place = memory.place(context);
@@ -100,7 +98,7 @@ fn places(
 /// The line that made all the calls, if there is one that made them all.
 fn only_line(memory: Memory<'_, '_>, of: &OfFunction) -> Option<String> {
     let mut lines = of.places.iter().filter(|(context, _)| memory.is_looked_at(*context));
-    let line_of = |context| user_line(&memory.stack(context)).map(str::to_owned);
+    let line_of = |context| user_line(&memory.subject.outside(context)).map(str::to_owned);
     let first = line_of(lines.next()?.0)?;
     lines.all(|(context, _)| line_of(*context).as_ref() == Some(&first)).then_some(first)
 }
@@ -118,7 +116,11 @@ fn message(
     let are_equal = calls.iter().all(|(_, pages)| *pages == each);
     match (grew == times, are_equal) {
         (true, true) => {
-            format!("each of {} calls of `{name}`{line} grew the memory by {}", count(times), pages(each))
+            format!(
+                "each of {} calls of `{name}`{line} grew the memory by {}",
+                count(times),
+                pages(each)
+            )
         }
         (true, false) => format!(
             "each of {} calls of `{name}`{line} grew the memory, by {} in all",

@@ -24,9 +24,9 @@ use crate::instrument::boundary;
 use crate::language::StartUp;
 use crate::module::memory_map::MemoryMap;
 use crate::prepared::Prepared;
+use crate::replay::heap::Crossed;
 use crate::replay::heap::{Block, Held};
 use crate::report::LeakSummary;
-use crate::replay::heap::Crossed;
 use crate::trace::{ContextId, LiveFrames};
 
 use super::subject::{Memory, Subject};
@@ -45,6 +45,8 @@ enum Kind {
     Possible,
     /// The host has its address, or may have it.
     HostHeld(Holder),
+    /// A finalizer is to free it, or what leads there.
+    FinalizerHeld,
     /// Nothing in the memory points to it, but a local of another thread may.
     ThreadHeld,
     /// Nothing in the memory points to it, but a local of a call that never returned may.
@@ -65,7 +67,11 @@ impl Kind {
                 !matches!(crossing, Crossed::Returned(_))
             }
             Kind::HostHeld(Holder::MayHave) => true,
-            Kind::ThreadHeld | Kind::FrameHeld | Kind::Reachable | Kind::Runtime => false,
+            Kind::FinalizerHeld
+            | Kind::ThreadHeld
+            | Kind::FrameHeld
+            | Kind::Reachable
+            | Kind::Runtime => false,
         }
     }
 }
@@ -129,6 +135,7 @@ impl Leaks {
             definite: sum(Kind::Definite),
             indirect: sum(Kind::Indirect),
             possible: sum(Kind::Possible),
+            finalizer_held: sum(Kind::FinalizerHeld),
             thread_held: sum(Kind::ThreadHeld),
             frame_held: sum(Kind::FrameHeld),
             host_held: sum_where(&|kind| matches!(kind, Kind::HostHeld(_))),
@@ -222,8 +229,10 @@ fn marked<'s>(memory: Memory<'s, '_>, blocks: &'s [Live], can_judge: bool) -> Ma
     let word_bytes = if memory.is_64() { 8 } else { 4 };
     let snapshot = memory.recorded().snapshot.as_ref();
     let mut mark = Mark::new(Blocks(blocks), snapshot, word_bytes);
+    let is_left = |live: &Live| memory.heap().finalizer(live.address, &live.block).is_some();
+    let left = (0..blocks.len()).filter(|&block| is_left(&blocks[block])).collect();
     if let (Some(snapshot), true) = (snapshot, can_judge) {
-        mark.run(&roots::words(memory, snapshot, Blocks(blocks), word_bytes));
+        mark.run(&roots::words(memory, snapshot, Blocks(blocks), word_bytes), left);
     }
     mark
 }

@@ -94,7 +94,11 @@ fn finding(
             "What such a call was about to free or to put in order is left as it was."
         });
     places.iter().take(MOST_PLACES).fold(finding, |finding, (context, calls)| {
-        let often = if calls.times == 1 { "called".to_owned() } else { format!("called {} times", count(calls.times)) };
+        let often = if calls.times == 1 {
+            "called".to_owned()
+        } else {
+            format!("called {} times", count(calls.times))
+        };
         finding.stack(often, stack(*context))
     })
 }
@@ -105,7 +109,11 @@ fn lost_stack(instance: Instance<'_, '_>, times: u64, in_all: u64) -> String {
     match times {
         1 => format!("{}{of} of the C stack are lost with it", bytes(in_all)),
         _ if in_all.is_multiple_of(times) => {
-            format!("each lost {} of the C stack: {} in all{of}", bytes(in_all / times), count(in_all))
+            format!(
+                "each lost {} of the C stack: {} in all{of}",
+                bytes(in_all / times),
+                count(in_all)
+            )
         }
         _ => format!("{}{of} of the C stack are lost with them", bytes(in_all)),
     }
@@ -120,18 +128,21 @@ fn stack_size(instance: Instance<'_, '_>) -> Option<u64> {
 /// What is wrong with an argument of the first of these calls, in words.
 fn suspicious(instance: Instance<'_, '_>, function: u32, calls: &Unreturned) -> Option<String> {
     let of_all = calls.passed.iter().zip(1..);
-    let (words, number) = of_all.clone().find_map(|(argument, number)| Some((in_words(argument)?, number)))?;
+    let (words, number) =
+        of_all.clone().find_map(|(argument, number)| Some((in_words(argument)?, number)))?;
     let takes = instance.module().function_type(function).map_or(0, |ty| ty.params().len());
-    let which = if takes == 1 { "its argument".to_owned() } else { format!("its argument {number}") };
+    let which =
+        if takes == 1 { "its argument".to_owned() } else { format!("its argument {number}") };
     Some(format!("{which} was {words}"))
 }
 
 fn in_words(argument: &Argument) -> Option<String> {
     let value = argument.value;
     match (argument.freed, argument.is_outside) {
-        (Some(block), _) if value >= 1024 => {
-            Some(format!("{value:#x}, the address of a block of {} that had been freed", bytes(block.size)))
-        }
+        (Some(block), _) if value >= 1024 => Some(format!(
+            "{value:#x}, the address of a block of {} that had been freed",
+            bytes(block.size)
+        )),
         (_, true) => Some(format!("{value:#x}, which is past the end of the memory")),
         _ => None,
     }

@@ -27,10 +27,9 @@ fn restored(memory: Memory<'_, '_>) -> Option<Finding> {
     );
     let finding = Finding::new(Code::StateOverwritten).about(memory.first_user()).message(message);
     Some(
-        finding
-            .number("times", times.len() as u64)
-            .stack("written", stack)
-            .advice("Nothing is to be done: only what was allocated after the last time is judged."),
+        finding.number("times", times.len() as u64).stack("written", stack).advice(
+            "Nothing is to be done: only what was allocated after the last time is judged.",
+        ),
     )
 }
 

@@ -112,6 +112,17 @@ impl<'a, 'm> Stacks<'a, 'm> {
         stack
     }
 
+    /// The part of a context's stack outside of all modules: what the host did before it called the first.
+    pub fn outside(&self, context: ContextId) -> Stack {
+        let contexts = &self.replay.contexts;
+        let CallerStack::Taken(caller) = contexts.caller_stack(context) else {
+            return Stack::new();
+        };
+        let (module, frames) = contexts.host(caller);
+        let last = frames.iter().rposition(|frame| frame.function().is_some());
+        self.resolve(module, &frames[last.map_or(0, |last| last + 1)..])
+    }
+
     /// A recorded stack in a module.
     pub fn resolve(&self, module: Option<usize>, frames: &[Frame]) -> Stack {
         frames.iter().flat_map(|frame| self.frame(module, frame)).collect()

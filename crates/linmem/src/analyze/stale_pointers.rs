@@ -47,7 +47,9 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
         }
     }
     let found = by_place.into_iter();
-    found.map(|((parameter, ..), (is_pointer, used))| finding(memory, parameter, is_pointer, used)).collect()
+    found
+        .map(|((parameter, ..), (is_pointer, used))| finding(memory, parameter, is_pointer, used))
+        .collect()
 }
 
 /// Whether the block was freed again, which is found and told as that.

@@ -101,6 +101,11 @@ impl<'a, 'm> Subject<'a, 'm> {
         self.stacks.of(context)
     }
 
+    /// The part of a context's stack outside of all modules.
+    pub fn outside(&self, context: ContextId) -> Stack {
+        self.stacks.outside(context)
+    }
+
     /// Recorded frames of a module, as people can read them.
     pub fn resolve(&self, module: usize, frames: &[Frame]) -> Stack {
         self.stacks.resolve(Some(module), frames)

@@ -271,8 +271,7 @@ impl Recorder {
         }
         let known = entry.caller;
         let nth = entries.count(context);
-        let caller =
-            known.or_else(|| self.caller(instance, (function, level), nth, caller, guest));
+        let caller = known.or_else(|| self.caller(instance, (function, level), nth, caller, guest));
         if let Some(open) = self.instances[instance].entries.open.last_mut() {
             open.caller = caller;
         }

@@ -37,13 +37,7 @@ pub struct OfFunction {
 
 impl GrowingCalls {
     /// Takes in a growth by so many pages in the `nth` call of a function.
-    pub(super) fn grown(
-        &mut self,
-        called: Called,
-        nth: u64,
-        pages: u64,
-        context: ContextId,
-    ) {
+    pub(super) fn grown(&mut self, called: Called, nth: u64, pages: u64, context: ContextId) {
         let OfFunction { calls, places } = self.0.entry(called).or_default();
         let last = calls.last_mut().filter(|(last, _)| *last == nth);
         if let Some((_, so_far)) = last {

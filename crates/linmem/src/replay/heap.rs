@@ -85,6 +85,8 @@ pub struct Heap {
     own_growth: Vec<(u64, u64)>,
     returned: FxHashMap<u32, Returned>,
     overwritten: Vec<ContextId>,
+    /// By address: the serial of the block there that a finalizer is to free, and where that was said.
+    finalizers: FxHashMap<u64, (u64, ContextId)>,
 }
 
 impl Heap {
@@ -116,7 +118,9 @@ impl Heap {
             Event::Grown { delta_pages, previous_pages, in_allocator, context } => {
                 self.grown(instance, delta_pages, previous_pages, in_allocator, context);
             }
-            Event::Crossed { pointer, crossing } => self.crossed(instance, pointer, crossing.into()),
+            Event::Crossed { pointer, crossing } => {
+                self.crossed(instance, pointer, crossing.into())
+            }
             // Calls are counted for each instance.
             Event::Called { .. } => {}
         }
@@ -161,10 +165,29 @@ impl Heap {
         self.blocks = Blocks::default();
         self.reallocations = Reallocations::default();
         self.growing = Growing::default();
+        self.finalizers.clear();
         self.overlapping = false;
         if self.overwritten.len() < MAX_KEPT {
             self.overwritten.push(context);
         }
+    }
+
+    /// Takes in that a finalizer is to free what is at an address.
+    pub fn registered(&mut self, address: u64, context: ContextId) {
+        if let Some(block) = self.blocks.get(address) {
+            self.finalizers.insert(address, (block.serial, context));
+        }
+    }
+
+    /// Takes in that none is.
+    pub fn unregistered(&mut self, address: u64) {
+        self.finalizers.remove(&address);
+    }
+
+    /// Where the program left a live block to a finalizer, if it did.
+    pub fn finalizer(&self, address: u64, block: &Block) -> Option<ContextId> {
+        let (serial, context) = self.finalizers.get(&address)?;
+        (*serial == block.serial).then_some(*context)
     }
 
     /// Where the host wrote over the allocator's state, each time.

@@ -63,6 +63,8 @@ pub enum Remedy {
     NameMalloc,
     /// Repeat a call more often.
     MoreCalls,
+    /// Let the engine collect garbage and run finalizers before the end.
+    Collect,
 }
 
 /// How a front end names what does a [`Remedy`], for example `--times`; `None` where it offers nothing.

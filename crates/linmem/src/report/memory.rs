@@ -40,6 +40,9 @@ pub struct LeakSummary {
     pub possible: Held,
     /// The host has their addresses.
     pub host_held: Held,
+    /// Finalizers are to free them, or what leads to them.
+    #[serde(default)]
+    pub finalizer_held: Held,
     /// Nothing in the memory points to them, but locals of other threads may.
     #[serde(default)]
     pub thread_held: Held,

@@ -18,7 +18,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::{
-    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, MAGIC, NotReturned, Reader, Record, Sharing,
+    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, MAGIC, NotReturned, Reader,
+    Record, Sharing,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -466,9 +467,7 @@ impl Output {
                 self.micros = micros;
                 self.push(record);
             }
-            Record::LowMemory { .. }
-            | Record::Globals { .. }
-            | Record::Resumed { .. } => {
+            Record::LowMemory { .. } | Record::Globals { .. } | Record::Resumed { .. } => {
                 self.select(local)?;
                 self.push(record);
             }
@@ -551,10 +550,12 @@ impl Output {
             HostRecord::SizeRead { memory, stack, .. }
             | HostRecord::HostGrown { memory, stack, .. }
             | HostRecord::Overwritten { memory, stack }
+            | HostRecord::Registered { memory, stack, .. }
             | HostRecord::StaleView { memory, stack, .. } => {
                 *memory = local.memory(*memory)?.number;
                 *stack = local.host_stack(*stack)?;
             }
+            HostRecord::Unregistered { memory, .. } => *memory = local.memory(*memory)?.number,
             HostRecord::Collected | HostRecord::TookFunction => {
                 self.select(local)?;
             }

@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use super::{
-    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, MAGIC, NotReturned, Record,
-    Sharing, SizeReadBy, UNKNOWN_SIZE, tags,
+    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, MAGIC,
+    NotReturned, Record, Sharing, SizeReadBy, UNKNOWN_SIZE, tags,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -254,6 +254,14 @@ impl Cursor<'_> {
                 pages: self.number()?,
                 stack: self.host_stack()?,
             },
+            tags::REGISTERED => HostRecord::Registered {
+                memory: self.number()?,
+                address: self.number()?,
+                stack: self.host_stack()?,
+            },
+            tags::UNREGISTERED => {
+                HostRecord::Unregistered { memory: self.number()?, address: self.number()? }
+            }
             tags::OVERWRITTEN => {
                 HostRecord::Overwritten { memory: self.number()?, stack: self.host_stack()? }
             }

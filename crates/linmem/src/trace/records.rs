@@ -193,6 +193,23 @@ pub enum HostRecord {
         /// Where it asked.
         stack: HostStackId,
     },
+    /// The program leaves what is at an address to a finalizer, which frees it when the engine has
+    /// collected an object.
+    Registered {
+        /// The number of the memory.
+        memory: u64,
+        /// The address.
+        address: u64,
+        /// Where.
+        stack: HostStackId,
+    },
+    /// It does so no longer.
+    Unregistered {
+        /// The number of the memory.
+        memory: u64,
+        /// The address.
+        address: u64,
+    },
     /// The program wrote over the state of the allocator in a memory, as one does who puts back a snapshot: what
     /// was allocated before is not there any more.
     Overwritten {

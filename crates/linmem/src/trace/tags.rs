@@ -51,6 +51,8 @@ tags! {
     NOTE = 0x26,
     TOOK_FUNCTION = 0x27,
     OVERWRITTEN = 0x28,
+    REGISTERED = 0x29,
+    UNREGISTERED = 0x2a,
 }
 
 #[cfg(test)]

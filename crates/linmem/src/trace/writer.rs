@@ -4,7 +4,8 @@ use std::fmt;
 use std::io::Write;
 
 use super::{
-    Crossing, Entry, Event, Frame, HostRecord, MAGIC, NotReturned, Record, Sharing, UNKNOWN_SIZE, tags,
+    Crossing, Entry, Event, Frame, HostRecord, MAGIC, NotReturned, Record, Sharing, UNKNOWN_SIZE,
+    tags,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -154,6 +155,17 @@ impl<W: Write> Writer<W> {
                 self.number(*delta_pages);
                 self.optional(*previous_pages);
                 self.number(stack.0.into());
+            }
+            HostRecord::Registered { memory, address, stack } => {
+                self.tag(tags::REGISTERED);
+                self.number(*memory);
+                self.number(*address);
+                self.number(stack.0.into());
+            }
+            HostRecord::Unregistered { memory, address } => {
+                self.tag(tags::UNREGISTERED);
+                self.number(*memory);
+                self.number(*address);
             }
             HostRecord::Overwritten { memory, stack } => {
                 self.tag(tags::OVERWRITTEN);

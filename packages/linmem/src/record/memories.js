@@ -14,6 +14,9 @@ const LEAST_SNAPSHOT_BYTES = 1024;
 
 const WORD_BYTES = 4;
 
+// Memories that are searched for an address.
+const MOST_SEARCHED = 32;
+
 const UNWATCHED =
   "a worker thread was not watched, as it was made from a text or with an `env` of its own: nobody knows what it did with shared memories, so they are not judged";
 
@@ -31,6 +34,9 @@ export class Memories {
   #origins = new WeakMap();
 
   #threads;
+
+  // The ledgers of the newest memories, the newest first.
+  #newest = [];
 
   // Patches what writes to views, once an allocator's state can be written over.
   #watchWrites;
@@ -67,7 +73,14 @@ export class Memories {
 
   #newLedger(initialPages, maxPages, sharing) {
     this.#records.memory(initialPages, maxPages, PAGE_BYTES, sharing);
-    return new Ledger(this.#count++, sharing);
+    const ledger = new Ledger(this.#count++, sharing);
+    this.#newest = [ledger, ...this.#newest.slice(0, MOST_SEARCHED - 1)];
+    return ledger;
+  }
+
+  /** The ledgers of the newest memories in which a block can be at this address. */
+  ledgersWith(address) {
+    return this.#newest.filter((ledger) => ledger.mayBeBlock(address));
   }
 
   /** A memory that had a ledger before it was seen. */

@@ -59,6 +59,8 @@ export const TAGS = {
   NOTE: 0x26,
   TOOK_FUNCTION: 0x27,
   OVERWRITTEN: 0x28,
+  REGISTERED: 0x29,
+  UNREGISTERED: 0x2a,
 };
 
 /** The ways to ask for a memory's size. */

@@ -11,6 +11,7 @@
 
 import { Compilation } from "./compilation.js";
 import { Contexts } from "./contexts.js";
+import { Finalizers } from "./finalizers.js";
 import { Frames } from "./frames.js";
 import { Functions } from "./functions.js";
 import { Instances } from "./instances.js";
@@ -35,6 +36,7 @@ export class Recorder {
     this.frames = new Frames(stacks);
     this.contexts = new Contexts(this.records, this.frames);
     this.memories = new Memories(this);
+    this.finalizers = new Finalizers(this);
     this.suspension = new Suspension(this);
     this.instances = new Instances(this.records);
     this.functions = new Functions(this);
@@ -53,6 +55,7 @@ export class Recorder {
     this.compilation.watch(realm, this.patch);
     this.functions.watch(realm, this.patch);
     this.memories.watch(realm, this.patch);
+    this.finalizers.watch(realm, this.patch);
     this.suspension.watch(realm, this.patch);
     offerWatch(realm, this.#watch);
   }

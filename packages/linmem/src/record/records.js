@@ -394,6 +394,14 @@ export class Records extends TraceWriter {
     this.commit();
   }
 
+  registered(memory, address, stack) {
+    this.#numbers(TAGS.REGISTERED, memory, address, stack);
+  }
+
+  unregistered(memory, address) {
+    this.#numbers(TAGS.UNREGISTERED, memory, address);
+  }
+
   overwritten(memory, stack) {
     this.#numbers(TAGS.OVERWRITTEN, memory, stack);
   }

@@ -498,10 +498,10 @@ const grows = (words) => (report, line) => {
   assert.equal(messageOf(report, "grows-with-calls"), words(line));
 };
 
-const detachedIn = (report, line) => {
+const detachedIn = (use) => (report, line) => {
   assert.deepEqual(codes(report).filter((code) => code !== "leak-host-held"), ["stale-view"]);
   const view = theOnly(report, "stale-view");
-  assert.equal(messageOf(report, "stale-view").split(":").slice(0, 3).join(":"), `a view from when memory 0 had 1 page was used once (${line("// uses")}) after the memory had grown (${line("// detaches")})`);
+  assert.equal(messageOf(report, "stale-view").split(":").slice(0, 3).join(":"), `a view from when memory 0 had 1 page was used once (${line(use)}) after the memory had grown (${line("// detaches")})`);
   assertBegins(stackOf(view, "detached by the growth"), ["malloc", caller("detached", "// detaches", line)]);
 };
 
@@ -538,7 +538,7 @@ program("calls", {
   "trap, passed on"(report, line) {
     assert.deepEqual(codes(report).sort(), ["not-returned", "stale-pointer", "stale-pointer"]);
     const [passed, trapped] = found(report, "stale-pointer").map((finding) => stackOf(finding, "passed"));
-    assert.deepEqual([passed, trapped].sort(), [["take", caller("trap, passed on", "// passes", line)], ["take", line("// traps, too")]].sort());
+    assert.deepEqual([passed.slice(0, 2), trapped.slice(0, 2)].sort(), [["take", caller("trap, passed on", "// passes", line)], ["take", line("// traps, too")]].sort());
   },
 
   thrown(report) {
@@ -566,7 +566,7 @@ program("calls", {
     assert.deepEqual(problems(report), ["stale-pointer"]);
     const stale = theOnly(report, "stale-pointer");
     assert.deepEqual([stale.severity, stale.numbers.times], ["error", 3]);
-    assertBegins(stackOf(stale, "passed"), ["read", line("// reads"), line("// counts")]);
+    assertBegins(stackOf(stale, "passed"), ["read", line("// reads")]);
     assertBegins(stackOf(stale, "freed"), ["free", caller("stale", "// frees", line)]);
     assertBegins(stackOf(stale, "allocated"), ["malloc", caller("stale", "// allocates", line)]);
   },
@@ -578,9 +578,9 @@ program("calls", {
 
   "a number": assertHealthy,
 
-  "detached, set": detachedIn,
-  "detached, subarray": detachedIn,
-  "detached, copied": detachedIn,
+  "detached, set": detachedIn("// set"),
+  "detached, subarray": detachedIn("// subarray"),
+  "detached, copied": detachedIn("// copied"),
 
   "detached, by hand"(report) {
     assert.deepEqual(problems(report), ["leak-host-held"]);
@@ -605,4 +605,36 @@ program("calls", {
   "written elsewhere"(report) {
     assert.deepEqual(codes(report), ["leak-host-held"]);
   },
+});
+
+const waits = (blocks) => (report, line) => {
+  assert.deepEqual([problems(report), codes(report)], [[], ["waits-for-finalizer"]]);
+  const waiting = theOnly(report, "waits-for-finalizer");
+  assert.deepEqual(waiting.numbers, { blocks, bytes: 50 * blocks });
+  assert.ok(stackOf(waiting, "registered").some((frame) => frame.includes(line("// registers"))));
+};
+
+program("calls", {
+  "finalized, by an address": waits(40),
+  "finalized, by an object": waits(40),
+  "finalized, some freed": waits(25),
+
+  "finalized, not any more"(report) {
+    assert.deepEqual(codes(report), ["leak-host-held"]);
+    assert.equal(theOnly(report, "leak-host-held").numbers.blocks, 40);
+  },
+
+  "finalized, and others"(report) {
+    assert.deepEqual(problems(report), ["leak-host-held"]);
+    assert.equal(theOnly(report, "leak-host-held").numbers.blocks, 1);
+  },
+});
+
+test("calls: finalizers run before the end if that is asked for", { skip }, () => {
+  process.env.LINMEM_COLLECT = "1";
+  try {
+    assertHealthy(reportOf("calls", "finalized, by an object"));
+  } finally {
+    delete process.env.LINMEM_COLLECT;
+  }
 });

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::replay::heap::Held;
-use crate::report::{Code, Finding};
-use crate::replay::heap::Crossed;
+use crate::replay::heap::{Crossed, Held};
+use crate::report::{Code, Finding, Remedy};
 use crate::trace::ContextId;
 use crate::units::{bytes, count, number_of};
 
+use super::super::lines::in_parentheses;
 use super::super::subject::{Memory, Subject};
 use super::super::unseen_events;
 use super::{Group, Holder, Kind, Leaks, sum_of};
@@ -34,12 +34,15 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
         groups.into_iter().partition(|((kind, _), _)| *kind == Kind::Reachable);
     let (held, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|((kind, _), _)| matches!(kind, Kind::HostHeld(_)));
+    let (left, lost): (Vec<_>, Vec<_>) =
+        lost.into_iter().partition(|((kind, _), _)| *kind == Kind::FinalizerHeld);
     let (by_threads, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|((kind, _), _)| *kind == Kind::ThreadHeld);
     let lost = lost.into_iter();
     let mut findings: Vec<Finding> =
         lost.map(|(&(kind, context), group)| leak_finding(memory, kind, context, group)).collect();
     findings.extend(host_findings(memory, &held));
+    findings.extend(finalizer_finding(memory, &left));
     findings.extend(thread_finding(memory, &by_threads));
     findings.extend(reachable_finding(memory, &reachable));
     findings
@@ -92,6 +95,18 @@ fn reachable_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Find
 }
 
 /// One note for all blocks that only other threads may point to.
+fn finalizer_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
+    let live = memory.heap().live().into_iter();
+    let mut registered =
+        live.filter_map(|(address, block)| memory.heap().finalizer(address, &block));
+    let registered = memory.stack(registered.next()?);
+    let what = format!("alive that finalizers are to free{}", in_parentheses(&registered));
+    let finding = finding_of_all(Code::WaitsForFinalizer, memory, groups, &what)?;
+    let advice = "When finalizers run is up to the engine, and at the end of the program they do not. Free what has to \
+                  be freed in time by yourself.";
+    Some(finding.stack("registered", registered).advice(advice).remedy(Remedy::Collect))
+}
+
 fn thread_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
     let what = "alive at the end, leaked or not: nothing in the memory points there, but other threads were \
                 perhaps running, whose locals linmem cannot see";

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Holder, Kind};
 use crate::replay::Snapshot;
-use crate::replay::heap::{Block, Held};
 use crate::replay::heap::Crossed;
+use crate::replay::heap::{Block, Held};
 
 /// A mark over the live blocks, and what came of it.
 pub struct Mark<'a> {
@@ -77,8 +77,8 @@ impl<'a> Mark<'a> {
         }
     }
 
-    /// Marks from the words of the roots.
-    pub fn run(&mut self, roots: &[u64]) {
+    /// Marks from the words of the roots, and from the blocks that are left to finalizers.
+    pub fn run(&mut self, roots: &[u64], left: Vec<usize>) {
         let blocks = self.blocks;
         let starts = roots.iter().filter_map(|&word| self.starting_at(word)).collect();
         self.spread(starts, Kind::Reachable, false);
@@ -86,6 +86,7 @@ impl<'a> Mark<'a> {
         let interior = roots.iter().filter_map(|&word| blocks.pointed_into(word));
         let through_blocks = reached.iter().flat_map(|&b| self.pointers(b, true));
         let possible = interior.chain(through_blocks).collect();
+        self.spread(left, Kind::FinalizerHeld, true);
         // That the host has a block's address is better evidence than a pointer into its middle.
         self.spread_from_host();
         self.spread(possible, Kind::Possible, true);

@@ -76,6 +76,7 @@ impl Text {
             ("indirectly lost", leaks.indirect),
             ("possibly lost", leaks.possible),
             ("held by the host", leaks.host_held),
+            ("left to finalizers", leaks.finalizer_held),
             ("perhaps held by other threads", leaks.thread_held),
             ("reachable", leaks.reachable),
             ("of the runtime's start-up", leaks.runtime),

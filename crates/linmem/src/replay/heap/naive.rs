@@ -2,7 +2,8 @@
 //! follows the descriptions of [`Heap`](super::Heap)'s types and shares no code with it.
 
 use super::{
-    AskedBy, Concerned, Crossed, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind, Returned,
+    AskedBy, Concerned, Crossed, Extent, Failure, Growth, Held, LowMemory, Misuse, MisuseKind,
+    Returned,
 };
 use crate::trace::{ContextId, Event, UNKNOWN_SIZE};
 
@@ -170,7 +171,9 @@ impl Naive {
                 }
             }
             Event::Grown { delta_pages: 0, .. } | Event::Called { .. } => {}
-            Event::Crossed { pointer, crossing } => self.crossed(instance, pointer, crossing.into()),
+            Event::Crossed { pointer, crossing } => {
+                self.crossed(instance, pointer, crossing.into())
+            }
             Event::Grown { delta_pages, previous_pages, in_allocator, context } => {
                 self.grow(instance, delta_pages, previous_pages, in_allocator, context);
             }

@@ -22,7 +22,7 @@ function detached(use) {
   const { malloc, memory } = start("pages");
   const view = new Uint8Array(memory.buffer, 8, 4);
   malloc(8); // detaches
-  attempt(() => use(view)); // uses
+  attempt(() => use(view));
 }
 
 function restored(write) {
@@ -62,8 +62,8 @@ const ways = {
 
   "trap, passed on"() {
     const { free, malloc, take } = start("calls", fail);
-    const block = malloc(10); // allocates
-    free(block); // frees
+    const block = malloc(10);
+    free(block);
     take(1, 2n, block); // passes
     attempt(() => take(block, 0n, -4)); // traps, too
   },
@@ -116,9 +116,9 @@ const ways = {
     count(30, () => call(70000));
   },
 
-  "detached, set": () => detached((view) => view.set([1])),
-  "detached, subarray": () => detached((view) => view.subarray(1, 2)),
-  "detached, copied": () => detached((view) => new Uint8Array(8).set(view)),
+  "detached, set": () => detached((view) => view.set([1])), // set
+  "detached, subarray": () => detached((view) => view.subarray(1, 2)), // subarray
+  "detached, copied": () => detached((view) => new Uint8Array(8).set(view)), // copied
   "detached, by hand": () => detached((view) => (view[0] = view.length)),
 
   "made anew"() {
@@ -148,5 +148,39 @@ const ways = {
 
   "written elsewhere": () => restored((memory, before) => new Uint8Array(memory.buffer).set(before.subarray(2048, 4096), 2048)),
 };
+
+// Objects whose blocks are left to finalizers, as wasm-bindgen and embind do.
+let registry;
+
+function finalized(heldOf, { freesFirst = 0 } = {}) {
+  const { free, malloc } = start("calls", fail);
+  registry = new FinalizationRegistry((held) => free(held.$$?.ptr ?? held));
+  const objects = count(40, () => {
+    const object = { at: malloc(50) };
+    registry.register(object, heldOf(object.at), object); // registers
+    return object;
+  });
+  for (const object of objects.slice(0, freesFirst)) {
+    registry.unregister(object);
+    free(object.at);
+  }
+  return { malloc, objects };
+}
+
+Object.assign(ways, {
+  "finalized, by an address": () => finalized((at) => at),
+  "finalized, by an object": () => finalized((at) => ({ $$: { ptr: at } })),
+  "finalized, some freed": () => finalized((at) => at, { freesFirst: 15 }),
+
+  "finalized, not any more"() {
+    const { objects } = finalized((at) => at);
+    for (const object of objects) registry.unregister(object);
+  },
+
+  "finalized, and others"() {
+    const { malloc } = finalized((at) => at);
+    malloc(7);
+  },
+});
 
 ways[process.argv[2]]();

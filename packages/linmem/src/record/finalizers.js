@@ -1,0 +1,66 @@
+// Addresses that a program leaves to a FinalizationRegistry: blocks that wait for a finalizer are not leaks, and when
+// a finalizer runs is up to the engine.
+
+// How deep a held value is searched for addresses: embind's is `{ $$: { ptr } }`.
+const DEEPEST = 2;
+
+// Properties of an object that are looked at.
+const MOST_PROPERTIES = 16;
+
+export class Finalizers {
+  #contexts;
+  #memories;
+  #records;
+
+  // What was registered with each token: `{ ledger, address }`.
+  #ofToken = new WeakMap();
+
+  constructor({ contexts, memories, records }) {
+    this.#contexts = contexts;
+    this.#memories = memories;
+    this.#records = records;
+  }
+
+  /** Patches the ways to register and to unregister, in one realm. */
+  watch({ FinalizationRegistry }, patch) {
+    patch.call(FinalizationRegistry.prototype, "register", (target, self, values) => {
+      const result = Reflect.apply(target, self, values);
+      this.#registered(values[1], values[2]);
+      return result;
+    });
+    patch.call(FinalizationRegistry.prototype, "unregister", (target, self, values) => {
+      const result = Reflect.apply(target, self, values);
+      if (result) this.#unregistered(values[0]);
+      return result;
+    });
+  }
+
+  #registered(held, token) {
+    const blocks = [...addressesIn(held, DEEPEST)].flatMap((address) => this.#blocksAt(address));
+    if (blocks.length === 0) return;
+    const stack = this.#contexts.ofHost();
+    for (const { ledger, address } of blocks) this.#records.registered(ledger.number, address, stack);
+    if (typeof token === "object" && token !== null) this.#ofToken.set(token, blocks);
+  }
+
+  #blocksAt(address) {
+    return this.#memories.ledgersWith(address).map((ledger) => ({ ledger, address }));
+  }
+
+  #unregistered(token) {
+    for (const { ledger, address } of this.#ofToken.get(token) ?? []) this.#records.unregistered(ledger.number, address);
+    this.#ofToken.delete(token);
+  }
+}
+
+// The numbers in a held value that may be addresses. Getters are the program's own, and not called.
+function* addressesIn(value, depth) {
+  if (typeof value === "number") {
+    if (Number.isInteger(value) && value !== 0) yield value < 0 ? value >>> 0 : value;
+  } else if (typeof value === "object" && value !== null && depth > 0) {
+    for (const name of Object.keys(value).slice(0, MOST_PROPERTIES)) {
+      const property = Object.getOwnPropertyDescriptor(value, name);
+      yield* addressesIn(property?.value, depth - 1);
+    }
+  }
+}
