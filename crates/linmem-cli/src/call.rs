@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use linmem::Report;
-use linmem::units::escape;
+use linmem::units::{count, escape};
 use linmem_wasmtime::{Details, FuncType, Session, Val};
 
 use crate::files;
@@ -52,11 +52,13 @@ pub struct Args {
 const HELP: &str = "\
 Arguments, for the parameters of the export in their order:
   42 -1 0x10 2.5   a number, if the whole argument is one
-  banana           any other text: a C string in a block of its own, freed after the call
+  banana           any other text: a C string in a block of its own, freed after the call unless
+                   the export has freed it
   'a*131072'       text, repeated: what is before the last * as often as the number behind it says
   @FILE            the text in a file
   text:42          the rest, as it is, as a C string: also what looks like a number or a pattern
-  sized:banana     any of these texts, for two parameters: pointer and length, no NUL needed
+  sized:banana     any of these texts, for two parameters: pointer and length, in a block of just
+                   its bytes
 
 Exit code: 1 when an error was found, a call failed, or memory or live bytes keep growing; 2 when
 linmem could not do its job.";
@@ -107,6 +109,27 @@ struct Calls<'a> {
     strings: Option<SessionStrings>,
 }
 
+/// What became of the texts that were passed.
+#[derive(Default)]
+struct Texts {
+    passed: u64,
+    /// Those that the export has freed.
+    taken_over: u64,
+}
+
+impl Texts {
+    /// That the export frees texts, if it does.
+    fn note(&self, export: &str) -> Option<String> {
+        (self.taken_over > 0).then(|| {
+            format!(
+                "`{export}` took over the texts that it was given: it freed {} of {}",
+                count(self.taken_over),
+                count(self.passed)
+            )
+        })
+    }
+}
+
 /// What a call returned.
 #[derive(Default)]
 struct Returned {
@@ -130,27 +153,43 @@ impl<'a> Calls<'a> {
     /// Makes the calls. Returns the report and what the last call returned.
     fn make(&self, session: &mut Session<'_>) -> Result<(Report, String)> {
         let mut last = String::new();
+        let mut texts = Texts::default();
         let repeats = session.repeat_with_details(self.export, self.times, |session| {
-            let (texts_at, returned) = self.one(session)?;
+            let (texts_at, returned) = self.one(session, &mut texts)?;
             last = returned.whole;
             anyhow::Ok(Details::new(texts_at, returned.short))
         })?;
-        Ok((session.report()?.with_repeats(repeats), last))
+        let mut report = session.report()?.with_repeats(repeats);
+        report.notes.extend(texts.note(self.export));
+        Ok((report, last))
     }
 
-    /// Makes one call: passes the texts, calls, takes the result, and frees the texts.
-    fn one(&self, session: &mut Session<'_>) -> Result<(Vec<u64>, Returned)> {
+    /// Makes one call: passes the texts, calls, takes the result, and frees the texts that the export has
+    /// not freed.
+    fn one(&self, session: &mut Session<'_>, texts: &mut Texts) -> Result<(Vec<u64>, Returned)> {
         let mut passed = Vec::new();
         let called = self.call(session, &mut passed);
-        let texts_at = passed.iter().map(Passed::pointer).collect();
+        let texts_at = passed.iter().map(|(text, _)| text.pointer()).collect();
         // After a trap the texts cannot be freed, and the error is the trap.
-        let freed: Result<()> = passed.into_iter().try_for_each(|text| text.free(session));
+        let freed: Result<()> = passed.into_iter().try_for_each(|(text, allocation)| {
+            texts.passed += 1;
+            if allocation.is_some() && session.allocation_at(text.pointer())? != allocation {
+                texts.taken_over += 1;
+                return Ok(());
+            }
+            text.free(session)
+        });
         let returned = called?;
         freed?;
         Ok((texts_at, returned))
     }
 
-    fn call(&self, session: &mut Session<'_>, passed: &mut Vec<Passed>) -> Result<Returned> {
+    /// Makes a call. Of each text that it passes, `passed` gets which allocation made its block, if that was seen.
+    fn call(
+        &self,
+        session: &mut Session<'_>,
+        passed: &mut Vec<(Passed, Option<u64>)>,
+    ) -> Result<Returned> {
         let mut arguments = Vec::new();
         for value in &self.values {
             match (value, &self.strings) {
@@ -159,7 +198,8 @@ impl<'a> Calls<'a> {
                     let with_length = matches!(value, Value::Sized(_));
                     let text = strings.pass(session, text, with_length)?;
                     arguments.extend(text.values(with_length));
-                    passed.push(text);
+                    let allocation = session.allocation_at(text.pointer())?;
+                    passed.push((text, allocation));
                 }
                 (_, None) => bail!("the module has no allocator for text"),
             }

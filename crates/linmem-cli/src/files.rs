@@ -22,7 +22,7 @@ pub fn about<T>(path: &Path, result: linmem::Result<T>) -> Result<T> {
     result.map_err(|error| {
         let help = match error.kind() {
             ErrorKind::MissingImports => {
-                ". With --stub-imports the functions among them trap only when they are called"
+                ". With --stub-imports the functions among them trap only when they are called, with --stub-imports=zero they return zero, and with --stub NAME=VALUE a number"
             }
             _ => "",
         };

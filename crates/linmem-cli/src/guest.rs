@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, ValueEnum};
 use linmem::Prepared;
 use linmem::allocator::Role;
-use linmem_wasmtime::Run;
+use linmem_wasmtime::{Run, Stub};
 
 use crate::files;
 
@@ -34,12 +34,32 @@ pub struct GuestArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Program")]
     fail_alloc: Option<u64>,
 
-    /// Let functions that WASI does not provide trap only when they are called
-    #[arg(long, help_heading = "Program")]
-    stub_imports: bool,
+    /// Let functions that WASI does not provide trap only when they are called, or return zero
+    #[arg(
+        long,
+        value_name = "trap|zero",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "trap",
+        help_heading = "Program"
+    )]
+    stub_imports: Option<Stubs>,
+
+    /// Let an imported function return this number; NAME may be MODULE.NAME
+    #[arg(long, value_name = "NAME=VALUE", value_parser = stub, help_heading = "Program")]
+    stub: Vec<(String, i64)>,
 
     #[command(flatten)]
     allocator: AllocatorArgs,
+}
+
+/// What functions do that nobody provides.
+#[derive(Clone, Copy, ValueEnum)]
+enum Stubs {
+    /// They trap when they are called
+    Trap,
+    /// They return zero
+    Zero,
 }
 
 /// Which functions allocate, where the module does not say: an option for each role.
@@ -141,11 +161,23 @@ impl GuestArgs {
         if let Some(limit) = self.timeout {
             run = run.timeout(limit);
         }
-        if self.stub_imports {
-            run = run.stub_imports();
+        if let Some(stubs) = self.stub_imports {
+            run = run.stub_imports(match stubs {
+                Stubs::Trap => Stub::Trap,
+                Stubs::Zero => Stub::Zero,
+            });
+        }
+        for (name, value) in &self.stub {
+            run = run.stub(name, *value);
         }
         Ok(run)
     }
+}
+
+fn stub(text: &str) -> Result<(String, i64), String> {
+    let (name, value) = text.split_once('=').ok_or("not NAME=VALUE")?;
+    let value = value.parse().map_err(|_| format!("`{value}` is not a whole number"))?;
+    Ok((name.to_owned(), value))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

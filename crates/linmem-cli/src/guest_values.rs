@@ -4,7 +4,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use linmem_strings::wasmtime::{GuestString, Strings, Strings64};
-use linmem_strings::{OnNul, Options};
 use linmem_wasmtime::{AsContext, FuncType, Session, Val, ValType};
 
 use crate::files;
@@ -136,18 +135,18 @@ impl SessionStrings {
         })
     }
 
-    /// Puts a text into a block of its own. One with a NUL inside is not a C string, but may be
-    /// passed with its length.
+    /// Puts a text into a block of its own: as a C string, or as just its bytes, which may have a NUL
+    /// among them.
     pub fn pass(&self, session: &mut Session<'_>, text: &str, with_length: bool) -> Result<Passed> {
-        let on_nul = if with_length { OnNul::Allow } else { OnNul::Error };
-        let options = Options { on_nul, ..Options::default() };
         let store = session.store();
-        Ok(match self {
-            SessionStrings::Narrow(strings) => {
-                Passed::Narrow(strings.clone().options(options).alloc(store, text)?)
+        Ok(match (self, with_length) {
+            (SessionStrings::Narrow(strings), false) => Passed::Narrow(strings.alloc(store, text)?),
+            (SessionStrings::Wide(strings), false) => Passed::Wide(strings.alloc(store, text)?),
+            (SessionStrings::Narrow(strings), true) => {
+                Passed::Narrow(strings.alloc_sized(store, text)?)
             }
-            SessionStrings::Wide(strings) => {
-                Passed::Wide(strings.clone().options(options).alloc(store, text)?)
+            (SessionStrings::Wide(strings), true) => {
+                Passed::Wide(strings.alloc_sized(store, text)?)
             }
         })
     }

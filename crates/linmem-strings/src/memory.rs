@@ -99,6 +99,18 @@ pub fn write_c_string(memory: &mut [u8], address: u64, text: &str) -> Result<()>
     Ok(())
 }
 
+/// Writes a text as it is.
+///
+/// # Errors
+///
+/// [`ErrorKind::OutOfRange`]; in that case nothing is written.
+#[inline]
+pub fn write_sized(memory: &mut [u8], address: u64, text: &str) -> Result<()> {
+    let range = range(memory.len(), address, text.len() as u64)?;
+    memory[range].copy_from_slice(text.as_bytes());
+    Ok(())
+}
+
 #[inline]
 fn not_null(address: u64) -> Result<()> {
     if address != 0 {

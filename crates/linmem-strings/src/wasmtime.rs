@@ -253,7 +253,21 @@ impl<A: Address> GuestStrings<A> {
     /// [`ErrorKind::Poisoned`].
     pub fn alloc(&self, mut cx: impl AsContextMut, text: &str) -> Result<GuestString<A>> {
         let block = self.place(&mut cx, text)?;
-        Ok(GuestString { block, guest: self.guest.clone() })
+        let byte_length = block.size.wide() - 1;
+        Ok(GuestString { block, byte_length, guest: self.guest.clone() })
+    }
+
+    /// Passes a text for longer than a call to a function that takes its length: in a block of just its bytes,
+    /// without a NUL behind them. An empty text gets one byte, since an allocator may return NULL for none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`alloc`](GuestStrings::alloc). A NUL inside is like any other byte.
+    pub fn alloc_sized(&self, mut cx: impl AsContextMut, text: &str) -> Result<GuestString<A>> {
+        let byte_length = text.len() as u64;
+        let block = self.guest.malloc(&mut cx, byte_length.max(1))?;
+        memory::write_sized(self.guest.memory.data_mut(&mut cx), block.address.wide(), text)?;
+        Ok(GuestString { block, byte_length, guest: self.guest.clone() })
     }
 
     /// As [`with`](GuestStrings::with).
@@ -305,7 +319,8 @@ impl<A: Address> GuestStrings<A> {
         text: &str,
     ) -> Result<GuestString<A>> {
         let block = self.place_async(&mut cx, text).await?;
-        Ok(GuestString { block, guest: self.guest.clone() })
+        let byte_length = block.size.wide() - 1;
+        Ok(GuestString { block, byte_length, guest: self.guest.clone() })
     }
 
     #[inline]
@@ -490,6 +505,7 @@ struct Taken<A> {
 #[must_use = "the string stays allocated until `free` is called"]
 pub struct GuestString<A: Address> {
     block: Block<A>,
+    byte_length: u64,
     guest: Arc<Guest<A>>,
 }
 
@@ -499,9 +515,9 @@ impl<A: Address> GuestString<A> {
         self.block.address
     }
 
-    /// Its length in bytes, without the NUL.
+    /// Its length in bytes, without a NUL behind it.
     pub fn byte_length(&self) -> u64 {
-        self.block.size.wide() - 1
+        self.byte_length
     }
 
     /// Gives it back to the guest's allocator.

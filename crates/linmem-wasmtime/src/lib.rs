@@ -74,6 +74,7 @@ mod seen;
 mod session;
 mod watched;
 
+pub use linker::Stub;
 pub use recording::Recording;
 pub use run::{Exit, Observed, Outcome, Run};
 pub use session::{Details, Session};

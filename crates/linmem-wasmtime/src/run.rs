@@ -9,6 +9,7 @@ use linmem::{Analysis, AnalysisOptions, Error, ErrorKind, Mode, Prepared, Report
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
+use crate::linker::{Stub, Stubs};
 use crate::pipe::{Beside, Copy, InBetween};
 use crate::running::Running;
 use crate::session::Session;
@@ -37,7 +38,7 @@ pub struct Run<'a> {
     pub(crate) mode: Mode,
     pub(crate) max_pages: Option<u64>,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) stub_imports: bool,
+    pub(crate) stubs: Stubs,
     analysis: AnalysisOptions,
     copy: Option<Copy>,
 }
@@ -101,7 +102,7 @@ impl<'a> Run<'a> {
             mode: Mode::default(),
             max_pages: None,
             timeout: None,
-            stub_imports: false,
+            stubs: Stubs::default(),
             analysis: AnalysisOptions::default(),
             copy: None,
         }
@@ -179,10 +180,17 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// Lets imports that nobody provides trap when they are called, instead of being refused.
+    /// Provides functions that are imported and that nobody provides, instead of refusing the module.
     #[must_use]
-    pub fn stub_imports(mut self) -> Self {
-        self.stub_imports = true;
+    pub fn stub_imports(mut self, stub: Stub) -> Self {
+        self.stubs.others = Some(stub);
+        self
+    }
+
+    /// Provides a function that is imported, by `name` or `module.name`: it returns this number.
+    #[must_use]
+    pub fn stub(mut self, name: &str, value: i64) -> Self {
+        self.stubs.values.insert(name.to_owned(), value);
         self
     }
 

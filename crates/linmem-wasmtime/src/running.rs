@@ -102,7 +102,7 @@ impl Running {
             store.set_epoch_deadline(1);
             Watchdog::start(engine.clone(), limit)
         });
-        let linker = linker(&engine, &watched, run.stub_imports, &mut store)?;
+        let linker = linker(&engine, &watched, &run.stubs, &mut store)?;
         let exports = prepared.exports().map(|(name, function)| (name.to_owned(), function));
         let mut running =
             Running { store, watched, exports: exports.collect(), output, _watchdog: watchdog };

@@ -172,6 +172,17 @@ impl<'a> Session<'a> {
         self.analyzed(|analysis, _| analysis.totals())
     }
 
+    /// Which allocation, counted from 1, made the live block that starts at this address; `None` if there is none, as
+    /// after a callee has freed it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`report`](Session::report).
+    pub fn allocation_at(&mut self, address: u64) -> Result<Option<u64>> {
+        self.running.flush();
+        self.analyzed(|analysis, _| analysis.allocation_at(address))
+    }
+
     fn analyzed<T>(&self, look: impl FnOnce(&Analysis, &Prepared<'a>) -> T) -> Result<T> {
         const ELSEWHERE: &str =
             "the recording goes elsewhere, so the session has nothing to report";

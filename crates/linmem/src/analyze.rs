@@ -159,6 +159,12 @@ impl Analysis {
         self.replay.events
     }
 
+    /// Which allocation, counted from 1, made the live block of the first memory that starts at this address; `None`
+    /// if there is none.
+    pub fn allocation_at(&self, address: u64) -> Option<u64> {
+        self.replay.memories.first()?.heap.serial_at(address)
+    }
+
     /// The figures of all memories so far.
     pub fn totals(&self) -> Totals {
         self.replay.totals()

@@ -6,7 +6,7 @@ use linmem::allocator::Role;
 use linmem::report::{Code, EndReport};
 use linmem::trace::Buffer;
 use linmem::{ErrorKind, Prepared, Result, Trace};
-use linmem_wasmtime::{Exit, Run, Val};
+use linmem_wasmtime::{Exit, Run, Stub, Val};
 
 use crate::support::{Program, assemble, guest, observe, only_finding};
 
@@ -149,12 +149,12 @@ fn all_missing_imports_are_named_at_once() {
 fn missing_functions_can_be_stubbed() {
     let wat = WITH_IMPORTS.replace(r#"(import "other" "limit" (global i32))"#, "");
     let wasm = assemble(&wat);
-    let observed = observe(Run::new(&wasm).unwrap().stub_imports());
+    let observed = observe(Run::new(&wasm).unwrap().stub_imports(Stub::Trap));
     assert_eq!(observed.outcome.exit, Exit::Code(5));
 
     let calls = wat.replace("(call $exit (i32.const 5))", "(call $first (i32.const 1))");
     let wasm = assemble(&calls);
-    let observed = observe(Run::new(&wasm).unwrap().stub_imports());
+    let observed = observe(Run::new(&wasm).unwrap().stub_imports(Stub::Trap));
     let Exit::Trap(why) = &observed.outcome.exit else { panic!("{:?}", observed.outcome.exit) };
     assert!(why.contains("env::first") || why.contains("env.first"), "{why}");
 }

@@ -234,6 +234,11 @@ impl Heap {
         self.blocks.get(address).is_some()
     }
 
+    /// Which allocation made the live block that starts at this address.
+    pub fn serial_at(&self, address: u64) -> Option<u64> {
+        self.blocks.get(address).map(|block| block.serial)
+    }
+
     /// The block that used to start at this address, if none that is alive has taken its place.
     pub fn freed_at(&self, address: u64) -> Option<Concerned> {
         let (block, freed) = self.blocks.freed(address)?;
