@@ -7,9 +7,10 @@ use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, ValueEnum};
 use linmem::Prepared;
 use linmem::allocator::Role;
-use linmem_wasmtime::{Run, Stub};
+use linmem_wasmtime::{Run, Stopper, Stub};
 
 use crate::files;
+use crate::interrupt::on_interrupt;
 
 /// The options of every command that runs a module.
 #[derive(clap::Args)]
@@ -138,6 +139,9 @@ impl GuestArgs {
     }
 
     fn grant<'a>(&self, mut run: Run<'a>) -> Result<Run<'a>> {
+        let stopper = Stopper::default();
+        run = run.stopper(stopper.clone());
+        on_interrupt(move || stopper.stop("interrupted"))?;
         for grant in &self.dir {
             let (host, guest) = grant.split_once("::").unwrap_or((grant, grant));
             run = run.dir(host, guest)?;

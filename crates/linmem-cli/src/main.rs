@@ -7,6 +7,7 @@ mod guest;
 mod guest_values;
 mod inspect;
 mod instrument;
+mod interrupt;
 mod node;
 mod output;
 mod recordings;

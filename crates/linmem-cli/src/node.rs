@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::files;
 use crate::guest::AllocatorArgs;
+use crate::interrupt::on_interrupt;
 use crate::output::{self, Output};
 use crate::recordings::Recordings;
 
@@ -71,6 +72,8 @@ pub fn main(args: Args) -> Result<ExitCode> {
         bail!("{} has recordings already: name another directory", traces.display());
     }
 
+    // The program has the signal too, and does with it what it does without linmem.
+    on_interrupt(|| {})?;
     let mut recordings = Recordings::new(&traces, args.output.analysis());
     let process = start(&args, &recorder.join("node.js"), &traces)?;
     let status = recordings.follow(process)?;

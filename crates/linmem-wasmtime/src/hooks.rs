@@ -43,7 +43,7 @@ impl<R> Hooks<R> {
         instance: u32,
         hook: Hook,
         args: [u64; N],
-    ) -> u32
+    ) -> wasmtime::Result<u32>
     where
         R: Fn(&mut T) -> &mut Recording,
     {
@@ -54,8 +54,14 @@ impl<R> Hooks<R> {
         });
         let result = live.hook(number, hook, &args, &mut caller);
         (self.recording)(caller.data_mut()).put_back(live);
-        result
+        if self.watched.is_stopped() { stopped() } else { Ok(result) }
     }
+}
+
+/// The words are those of whoever stopped it.
+#[cold]
+fn stopped() -> wasmtime::Result<u32> {
+    Err(wasmtime::Error::msg("stopped"))
 }
 
 /// Defines a hook that returns nothing, given what its parameters are, in 64 bits. The instance follows.
@@ -63,7 +69,7 @@ macro_rules! define {
     ($linker:ident, $hooks:ident, $hook:expr, |$($name:ident: $ty:ty),*| $args:expr) => {{
         let hooks = Arc::clone(&$hooks);
         let hook = move |caller: Caller<'_, T>, $($name: $ty,)* instance: u32| {
-            hooks.call(caller, instance, $hook, $args);
+            hooks.call(caller, instance, $hook, $args).map(drop)
         };
         $linker.func_wrap($hooks.watched.hook_module(), $hook.name(), hook)?;
     }};

@@ -72,12 +72,15 @@ mod run;
 mod running;
 mod seen;
 mod session;
+mod sleep;
+mod stop;
 mod watched;
 
 pub use linker::Stub;
 pub use recording::Recording;
 pub use run::{Exit, Observed, Outcome, Run};
 pub use session::{Details, Session};
+pub use stop::Stopper;
 /// wasmtime's types of values, functions and stores, in the version that this crate is built with.
 pub use wasmtime::{AsContext, AsContextMut, FuncType, Instance, Val, ValType};
 pub use watched::Watched;

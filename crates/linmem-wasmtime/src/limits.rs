@@ -1,9 +1,6 @@
-//! How much memory and time a module gets.
+//! How much memory a module gets.
 
-use std::sync::mpsc;
-use std::time::Duration;
-
-use wasmtime::{Engine, ResourceLimiter};
+use wasmtime::ResourceLimiter;
 
 /// Bytes in a page of linear memory.
 pub(crate) const PAGE_BYTES: u64 = 65_536;
@@ -32,24 +29,5 @@ impl ResourceLimiter for Limits {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         Ok(true)
-    }
-}
-
-/// Ends a program that runs for too long.
-pub(crate) struct Watchdog {
-    /// Dropping it tells the thread that the program has ended.
-    _running: mpsc::Sender<()>,
-}
-
-impl Watchdog {
-    /// From now on the program has so much time.
-    pub(crate) fn start(engine: Engine, limit: Duration) -> Watchdog {
-        let (running, ended) = mpsc::channel::<()>();
-        std::thread::spawn(move || {
-            if ended.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
-                engine.increment_epoch();
-            }
-        });
-        Watchdog { _running: running }
     }
 }

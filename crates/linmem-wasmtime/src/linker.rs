@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use linmem::{Error, ErrorKind, Result};
 use wasmtime::{Engine, ExternType, FuncType, ImportType, Linker, Memory, Store, Val, ValType};
 
+use wasmtime_wasi::p1::WasiP1Ctx;
+
 use crate::refused;
 use crate::running::{State, recording};
+use crate::sleep;
 use crate::watched::Watched;
 
 /// Imports of modules that Emscripten links to run without JavaScript: they tell the host something, and want
@@ -41,7 +44,7 @@ impl Stubs {
     }
 }
 
-/// Provides what the module imports.
+/// Provides what the module imports. What waits in WASI can be stopped if it `is_async`.
 ///
 /// # Errors
 ///
@@ -50,11 +53,16 @@ pub(crate) fn linker(
     engine: &Engine,
     watched: &Watched,
     stubs: &Stubs,
+    is_async: bool,
     store: &mut Store<State>,
 ) -> Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |state: &mut State| &mut state.wasi)
-        .map_err(refused)?;
+    if is_async {
+        wasmtime_wasi::p1::add_to_linker_async(&mut linker, wasi).map_err(refused)?;
+        sleep::add_to_linker(&mut linker, store).map_err(refused)?;
+    } else {
+        wasmtime_wasi::p1::add_to_linker_sync(&mut linker, wasi).map_err(refused)?;
+    }
     watched.add_to_linker(&mut linker, recording)?;
     for import in watched.module().imports() {
         if linker.get_by_import(&mut *store, &import).is_none() {
@@ -124,6 +132,10 @@ fn results(ty: &FuncType, value: i64) -> Option<Vec<Val>> {
         ValType::Ref(_) => None,
     };
     ty.results().map(result).collect()
+}
+
+fn wasi(state: &mut State) -> &mut WasiP1Ctx {
+    &mut state.wasi
 }
 
 fn kind_of(ty: &ExternType) -> &'static str {

@@ -11,8 +11,9 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::linker::{Stub, Stubs};
 use crate::pipe::{Beside, Copy, InBetween};
-use crate::running::Running;
+use crate::running::{Running, Way};
 use crate::session::Session;
+use crate::stop::Stopper;
 
 /// A module to run under observation, with what it is granted. It gets no files, environment or
 /// network unless it is granted them.
@@ -39,6 +40,7 @@ pub struct Run<'a> {
     pub(crate) max_pages: Option<u64>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) stubs: Stubs,
+    pub(crate) stopper: Stopper,
     analysis: AnalysisOptions,
     copy: Option<Copy>,
 }
@@ -103,6 +105,7 @@ impl<'a> Run<'a> {
             max_pages: None,
             timeout: None,
             stubs: Stubs::default(),
+            stopper: Stopper::default(),
             analysis: AnalysisOptions::default(),
             copy: None,
         }
@@ -180,6 +183,13 @@ impl<'a> Run<'a> {
         self
     }
 
+    /// Lets another thread stop the program.
+    #[must_use]
+    pub fn stopper(mut self, stopper: Stopper) -> Self {
+        self.stopper = stopper;
+        self
+    }
+
     /// Provides functions that are imported and that nobody provides, instead of refusing the module.
     #[must_use]
     pub fn stub_imports(mut self, stub: Stub) -> Self {
@@ -227,7 +237,7 @@ impl<'a> Run<'a> {
     ///
     /// As for [`run`](Run::run), and [`ErrorKind::Io`] when the sink fails.
     pub fn run_into(self, sink: impl Write + Send + 'static) -> Result<Outcome> {
-        let (mut running, _) = Running::start(self, sink)?;
+        let (mut running, _) = Running::start(self, sink, Way::Command)?;
         running.run_command()?;
         running.finish()
     }
@@ -240,10 +250,11 @@ impl<'a> Run<'a> {
     /// As for [`run`](Run::run).
     pub fn observe(mut self, progress: impl FnMut(&Analysis) + Send + 'static) -> Result<Observed> {
         let (chunks, beside) = Beside::start(self.analysis.clone(), self.copy.take(), progress);
-        let ended = Running::start(self, chunks).and_then(|(mut running, prepared)| {
-            running.run_command()?;
-            Ok((running.finish()?, prepared))
-        });
+        let ended =
+            Running::start(self, chunks, Way::Command).and_then(|(mut running, prepared)| {
+                running.run_command()?;
+                Ok((running.finish()?, prepared))
+            });
         let (analysis, kept) = beside.finish();
         let (outcome, prepared) = ended?;
         let report = analysis?.report_on(&prepared)?;
@@ -257,7 +268,7 @@ impl<'a> Run<'a> {
     /// When the module cannot be instantiated.
     pub fn start(mut self) -> Result<Session<'a>> {
         let analysis = InBetween::start(self.analysis.clone(), self.copy.take());
-        let (running, prepared) = Running::start(self, analysis.clone())?;
+        let (running, prepared) = Running::start(self, analysis.clone(), Way::Session)?;
         Ok(Session::new(running, prepared, Some(analysis)))
     }
 
@@ -268,7 +279,7 @@ impl<'a> Run<'a> {
     ///
     /// As for [`start`](Run::start).
     pub fn start_into(self, sink: impl Write + Send + 'static) -> Result<Session<'a>> {
-        let (running, prepared) = Running::start(self, sink)?;
+        let (running, prepared) = Running::start(self, sink, Way::Session)?;
         Ok(Session::new(running, prepared, None))
     }
 }

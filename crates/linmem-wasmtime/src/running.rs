@@ -15,13 +15,15 @@ use wasmtime::{
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::runtime::in_tokio;
 
-use crate::limits::{Limits, Watchdog};
+use crate::limits::Limits;
 use crate::linker::linker;
 use crate::recording::Recording;
 use crate::refused;
 use crate::run::{Exit, Outcome, Run};
 use crate::seen::Lent;
+use crate::stop::{Stopper, Watchdog};
 use crate::watched::Watched;
 
 /// Frames in a backtrace at most; the outermost ones are left out.
@@ -37,7 +39,18 @@ pub(crate) struct Running {
     /// The exported functions' indices.
     exports: BTreeMap<String, u32>,
     output: Option<Output>,
+    way: Way,
+    stopper: Stopper,
     _watchdog: Option<Watchdog>,
+}
+
+/// What a module is run for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It runs once, in one call, and may be stopped while it waits.
+    Command,
+    /// It is called again and again, each call as fast as it can be.
+    Session,
 }
 
 /// Where stdout and stderr go, unless the program inherited the host's.
@@ -53,6 +66,18 @@ pub(crate) struct State {
     pub(crate) memory: Option<Memory>,
     ended: Option<Ended>,
 }
+
+/// It was stopped before it returned; the words are those of whoever stopped it.
+#[derive(Debug)]
+struct Stopped;
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("stopped")
+    }
+}
+
+impl std::error::Error for Stopped {}
 
 /// How the instance ended, after which nothing can be called.
 #[derive(Debug, Clone)]
@@ -75,6 +100,7 @@ impl Running {
     pub(crate) fn start(
         run: Run<'_>,
         sink: impl Write + Send + 'static,
+        way: Way,
     ) -> Result<(Running, Prepared<'_>)> {
         let Run { prepared, name, args, mut wasi, inherits_stdio, mode, .. } = run;
         let mut config = Config::new();
@@ -98,14 +124,17 @@ impl Running {
         };
         let mut store = Store::new(&engine, state);
         store.limiter(|state| &mut state.limits);
+        let stopper = run.stopper;
+        stopper.runs(&engine, &watched);
         let watchdog = run.timeout.map(|limit| {
             store.set_epoch_deadline(1);
-            Watchdog::start(engine.clone(), limit)
+            Watchdog::start(stopper.clone(), limit)
         });
-        let linker = linker(&engine, &watched, &run.stubs, &mut store)?;
+        let linker = linker(&engine, &watched, &run.stubs, way == Way::Command, &mut store)?;
         let exports = prepared.exports().map(|(name, function)| (name.to_owned(), function));
+        let exports = exports.collect();
         let mut running =
-            Running { store, watched, exports: exports.collect(), output, _watchdog: watchdog };
+            Running { store, watched, exports, output, way, stopper, _watchdog: watchdog };
         running.limit(&prepared, run.max_pages)?;
         running.instantiate(&prepared, &linker)?;
         Ok((running, prepared))
@@ -125,7 +154,13 @@ impl Running {
     }
 
     fn instantiate(&mut self, prepared: &Prepared<'_>, linker: &Linker<State>) -> Result<()> {
-        let instance = linker.instantiate(&mut self.store, self.watched.module());
+        let instance = match self.way {
+            Way::Session => linker.instantiate(&mut self.store, self.watched.module()),
+            Way::Command => {
+                let instance = linker.instantiate_async(&mut self.store, self.watched.module());
+                in_tokio(instance)
+            }
+        };
         self.introduce(prepared, instance.as_ref().ok().copied());
         let instance = match instance {
             Ok(instance) => instance,
@@ -196,7 +231,7 @@ impl Running {
             });
         }
         let mut results = vec![Val::I32(0); ty.results().len()];
-        let called = function.call(&mut self.store, args, &mut results);
+        let called = self.enter(function, args, &mut results);
         self.look();
         match called {
             Ok(()) => Ok(Some(results)),
@@ -205,17 +240,35 @@ impl Running {
         }
     }
 
+    /// Calls a function, until it returns or is stopped.
+    fn enter(&mut self, function: Func, args: &[Val], results: &mut [Val]) -> wasmtime::Result<()> {
+        if self.stopper.message().is_some() {
+            return Err(Stopped.into());
+        }
+        if self.way == Way::Session {
+            return function.call(&mut self.store, args, results);
+        }
+        let (store, stopper) = (&mut self.store, &self.stopper);
+        in_tokio(async {
+            tokio::select! {
+                biased;
+                called = function.call_async(store, args, results) => called,
+                () = stopper.stopped() => Err(Stopped.into()),
+            }
+        })
+    }
+
     /// Records that the guest ended by itself, if that is what the error says.
     fn guest_ended(&mut self, error: &wasmtime::Error) -> bool {
         let backtrace = error.downcast_ref::<WasmBacktrace>();
         let frames = backtrace.map_or(Vec::new(), |backtrace| self.frames(backtrace));
+        let stopped = self.stopper.message();
         let ended = if let Some(exit) = error.downcast_ref::<I32Exit>() {
             Ended::Exit(exit.0)
+        } else if let Some(message) = stopped {
+            Ended::Trap(message)
         } else if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
-            Ended::Trap(match trap {
-                wasmtime::Trap::Interrupt => "stopped: the time allowed is over".to_owned(),
-                trap => trap.to_string(),
-            })
+            Ended::Trap(trap.to_string())
         } else if backtrace.is_some() {
             Ended::Trap(error.root_cause().to_string())
         } else {

@@ -2,7 +2,7 @@
 //! that an embedder's linker needs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use linmem::instrument::{HOOK_MODULE, OffsetMap};
 use linmem::record::ModuleFacts;
@@ -31,6 +31,7 @@ struct Facts {
     hook_module: String,
     is_64: bool,
     imports_memory: bool,
+    is_stopped: AtomicBool,
 }
 
 impl Watched {
@@ -76,6 +77,7 @@ impl Watched {
             hook_module,
             is_64: memory.is_some_and(|memory| memory.is_64),
             imports_memory: memory.is_some_and(|memory| memory.imported),
+            is_stopped: AtomicBool::new(false),
         })))
     }
 
@@ -100,6 +102,17 @@ impl Watched {
         let define =
             if self.0.is_64 { define_hooks::<T, u64, _> } else { define_hooks::<T, u32, _> };
         define(self.clone(), linker, recording).map_err(refused)
+    }
+
+    /// Lets the next call of a hook trap.
+    pub(crate) fn stop(&self) {
+        self.0.is_stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is to stop.
+    #[inline(always)]
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.0.is_stopped.load(Ordering::Relaxed)
     }
 
     /// The module that the hooks are imported from.

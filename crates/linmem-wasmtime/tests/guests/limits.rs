@@ -6,7 +6,7 @@ use linmem::allocator::Role;
 use linmem::report::{Code, EndReport};
 use linmem::trace::Buffer;
 use linmem::{ErrorKind, Prepared, Result, Trace};
-use linmem_wasmtime::{Exit, Run, Stub, Val};
+use linmem_wasmtime::{Exit, Run, Stopper, Stub, Val};
 
 use crate::support::{Program, assemble, guest, observe, only_finding};
 
@@ -157,6 +157,136 @@ fn missing_functions_can_be_stubbed() {
     let observed = observe(Run::new(&wasm).unwrap().stub_imports(Stub::Trap));
     let Exit::Trap(why) = &observed.outcome.exit else { panic!("{:?}", observed.outcome.exit) };
     assert!(why.contains("env::first") || why.contains("env.first"), "{why}");
+}
+
+/// Stubs can return a number instead: zero, or what is said for a function.
+#[test]
+fn stubs_return_what_they_are_told_to() {
+    let wat = r#"(module
+        (import "env" "id" (func $id (result i32)))
+        (import "other" "id" (func $other (result i64 f64)))
+        (import "env" "tell" (func $tell (param i32)))
+        (import "env" "emscripten_notify_memory_growth" (func $grown (param i32)))
+        (memory (export "memory") 1)
+        (func (export "sum") (result i32) (local i64)
+          (call $tell (i32.const 1)) (call $grown (i32.const 0))
+          (i32.trunc_f64_s (call $other)) (local.set 0 (i64.extend_i32_s)) (drop)
+          (i32.add (call $id) (i32.wrap_i64 (local.get 0)))))"#;
+    let wasm = assemble(wat);
+    let sum = |run: Run<'_>| run.start().unwrap().call("sum", &[]).unwrap()[0].unwrap_i32();
+    let run = || Run::new(&wasm).unwrap().stub_imports(Stub::Zero);
+    assert_eq!(sum(run()), 0);
+    assert_eq!(sum(run().stub("id", 7)), 14);
+    assert_eq!(sum(run().stub("id", 7).stub("other.id", 1)), 8);
+    let named = Run::new(&wasm).unwrap().stub("id", 7).stub("env.tell", 0);
+    assert_eq!(sum(named), 14);
+    let (kind, text) = kind_and_text(Run::new(&wasm).unwrap().stub("id", 7).run());
+    assert_eq!(kind, ErrorKind::MissingImports);
+    assert!(text.contains("`env.tell`") && !text.contains("notify"), "{text}");
+}
+
+/// A memory that the module imports is made as it wants it.
+#[test]
+fn an_imported_memory_is_provided() {
+    let wasm = assemble(
+        r#"(module (import "env" "memory" (memory 2 5))
+             (func $malloc (export "malloc") (param i32) (result i32) (i32.const 4096))
+             (func (export "grow") (param i32) (result i32)
+               (drop (call $malloc (i32.const 10))) (memory.grow (local.get 0))))"#,
+    );
+    let mut session = Run::new(&wasm).unwrap().start().unwrap();
+    let mut grow = |pages| session.call("grow", &[Val::I32(pages)]).unwrap()[0].unwrap_i32();
+    assert_eq!([grow(3), grow(1)], [2, -1]);
+    let report = session.report().unwrap();
+    assert_eq!((report.memories[0].initial_pages, report.memories[0].max_pages), (2, Some(5)));
+    assert_eq!(report.totals.at_end.pages, 5);
+}
+
+/// A command that allocates, and then sleeps for a minute, reads its input, or goes on for ever.
+fn waiting(how: &str) -> Vec<u8> {
+    assemble(&format!(
+        r#"(module
+             (import "wasi_snapshot_preview1" "poll_oneoff"
+               (func $poll (param i32 i32 i32 i32) (result i32)))
+             (import "wasi_snapshot_preview1" "fd_read"
+               (func $read (param i32 i32 i32 i32) (result i32)))
+             (memory (export "memory") 1)
+             (data (i32.const 24) "\00\58\47\f8\0d\00\00\00") ;; 60 seconds
+             (func $malloc (export "malloc") (param i32) (result i32) (i32.const 4096))
+             (func $free (export "free") (param i32))
+             (func (export "_start") (drop (call $malloc (i32.const 99))) {how}))"#
+    ))
+}
+
+const SLEEPS: &str =
+    "(drop (call $poll (i32.const 0) (i32.const 100) (i32.const 1) (i32.const 200)))";
+const RUNS: &str = "(loop (br 0))";
+const ALLOCATES: &str = "(loop (call $free (call $malloc (i32.const 8))) (br 0))";
+
+#[test]
+fn time_ends_a_program_that_waits() {
+    for how in [SLEEPS, RUNS, ALLOCATES] {
+        let wasm = waiting(how);
+        let started = Instant::now();
+        let observed = observe(Run::new(&wasm).unwrap().timeout(Duration::from_millis(200)));
+        assert!(started.elapsed() < Duration::from_secs(30), "{how}");
+        let stopped = Exit::Trap("stopped: the time allowed is over".to_owned());
+        assert_eq!(observed.outcome.exit, stopped, "{how}");
+        assert!(observed.report.totals.allocations >= 1, "{how}");
+    }
+}
+
+/// Whatever it does but run without an allocation, and without a timeout.
+#[test]
+fn another_thread_stops_a_program() {
+    for how in [SLEEPS, ALLOCATES] {
+        let wasm = waiting(how);
+        let stopper = Stopper::default();
+        let run = Run::new(&wasm).unwrap().stopper(stopper.clone());
+        let other = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            stopper.stop("interrupted");
+            stopper.stop("again");
+        });
+        let observed = observe(run);
+        other.join().unwrap();
+        assert_eq!(observed.outcome.exit, Exit::Trap("stopped: interrupted".to_owned()), "{how}");
+        assert!(observed.report.totals.allocations >= 1, "{how}");
+    }
+}
+
+/// Before it starts is early enough, and a session ends too.
+#[test]
+fn a_program_can_be_stopped_before_it_starts() {
+    let wasm = waiting(RUNS);
+    let stopper = Stopper::default();
+    stopper.stop("interrupted");
+    let observed = observe(Run::new(&wasm).unwrap().stopper(stopper.clone()));
+    assert_eq!(observed.outcome.exit, Exit::Trap("stopped: interrupted".to_owned()));
+
+    let stopper = Stopper::default();
+    let mut session = Run::new(&wasm).unwrap().stopper(stopper.clone()).start().unwrap();
+    session.call("malloc", &[Val::I32(8)]).unwrap();
+    stopper.stop("enough");
+    let error = session.call("malloc", &[Val::I32(8)]).unwrap_err();
+    assert!(error.to_string().contains("stopped: enough"), "{error}");
+    assert_eq!(session.report().unwrap().totals.allocations, 1);
+}
+
+/// Sleeping takes its time, and says that it is over.
+#[test]
+fn a_program_that_sleeps_wakes_up() {
+    let wasm = waiting(
+        "(i64.store (i32.const 24) (i64.const 30000000)) (i64.store (i32.const 0) (i64.const 7)) \
+         (if (i32.or (call $poll (i32.const 0) (i32.const 100) (i32.const 1) (i32.const 200)) \
+               (i32.or (i64.ne (i64.load (i32.const 100)) (i64.const 7)) \
+                 (i32.ne (i32.load (i32.const 200)) (i32.const 1)))) \
+           (then unreachable))",
+    );
+    let started = Instant::now();
+    let observed = observe(Run::new(&wasm).unwrap());
+    assert_eq!(observed.outcome.exit, Exit::Code(0));
+    assert!(started.elapsed() >= Duration::from_millis(30));
 }
 
 #[test]

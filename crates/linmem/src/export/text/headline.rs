@@ -26,7 +26,7 @@ impl Text {
         match &report.end {
             Some(EndReport::Trap { message, stack }) => {
                 writeln!(self.out, "\nThe program trapped: {}", escape(message))?;
-                self.stack(stack)
+                if stack.is_empty() { Ok(()) } else { self.stack(stack) }
             }
             Some(EndReport::Exit { code }) if *code != 0 => {
                 writeln!(self.out, "The program exited with code {code}.")
