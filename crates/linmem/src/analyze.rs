@@ -359,7 +359,7 @@ fn instance_reports(subject: &Subject<'_, '_>) -> Vec<InstanceReport> {
         memory: used.partition_point(|&memory| memory < instance.recorded().memory),
         created: instance.recorded().created.map(|context| subject.stack(context)),
         other_memories: instance.module().memories.len().saturating_sub(1),
-        has_lines: instance.facts().has_lines,
+        source_lines: instance.facts().source_lines,
         calls: calls(instance),
         coverage: instance.facts().coverage.clone(),
     });

@@ -7,7 +7,7 @@ use wasm_encoder::reencode::{self, Reencode};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::module::memory_map::MemoryMap;
-use crate::module::symbolize::{debug_file_name, is_debug_section};
+use crate::module::symbolize::{SourceLines, debug_file_name, is_debug_section};
 use crate::module::{Module, SiteKind};
 use crate::prepared::Prepared;
 use crate::report::Coverage;
@@ -27,7 +27,7 @@ pub struct Inspection {
     /// Whether the name section names functions.
     pub has_names: bool,
     /// Whether debug information gives source lines.
-    pub has_lines: bool,
+    pub source_lines: SourceLines,
     /// The file that holds the debug information, if the module names one.
     pub external_debug_info: Option<String>,
     /// Toolchain, from the producers section: `language C11`, `processed-by clang 19.1.7`.
@@ -111,7 +111,7 @@ pub(crate) fn inspect(prepared: &Prepared<'_>) -> Result<Inspection> {
         code_bytes: module.code_section.len() as u64,
         functions: module.functions.iter().filter(|f| f.body.is_some()).count(),
         has_names: !module.names.functions.is_empty(),
-        has_lines: prepared.has_lines(),
+        source_lines: prepared.source_lines(),
         external_debug_info: external,
         producers: producers(module),
         memories: memories(module),

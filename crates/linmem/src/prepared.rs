@@ -4,7 +4,7 @@ use crate::allocator::{Allocator, Hints};
 use crate::error::Result;
 use crate::inspect::{self, Inspection};
 use crate::instrument::{self, Instrumented, Mode};
-use crate::module::symbolize::SourceFrame;
+use crate::module::symbolize::{SourceFrame, SourceLines};
 use crate::module::{CallGraph, Memory, Module, Symbolizer};
 
 /// A module that is ready to be instrumented, inspected or analysed: parsed and validated, with its
@@ -104,8 +104,8 @@ impl<'a> Prepared<'a> {
     }
 
     /// Whether debug information gives source lines for any function.
-    pub(crate) fn has_lines(&self) -> bool {
-        self.symbols.has_lines(&self.module)
+    pub(crate) fn source_lines(&self) -> SourceLines {
+        self.symbols.source_lines(&self.module)
     }
 
     /// The frames at an instruction, innermost first. Never empty.

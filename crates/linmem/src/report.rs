@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::replay::heap::{AskedBy, Extent, Held, Totals};
 
+pub use crate::module::symbolize::SourceLines;
 pub use code::Code;
 pub(crate) use code::Family;
 pub use coverage::{Coverage, HookedFunction, UnseenReport};
@@ -25,6 +26,7 @@ pub use instance::InstanceReport;
 pub use memory::{HotSite, HotSites, LeakSummary, MemoryReport};
 pub use profile::{Profile, ProfiledMemory, Site};
 pub use repeats::{AfterCall, Repeats, RepeatsRow, Verdict, Witnesses};
+pub(crate) use stack::folded;
 pub use stack::{Stack, StackFrame};
 
 /// What a recorded run did with its memory, and what is wrong with it.

@@ -32,8 +32,10 @@ pub(super) fn search(
     let shapes =
         Shapes { module, reaching: graph.reaching(askers(module)), calls: calls_of_each(module) };
     let malloc = known(Role::Malloc).or_else(|| shapes.malloc())?;
-    let free = known(Role::Free).or_else(|| shapes.free(malloc))?;
-    let functions = vec![(malloc, Role::Malloc), (free, Role::Free)];
+    // Where nothing frees, linkers leave `free` out. Where it only seems so, other code writes the state.
+    let free = known(Role::Free).or_else(|| shapes.free(malloc));
+    let mut functions = vec![(malloc, Role::Malloc)];
+    functions.extend(free.map(|free| (free, Role::Free)));
     let mut found = KnownByCode { name: "dlmalloc", functions, resizing: Vec::new() };
     for function in module.imported_functions()..module.functions.len() as u32 {
         match shapes.around(function, malloc, free) {
@@ -100,8 +102,9 @@ impl Shapes<'_, '_> {
     }
 
     /// What a function is, judged by its calls of these.
-    fn around(&self, function: u32, malloc: u32, free: u32) -> Option<Around> {
-        let (mallocs, frees) = (self.calls(function, malloc), self.calls(function, free));
+    fn around(&self, function: u32, malloc: u32, free: Option<u32>) -> Option<Around> {
+        let mallocs = self.calls(function, malloc);
+        let frees = free.map_or(0, |free| self.calls(function, free));
         if mallocs == 0 {
             return None;
         }

@@ -8,7 +8,7 @@ use crate::module::symbolize::SourceFrame;
 use crate::prepared::Prepared;
 use crate::replay::Replay;
 use crate::replay::contexts::CallerStack;
-use crate::report::{Stack, StackFrame};
+use crate::report::{Stack, StackFrame, folded};
 use crate::trace::{ContextId, Frame};
 
 /// Resolves stacks, each frame once.
@@ -65,8 +65,7 @@ impl Places {
         if frames.is_empty() {
             return context;
         }
-        let seen = frames.into_iter().map(|f| (f.function, f.file, f.line, f.offset));
-        *self.same.borrow_mut().entry(seen.collect()).or_insert(context)
+        *self.same.borrow_mut().entry(as_seen(frames)).or_insert(context)
     }
 
     fn find_only_callers(&self, stacks: &Stacks<'_, '_>) -> FxHashMap<Known, Option<ContextId>> {
@@ -82,6 +81,22 @@ impl Places {
         callers
     }
 }
+
+/// What people see of a stack: frames of libraries are folded, so where they call is not seen.
+fn as_seen(frames: Stack) -> Vec<SeenFrame> {
+    let mut seen: Vec<SeenFrame> = Vec::new();
+    for (folded, frame) in folded(&frames).into_iter().zip(frames) {
+        match folded {
+            true if seen.last() == Some(&FOLDED) => {}
+            true => seen.push(FOLDED),
+            false => seen.push((frame.function, frame.file, frame.line, frame.offset)),
+        }
+    }
+    seen
+}
+
+/// Frames of libraries, whichever they are.
+const FOLDED: SeenFrame = (String::new(), None, None, None);
 
 fn known(replay: &Replay, context: ContextId) -> Known {
     (replay.contexts.entry(context), replay.contexts.inner(context).to_vec())

@@ -8,7 +8,7 @@ use crate::prepared::Prepared;
 use crate::replay::contexts::CallerStack;
 use crate::replay::heap::Heap;
 use crate::replay::{RecordedInstance, RecordedMemory, RecordedModule, Replay};
-use crate::report::{Coverage, Profile, Stack};
+use crate::report::{Coverage, Profile, SourceLines, Stack};
 use crate::trace::{ContextId, Frame};
 
 use super::AnalysisOptions;
@@ -37,7 +37,7 @@ pub(crate) struct ModuleFacts<'a, 'm> {
     /// Its name, and what was hooked.
     pub recorded: &'a RecordedModule,
     /// Whether debug information gives source lines.
-    pub has_lines: bool,
+    pub source_lines: SourceLines,
     /// What was hooked, by names.
     pub coverage: Coverage,
     /// What judging its blocks starts from.
@@ -55,7 +55,7 @@ impl<'a, 'm> Subject<'a, 'm> {
             prepared.iter().zip(&replay.modules).map(|(prepared, recorded)| ModuleFacts {
                 prepared,
                 recorded,
-                has_lines: prepared.has_lines(),
+                source_lines: prepared.source_lines(),
                 coverage: Coverage::of(prepared.allocator(), |f| prepared.function_name(f)),
                 premises: Premises::new(prepared),
             });

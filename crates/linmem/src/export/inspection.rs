@@ -7,7 +7,7 @@ use super::text::hooked;
 use crate::error::Result;
 use crate::inspect::{Inspection, MemoryFunction, MemoryInspection};
 use crate::module::memory_map::AddressRange;
-use crate::report::{NO_WORDS, Words};
+use crate::report::{NO_WORDS, SourceLines, Words};
 use crate::units::{bytes, escape, number_of, pages};
 
 /// Writes what is in a module. What the front end offers is named in its words.
@@ -55,10 +55,13 @@ impl Inspection {
             number_of(self.functions, "function"),
         )?;
         let names = if self.has_names { "function names" } else { "no function names" };
-        let lines = match (&self.external_debug_info, self.has_lines) {
-            (_, true) => "source lines".to_owned(),
-            (Some(file), false) => format!("debug information in {}", escape(file)),
-            (None, false) => "no source lines".to_owned(),
+        let lines = match (&self.external_debug_info, self.source_lines.why_none()) {
+            (_, None) => "source lines".to_owned(),
+            (Some(file), Some(_)) => format!("debug information in {}", escape(file)),
+            (None, Some(_)) if self.source_lines == SourceLines::NoDebugInformation => {
+                "no source lines".to_owned()
+            }
+            (None, Some(why)) => format!("no source lines: {why}"),
         };
         writeln!(f, "symbols     {names}, {lines}")?;
         match self.producers.is_empty() {

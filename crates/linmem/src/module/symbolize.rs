@@ -4,10 +4,12 @@
 //! `external_debug_info` names) and never rewritten. Names come from DWARF, the name section,
 //! exports or imports, in this order; where none of them has one, it is `func[7]`.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
 use addr2line::Context;
 use gimli::{Dwarf, EndianSlice, LittleEndian};
+use serde::{Deserialize, Serialize};
 use wasmparser::{Parser, Payload};
 
 use crate::module::Module;
@@ -17,6 +19,9 @@ type Bytes<'a> = EndianSlice<'a, LittleEndian>;
 /// Turns code offsets of one module into names and lines.
 pub struct Symbolizer<'a> {
     dwarf: Option<Context<Bytes<'a>>>,
+    /// Whether debug information was set aside.
+    is_unfitting: bool,
+    has_info: bool,
     /// The file offset that DWARF counts code addresses from.
     code_start: usize,
 }
@@ -36,6 +41,38 @@ pub struct SourceFrame {
     pub inlined: bool,
 }
 
+/// Whether a module has debug information that gives source lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SourceLines {
+    /// It has.
+    Known,
+    /// It has no debug information.
+    NoDebugInformation,
+    /// Its debug information has no addresses: `wasm-opt` leaves it so.
+    NoAddresses,
+    /// Its debug information is of other code than the module's.
+    Unfitting,
+}
+
+impl SourceLines {
+    /// Why there are none, and what to do, if there are none.
+    pub(crate) fn why_none(self) -> Option<&'static str> {
+        match self {
+            SourceLines::Known => None,
+            SourceLines::NoDebugInformation => Some("the module has no debug information (-g)"),
+            SourceLines::NoAddresses => Some(
+                "the debug information has no addresses, as wasm-opt leaves it; link without wasm-opt in PATH",
+            ),
+            SourceLines::Unfitting => Some(
+                "the debug information is of other code, as wasm-opt of npm leaves it, and was set aside; link without \
+                 wasm-opt, or run it before linmem sees the module",
+            ),
+        }
+    }
+}
+
 impl<'a> Symbolizer<'a> {
     /// Reads the debug information of `module`, or of `external` where it lies in a file of its
     /// own. Damaged debug information counts as none.
@@ -50,17 +87,30 @@ impl<'a> Symbolizer<'a> {
         };
         let has_info = sections.iter().any(|(name, _)| *name == ".debug_info");
         let dwarf = has_info.then(|| Dwarf::load(section).ok()).flatten();
+        let fitting = dwarf.filter(|dwarf| fits(dwarf, module));
+        let is_unfitting = has_info && fitting.is_none();
         Symbolizer {
-            dwarf: dwarf.and_then(|dwarf| Context::from_dwarf(dwarf).ok()),
+            dwarf: fitting.and_then(|dwarf| Context::from_dwarf(dwarf).ok()),
+            is_unfitting,
+            has_info,
             code_start: module.code_section.start,
         }
     }
 
     /// Whether there is debug information that gives source lines for any function.
-    pub fn has_lines(&self, module: &Module<'_>) -> bool {
-        let Some(dwarf) = &self.dwarf else { return false };
+    pub fn source_lines(&self, module: &Module<'_>) -> SourceLines {
+        let Some(dwarf) = &self.dwarf else {
+            return match (self.has_info, self.is_unfitting) {
+                (false, _) => SourceLines::NoDebugInformation,
+                (true, true) => SourceLines::Unfitting,
+                (true, false) => SourceLines::NoAddresses,
+            };
+        };
         let mut bodies = module.functions.iter().filter_map(|f| f.body.as_ref());
-        bodies.any(|body| has_line(dwarf, (body.code_start - self.code_start) as u64))
+        match bodies.any(|body| has_line(dwarf, (body.code_start - self.code_start) as u64)) {
+            true => SourceLines::Known,
+            false => SourceLines::NoAddresses,
+        }
     }
 
     /// The frames at an instruction, innermost first: inlined functions, then the function that
@@ -139,6 +189,48 @@ impl<'a> Symbolizer<'a> {
         let frame = self.frames(module, function, body.code_start).pop()?;
         Some((frame.file?, frame.line?))
     }
+}
+
+/// Subprograms that are looked at.
+const MOST_SUBPROGRAMS: usize = 400;
+
+/// Whether subprograms begin where functions of the code do. Tools that rewrite the code and leave the debug
+/// information as it was make that wrong for most of them. Damaged debug information fits nothing.
+fn fits(dwarf: &Dwarf<Bytes<'_>>, module: &Module<'_>) -> bool {
+    let starts: BTreeSet<u64> = module
+        .functions
+        .iter()
+        .filter_map(|function| function.body.as_ref())
+        .map(|body| (body.range.start - module.code_section.start) as u64)
+        .collect();
+    let begin = subprograms(dwarf).unwrap_or_default();
+    let right = begin.iter().filter(|address| starts.contains(address)).count();
+    // Without any address nothing is wrong, and nothing is known.
+    right * 10 >= begin.len() * 9
+}
+
+/// Where subprograms begin, except those that the linker dropped, which it puts at 0 and at the end of the address
+/// space.
+fn subprograms(dwarf: &Dwarf<Bytes<'_>>) -> gimli::Result<Vec<u64>> {
+    const DROPPED: u64 = 0xffff_ff00;
+    let mut begin = Vec::new();
+    let mut units = dwarf.units();
+    while let Some(header) = units.next()? {
+        let unit = dwarf.unit(header)?;
+        let mut entries = unit.entries();
+        while let Some(entry) = entries.next_dfs()? {
+            if entry.tag() != gimli::DW_TAG_subprogram {
+                continue;
+            }
+            let low = entry.attr_value(gimli::DW_AT_low_pc);
+            let low = low.map(|low| dwarf.attr_address(&unit, low)).transpose()?.flatten();
+            begin.extend(low.filter(|low| (1..DROPPED).contains(low)));
+            if begin.len() >= MOST_SUBPROGRAMS {
+                return Ok(begin);
+            }
+        }
+    }
+    Ok(begin)
 }
 
 /// Whether the line table knows an address. `wasm-opt` without `-g` leaves functions in the

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Coverage, Stack};
+use crate::module::symbolize::SourceLines;
 
 /// What one instance did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,7 +20,7 @@ pub struct InstanceReport {
     /// Memories beside memory 0, which are not watched.
     pub other_memories: usize,
     /// Whether the module has debug information that gives source lines.
-    pub has_lines: bool,
+    pub source_lines: SourceLines,
     /// Calls of exports: name and number.
     pub calls: Vec<(String, u64)>,
     /// What was hooked, and what was not.

@@ -3,8 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::{DIM, Text};
-use crate::language::is_library;
-use crate::report::StackFrame;
+use crate::report::{StackFrame, folded};
 use crate::units::{escape, number_of};
 
 impl Text {
@@ -57,12 +56,8 @@ impl Line<'_> {
 /// The lines of a stack. Frames of the language's libraries are folded, except the innermost frame. A
 /// stack of such frames alone is shown in full.
 fn lines_of(stack: &[StackFrame]) -> Vec<Line<'_>> {
-    if stack.iter().skip(1).all(of_library) {
-        return stack.iter().map(Line::Frame).collect();
-    }
     let mut lines = Vec::new();
-    for (index, frame) in stack.iter().enumerate() {
-        let folded = index > 0 && of_library(frame);
+    for (frame, folded) in stack.iter().zip(folded(stack)) {
         match lines.last_mut() {
             Some(Line::Library(frames)) if folded => *frames += 1,
             _ if folded => lines.push(Line::Library(1)),
@@ -70,10 +65,6 @@ fn lines_of(stack: &[StackFrame]) -> Vec<Line<'_>> {
         }
     }
     lines
-}
-
-fn of_library(frame: &StackFrame) -> bool {
-    is_library(&frame.function, frame.file.as_deref())
 }
 
 /// A stack in one line, as in `malloc ← make_item (main.c:12) ← main (main.c:30)`.

@@ -96,8 +96,8 @@ impl Text {
             let others = number_of(instance.other_memories, "other memory");
             writeln!(self.out, "  only memory 0 is watched; the module has {others}")?;
         }
-        if !instance.has_lines {
-            writeln!(self.out, "  no source lines: the module has no debug information (-g)")?;
+        if let Some(why) = instance.source_lines.why_none() {
+            writeln!(self.out, "  no source lines: {why}")?;
         }
         Ok(())
     }
