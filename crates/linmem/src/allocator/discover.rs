@@ -315,7 +315,7 @@ fn malloc_candidates(module: &Module<'_>, graph: &CallGraph) -> Vec<u32> {
     let reaching = graph.reaching(growers(module));
     let calls = calls_of_each(module);
     let mut candidates: Vec<u32> = (module.imported_functions()..module.functions.len() as u32)
-        .filter(|&f| reaching[f as usize])
+        .filter(|&f| reaching[f as usize] && !is_sbrk(module, f))
         .filter(|&f| {
             module
                 .function_type(f)
@@ -325,6 +325,13 @@ fn malloc_candidates(module: &Module<'_>, graph: &CallGraph) -> Vec<u32> {
     candidates.sort_by_key(|&f| (std::cmp::Reverse(calls[f as usize]), f));
     candidates.truncate(MAX_LISTED);
     candidates
+}
+
+/// Whether a function grows the memory itself and remembers nothing: it can hand out pages, but no blocks.
+fn is_sbrk(module: &Module<'_>, function: u32) -> bool {
+    let Some(body) = &module.functions[function as usize].body else { return false };
+    let grows = body.sites.iter().any(|site| site.kind == SiteKind::MemoryGrow(0));
+    grows && body.statics.reads.is_empty() && body.statics.gets.is_empty()
 }
 
 /// A symbol without mangling, and without what differs from program to program:

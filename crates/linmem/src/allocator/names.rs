@@ -93,13 +93,18 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         generic: false,
     },
-    // The crate dlmalloc: its inner type, which std has too. The outer one calls it.
+    // The crate dlmalloc: its inner type, which std has too. The outer one calls it. Where a program has only one, link-time
+    // optimisation leaves out which.
     Family {
         names: &[
             ("Dlmalloc::malloc", Role::MethodMalloc),
+            ("Dlmalloc::malloc", Role::Malloc),
             ("Dlmalloc::memalign", Role::GlobalAlloc),
+            ("Dlmalloc::memalign", Role::AlignedAlloc),
             ("Dlmalloc::realloc", Role::MethodRealloc),
+            ("Dlmalloc::realloc", Role::Realloc),
             ("Dlmalloc::free", Role::MethodFree),
+            ("Dlmalloc::free", Role::Free),
         ],
         generic: false,
     },

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use wasmparser::{BinaryReader, FunctionBody, Operator};
+
 use super::Allocator;
 use crate::module::{Body, CallGraph, Module};
 
@@ -40,12 +42,18 @@ impl Allocator {
             |function: &u32| outside[*function as usize] && !allocator.contains(function);
         let functions = 0..module.functions.len() as u32;
         let own = functions.clone().filter(|&function| is_own(function));
-        let state = State::of(module, own.filter_map(|function| body(module, function)).collect());
+        let own: Vec<&Body> = own.filter_map(|function| body(module, function)).collect();
+        let objects = objects(module, &own, &allocator);
+        let state = State::of(module, own);
         let mut writers = BTreeMap::<Place, Vec<u32>>::new();
         for function in functions.filter(is_outside) {
             let written = body(module, function).into_iter().flat_map(written_by);
             for place in written.filter(|place| state.contains(place)) {
                 writers.entry(place).or_default().push(function);
+            }
+            let lent = body(module, function).map_or(&[][..], |body| &body.statics.lends);
+            for (_, address) in lent.iter().filter(|lent| objects.contains(lent)) {
+                writers.entry(Place::Word(*address)).or_default().push(function);
             }
         }
         let writers = writers.into_values().filter(|writers| writers.len() <= MOST_STRANGERS);
@@ -56,6 +64,30 @@ impl Allocator {
 
 /// Words of an allocator's state that are kept.
 const MOST_WORDS: usize = 256;
+
+/// The methods that an allocator calls of objects at fixed places, with these places: where its state is an object, its
+/// own functions hand that to each other. Functions that never return tell what went wrong, to everybody.
+fn objects(module: &Module<'_>, own: &[&Body], allocator: &BTreeSet<u32>) -> BTreeSet<(u32, u64)> {
+    let lent = own.iter().flat_map(|body| body.statics.lends.iter().copied());
+    let is_method = |&(callee, address): &(u32, u64)| {
+        address >= LOWEST_OBJECT
+            && !allocator.contains(&callee)
+            && body(module, callee).is_some_and(|body| returns(module, body))
+    };
+    lent.filter(is_method).collect()
+}
+
+/// Objects lie behind address 0 at some distance.
+const LOWEST_OBJECT: u64 = 1024;
+
+/// Whether a function does not end with `unreachable`.
+fn returns(module: &Module<'_>, body: &Body) -> bool {
+    let code = module.bytes.get(body.range.clone()).unwrap_or_default();
+    let body = FunctionBody::new(BinaryReader::new(code, body.range.start));
+    let operators = body.get_operators_reader().into_iter().flatten().map_while(Result::ok);
+    let last = operators.filter(|operator| *operator != Operator::End).last();
+    last != Some(Operator::Unreachable)
+}
 
 /// Something that lasts from call to call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -182,5 +214,27 @@ mod tests {
             (func $__wasm_call_ctors (i32.store (i32.const 2000) (i32.const 4096)))
             (func (export "_start") (call $__wasm_call_ctors))"#;
         assert_eq!(strangers(&format!("{BUMP} {command}")), NONE);
+    }
+
+    /// An allocator whose state is an object: functions 1 and 2 are its methods, 4 frees past the hooks.
+    #[test]
+    fn a_method_of_the_allocators_object_that_others_call_is_seen() {
+        let module = |free: &str| {
+            format!(
+                r#"(func $memcpy (param i32 i32) (i32.store (local.get 0) (local.get 1)))
+                   (func $take (param i32 i32) (result i32)
+                     (call $memcpy (local.get 0) (local.get 1)) (i32.load (local.get 0)))
+                   (func $give (param i32 i32) (i32.store (local.get 0) (local.get 1)))
+                   (func $malloc (export "malloc") (param i32) (result i32)
+                     (call $take (i32.const 5000) (local.get 0)))
+                   (func $drop (export "drop") (param i32) {free})
+                   (func $free (export "free") (param i32) (call $give (i32.const 5000) (local.get 0)))
+                   (func (export "other") (call $memcpy (i32.const 6000) (i32.const 1))
+                     (drop (call $take (i32.const 7000) (i32.const 1))))"#
+            )
+        };
+        assert_eq!(strangers(&module("(call $free (local.get 0))")), NONE);
+        assert_eq!(strangers(&module("(call $give (i32.const 5000) (local.get 0))")), [4]);
+        assert_eq!(strangers(&module("(call $give (i32.const 6000) (local.get 0))")), NONE);
     }
 }

@@ -17,6 +17,9 @@ pub struct Statics {
     pub gets: Vec<u32>,
     /// Globals that are set.
     pub sets: Vec<u32>,
+    /// Functions that are called with a constant as their first argument, and the constant, as a method is whose
+    /// object lies at a fixed place.
+    pub lends: Vec<(u32, u64)>,
     /// Passive data segments that are copied to a fixed place.
     pub copies: Vec<SegmentCopy>,
 }
@@ -74,6 +77,12 @@ impl Follower {
             self.constants.clear();
             return;
         };
+        if let Operator::Call { function_index } = *operator
+            && let Some(first) = height.checked_sub(pops).and_then(|left| self.constant(left + 1))
+            && pops > 0
+        {
+            self.statics.lends.push((function_index, first));
+        }
         let left = height.saturating_sub(pops);
         self.constants.truncate(self.constants.partition_point(|(at, _)| *at <= left));
     }
@@ -105,7 +114,9 @@ impl Follower {
 
     /// What was found in the whole function.
     pub(super) fn finish(self) -> Statics {
-        let Statics { mut reads, mut writes, mut gets, mut sets, copies } = self.statics;
+        let Statics { mut reads, mut writes, mut gets, mut sets, mut lends, copies } = self.statics;
+        lends.sort_unstable();
+        lends.dedup();
         for words in [&mut reads, &mut writes] {
             words.sort_unstable();
             words.dedup();
@@ -114,7 +125,7 @@ impl Follower {
             globals.sort_unstable();
             globals.dedup();
         }
-        Statics { reads, writes, gets, sets, copies }
+        Statics { reads, writes, gets, sets, lends, copies }
     }
 }
 
