@@ -1,5 +1,5 @@
-//! `poll_oneoff` with a clock alone, as `sleep` calls it: wasmtime's own blocks the thread, so that nobody can stop the
-//! program meanwhile.
+//! `poll_oneoff` with a clock alone, as `sleep` calls it: wasmtime's own blocks the thread, so that the
+//! program cannot be stopped meanwhile.
 
 use std::time::Duration;
 

@@ -250,7 +250,7 @@ impl Replay {
     fn grown_by_host(&mut self, memory: usize, pages: u64, stack: HostStackId, context: ContextId) {
         let (Some(module), frames) = self.contexts.host(stack) else { return };
         let functions = frames.iter().filter_map(Frame::function);
-        let Some(function) = functions.clone().last() else { return };
+        let Some(function) = functions.clone().next_back() else { return };
         let hooked = self.modules[module].allocator.hooked();
         let in_allocator = functions.clone().any(|function| hooked.contains(&function));
         let users = self.memories[memory].users.iter().copied();

@@ -327,11 +327,15 @@ fn malloc_candidates(module: &Module<'_>, graph: &CallGraph) -> Vec<u32> {
     candidates
 }
 
-/// Whether a function grows the memory itself and remembers nothing: it can hand out pages, but no blocks.
+/// Whether a function moves the end of the memory, as `sbrk` does: it asks for the size, grows the memory, and
+/// remembers nothing, so it hands out no blocks.
 fn is_sbrk(module: &Module<'_>, function: u32) -> bool {
     let Some(body) = &module.functions[function as usize].body else { return false };
-    let grows = body.sites.iter().any(|site| site.kind == SiteKind::MemoryGrow(0));
-    grows && body.statics.reads.is_empty() && body.statics.gets.is_empty()
+    let has = |kind| body.sites.iter().any(|site| site.kind == kind);
+    has(SiteKind::MemoryGrow(0))
+        && has(SiteKind::MemorySize(0))
+        && body.statics.reads.is_empty()
+        && body.statics.gets.is_empty()
 }
 
 /// A symbol without mangling, and without what differs from program to program:

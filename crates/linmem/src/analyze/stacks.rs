@@ -127,7 +127,7 @@ impl<'a, 'm> Stacks<'a, 'm> {
         stack
     }
 
-    /// The part of a context's stack outside of all modules: what the host did before it called the first.
+    /// The part of a context's stack outside all modules: what the host did before it called the first.
     pub fn outside(&self, context: ContextId) -> Stack {
         let contexts = &self.replay.contexts;
         let CallerStack::Taken(caller) = contexts.caller_stack(context) else {

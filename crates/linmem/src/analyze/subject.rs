@@ -101,7 +101,7 @@ impl<'a, 'm> Subject<'a, 'm> {
         self.stacks.of(context)
     }
 
-    /// The part of a context's stack outside of all modules.
+    /// The part of a context's stack outside all modules.
     pub fn outside(&self, context: ContextId) -> Stack {
         self.stacks.outside(context)
     }
