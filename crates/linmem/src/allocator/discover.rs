@@ -342,7 +342,7 @@ fn is_sbrk(module: &Module<'_>, function: u32) -> bool {
 /// `_RNvCs…_7___rustc12___rust_alloc` is `__rust_alloc`, and the `alloc` of any type that implements
 /// `GlobalAlloc` is `GlobalAlloc::alloc`. The linker's `--wrap=malloc` calls what it puts in its place `__wrap_malloc`.
 fn plain_name(name: &str) -> String {
-    let name = demangle(name);
+    let name = without_hashes(&demangle(name));
     if let Some(wrapped) = name.strip_prefix("__wrap_") {
         return wrapped.to_owned();
     }
@@ -356,6 +356,27 @@ fn plain_name(name: &str) -> String {
     } else {
         name
     }
+}
+
+/// A demangled name without the hashes of crates: wasm-bindgen writes `dlmalloc[ce1e1277b7e64b33]::dlmalloc`.
+fn without_hashes(name: &str) -> String {
+    let mut parts = name.split('[');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(']') {
+            Some((hash, rest)) if is_hash(hash) => plain.push_str(rest),
+            _ => {
+                plain.push('[');
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
+}
+
+fn is_hash(text: &str) -> bool {
+    const SHORTEST: usize = 8;
+    text.len() >= SHORTEST && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn type_text(params: &[ValType], results: &[ValType]) -> String {

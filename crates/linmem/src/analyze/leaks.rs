@@ -104,6 +104,8 @@ struct Group {
     /// How many of them have callers that were looked at.
     looked_at: u64,
     example: u64,
+    /// Allocations up to the last of them.
+    last: u64,
 }
 
 impl Leaks {
@@ -208,6 +210,7 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
         group.held += Held { blocks: 1, bytes: block.size };
         group.indirect += mark.indirect[index];
         group.looked_at += u64::from(memory.is_looked_at(block.context));
+        group.last = group.last.max(block.serial);
         if group.example == 0 {
             group.example = *address;
         }

@@ -8,7 +8,13 @@ pub(crate) fn user_line(stack: &Stack) -> Option<&str> {
     lines.into_iter().find(|line| is_own(line))
 }
 
-/// The same in parentheses after a space, or nothing.
+/// Whether the innermost line of the host's code is a package's or the runtime's own; not so where no line is known.
+pub(crate) fn begins_in_library(stack: &Stack) -> bool {
+    let mut lines = stack.iter().filter_map(|frame| host_line(&frame.function));
+    lines.next().is_some_and(|line| !is_own(line))
+}
+
+/// The user's own line in parentheses after a space, or nothing.
 pub(crate) fn in_parentheses(stack: &Stack) -> String {
     user_line(stack).map_or_else(String::new, |line| format!(" ({line})"))
 }

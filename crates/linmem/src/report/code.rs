@@ -121,6 +121,8 @@ codes! {
     StillReachable "still-reachable" Note Left "Blocks are still pointed to at the end."
     OlderBlocks "older-blocks" Note Left
         "Blocks were freed that the module has in its data, from before the run."
+    KeptOnce "kept-once" Note Left
+        "A library holds blocks that it allocated once, as far as one can tell."
     WaitsForFinalizer "waits-for-finalizer" Note Left
         "Blocks are alive that finalizers are to free when the engine collects garbage."
     StateOverwritten "state-overwritten" Note Left

@@ -7,7 +7,7 @@ use crate::report::{Code, Finding, Remedy};
 use crate::trace::ContextId;
 use crate::units::{bytes, count, number_of};
 
-use super::super::lines::in_parentheses;
+use super::super::lines::{begins_in_library, in_parentheses, user_line};
 use super::super::subject::{Memory, Subject};
 use super::super::unseen_events;
 use super::{Group, Holder, Kind, Leaks, sum_of};
@@ -34,6 +34,8 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
         groups.into_iter().partition(|((kind, _), _)| *kind == Kind::Reachable);
     let (held, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|((kind, _), _)| matches!(kind, Kind::HostHeld(_)));
+    let (once, held): (Vec<_>, Vec<_>) =
+        held.into_iter().partition(|group| is_kept_once(memory, group));
     let (left, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|((kind, _), _)| *kind == Kind::FinalizerHeld);
     let (by_threads, lost): (Vec<_>, Vec<_>) =
@@ -42,6 +44,7 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         lost.map(|(&(kind, context), group)| leak_finding(memory, kind, context, group)).collect();
     findings.extend(host_findings(memory, &held));
+    findings.extend(kept_once_finding(memory, &once));
     findings.extend(finalizer_finding(memory, &left));
     findings.extend(thread_finding(memory, &by_threads));
     findings.extend(reachable_finding(memory, &reachable));
@@ -95,6 +98,29 @@ fn reachable_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Find
 }
 
 /// One note for all blocks that only other threads may point to.
+/// Whether a library keeps the blocks once, as far as one can tell: one block from its own code, or some that it
+/// allocated at the beginning and no more since.
+fn is_kept_once(memory: Memory<'_, '_>, group: &GroupOf<'_>) -> bool {
+    let ((kind, context), group) = *group;
+    if matches!(kind, Kind::HostHeld(Holder::LedTo(_))) {
+        return false;
+    }
+    let stack = memory.subject.outside(*context);
+    let totals = memory.heap().totals();
+    let allocations = totals.allocations + totals.reallocations;
+    // A library's own start, or one that the program asks for.
+    let beginning = if user_line(&stack).is_none() { allocations / 2 } else { allocations / 4 };
+    begins_in_library(&stack) && (group.held.blocks == 1 || group.last <= beginning)
+}
+
+fn kept_once_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
+    let what =
+        "kept once: a library allocated them at its start or at its first use, and no more since";
+    let finding = finding_of_all(Code::KeptOnce, memory, groups, what)?;
+    let advice = "Whether one more call keeps one more block cannot be told from one call: if so, it is a leak.";
+    Some(finding.advice(advice))
+}
+
 fn finalizer_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
     let live = memory.heap().live().into_iter();
     let mut registered =
@@ -127,17 +153,25 @@ fn host_findings(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Vec<Finding> {
             of_holder.entry(*holder).or_default().push(*group);
         }
     }
-    let holders = of_holder.iter().rev();
-    let has = holders.filter(|(holder, _)| !matches!(holder, Holder::LedTo(_)));
-    has.filter_map(|(&holder, groups)| {
-        let led_to = match holder {
-            Holder::Has(crossing) => of_holder.get(&Holder::LedTo(crossing)),
-            _ => None,
-        };
-        host_finding(memory, holder, groups, led_to.map_or(&[], Vec::as_slice))
-    })
-    .collect()
+    let mut has: Vec<_> =
+        of_holder.iter().rev().filter(|(holder, _)| !matches!(holder, Holder::LedTo(_))).collect();
+    // Within a severity, what weighs most comes first.
+    has.sort_by_key(|(_, groups)| {
+        std::cmp::Reverse(sum_of(groups.iter().map(|(_, group)| *group)).bytes)
+    });
+    has.into_iter()
+        .filter_map(|(&holder, groups)| {
+            let led_to = match holder {
+                Holder::Has(crossing) => of_holder.get(&Holder::LedTo(crossing)),
+                _ => None,
+            };
+            host_finding(memory, holder, groups, led_to.map_or(&[], Vec::as_slice))
+        })
+        .collect()
 }
+
+/// Further places that a finding about several shows.
+const MORE_PLACES: usize = 2;
 
 fn host_finding(
     memory: Memory<'_, '_>,
@@ -147,6 +181,12 @@ fn host_finding(
 ) -> Option<Finding> {
     let what = how_held(memory, holder);
     let mut finding = finding_of_all(Code::LeakHostHeld, memory, groups, &what)?;
+    let mut others: Vec<_> = groups.iter().collect();
+    others.sort_by_key(|(_, group)| std::cmp::Reverse(group.held.bytes));
+    for ((_, context), group) in others.into_iter().skip(1).take(MORE_PLACES) {
+        let label = format!("{}: {}", allocated(group), blocks_text(group.held));
+        finding = finding.stack(label, memory.stack(*context));
+    }
     if let Holder::Has(crossing) = holder {
         if let Crossed::Returned(function) = crossing {
             let returned = memory.heap().returned(function);
