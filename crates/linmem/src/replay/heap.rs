@@ -172,16 +172,19 @@ impl Heap {
         }
     }
 
-    /// Takes in that a finalizer is to free what is at an address.
+    /// Takes in that a finalizer is to free what is at an address. It may lie in the middle of a block: Rust's `Rc`
+    /// points behind its counts.
     pub fn registered(&mut self, address: u64, context: ContextId) {
-        if let Some(block) = self.blocks.get(address) {
-            self.finalizers.insert(address, (block.serial, context));
+        if let Some((start, block)) = self.block_around(address) {
+            self.finalizers.insert(start, (block.serial, context));
         }
     }
 
     /// Takes in that none is.
     pub fn unregistered(&mut self, address: u64) {
-        self.finalizers.remove(&address);
+        if let Some((start, _)) = self.block_around(address) {
+            self.finalizers.remove(&start);
+        }
     }
 
     /// Where the program left a live block to a finalizer, if it did.
