@@ -1,15 +1,18 @@
 //! What languages' runtimes do by themselves, so that no program is blamed for it.
 //!
+//! - `collectors`: runtimes that collect garbage
 //! - `start_up`: what start-up code allocates for the whole run
 //! - `runtime_frames`: frames in which a program has already returned from `main`
 //! - `trampolines`: imported functions through which a module calls itself
 //! - `library_frames`: frames of a language's own libraries, which people do not want to read
 
+mod collectors;
 mod library_frames;
 mod runtime_frames;
 mod start_up;
 mod trampolines;
 
+pub(crate) use collectors::collector;
 pub(crate) use library_frames::is_library;
 pub(crate) use runtime_frames::RuntimeFrames;
 pub(crate) use start_up::StartUp;

@@ -9,6 +9,7 @@ use super::{
     Allocator, AllocatorFunction, Effect, Evidence, Hints, KNOWN_BY_CODE, KnownByCode, Role, Unseen,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::language;
 use crate::module::symbolize::demangle;
 use crate::module::{CallGraph, Module, SiteKind, Symbolizer};
 
@@ -40,12 +41,21 @@ impl Allocator {
             .map(|(function, (role, evidence))| AllocatorFunction { function, role, evidence })
             .collect();
         functions.sort_by_key(|f| (f.role, f.function));
-        let candidates =
-            if functions.is_empty() { malloc_candidates(module, graph) } else { Vec::new() };
+        let collector = language::collector(module);
+        let candidates = match (functions.is_empty(), collector) {
+            (true, None) => malloc_candidates(module, graph),
+            _ => Vec::new(),
+        };
+        let mut notes: Vec<String> = notes.into_iter().collect();
+        if let (true, Some(collector)) = (functions.is_empty(), collector) {
+            notes.push(format!(
+                "{collector} collects garbage; without names its allocator is not known"
+            ));
+        }
         let mut allocator = Allocator {
             functions,
             unseen: Vec::new(),
-            notes: notes.into_iter().collect(),
+            notes,
             candidates,
             resizing,
             strangers: Vec::new(),

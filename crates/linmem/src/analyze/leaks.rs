@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::allocator::{Allocator, Evidence};
 use crate::instrument::boundary;
-use crate::language::StartUp;
+use crate::language::{self, StartUp};
 use crate::module::memory_map::MemoryMap;
 use crate::prepared::Prepared;
 use crate::replay::heap::Crossed;
@@ -164,6 +164,8 @@ pub(crate) struct Premises {
     pub(super) memory_map: MemoryMap,
     /// Whether addresses can come to the host unseen.
     is_open: bool,
+    /// What collects garbage.
+    collector: Option<&'static str>,
 }
 
 impl Premises {
@@ -176,6 +178,7 @@ impl Premises {
             allocators_own: roots::allocators_own_words(prepared, &hooked),
             memory_map: MemoryMap::of(module),
             is_open: boundary::is_open(module),
+            collector: language::collector(module),
             hooked,
         }
     }
@@ -304,6 +307,11 @@ fn obstacle(memory: Memory<'_, '_>) -> Option<Obstacle> {
     }
     if let Some(reason) = unseen_events::reason(memory) {
         return blind(reason.text());
+    }
+    if let Some(collector) = memory.modules().iter().find_map(|facts| facts.premises.collector) {
+        return Some(Obstacle::Blind(format!(
+            "{collector} collects garbage, so what nothing points to is not lost"
+        )));
     }
     let mut globals = memory.users().filter_map(|user| user.recorded().globals.as_ref());
     match (&memory.recorded().snapshot, &memory.subject.replay.end) {

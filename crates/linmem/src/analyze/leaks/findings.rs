@@ -286,6 +286,9 @@ fn not_judged_finding(memory: Memory<'_, '_>, leaks: &Leaks, reason: &str) -> Op
     let live = sum_of(judged.map(|(_, group)| group));
     let advice = match unseen_events::reason(memory) {
         Some(_) => "They can be judged where all events are seen.",
+        None if reason.contains("collects garbage") => {
+            "Nothing is to be done, unless they grow with the work done."
+        }
         None => "Let the program return from its entry point to have its leaks judged.",
     };
     (live.blocks > 0).then(|| {
