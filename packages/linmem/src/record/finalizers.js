@@ -57,10 +57,13 @@ export class Finalizers {
 function* addressesIn(value, depth) {
   if (typeof value === "number") {
     if (Number.isInteger(value) && value !== 0) yield value < 0 ? value >>> 0 : value;
-  } else if (typeof value === "object" && value !== null && depth > 0) {
+  } else if (typeof value === "object" && value !== null && depth > 0 && !hasManyParts(value)) {
     for (const name of Object.keys(value).slice(0, MOST_PROPERTIES)) {
       const property = Object.getOwnPropertyDescriptor(value, name);
       yield* addressesIn(property?.value, depth - 1);
     }
   }
 }
+
+// Whoever holds lists holds no single block.
+const hasManyParts = (value) => Array.isArray(value) || ArrayBuffer.isView(value);
