@@ -44,7 +44,7 @@ pub struct GuestArgs {
         default_missing_value = "trap",
         help_heading = "Program"
     )]
-    stub_imports: Option<Stubs>,
+    stub_imports: Option<StubArg>,
 
     /// Let an imported function return this number; NAME may be MODULE.NAME
     #[arg(long, value_name = "NAME=VALUE", value_parser = stub, help_heading = "Program")]
@@ -56,7 +56,7 @@ pub struct GuestArgs {
 
 /// What functions do that nobody provides.
 #[derive(Clone, Copy, ValueEnum)]
-enum Stubs {
+enum StubArg {
     /// They trap when they are called
     Trap,
     /// They return zero
@@ -167,8 +167,8 @@ impl GuestArgs {
         }
         if let Some(stubs) = self.stub_imports {
             run = run.stub_imports(match stubs {
-                Stubs::Trap => Stub::Trap,
-                Stubs::Zero => Stub::Zero,
+                StubArg::Trap => Stub::Trap,
+                StubArg::Zero => Stub::Zero,
             });
         }
         for (name, value) in &self.stub {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use linmem::{Error, ErrorKind, Result};
 use wasmtime::{Engine, ExternType, FuncType, ImportType, Linker, Memory, Store, Val, ValType};
-
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 use crate::refused;

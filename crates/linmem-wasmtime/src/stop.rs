@@ -1,9 +1,8 @@
 //! Stopping a program that runs, from another thread.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
-use std::sync::mpsc;
 use tokio::sync::Notify;
 use wasmtime::Engine;
 
@@ -20,12 +19,12 @@ pub struct Stopper(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<Request>,
     notify: Notify,
 }
 
 #[derive(Default)]
-struct State {
+struct Request {
     reason: Option<String>,
     running: Option<(Engine, Watched)>,
 }
@@ -64,7 +63,7 @@ impl Stopper {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Request> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,17 +3,17 @@
 //! Memory use is bounded by what was live, the number of contexts and the size of the guest's
 //! memory, not by the length of the recording.
 
+pub(crate) mod calls_that_grew;
 pub(crate) mod contexts;
-pub(crate) mod growing_calls;
+pub(crate) mod freed_addresses;
 pub(crate) mod heap;
 mod host_log;
 mod instance;
 mod memory;
-pub(crate) mod not_returned;
 mod snapshot;
-pub(crate) mod stale_pointers;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unreturned_calls;
 
 use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,16 +21,16 @@ use crate::trace::{
     ContextId, Crossing, Event, Frame, HostRecord, HostStackId, NotReturned, Record, SizeReadBy,
 };
 
+use calls_that_grew::CalledFunction;
 use contexts::Contexts;
-use growing_calls::Called;
+use freed_addresses::Parameter;
 use heap::{LowMemory, Totals};
 use host_log::push_bounded;
 pub use host_log::{HostLog, SizeRead, SizeReads, StaleView};
 pub use instance::{Globals, RecordedInstance};
 pub use memory::RecordedMemory;
-use not_returned::Argument;
 pub use snapshot::Snapshot;
-use stale_pointers::Parameter;
+use unreturned_calls::Argument;
 
 /// What a trace says, all in all.
 #[derive(Debug, Default)]
@@ -204,7 +204,7 @@ impl Replay {
         let module = instance.module;
         let memory = &mut self.memories[instance.memory];
         let parameter = Parameter { module, function, parameter };
-        if memory.heap.is_block(pointer) {
+        if memory.heap.serial_at(pointer).is_some() {
             memory.stale_pointers.carried(parameter);
         } else if let Some(block) = memory.heap.freed_at(pointer) {
             let context = self.contexts.of_entry(function, caller, module)?;
@@ -241,7 +241,7 @@ impl Replay {
         let outermost = || self.contexts.inner(context).iter().rev().find_map(Frame::function);
         let function = self.contexts.entry(context).1.or_else(outermost);
         if let Some(function) = function {
-            let called = Called { instance, function, in_allocator };
+            let called = CalledFunction { instance, function, in_allocator };
             self.grown_in(called, delta_pages, context);
         }
     }
@@ -256,11 +256,11 @@ impl Replay {
         let users = self.memories[memory].users.iter().copied();
         let mut users = users.filter(|&user| self.instances[user].module == module);
         if let (Some(instance), None) = (users.next(), users.next()) {
-            self.grown_in(Called { instance, function, in_allocator }, pages, context);
+            self.grown_in(CalledFunction { instance, function, in_allocator }, pages, context);
         }
     }
 
-    fn grown_in(&mut self, called: Called, pages: u64, context: ContextId) {
+    fn grown_in(&mut self, called: CalledFunction, pages: u64, context: ContextId) {
         let Some(nth) = self.instances[called.instance].times(called.function) else { return };
         let memory = self.instances[called.instance].memory;
         self.memories[memory].growing_calls.grown(called, nth, pages, context);

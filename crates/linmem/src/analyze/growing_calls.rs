@@ -1,10 +1,10 @@
 //! Exported functions whose calls keep growing the memory, where blocks tell nothing of it: the module has
 //! no allocator that is known, or not all of it was seen, or the growths are not its allocator's.
 
-use crate::replay::growing_calls::{Called, OfFunction};
+use crate::replay::calls_that_grew::{CalledFunction, OfFunction};
 use crate::report::{Code, Finding, Remedy};
 use crate::trace::ContextId;
-use crate::units::{count, pages};
+use crate::units::{self, count, pages};
 
 use super::lines::user_line;
 use super::subject::{Instance, Memory, Subject};
@@ -33,7 +33,7 @@ fn sees_blocks(memory: Memory<'_, '_>) -> bool {
         && unseen_events::reason(memory).is_none()
 }
 
-fn finding(memory: Memory<'_, '_>, called: Called, of: &OfFunction) -> Option<Finding> {
+fn finding(memory: Memory<'_, '_>, called: CalledFunction, of: &OfFunction) -> Option<Finding> {
     let instance = memory.users().find(|user| user.number == called.instance)?;
     let times = instance.recorded().times(called.function)?;
     if !keeps_growing(&of.calls, times) {
@@ -65,9 +65,7 @@ fn finding(memory: Memory<'_, '_>, called: Called, of: &OfFunction) -> Option<Fi
         } else {
             String::new()
         };
-        let times =
-            if growths == 1 { "once".to_owned() } else { format!("{} times", count(growths)) };
-        finding.stack(format!("grew {times}{of_more}"), memory.stack(context))
+        finding.stack(format!("grew {}{of_more}", units::times(growths)), memory.stack(context))
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::replay::not_returned::{Argument, Unreturned};
+use crate::replay::unreturned_calls::{Argument, Unreturned};
 use crate::report::{Code, Finding, Severity};
 use crate::trace::ContextId;
 use crate::units::{bytes, count};
@@ -76,10 +76,10 @@ fn finding(
     if stack_bytes > 0 {
         message = format!("{message}, and {}", lost_stack(instance, times, stack_bytes));
     }
-    if let Some(argument) = &argument {
+    let is_grave = stack_bytes > 0 || argument.is_some();
+    if let Some(argument) = argument {
         message = format!("{message}; {argument}");
     }
-    let is_grave = stack_bytes > 0 || argument.is_some();
     let finding = Finding::new(Code::NotReturned)
         .severity(if is_grave { Severity::Warning } else { Severity::Note })
         .about(instance.number)
@@ -127,9 +127,9 @@ fn stack_size(instance: Instance<'_, '_>) -> Option<u64> {
 
 /// What is wrong with an argument of the first of these calls, in words.
 fn suspicious(instance: Instance<'_, '_>, function: u32, calls: &Unreturned) -> Option<String> {
-    let of_all = calls.passed.iter().zip(1..);
+    let mut numbered = calls.passed.iter().zip(1..);
     let (words, number) =
-        of_all.clone().find_map(|(argument, number)| Some((in_words(argument)?, number)))?;
+        numbered.find_map(|(argument, number)| Some((in_words(argument)?, number)))?;
     let takes = instance.module().function_type(function).map_or(0, |ty| ty.params().len());
     let which =
         if takes == 1 { "its argument".to_owned() } else { format!("its argument {number}") };

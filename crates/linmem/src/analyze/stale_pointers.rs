@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::replay::freed_addresses::{Parameter, StaleUse};
 use crate::replay::heap::{Concerned, MisuseKind};
-use crate::replay::stale_pointers::{Parameter, StaleUse};
 use crate::report::{Code, Finding, Severity};
 use crate::units::{bytes, count};
 

@@ -6,6 +6,7 @@ mod growing;
 mod incidents;
 #[cfg(test)]
 mod naive;
+mod of_host;
 #[cfg(test)]
 mod properties;
 mod reallocations;
@@ -13,35 +14,14 @@ mod reallocations;
 use rustc_hash::FxHashMap;
 
 use crate::module::PAGE_BYTES;
-use crate::trace::{ContextId, Crossing, Event, UNKNOWN_SIZE};
+use crate::trace::{ContextId, Event, UNKNOWN_SIZE};
 
 use blocks::{Before, Blocks};
 pub use figures::{Extent, Held, Returned, SiteTotals, Totals};
 use growing::Growing;
 pub use incidents::{AskedBy, Concerned, Failure, Growth, LowMemory, Misuse, MisuseKind};
+pub use of_host::Crossed;
 use reallocations::Reallocations;
-
-/// How an address got to the host, or how it shows that the host has it; the strongest evidence is the
-/// greatest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Crossed {
-    /// The module passed it to an imported function.
-    HandedOut,
-    /// The host passed it to an exported function.
-    Passed,
-    /// This exported function returned it.
-    Returned(u32),
-}
-
-impl From<Crossing> for Crossed {
-    fn from(crossing: Crossing) -> Crossed {
-        match crossing {
-            Crossing::HandedOut => Crossed::HandedOut,
-            Crossing::Passed { .. } => Crossed::Passed,
-            Crossing::Returned(function) => Crossed::Returned(function),
-        }
-    }
-}
 
 /// One live allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,48 +136,6 @@ impl Heap {
         }
     }
 
-    /// Takes in that the host wrote over the allocator's state: the blocks so far are not there any more, and
-    /// there may be others.
-    pub fn start_anew(&mut self, context: ContextId) {
-        for (_, block) in self.live() {
-            self.account_loss(&block);
-        }
-        self.blocks = Blocks::default();
-        self.reallocations = Reallocations::default();
-        self.growing = Growing::default();
-        self.finalizers.clear();
-        self.overlapping = false;
-        if self.overwritten.len() < MAX_KEPT {
-            self.overwritten.push(context);
-        }
-    }
-
-    /// Takes in that a finalizer is to free what is at an address. It may lie in the middle of a block: Rust's `Rc`
-    /// points behind its counts.
-    pub fn registered(&mut self, address: u64, context: ContextId) {
-        if let Some((start, block)) = self.block_around(address) {
-            self.finalizers.insert(start, (block.serial, context));
-        }
-    }
-
-    /// Takes in that none is.
-    pub fn unregistered(&mut self, address: u64) {
-        if let Some((start, _)) = self.block_around(address) {
-            self.finalizers.remove(&start);
-        }
-    }
-
-    /// Where the program left a live block to a finalizer, if it did.
-    pub fn finalizer(&self, address: u64, block: &Block) -> Option<ContextId> {
-        let (serial, context) = self.finalizers.get(&address)?;
-        (*serial == block.serial).then_some(*context)
-    }
-
-    /// Where the host wrote over the allocator's state, each time.
-    pub fn overwritten(&self) -> &[ContextId] {
-        &self.overwritten
-    }
-
     /// Takes in that memory near address 0 was written.
     pub fn low_memory_changed(&mut self, change: LowMemory) {
         if let Some(failure) = self.last_failure {
@@ -230,11 +168,6 @@ impl Heap {
     /// What became of the blocks that an exported function returned to the host first.
     pub fn returned(&self, function: u32) -> Returned {
         self.returned.get(&function).copied().unwrap_or_default()
-    }
-
-    /// Whether a live block starts at this address.
-    pub fn is_block(&self, address: u64) -> bool {
-        self.blocks.get(address).is_some()
     }
 
     /// Which allocation made the live block that starts at this address.

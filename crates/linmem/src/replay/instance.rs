@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::contexts::CallerId;
-use super::not_returned::NotReturnedCalls;
+use super::unreturned_calls::NotReturnedCalls;
 use crate::trace::{ContextId, LiveFrames};
 
 /// An instance of the trace.

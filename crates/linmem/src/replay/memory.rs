@@ -1,9 +1,9 @@
 //! A memory, as a recording tells of it.
 
 use super::Snapshot;
-use super::growing_calls::GrowingCalls;
+use super::calls_that_grew::GrowingCalls;
+use super::freed_addresses::StalePointers;
 use super::heap::Heap;
-use super::stale_pointers::StalePointers;
 use crate::trace::Sharing;
 
 /// A memory of the trace. Whoever uses it shares its heap.

@@ -12,7 +12,7 @@ export class Finalizers {
   #memories;
   #records;
 
-  // What was registered with each token: `{ ledger, address }`.
+  // What was registered with each token: a list of `{ ledger, address }`.
   #ofToken = new WeakMap();
 
   constructor({ contexts, memories, records }) {
@@ -40,7 +40,7 @@ export class Finalizers {
     if (blocks.length === 0) return;
     const stack = this.#contexts.ofHost();
     for (const { ledger, address } of blocks) this.#records.registered(ledger.number, address, stack);
-    if (typeof token === "object" && token !== null) this.#ofToken.set(token, blocks);
+    if (typeof token === "object" && token !== null) this.#ofToken.set(token, [...(this.#ofToken.get(token) ?? []), ...blocks]);
   }
 
   #blocksAt(address) {

@@ -286,7 +286,7 @@ fn not_judged_finding(memory: Memory<'_, '_>, leaks: &Leaks, reason: &str) -> Op
     let live = sum_of(judged.map(|(_, group)| group));
     let advice = match unseen_events::reason(memory) {
         Some(_) => "They can be judged where all events are seen.",
-        None if reason.contains("collects garbage") => {
+        None if is_collected(memory) => {
             "Nothing is to be done, unless they grow with the work done."
         }
         None => "Let the program return from its entry point to have its leaks judged.",
@@ -299,6 +299,11 @@ fn not_judged_finding(memory: Memory<'_, '_>, leaks: &Leaks, reason: &str) -> Op
             .number("bytes", live.bytes)
             .advice(advice)
     })
+}
+
+/// Whether garbage is collected in a memory.
+fn is_collected(memory: Memory<'_, '_>) -> bool {
+    memory.modules().iter().any(|facts| facts.premises.collector.is_some())
 }
 
 /// The label of the stack, with how many of the blocks it is known of.

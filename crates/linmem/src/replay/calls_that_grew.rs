@@ -12,11 +12,11 @@ const MAX_PLACES: usize = 1 << 10;
 
 /// The calls in which a memory grew, by instance and function, and whether it grew for an allocation.
 #[derive(Debug, Default)]
-pub struct GrowingCalls(BTreeMap<Called, OfFunction>);
+pub struct GrowingCalls(BTreeMap<CalledFunction, OfFunction>);
 
 /// What the host called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Called {
+pub struct CalledFunction {
     /// The instance.
     pub instance: usize,
     /// The function.
@@ -37,7 +37,13 @@ pub struct OfFunction {
 
 impl GrowingCalls {
     /// Takes in a growth by so many pages in the `nth` call of a function.
-    pub(super) fn grown(&mut self, called: Called, nth: u64, pages: u64, context: ContextId) {
+    pub(super) fn grown(
+        &mut self,
+        called: CalledFunction,
+        nth: u64,
+        pages: u64,
+        context: ContextId,
+    ) {
         let OfFunction { calls, places } = self.0.entry(called).or_default();
         let last = calls.last_mut().filter(|(last, _)| *last == nth);
         if let Some((_, so_far)) = last {
@@ -54,7 +60,7 @@ impl GrowingCalls {
     }
 
     /// Each function with its calls.
-    pub fn iter(&self) -> impl Iterator<Item = (Called, &OfFunction)> {
+    pub fn iter(&self) -> impl Iterator<Item = (CalledFunction, &OfFunction)> {
         self.0.iter().map(|(&called, calls)| (called, calls))
     }
 }

@@ -1,0 +1,73 @@
+//! What the host does with the blocks of a heap, and with its allocator.
+
+use super::blocks::Blocks;
+use super::growing::Growing;
+use super::reallocations::Reallocations;
+use super::{Block, Heap, MAX_KEPT};
+use crate::trace::{ContextId, Crossing};
+
+/// How an address got to the host, or how it shows that the host has it; the strongest evidence is the
+/// greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Crossed {
+    /// The module passed it to an imported function.
+    HandedOut,
+    /// The host passed it to an exported function.
+    Passed,
+    /// This exported function returned it.
+    Returned(u32),
+}
+
+impl From<Crossing> for Crossed {
+    fn from(crossing: Crossing) -> Crossed {
+        match crossing {
+            Crossing::HandedOut => Crossed::HandedOut,
+            Crossing::Passed { .. } => Crossed::Passed,
+            Crossing::Returned(function) => Crossed::Returned(function),
+        }
+    }
+}
+
+impl Heap {
+    /// Takes in that the host wrote over the allocator's state: the blocks so far are not there any more, and
+    /// there may be others.
+    pub fn start_anew(&mut self, context: ContextId) {
+        for (_, block) in self.live() {
+            self.account_loss(&block);
+        }
+        self.blocks = Blocks::default();
+        self.reallocations = Reallocations::default();
+        self.growing = Growing::default();
+        self.finalizers.clear();
+        self.overlapping = false;
+        if self.overwritten.len() < MAX_KEPT {
+            self.overwritten.push(context);
+        }
+    }
+
+    /// Takes in that a finalizer is to free what is at an address. It may lie in the middle of a block: Rust's `Rc`
+    /// points behind its counts.
+    pub fn registered(&mut self, address: u64, context: ContextId) {
+        if let Some((start, block)) = self.block_around(address) {
+            self.finalizers.insert(start, (block.serial, context));
+        }
+    }
+
+    /// Takes in that none is.
+    pub fn unregistered(&mut self, address: u64) {
+        if let Some((start, _)) = self.block_around(address) {
+            self.finalizers.remove(&start);
+        }
+    }
+
+    /// Where the program left a live block to a finalizer, if it did.
+    pub fn finalizer(&self, address: u64, block: &Block) -> Option<ContextId> {
+        let (serial, context) = self.finalizers.get(&address)?;
+        (*serial == block.serial).then_some(*context)
+    }
+
+    /// Where the host wrote over the allocator's state, each time.
+    pub fn overwritten(&self) -> &[ContextId] {
+        &self.overwritten
+    }
+}
