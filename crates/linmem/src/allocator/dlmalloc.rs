@@ -111,14 +111,19 @@ impl Shapes<'_, '_> {
         let code = Code(self.operators(function).collect());
         let has_type_of = |role| self.has_type_of(role, function);
         if !(code.pads() && code.has(&TOO_LARGE)) {
-            let is_calloc = frees == 0 && has_type_of(Role::Calloc) && code.looks_at_flags();
+            let is_calloc = frees == 0
+                && has_type_of(Role::Calloc)
+                && code.looks_at_flags()
+                && code.multiplies();
             return is_calloc.then_some(Around::Is(Role::Calloc));
         }
         // It does `malloc`'s arithmetic once more, as those must that give out parts of a chunk.
         let aligned =
             [Role::AlignedAlloc, Role::PosixMemalign].into_iter().find(|r| has_type_of(*r));
         Some(match aligned {
-            Some(role) if frees == 0 && code.leaves_room() => Around::Is(role),
+            Some(role) if frees == 0 && (code.leaves_room() || code.asks_for_room(malloc)) => {
+                Around::Is(role)
+            }
             // `realloc(NULL, size)` is `malloc(size)`.
             _ if frees > 0
                 && has_type_of(Role::Realloc)
@@ -126,6 +131,10 @@ impl Shapes<'_, '_> {
             {
                 Around::Is(Role::Realloc)
             }
+            _ if frees > 0 && has_type_of(Role::RustRealloc) && code.pads_local(3) => {
+                Around::Is(Role::RustRealloc)
+            }
+            _ if !code.takes_size_of_head() => return None,
             _ => Around::Resizes,
         })
     }
@@ -179,8 +188,9 @@ impl Shapes<'_, '_> {
 /// Up to 244 or 236 bytes, compared with `<=` or `<`.
 const SMALL: [i32; 4] = [244, 245, 236, 237];
 
-/// From -64 on, compared with `>=` or `>`. With blocks aligned to 16 too.
-const TOO_LARGE: [i32; 2] = [-64, -65];
+/// From -64 on, compared with `>=` or `>`. With blocks aligned to 16 too. Some versions in Rust keep room for
+/// what the system allocates at once: from -65,587 on.
+const TOO_LARGE: [i32; 4] = [-64, -65, -65_587, -65_588];
 
 /// The instructions of a function.
 struct Code<'a>(Vec<Operator<'a>>);
@@ -196,6 +206,19 @@ impl Code<'_> {
                     | [I32Const { value: 19 }, I32Add, I32Const { value: -16 }, I32And]
             )
         })
+    }
+
+    /// A request that is in this local.
+    fn pads_local(&self, local: u32) -> bool {
+        use Operator::{I32Add, I32Const, LocalGet};
+        self.0.windows(3).any(|three| {
+            matches!(three, [LocalGet { local_index }, I32Const { value: 11 | 19 }, I32Add] if *local_index == local)
+        })
+    }
+
+    /// What `calloc` does with its parameters, and Rust's function of the same type does not.
+    fn multiplies(&self) -> bool {
+        self.0.iter().any(|operator| matches!(operator, Operator::I32Mul | Operator::I64Mul))
     }
 
     /// A chunk's size is its head without the flags: `load & -8`.
@@ -239,6 +262,14 @@ impl Code<'_> {
                 [_, _, I32Load { .. } | I32Load8U { .. }, I32Const { value: 3 }, I32And]
             );
             goes_back && flags
+        })
+    }
+
+    /// Whether it asks for a least chunk more, in which to move the block to where it is aligned.
+    fn asks_for_room(&self, malloc: u32) -> bool {
+        use Operator::{Call, I32Add, I32Const};
+        self.0.windows(3).any(|three| {
+            matches!(three, [I32Const { value: 12 }, I32Add, Call { function_index }] if *function_index == malloc)
         })
     }
 

@@ -19,7 +19,7 @@ const MOST_STRANGERS: usize = 32;
 
 impl Allocator {
     /// The words that the allocator both reads and writes, and the functions other than the allocator itself that
-    /// write one of them, or a global of that kind. What runs only before the program does not count.
+    /// write a byte of them that it does, or a global of that kind. What runs only before the program does not count.
     pub(super) fn find_state(
         &self,
         module: &Module<'_>,
@@ -53,17 +53,19 @@ impl Allocator {
             }
             let lent = body(module, function).map_or(&[][..], |body| &body.statics.lends);
             for (_, address) in lent.iter().filter(|lent| objects.contains(lent)) {
-                writers.entry(Place::Word(*address)).or_default().push(function);
+                writers.entry(Place::Byte(*address)).or_default().push(function);
             }
         }
         let writers = writers.into_values().filter(|writers| writers.len() <= MOST_STRANGERS);
         let strangers = writers.flatten().collect::<BTreeSet<u32>>();
-        (state.words().take(MOST_WORDS).collect(), strangers.into_iter().collect())
+        (state.words().into_iter().take(MOST_WORDS).collect(), strangers.into_iter().collect())
     }
 }
 
 /// Words of an allocator's state that are kept.
 const MOST_WORDS: usize = 256;
+
+const WORD_BYTES: u64 = 4;
 
 /// The methods that an allocator calls of objects at fixed places, with these places: where its state is an object, its
 /// own functions hand that to each other. Functions that never return tell what went wrong, to everybody.
@@ -92,7 +94,7 @@ fn returns(module: &Module<'_>, body: &Body) -> bool {
 /// Something that lasts from call to call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
-    Word(u64),
+    Byte(u64),
     Global(u32),
 }
 
@@ -115,22 +117,24 @@ impl State {
         self.0.contains(place)
     }
 
-    fn words(&self) -> impl Iterator<Item = u64> + '_ {
-        self.0.iter().filter_map(|place| match place {
-            Place::Word(address) => Some(*address),
+    /// The words that it lies in.
+    fn words(&self) -> BTreeSet<u64> {
+        let address = |place: &Place| match place {
+            Place::Byte(address) => Some(address / WORD_BYTES * WORD_BYTES),
             Place::Global(_) => None,
-        })
+        };
+        self.0.iter().filter_map(address).collect()
     }
 }
 
 fn read_by(body: &Body) -> impl Iterator<Item = Place> {
-    let words = body.statics.reads.iter().copied().map(Place::Word);
-    words.chain(body.statics.gets.iter().copied().map(Place::Global))
+    let bytes = body.statics.reads.iter().copied().map(Place::Byte);
+    bytes.chain(body.statics.gets.iter().copied().map(Place::Global))
 }
 
 fn written_by(body: &Body) -> impl Iterator<Item = Place> {
-    let words = body.statics.writes.iter().copied().map(Place::Word);
-    words.chain(body.statics.sets.iter().copied().map(Place::Global))
+    let bytes = body.statics.writes.iter().copied().map(Place::Byte);
+    bytes.chain(body.statics.sets.iter().copied().map(Place::Global))
 }
 
 /// The functions that run before the program.

@@ -1,17 +1,17 @@
-//! What the code of a function reads and writes at places that are fixed: static words, and globals.
+//! What the code of a function reads and writes at places that are fixed: static data, and globals.
 //!
-//! The place of a static word is known where the address is a constant. For that the operands that are
+//! The place of static data is known where the address is a constant. For that the operands that are
 //! constants are followed, by their height in the operand stack.
 
 use wasmparser::{MemArg, ModuleArity, Operator};
 
-/// The words of memory 0 and the globals that a function reads and writes, each list sorted, without
-/// repetition. A word is 4 bytes, named by its address.
+/// The bytes of memory 0, by their addresses, and the globals that a function reads and writes, each list sorted,
+/// without repetition.
 #[derive(Debug, Default)]
 pub struct Statics {
-    /// Static words that are loaded.
+    /// Static bytes that are loaded.
     pub reads: Vec<u64>,
-    /// Static words that are stored.
+    /// Static bytes that are stored.
     pub writes: Vec<u64>,
     /// Globals that are read.
     pub gets: Vec<u32>,
@@ -40,8 +40,6 @@ pub(super) struct Follower {
     /// Height and value of each constant in the operand stack, the lowest first.
     constants: Vec<(u32, u64)>,
 }
-
-const WORD_BYTES: u64 = 4;
 
 impl Follower {
     /// Takes in an operator that comes when the operand stack has this height.
@@ -107,9 +105,8 @@ impl Follower {
         if access.memarg.memory != 0 {
             return;
         }
-        let words = if access.stores { &mut self.statics.writes } else { &mut self.statics.reads };
-        let last = address.saturating_add(access.bytes - 1);
-        words.extend((address / WORD_BYTES..=last / WORD_BYTES).map(|index| index * WORD_BYTES));
+        let bytes = if access.stores { &mut self.statics.writes } else { &mut self.statics.reads };
+        bytes.extend(address..=address.saturating_add(access.bytes - 1));
     }
 
     /// What was found in the whole function.
@@ -117,9 +114,9 @@ impl Follower {
         let Statics { mut reads, mut writes, mut gets, mut sets, mut lends, copies } = self.statics;
         lends.sort_unstable();
         lends.dedup();
-        for words in [&mut reads, &mut writes] {
-            words.sort_unstable();
-            words.dedup();
+        for bytes in [&mut reads, &mut writes] {
+            bytes.sort_unstable();
+            bytes.dedup();
         }
         for globals in [&mut gets, &mut sets] {
             globals.sort_unstable();
@@ -175,7 +172,7 @@ mod tests {
     use crate::module::Module;
 
     /// What is read and written, in that order, by the first function of a module.
-    fn words(code: &str) -> (Vec<u64>, Vec<u64>) {
+    fn bytes(code: &str) -> (Vec<u64>, Vec<u64>) {
         let text = format!(
             "(module (memory 1) (memory 1) (global $g (mut i32) (i32.const 0))
                (func $f (param i32) (result i32) i32.const 0)
@@ -188,13 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_a_constant_is_a_static_word() {
+    fn an_address_that_is_a_constant_is_static() {
         let load = "(drop (i32.load offset=2000 (i32.const 0)))";
-        assert_eq!(words(load), (vec![2000], vec![]));
-        assert_eq!(words("(drop (i32.load8_u offset=1 (i32.const 2002)))"), (vec![2000], vec![]));
+        assert_eq!(bytes(load), ((2000..2004).collect(), vec![]));
+        assert_eq!(bytes("(drop (i32.load8_u offset=1 (i32.const 2002)))"), (vec![2003], vec![]));
         assert_eq!(
-            words("(i64.store offset=4 (i32.const 2000) (i64.const 7))"),
-            (vec![], vec![2004, 2008])
+            bytes("(i64.store offset=4 (i32.const 2000) (i64.const 7))"),
+            (vec![], (2004..2012).collect())
         );
     }
 
@@ -208,8 +205,8 @@ mod tests {
             "(if (result i32) (local.get 0) (then (i32.const 1)) (else (i32.const 2)))",
         ];
         for value in stored {
-            let (_, writes) = words(&format!("(i32.store offset=16 (i32.const 2000) {value})"));
-            assert_eq!(writes, [2016], "{value}");
+            let (_, writes) = bytes(&format!("(i32.store offset=16 (i32.const 2000) {value})"));
+            assert_eq!(writes, [2016, 2017, 2018, 2019], "{value}");
         }
     }
 
@@ -222,7 +219,7 @@ mod tests {
         let wasm = wasm.unwrap();
         let module = Module::parse(&wasm).unwrap();
         let statics = &module.functions[0].body.as_ref().unwrap().statics;
-        assert_eq!(statics.writes, [u64::MAX - 3]);
+        assert_eq!(statics.writes, [u64::MAX - 1, u64::MAX]);
     }
 
     #[test]
@@ -236,7 +233,7 @@ mod tests {
             "(i32.store (if (result i32) (local.get 0) (then (i32.const 1)) (else (i32.const 2))) (i32.const 3))",
         ];
         for store in stores {
-            assert_eq!(words(store).1, Vec::<u64>::new(), "{store}");
+            assert_eq!(bytes(store).1, Vec::<u64>::new(), "{store}");
         }
     }
 }
