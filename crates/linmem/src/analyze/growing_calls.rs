@@ -1,10 +1,13 @@
 //! Exported functions whose calls keep growing the memory, where blocks tell nothing of it: the module has
-//! no allocator that is known, or not all of it was seen, or the growths are not its allocator's.
+//! no allocator that is known, or not all of it was seen, or the growths are not its allocator's; or the line that calls
+//! them leaves to finalizers what it makes, so that the blocks are freed, but late.
+
+use std::collections::BTreeMap;
 
 use crate::replay::calls_that_grew::{CalledFunction, OfFunction};
 use crate::report::{Code, Finding, Remedy};
 use crate::trace::ContextId;
-use crate::units::{self, count, pages};
+use crate::units::{self, count, number_of, pages};
 
 use super::lines::user_line;
 use super::subject::{Instance, Memory, Subject};
@@ -22,9 +25,26 @@ pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
 }
 
 fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
+    let left = left_to_finalizers(memory);
     let all = memory.recorded().growing_calls.iter();
-    let unexplained = all.filter(|(called, _)| !called.in_allocator || !sees_blocks(memory));
-    unexplained.filter_map(|(called, calls)| finding(memory, called, calls)).collect()
+    let findings = all.filter_map(|(called, calls)| {
+        let line = only_line(memory, calls);
+        let left = line.as_ref().and_then(|line| left.get(line)).copied().unwrap_or(0);
+        let is_explained = called.in_allocator && sees_blocks(memory) && left == 0;
+        if is_explained { None } else { finding(memory, called, calls, line, left) }
+    });
+    findings.collect()
+}
+
+/// How many blocks the program left to finalizers, by its own line.
+fn left_to_finalizers(memory: Memory<'_, '_>) -> BTreeMap<String, u64> {
+    let mut left: BTreeMap<String, u64> = BTreeMap::new();
+    for (context, blocks) in memory.heap().left_to_finalizers() {
+        if let Some(line) = user_line(&memory.stack(context)) {
+            *left.entry(line.to_owned()).or_default() += blocks;
+        }
+    }
+    left
 }
 
 /// Whether blocks account for what the allocator asks for.
@@ -33,7 +53,13 @@ fn sees_blocks(memory: Memory<'_, '_>) -> bool {
         && unseen_events::reason(memory).is_none()
 }
 
-fn finding(memory: Memory<'_, '_>, called: CalledFunction, of: &OfFunction) -> Option<Finding> {
+fn finding(
+    memory: Memory<'_, '_>,
+    called: CalledFunction,
+    of: &OfFunction,
+    line: Option<String>,
+    left: u64,
+) -> Option<Finding> {
     let instance = memory.users().find(|user| user.number == called.instance)?;
     let times = instance.recorded().times(called.function)?;
     if !keeps_growing(&of.calls, times) {
@@ -43,16 +69,29 @@ fn finding(memory: Memory<'_, '_>, called: CalledFunction, of: &OfFunction) -> O
     let places = places(memory, of);
     let grew = of.calls.len() as u64;
     let name = instance.export_name(called.function);
+    let mut message = message(&name, line, &of.calls, times, in_all);
+    let advice = if left == 0 {
+        format!(
+            "Look for what a call of `{name}` keeps and nobody gives back: a block that the caller has to free, an \
+             object that has to be deleted."
+        )
+    } else {
+        let one = left == 1;
+        let (were, them) = if one { ("was", "it") } else { ("were", "them") };
+        message += &format!("; {} made there {were} left to finalizers", number_of(left, "object"));
+        format!(
+            "Free {them} in time by yourself: when finalizers run is up to the engine, which does not know how much \
+             memory there is behind an object."
+        )
+    };
     let finding = Finding::new(Code::GrowsWithCalls)
         .about(called.instance)
-        .message(message(&name, only_line(memory, of), &of.calls, times, in_all))
+        .message(message)
         .number("calls", times)
         .number("calls_that_grew", grew)
         .number("pages", in_all)
-        .advice(format!(
-            "Look for what a call of `{name}` keeps and nobody gives back: a block that the caller has to free, an \
-             object that has to be deleted."
-        ));
+        .number("left_to_finalizers", left)
+        .advice(advice);
     let finding = match has_allocator(instance) {
         true => finding,
         false => finding.remedy(Remedy::NameAllocatorFunctions),

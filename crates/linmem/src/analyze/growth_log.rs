@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::replay::heap::Growth;
+use crate::replay::heap::{AskedBy, Growth};
 use crate::report::{GrowthEntry, GrowthReport, GrowthSite, Trend};
 use crate::trace::ContextId;
 
@@ -71,8 +71,9 @@ fn trend(memory: Memory<'_, '_>, growths: &[Growth]) -> Trend {
     let Some(last) = growths.iter().rfind(|growth| !growth.refused) else {
         return Trend::NeverGrew;
     };
-    let after_allocations = last.allocations;
-    if after_allocations.saturating_mul(2) <= of_allocations {
+    // The allocation that asked for it counts.
+    let after_allocations = last.allocations + u64::from(last.asked_by == AskedBy::Allocator);
+    if last.allocations.saturating_mul(2) <= of_allocations {
         Trend::Steady { after_allocations, of_allocations }
     } else {
         Trend::Growing { after_allocations, of_allocations }

@@ -14,6 +14,7 @@
 //! - *indirect*: only lost blocks point there
 
 mod findings;
+mod layouts;
 mod mark;
 mod roots;
 
@@ -236,9 +237,9 @@ fn marked<'s>(memory: Memory<'s, '_>, blocks: &'s [Live], can_judge: bool) -> Ma
     let snapshot = memory.recorded().snapshot.as_ref();
     let mut mark = Mark::new(Blocks(blocks), snapshot, word_bytes);
     let is_left = |live: &Live| memory.heap().finalizer(live.address, &live.block).is_some();
-    let left = (0..blocks.len()).filter(|&block| is_left(&blocks[block])).collect();
+    let left: Vec<usize> = (0..blocks.len()).filter(|&block| is_left(&blocks[block])).collect();
     if let (Some(snapshot), true) = (snapshot, can_judge) {
-        mark.run(&roots::words(memory, snapshot, Blocks(blocks), word_bytes), left);
+        mark.run(&roots::words(memory, snapshot, Blocks(blocks), word_bytes), &left);
     }
     mark
 }

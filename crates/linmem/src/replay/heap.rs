@@ -11,6 +11,8 @@ mod of_host;
 mod properties;
 mod reallocations;
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use crate::module::PAGE_BYTES;
@@ -67,6 +69,8 @@ pub struct Heap {
     overwritten: Vec<ContextId>,
     /// By address: the serial of the block there that a finalizer is to free, and where that was said.
     finalizers: FxHashMap<u64, (u64, ContextId)>,
+    /// Where that was said, how often, without those that were taken back.
+    left_to_finalizers: BTreeMap<ContextId, u64>,
 }
 
 impl Heap {

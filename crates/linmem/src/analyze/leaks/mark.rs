@@ -1,11 +1,10 @@
 //! The mark: roots in, the kind of every live block out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Holder, Kind};
+use super::{Holder, Kind, layouts};
 use crate::replay::Snapshot;
-use crate::replay::heap::Crossed;
-use crate::replay::heap::{Block, Held};
+use crate::replay::heap::{Block, Crossed, Held};
 
 /// A mark over the live blocks, and what came of it.
 pub struct Mark<'a> {
@@ -16,8 +15,8 @@ pub struct Mark<'a> {
     pub kinds: Vec<Kind>,
     /// For each definitely lost block, what only it leads to.
     pub indirect: Vec<Held>,
-    /// The blocks that begin with their own length.
-    with_length: Vec<bool>,
+    /// Offsets at which so many blocks are pointed to that their owners do.
+    recurring: BTreeSet<u64>,
     seen: Vec<bool>,
 }
 
@@ -37,11 +36,6 @@ pub struct Live {
 pub struct Blocks<'a>(pub &'a [Live]);
 
 impl<'a> Blocks<'a> {
-    /// The block that starts at an address.
-    fn at(self, address: u64) -> Option<usize> {
-        self.0.binary_search_by_key(&address, |live| live.address).ok()
-    }
-
     /// The block that an address lies in.
     pub fn containing(self, address: u64) -> Option<usize> {
         let after = self.0.partition_point(|live| live.address <= address);
@@ -72,25 +66,49 @@ impl<'a> Mark<'a> {
             word_bytes,
             kinds: vec![Kind::Reachable; blocks.0.len()],
             indirect: vec![Held::default(); blocks.0.len()],
-            with_length: blocks.0.iter().map(|live| begins_with_length(snapshot, live)).collect(),
+            recurring: BTreeSet::new(),
             seen: vec![false; blocks.0.len()],
         }
     }
 
     /// Marks from the words of the roots, and from the blocks that are left to finalizers.
-    pub fn run(&mut self, roots: &[u64], left: Vec<usize>) {
+    pub fn run(&mut self, roots: &[u64], left: &[usize]) {
+        self.run_once(roots, left);
+        if self.kinds.contains(&Kind::Possible) {
+            let recurring = layouts::recurring(self.pointers_into_possible(roots));
+            if !recurring.is_empty() {
+                *self =
+                    Mark { recurring, ..Mark::new(self.blocks, self.snapshot, self.word_bytes) };
+                self.run_once(roots, left);
+            }
+        }
+    }
+
+    fn run_once(&mut self, roots: &[u64], left: &[usize]) {
         let blocks = self.blocks;
-        let starts = roots.iter().filter_map(|&word| self.starting_at(word)).collect();
+        let starts = roots.iter().filter_map(|&word| self.owned_at(word)).collect();
         self.spread(starts, Kind::Reachable, false);
         let reached: Vec<usize> = (0..blocks.0.len()).filter(|&b| self.seen[b]).collect();
         let interior = roots.iter().filter_map(|&word| blocks.pointed_into(word));
         let through_blocks = reached.iter().flat_map(|&b| self.pointers(b, true));
         let possible = interior.chain(through_blocks).collect();
-        self.spread(left, Kind::FinalizerHeld, true);
+        self.spread(left.to_vec(), Kind::FinalizerHeld, true);
         // That the host has a block's address is better evidence than a pointer into its middle.
         self.spread_from_host();
         self.spread(possible, Kind::Possible, true);
         self.judge_lost();
+    }
+
+    /// The possibly lost blocks that something points into, and at which offset.
+    fn pointers_into_possible(&self, roots: &[u64]) -> impl Iterator<Item = (usize, u64)> {
+        let kept = |kind: &Kind| !matches!(kind, Kind::Definite | Kind::Indirect);
+        let kept = (0..self.kinds.len()).filter(move |&block| kept(&self.kinds[block]));
+        let words = roots.iter().copied().chain(kept.flat_map(|block| self.words(block)));
+        words.filter_map(|word| {
+            let block = self.blocks.pointed_into(word)?;
+            (self.kinds[block] == Kind::Possible)
+                .then_some((block, word - self.blocks.0[block].address))
+        })
     }
 
     /// Marks what `pending` leads to and is not marked yet.
@@ -165,43 +183,33 @@ impl<'a> Mark<'a> {
         left
     }
 
-    /// The block that starts at an address, or just before it with a header.
-    fn starting_at(&self, address: u64) -> Option<usize> {
-        let behind_header = || {
-            let block = self.blocks.at(address.checked_sub(LENGTH_BYTES)?)?;
-            self.with_length[block].then_some(block)
-        };
-        self.blocks.at(address).or_else(behind_header)
+    /// The block that starts at an address, or that its owner points into there.
+    fn owned_at(&self, address: u64) -> Option<usize> {
+        let block = self.blocks.containing(address)?;
+        let live = &self.blocks.0[block];
+        let offset = address - live.address;
+        let is_owned = offset == 0
+            || self.recurring.contains(&offset)
+            || layouts::is_owned_at(self.snapshot, live, offset, self.word_bytes);
+        is_owned.then_some(block)
     }
 
     /// The blocks that the words of a block point to.
     fn pointers(&self, block: usize, interior: bool) -> impl Iterator<Item = usize> + use<'a, '_> {
+        let blocks = self.blocks;
+        self.words(block).filter_map(move |word| {
+            if interior { blocks.pointed_into(word) } else { self.owned_at(word) }
+        })
+    }
+
+    /// The words of a block that are not zero.
+    fn words(&self, block: usize) -> impl Iterator<Item = u64> + use<'a, '_> {
         let Live { address, extent, .. } = self.blocks.0[block];
-        let (blocks, word_bytes) = (self.blocks, self.word_bytes);
+        let word_bytes = self.word_bytes;
         // What blocks share, where they overlap, belongs to the last of them.
-        let next = blocks.0.get(block + 1).map_or(u64::MAX, |next| next.address);
+        let next = self.blocks.0.get(block + 1).map_or(u64::MAX, |next| next.address);
         let end = address.saturating_add(extent).min(next);
         let words = self.snapshot.into_iter().flat_map(move |s| s.words(address, end, word_bytes));
-        words.filter_map(
-            move |(_, word)| {
-                if interior { blocks.pointed_into(word) } else { self.starting_at(word) }
-            },
-        )
+        words.map(|(_, word)| word).filter(|word| *word != 0)
     }
-}
-
-/// Some programs keep a block's length in its first eight bytes, and point behind it: SQLite does.
-/// Valgrind calls this the `length64` heuristic.
-const LENGTH_BYTES: u64 = 8;
-
-fn begins_with_length(snapshot: Option<&Snapshot>, live: &Live) -> bool {
-    let Live { address, extent, block } = *live;
-    let first = snapshot
-        .into_iter()
-        .flat_map(|s| s.words(address, address.saturating_add(LENGTH_BYTES), 4));
-    let [(_, low), (_, high)] = first.collect::<Vec<_>>()[..] else { return false };
-    let size = (low | high << 32).saturating_add(LENGTH_BYTES);
-    // A chunk is rounded up.
-    let fits_chunk = extent != block.size && size <= extent && extent - size < 16;
-    size > LENGTH_BYTES && (size == block.size || fits_chunk)
 }

@@ -50,14 +50,27 @@ impl Heap {
     pub fn registered(&mut self, address: u64, context: ContextId) {
         if let Some((start, block)) = self.block_around(address) {
             self.finalizers.insert(start, (block.serial, context));
+            *self.left_to_finalizers.entry(context).or_default() += 1;
         }
     }
 
     /// Takes in that none is.
     pub fn unregistered(&mut self, address: u64) {
-        if let Some((start, _)) = self.block_around(address) {
-            self.finalizers.remove(&start);
+        // The program may have freed it before.
+        let start = self.block_around(address).map_or(address, |(start, _)| start);
+        if let Some((_, context)) = self.finalizers.remove(&start)
+            && let Some(left) = self.left_to_finalizers.get_mut(&context)
+        {
+            *left -= 1;
         }
+    }
+
+    /// Where the program left blocks to finalizers and did not take that back, and how many.
+    pub fn left_to_finalizers(&self) -> impl Iterator<Item = (ContextId, u64)> {
+        self.left_to_finalizers
+            .iter()
+            .map(|(&context, &left)| (context, left))
+            .filter(|(_, left)| *left > 0)
     }
 
     /// Where the program left a live block to a finalizer, if it did.
