@@ -29,6 +29,7 @@ mod lines;
 mod merged;
 mod misuse;
 mod not_returned;
+mod notes;
 mod older_blocks;
 mod repeated_calls;
 mod sites;
@@ -314,7 +315,7 @@ fn report(subject: &Subject<'_, '_>) -> Report {
         answers: sizes::answer(replay, &findings).into_iter().collect(),
         findings,
         repeats: Vec::new(),
-        notes: replay.host.notes.clone(),
+        notes: notes::folded(&replay.host.notes),
         totals: replay.totals(),
         memories: memory_reports(subject),
         instances: instance_reports(subject),

@@ -194,9 +194,18 @@ impl<'a> Module<'a> {
         self.function_import(function).is_some_and(|import| import.module.starts_with("wasi_"))
     }
 
-    /// The lowest address that an active data segment fills.
+    /// The lowest address that a data segment fills, of those whose place is known.
     pub fn first_data_address(&self) -> Option<u64> {
-        self.data.iter().filter(|d| d.len > 0).filter_map(|d| d.address).min()
+        self.placed_data().filter(|(segment, _)| segment.len > 0).map(|(_, start)| start).min()
+    }
+
+    /// The data segments whose place is known, and where they begin: those that passive ones are copied to by code,
+    /// and then the active ones.
+    fn placed_data(&self) -> impl Iterator<Item = (&DataSegment, u64)> {
+        let copied = self.copies.iter();
+        let copied =
+            copied.filter_map(|copy| Some((self.data.get(copy.segment as usize)?, copy.address)));
+        copied.chain(self.data.iter().filter_map(|segment| Some((segment, segment.address?))))
     }
 
     /// How many bytes from address 0 on are free of static data, as far as writes through NULL are
@@ -210,13 +219,7 @@ impl<'a> Module<'a> {
     /// something about it: an active one, or a passive one that the module copies to a fixed place. Around segments
     /// all is zero.
     pub fn initial_word(&self, address: u64, bytes: u64) -> Option<u64> {
-        let copied = self
-            .copies
-            .iter()
-            .filter_map(|copy| Some((self.data.get(copy.segment as usize)?, copy.address)));
-        let active = self.data.iter().filter_map(|segment| Some((segment, segment.address?)));
-        let placed = copied.chain(active);
-        let near = placed.filter(|(segment, start)| {
+        let near = self.placed_data().filter(|(segment, start)| {
             *start < address.saturating_add(bytes) && address < start.saturating_add(segment.len)
         });
         let mut word = None;
@@ -235,9 +238,9 @@ impl<'a> Module<'a> {
         word
     }
 
-    /// The address after the last active data segment.
+    /// The address after the last data segment whose place is known.
     pub fn data_end(&self) -> Option<u64> {
-        self.data.iter().filter_map(|d| d.address?.checked_add(d.len)).max()
+        self.placed_data().filter_map(|(segment, start)| start.checked_add(segment.len)).max()
     }
 
     /// The global that holds the shadow stack's pointer: the one so named, else the first

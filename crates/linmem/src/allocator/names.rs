@@ -23,6 +23,8 @@ pub(super) const FAMILIES: &[Family] = &[
             ("aligned_alloc", Role::AlignedAlloc),
             ("memalign", Role::AlignedAlloc),
             ("posix_memalign", Role::PosixMemalign),
+            ("valloc", Role::Malloc),
+            ("pvalloc", Role::Malloc),
             ("dlmalloc", Role::Malloc),
             ("dlcalloc", Role::Calloc),
             ("dlrealloc", Role::Realloc),

@@ -14,6 +14,9 @@ use crate::module::{Body, CallGraph, Module};
 /// Runs once before the program, and sets up what has no constant.
 const CONSTRUCTORS: &str = "__wasm_call_ctors";
 
+/// Sets where the heap begins, if that is not set yet, in Emscripten's modules that others are linked to.
+const GETS_BREAK: &str = "emscripten_get_sbrk_ptr";
+
 /// What more functions than this write does not belong to an allocator: a shadow stack, roots of a collector.
 const MOST_STRANGERS: usize = 32;
 
@@ -137,11 +140,13 @@ fn written_by(body: &Body) -> impl Iterator<Item = Place> {
     bytes.chain(body.statics.sets.iter().copied().map(Place::Global))
 }
 
-/// The functions that run before the program.
+/// The functions that run before the program, or as if they had.
 fn constructors<'m>(module: &'m Module<'_>) -> impl Iterator<Item = u32> + 'm {
-    let named = module.names.functions.iter().filter(|(_, name)| **name == CONSTRUCTORS);
+    let named = module.names.functions.iter();
+    let named = named.filter(|(_, name)| [CONSTRUCTORS, GETS_BREAK].contains(name));
     let exported = module.exported_functions();
-    let exported = exported.filter(|(name, _)| [CONSTRUCTORS, "_initialize"].contains(name));
+    let exported =
+        exported.filter(|(name, _)| [CONSTRUCTORS, GETS_BREAK, "_initialize"].contains(name));
     let exported = exported.map(|(_, function)| function);
     named.map(|(function, _)| *function).chain(exported).chain(module.start)
 }

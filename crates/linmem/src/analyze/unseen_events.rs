@@ -5,7 +5,7 @@ use crate::report::{Code, Finding, Remedy};
 use crate::trace::Sharing;
 use crate::units::number_of;
 
-use super::subject::{Memory, Subject};
+use super::subject::{Memory, ModuleFacts, Subject};
 
 /// Functions that are named.
 const MOST_NAMES: usize = 3;
@@ -72,18 +72,18 @@ fn may_be_unknown(memory: Memory<'_, '_>) -> bool {
     memory.subject.replay.memories.iter().any(|memory| memory.sharing == Sharing::Unknown)
 }
 
-/// Whether others write what the allocator keeps to itself. Then an address can be handed out twice, and a
-/// block be freed that nobody allocated, in a program that is right.
+/// Whether others write what the allocator keeps to itself, and may have run. Then an address can be handed out
+/// twice, and a block be freed that nobody allocated, in a program that is right.
 fn of_allocator(memory: Memory<'_, '_>) -> Option<String> {
-    let facts = memory
-        .modules()
-        .into_iter()
-        .find(|facts| !facts.recorded.allocator.strangers.is_empty())?;
+    let (facts, strangers) = memory.modules().into_iter().find_map(|facts| {
+        let strangers = strangers_that_may_have_run(memory, facts);
+        (!strangers.is_empty()).then_some((facts, strangers))
+    })?;
     let allocator = &facts.recorded.allocator;
-    let names = allocator.strangers.iter().take(MOST_NAMES);
+    let names = strangers.iter().take(MOST_NAMES);
     let names: Vec<String> =
         names.map(|&stranger| format!("`{}`", facts.prepared.function_name(stranger))).collect();
-    let more = allocator.strangers.len() - names.len();
+    let more = strangers.len() - names.len();
     let more = if more > 0 {
         format!(" and {}", number_of(more, "other function"))
     } else {
@@ -95,6 +95,24 @@ fn of_allocator(memory: Memory<'_, '_>) -> Option<String> {
         "{none_frees}{}{more} also {} what the allocator keeps of its blocks, so that not all allocations and \
          frees are seen",
         names.join(", "),
-        if allocator.strangers.len() == 1 { "writes" } else { "write" },
+        if strangers.len() == 1 { "writes" } else { "write" },
     ))
+}
+
+/// The strangers that a call can have reached: a library exports much that a program never calls, such as
+/// `mallinfo`.
+fn strangers_that_may_have_run(memory: Memory<'_, '_>, facts: &ModuleFacts<'_, '_>) -> Vec<u32> {
+    let strangers = &facts.recorded.allocator.strangers;
+    if strangers.is_empty() || memory.subject.replay.truncated {
+        return strangers.clone();
+    }
+    let module = &facts.prepared.module;
+    let called =
+        |function: &u32| memory.users().any(|user| user.recorded().times(*function).is_some());
+    let exported = module.exported_functions().map(|(_, function)| function).filter(called);
+    let taken = module.address_taken.iter().copied().chain(module.start);
+    let hooked = facts.recorded.allocator.hooked();
+    let reached =
+        facts.prepared.graph.reachable(exported.chain(taken), |node| hooked.contains(&node));
+    strangers.iter().copied().filter(|&stranger| reached[stranger as usize]).collect()
 }

@@ -13,7 +13,7 @@ const DEFAULT_STACK_BYTES: u64 = 64 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryMap {
-    /// From the first active data segment to the end of the last.
+    /// From the first data segment whose place is known to the end of the last.
     pub data: Option<AddressRange>,
     /// The shadow stack.
     pub stack: Option<ShadowStack>,
@@ -70,7 +70,9 @@ impl MemoryMap {
 fn stack(module: &Module<'_>) -> Option<ShadowStack> {
     let pointer = module.stack_pointer()?;
     let top = module.globals.get(pointer as usize)?.init?;
-    let data_end = module.data_end().unwrap_or(0);
+    let has_data = module.data.iter().any(|segment| segment.len > 0);
+    // Where nobody knows where the data lies, nobody knows on which side of it the stack is.
+    let data_end = module.data_end().or((!has_data).then_some(0))?;
     let is_first = top < data_end;
     let low = if is_first { 0 } else { data_end.max(top.saturating_sub(DEFAULT_STACK_BYTES)) };
     Some(ShadowStack { pointer, range: AddressRange { start: low.min(top), end: top }, is_first })

@@ -152,14 +152,15 @@ impl Heap {
     fn crossed(&mut self, instance: usize, value: u64, crossing: Crossed) {
         let live = self.block_around(value).map(|(address, _)| address);
         let released = self.reallocations.released_around(instance, value);
-        let block = match (live, released) {
-            (live, Some((start, block))) if live.is_none_or(|live| live < start) => block,
+        let (start, block) = match (live, released) {
+            (live, Some((start, block))) if live.is_none_or(|live| live < start) => (start, block),
             (Some(live), _) => match self.blocks.get_mut(live) {
-                Some(block) => block,
+                Some(block) => (live, block),
                 None => return,
             },
             _ => return,
         };
+        let crossing = crossing.with_offset(value - start);
         if let Some(Crossed::Returned(_)) = block.crossed {
             return;
         }

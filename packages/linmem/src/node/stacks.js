@@ -71,10 +71,18 @@ function moduleFrame(site, url) {
 function hostFrame(site, file) {
   const shown = file ?? (site.isEval() ? "eval" : undefined);
   if (shown === undefined || shown.startsWith("node:") || isOwn(shown)) return undefined;
-  const place = `${shortPath(shown)}:${site.getLineNumber()}`;
+  const place = `${shortPath(shown)}:${positionIn(site)}`;
   const name = site.getFunctionName();
   if (!name) return { text: place };
   return { text: `${site.isAsync() ? "async " : ""}${site.isConstructor() ? "new " : ""}${name} (${place})` };
+}
+
+// What stands further to the right than this is on a line that no one wrote, with much else on it.
+const LONGEST_LINE = 80;
+
+function positionIn(site) {
+  const [line, column] = [site.getLineNumber(), site.getColumnNumber()];
+  return column > LONGEST_LINE ? `${line}:${column}` : `${line}`;
 }
 
 const shortPaths = new Map();

@@ -7,7 +7,7 @@ use crate::report::{Code, Finding, Remedy};
 use crate::trace::ContextId;
 use crate::units::{bytes, count, number_of};
 
-use super::super::lines::{begins_in_library, in_parentheses, user_line};
+use super::super::lines::{begins_in_library, user_line};
 use super::super::subject::{Memory, Subject};
 use super::super::unseen_events;
 use super::{Group, Holder, Kind, Leaks, sum_of};
@@ -32,10 +32,10 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     });
     let (reachable, lost): (Vec<_>, Vec<_>) =
         groups.into_iter().partition(|((kind, _), _)| *kind == Kind::Reachable);
+    let (once, lost): (Vec<_>, Vec<_>) =
+        lost.into_iter().partition(|group| is_kept_once(memory, group));
     let (held, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|((kind, _), _)| matches!(kind, Kind::HostHeld(_)));
-    let (once, held): (Vec<_>, Vec<_>) =
-        held.into_iter().partition(|group| is_kept_once(memory, group));
     let (left, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|((kind, _), _)| *kind == Kind::FinalizerHeld);
     let (by_threads, lost): (Vec<_>, Vec<_>) =
@@ -44,8 +44,8 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         lost.map(|(&(kind, context), group)| leak_finding(memory, kind, context, group)).collect();
     findings.extend(host_findings(memory, &held));
-    findings.extend(kept_once_finding(memory, &once));
     findings.extend(finalizer_finding(memory, &left));
+    findings.extend(kept_once_finding(memory, &once));
     findings.extend(thread_finding(memory, &by_threads));
     findings.extend(reachable_finding(memory, &reachable));
     findings
@@ -97,20 +97,24 @@ fn reachable_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Find
     Some(finding.advice("Not a leak as long as it does not grow with the work done."))
 }
 
-/// One note for all blocks that only other threads may point to.
 /// Whether a library keeps the blocks once, as far as one can tell: one block from its own code, or some that it
-/// allocated at the beginning and no more since.
+/// allocated at the beginning and no more since. What nothing points to is kept, too, if it is one block of the
+/// beginning.
 fn is_kept_once(memory: Memory<'_, '_>, group: &GroupOf<'_>) -> bool {
     let ((kind, context), group) = *group;
-    if matches!(kind, Kind::HostHeld(Holder::LedTo(_))) {
-        return false;
-    }
+    let is_lost = match kind {
+        Kind::HostHeld(Holder::LedTo(_)) => return false,
+        Kind::HostHeld(_) => false,
+        Kind::Definite | Kind::Possible => true,
+        _ => return false,
+    };
     let stack = memory.subject.outside(*context);
     let totals = memory.heap().totals();
     let allocations = totals.allocations + totals.reallocations;
     // A library's own start, or one that the program asks for.
     let beginning = if user_line(&stack).is_none() { allocations / 2 } else { allocations / 4 };
-    begins_in_library(&stack) && (group.held.blocks == 1 || group.last <= beginning)
+    let (is_one, is_early) = (group.held.blocks == 1, group.last <= beginning);
+    begins_in_library(&stack) && if is_lost { is_one && is_early } else { is_one || is_early }
 }
 
 fn kept_once_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
@@ -121,18 +125,48 @@ fn kept_once_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Find
     Some(finding.advice(advice))
 }
 
+/// Objects of one line that are left to finalizers before it matters that something in the module points to them too.
+const MANY_OBJECTS: u64 = 8;
+
 fn finalizer_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
     let live = memory.heap().live().into_iter();
-    let mut registered =
-        live.filter_map(|(address, block)| memory.heap().finalizer(address, &block));
-    let registered = memory.stack(registered.next()?);
-    let what = format!("alive that finalizers are to free{}", in_parentheses(&registered));
-    let finding = finding_of_all(Code::WaitsForFinalizer, memory, groups, &what)?;
+    let registered = live.filter_map(|(address, block)| memory.heap().finalizer(address, &block));
+    let mut of_context: BTreeMap<ContextId, u64> = BTreeMap::new();
+    for context in registered {
+        *of_context.entry(context).or_default() += 1;
+    }
+    let objects: u64 = of_context.values().sum();
+    let mut of_line: BTreeMap<Option<String>, (u64, ContextId)> = BTreeMap::new();
+    for (&context, objects) in &of_context {
+        let line = user_line(&memory.stack(context)).map(str::to_owned);
+        of_line.entry(line).or_insert((0, context)).0 += objects;
+    }
+    let (line, (most, context)) = of_line.into_iter().max_by_key(|(_, (objects, _))| *objects)?;
+    let of_them = if most == objects { String::new() } else { format!("{} of them ", count(most)) };
+    let place = line.map_or_else(String::new, |line| format!(" ({of_them}{line})"));
+    let counted = number_of(objects, "object");
+    let what = format!("alive that finalizers are to free, with {counted}{place}");
+    let finding = match finding_of_all(Code::WaitsForFinalizer, memory, groups, &what) {
+        Some(finding) => finding,
+        None if most < MANY_OBJECTS => return None,
+        None => {
+            let message =
+                format!("{counted}{place} left to finalizers, which the module points to as well");
+            Finding::new(Code::WaitsForFinalizer).about(memory.first_user()).message(message)
+        }
+    };
     let advice = "When finalizers run is up to the engine, and at the end of the program they do not. Free what has to \
                   be freed in time by yourself.";
-    Some(finding.stack("registered", registered).advice(advice).remedy(Remedy::Collect))
+    Some(
+        finding
+            .number("objects", objects)
+            .stack("registered", memory.stack(context))
+            .advice(advice)
+            .remedy(Remedy::Collect),
+    )
 }
 
+/// One note for all blocks that only other threads may point to.
 fn thread_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
     let what = "alive at the end, leaked or not: nothing in the memory points there, but other threads were \
                 perhaps running, whose locals linmem cannot see";
@@ -225,6 +259,10 @@ fn how_held(memory: Memory<'_, '_>, holder: Holder) -> String {
         Holder::Has(Crossed::HandedOut) => {
             "never given back: nothing in the module points there, but it passed such pointers to \
              imported functions"
+        }
+        Holder::Has(Crossed::Inside) => {
+            "never given back: nothing in the module points there, but the host got addresses of what lies \
+             inside"
         }
         Holder::LedTo(_) | Holder::MayHave => {
             "left at the end, to which nothing in the module points: the host still has the pointers, \

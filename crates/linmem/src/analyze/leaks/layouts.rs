@@ -8,15 +8,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::mark::Live;
 use crate::replay::Snapshot;
 
-/// Whether the owner of a block points to this offset in it.
-pub fn is_owned_at(snapshot: Option<&Snapshot>, live: &Live, offset: u64, word_bytes: u64) -> bool {
+/// Whether the owner of a block points to this offset in it. `lowest` is the address of the lowest of all blocks.
+pub fn is_owned_at(
+    snapshot: Option<&Snapshot>,
+    live: &Live,
+    offset: u64,
+    word_bytes: u64,
+    lowest: u64,
+) -> bool {
     let Some(snapshot) = snapshot else { return false };
-    let words = First { snapshot, live, word_bytes };
-    words.has_length(offset) || words.has_counts(offset) || words.is_hash_table(offset)
+    let words = First { snapshot, live, word_bytes, lowest };
+    words.has_length(offset)
+        || words.has_counts(offset)
+        || words.is_shared(offset)
+        || words.is_hash_table(offset)
 }
 
 /// Blocks that have to be pointed to at one offset before it counts as a layout.
-const FEWEST_OF_LAYOUT: usize = 8;
+pub const FEWEST_OF_LAYOUT: usize = 8;
 
 /// The offsets at which many blocks are pointed to: the size of a header that the program, or an interpreter in it, puts
 /// before each of its objects. Each block comes with the offsets of the pointers into it.
@@ -34,6 +43,8 @@ struct First<'a> {
     snapshot: &'a Snapshot,
     live: &'a Live,
     word_bytes: u64,
+    /// The address of the lowest block.
+    lowest: u64,
 }
 
 impl First<'_> {
@@ -56,6 +67,22 @@ impl First<'_> {
         const MOST: u64 = 1 << 16;
         let is_count = |at| (1..=MOST).contains(&self.word(at, self.word_bytes));
         offset == 2 * self.word_bytes && is_count(0) && is_count(self.word_bytes)
+    }
+
+    /// `std::make_shared` of libc++ and libstdc++ puts the object behind its control block: the table of its virtual
+    /// functions, which lies before all blocks, and two counts of owners besides one.
+    fn is_shared(&self, offset: u64) -> bool {
+        const MOST: u64 = 1 << 16;
+        let header = 3 * self.word_bytes;
+        let is_behind = offset == header || offset == header.next_multiple_of(16);
+        let table = self.word(0, self.word_bytes);
+        let count = |nth| self.word(nth * self.word_bytes, self.word_bytes);
+        is_behind
+            && table != 0
+            && table < self.lowest
+            && table.is_multiple_of(4)
+            && count(1) <= MOST
+            && count(2) <= MOST
     }
 
     /// Rust's hash tables (hashbrown's) have a byte for each entry behind the entries, and point to the first of these
@@ -100,7 +127,7 @@ mod tests {
         let snapshot = Snapshot { size: 1 << 16, memory: vec![(64, contents.to_vec())] };
         let size = contents.len() as u64;
         let block = Block { size, align: 0, context: ContextId(0), serial: 1, crossed: None };
-        is_owned_at(Some(&snapshot), &Live { address: 64, extent: size, block }, offset, 4)
+        is_owned_at(Some(&snapshot), &Live { address: 64, extent: size, block }, offset, 4, 64)
     }
 
     fn words(words: &[u32]) -> Vec<u8> {
@@ -121,6 +148,16 @@ mod tests {
         assert!(!is_owned(&words(&[1, 1, 99, 99]), 12), "another offset");
         assert!(!is_owned(&words(&[0, 1, 99, 99]), 8), "nobody refers to it");
         assert!(!is_owned(&words(&[1, 0x0010_4e20, 99, 99]), 8), "a pointer is no count");
+    }
+
+    #[test]
+    fn an_object_lies_behind_the_counts_of_its_owners() {
+        assert!(is_owned(&words(&[48, 0, 0, 0, 7, 7]), 12));
+        assert!(is_owned(&words(&[48, 2, 1, 0, 7, 7]), 16), "aligned to 16");
+        assert!(!is_owned(&words(&[48, 2, 1, 0, 7, 7]), 20), "another offset");
+        assert!(!is_owned(&words(&[72, 0, 0, 0, 7, 7]), 12), "no static data");
+        assert!(!is_owned(&words(&[0, 0, 0, 0, 7, 7]), 12), "no table");
+        assert!(!is_owned(&words(&[48, 0x0010_4e20, 0, 0, 7]), 12), "a pointer is no count");
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustc_hash::FxHashMap;
+
 use super::{Holder, Kind, layouts};
 use crate::replay::Snapshot;
 use crate::replay::heap::{Block, Crossed, Held};
+use crate::trace::ContextId;
 
 /// A mark over the live blocks, and what came of it.
 pub struct Mark<'a> {
@@ -81,6 +84,24 @@ impl<'a> Mark<'a> {
                     Mark { recurring, ..Mark::new(self.blocks, self.snapshot, self.word_bytes) };
                 self.run_once(roots, left);
             }
+            self.accept_siblings();
+        }
+    }
+
+    /// Where many blocks with the same call stack hang on blocks that the host or a finalizer holds, their owners may
+    /// well point into the middle, and so may that of one more.
+    fn accept_siblings(&mut self) {
+        let mut hanging: FxHashMap<ContextId, usize> = FxHashMap::default();
+        for (kind, live) in self.kinds.iter().zip(self.blocks.0) {
+            if matches!(kind, Kind::HostHeld(Holder::LedTo(_)) | Kind::FinalizerHeld) {
+                *hanging.entry(live.block.context).or_default() += 1;
+            }
+        }
+        for (kind, live) in self.kinds.iter_mut().zip(self.blocks.0) {
+            let siblings = hanging.get(&live.block.context).copied().unwrap_or(0);
+            if *kind == Kind::Possible && siblings >= layouts::FEWEST_OF_LAYOUT {
+                *kind = Kind::Reachable;
+            }
         }
     }
 
@@ -129,16 +150,28 @@ impl<'a> Mark<'a> {
                 held.entry(crossing).or_default().push(block);
             }
         }
-        // A block that the host knows itself is not only led to, and so is marked before.
+        // A block that an export returned is the host's own, whoever else points there. That others were seen to
+        // cross counts only where no such block leads to them.
         for (crossing, blocks) in &held {
-            for &block in blocks {
-                self.seen[block] = true;
-                self.kinds[block] = Kind::HostHeld(Holder::Has(*crossing));
+            if matches!(crossing, Crossed::Returned(_)) {
+                self.mark_held(blocks, *crossing);
             }
         }
         for (crossing, blocks) in held.into_iter().rev() {
+            let blocks: Vec<usize> = match crossing {
+                Crossed::Returned(_) => blocks,
+                _ => blocks.into_iter().filter(|&block| !self.seen[block]).collect(),
+            };
+            self.mark_held(&blocks, crossing);
             let next = blocks.iter().flat_map(|&block| self.pointers(block, true)).collect();
             self.spread(next, Kind::HostHeld(Holder::LedTo(crossing)), true);
+        }
+    }
+
+    fn mark_held(&mut self, blocks: &[usize], crossing: Crossed) {
+        for &block in blocks {
+            self.seen[block] = true;
+            self.kinds[block] = Kind::HostHeld(Holder::Has(crossing));
         }
     }
 
@@ -190,7 +223,13 @@ impl<'a> Mark<'a> {
         let offset = address - live.address;
         let is_owned = offset == 0
             || self.recurring.contains(&offset)
-            || layouts::is_owned_at(self.snapshot, live, offset, self.word_bytes);
+            || layouts::is_owned_at(
+                self.snapshot,
+                live,
+                offset,
+                self.word_bytes,
+                self.blocks.0[0].address,
+            );
         is_owned.then_some(block)
     }
 

@@ -193,6 +193,7 @@ impl Naive {
         let around = self.live.iter_mut().filter(|b| known(b) && b.overlaps(value, 1));
         let block = around.max_by_key(|block| (block.address, block.released_by.is_none()));
         let Some(block) = block.filter(|block| block.returned_by().is_none()) else { return };
+        let crossing = crossing.with_offset(value - block.address);
         block.crossed = block.crossed.max(Some(crossing));
         if let Some(function) = block.returned_by() {
             self.handed_over.push(function);

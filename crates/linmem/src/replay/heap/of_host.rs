@@ -10,12 +10,25 @@ use crate::trace::{ContextId, Crossing};
 /// greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Crossed {
+    /// An address far inside it did: of something that lies in the block, and is not the block's owner's.
+    Inside,
     /// The module passed it to an imported function.
     HandedOut,
     /// The host passed it to an exported function.
     Passed,
     /// This exported function returned it.
     Returned(u32),
+}
+
+/// How far from its start, in bytes, a block's owner may point at most: behind a header.
+const FARTHEST_OWNER: u64 = 32;
+
+impl Crossed {
+    /// The same for an address so many bytes from the block's start.
+    #[must_use]
+    pub fn with_offset(self, offset: u64) -> Crossed {
+        if offset <= FARTHEST_OWNER { self } else { Crossed::Inside }
+    }
 }
 
 impl From<Crossing> for Crossed {
