@@ -88,7 +88,7 @@ codes! {
     KeepsGrowing "keeps-growing" Error Calls
         "Memory or live bytes keep growing while a call is repeated."
     GrowsWithCalls "grows-with-calls" Warning Calls
-        "Calls of an exported function keep growing the memory, and no blocks are known that explain it."
+        "Calls of an exported function keep growing the memory, and no blocks are known that explain it, or what the line makes is left to finalizers."
 
     StaleView "stale-view" Error Sizes
         "The program used a view that an earlier growth had detached."

@@ -73,13 +73,14 @@ impl First<'_> {
     /// functions, which lies before all blocks, and two counts of owners besides one.
     fn is_shared(&self, offset: u64) -> bool {
         const MOST: u64 = 1 << 16;
+        // Linkers leave this much free below all data.
+        const LOWEST_DATA: u64 = 1024;
         let header = 3 * self.word_bytes;
         let is_behind = offset == header || offset == header.next_multiple_of(16);
         let table = self.word(0, self.word_bytes);
         let count = |nth| self.word(nth * self.word_bytes, self.word_bytes);
         is_behind
-            && table != 0
-            && table < self.lowest
+            && (LOWEST_DATA..self.lowest).contains(&table)
             && table.is_multiple_of(4)
             && count(1) <= MOST
             && count(2) <= MOST
@@ -122,12 +123,20 @@ mod tests {
     use crate::replay::heap::Block;
     use crate::trace::ContextId;
 
-    /// Whether a block with these contents, at 64, is owned by a pointer to this offset.
+    const START: u64 = 4096;
+
+    /// Whether a block with these contents is owned by a pointer to this offset.
     fn is_owned(contents: &[u8], offset: u64) -> bool {
-        let snapshot = Snapshot { size: 1 << 16, memory: vec![(64, contents.to_vec())] };
+        let snapshot = Snapshot { size: 1 << 16, memory: vec![(START, contents.to_vec())] };
         let size = contents.len() as u64;
         let block = Block { size, align: 0, context: ContextId(0), serial: 1, crossed: None };
-        is_owned_at(Some(&snapshot), &Live { address: 64, extent: size, block }, offset, 4, 64)
+        is_owned_at(
+            Some(&snapshot),
+            &Live { address: START, extent: size, block },
+            offset,
+            4,
+            START,
+        )
     }
 
     fn words(words: &[u32]) -> Vec<u8> {
@@ -152,12 +161,12 @@ mod tests {
 
     #[test]
     fn an_object_lies_behind_the_counts_of_its_owners() {
-        assert!(is_owned(&words(&[48, 0, 0, 0, 7, 7]), 12));
-        assert!(is_owned(&words(&[48, 2, 1, 0, 7, 7]), 16), "aligned to 16");
-        assert!(!is_owned(&words(&[48, 2, 1, 0, 7, 7]), 20), "another offset");
-        assert!(!is_owned(&words(&[72, 0, 0, 0, 7, 7]), 12), "no static data");
+        assert!(is_owned(&words(&[2048, 0, 0, 0, 7, 7]), 12));
+        assert!(is_owned(&words(&[2048, 2, 1, 0, 7, 7]), 16), "aligned to 16");
+        assert!(!is_owned(&words(&[2048, 2, 1, 0, 7, 7]), 20), "another offset");
+        assert!(!is_owned(&words(&[4104, 0, 0, 0, 7, 7]), 12), "no static data");
         assert!(!is_owned(&words(&[0, 0, 0, 0, 7, 7]), 12), "no table");
-        assert!(!is_owned(&words(&[48, 0x0010_4e20, 0, 0, 7]), 12), "a pointer is no count");
+        assert!(!is_owned(&words(&[2048, 0x0010_4e20, 0, 0, 7]), 12), "a pointer is no count");
     }
 
     #[test]
