@@ -309,7 +309,7 @@ fn report(subject: &Subject<'_, '_>) -> Report {
     let replay = subject.replay;
     let findings = findings(subject);
     Report {
-        program: replay.modules.first().map(|m| m.name.clone()).unwrap_or_default(),
+        program: program(replay),
         end: subject.instances().next().and_then(end_report),
         truncated: replay.truncated,
         answers: sizes::answer(replay, &findings).into_iter().collect(),
@@ -322,6 +322,13 @@ fn report(subject: &Subject<'_, '_>) -> Report {
         events: replay.events,
         micros: replay.micros,
     }
+}
+
+/// The name of the module that has an instance first, or else of the first one.
+fn program(replay: &Replay) -> String {
+    let used = replay.instances.first().map(|instance| instance.module);
+    let module = replay.modules.get(used.unwrap_or(0));
+    module.map(|module| module.name.clone()).unwrap_or_default()
 }
 
 /// What all analyses find, worst first. Within a severity, what is about one memory comes first, memory by

@@ -307,6 +307,7 @@ impl Replay {
             }
             HostRecord::TookFunction => self.instance()?.functions_taken = true,
             HostRecord::Note { text } => push_bounded(&mut self.host.notes, text),
+            HostRecord::Uncaught { text } => self.host.uncaught = Some(text),
         }
         Ok(())
     }

@@ -121,6 +121,9 @@ impl Report {
             all.answers.extend(report.answers);
             all.repeats.extend(report.repeats);
             all.notes.extend(report.notes);
+            if all.program.is_empty() {
+                all.program = report.program;
+            }
             all.end = all.end.or(report.end);
             all.truncated |= report.truncated;
             all.totals = all.totals.and(report.totals);

@@ -106,6 +106,7 @@ fn of_the_host(stack: HostStackId) -> Vec<Record> {
         HostRecord::HostGrown { memory: 0, delta_pages: 1, previous_pages: Some(2), stack },
         HostRecord::StaleView { memory: 0, pages: 1, stack },
         HostRecord::Note { text: "note".to_owned() },
+        HostRecord::Uncaught { text: "Error: it".to_owned() },
     ];
     records.into_iter().map(Record::Host).collect()
 }

@@ -115,6 +115,26 @@ fn readings_in_a_loop() {
     assert_eq!(finding(&room, Code::RoomToSpare).numbers["allocations"], 1);
 }
 
+/// Addresses from 2 GiB on are negative numbers for JavaScript.
+#[test]
+fn a_memory_grows_beyond_two_gib() {
+    let grown = |previous, delta| {
+        let mut program = Program::new();
+        let instance = program.instance();
+        program.grow(instance, 2, 2);
+        program.grow(instance, previous, delta);
+        program.grow(instance, previous + delta, 1);
+        program.report()
+    };
+    let beyond = grown(4, 32_768);
+    let finding = finding(&beyond, Code::BeyondTwoGib);
+    assert_eq!((finding.numbers["pages_before"], finding.numbers["pages_after"]), (4, 32_772));
+    assert!(finding.message.contains("(test.js:20)"), "{beyond}");
+    // Just up to there, with the last page, is not beyond.
+    let mut below = grown(4, 32_763).findings.into_iter().map(|finding| finding.code);
+    assert!(!below.any(|code| code == Code::BeyondTwoGib));
+}
+
 /// The riddle: the memory of an idle instance, and a new instance for each round trip.
 #[test]
 fn the_watched_instance_is_idle_while_others_work() {

@@ -458,6 +458,7 @@ fn host_record() -> impl Strategy<Value = HostRecord> {
             stack
         }),
         text().prop_map(|text| HostRecord::Note { text }),
+        text().prop_map(|text| HostRecord::Uncaught { text }),
     ]
 }
 

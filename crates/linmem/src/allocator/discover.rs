@@ -176,14 +176,31 @@ impl Search<'_, '_> {
         }
     }
 
-    /// An allocator without names that is known by its code, or what the user did not name of it.
+    /// An allocator without names that is known by its code, or what the user and the exports do not name of it.
     fn take_known_by_code(&mut self, graph: &CallGraph) {
-        if self.found.values().any(|(_, evidence)| *evidence != Evidence::Flag) {
+        let has_names = !self.module.names.functions.is_empty();
+        let is_told = |(role, evidence): &(Role, Evidence)| match evidence {
+            Evidence::Flag => true,
+            Evidence::Export(_) | Evidence::ForwardedExport(_) => {
+                !has_names && [Role::Malloc, Role::Free].contains(role)
+            }
+            _ => false,
+        };
+        if !self.found.values().all(is_told) {
             return;
         }
-        let known = |role| self.found.iter().find(|(_, (r, _))| *r == role).map(|(f, _)| *f);
+        let flags = || self.found.iter().filter(|(_, (_, evidence))| *evidence == Evidence::Flag);
+        let known = |role| flags().find(|(_, (r, _))| *r == role).map(|(f, _)| *f);
         let found = KNOWN_BY_CODE.iter().find_map(|search| search(self.module, graph, &known));
         let Some(KnownByCode { name, functions, resizing }) = found else { return };
+        // What exports say has to be what the code says.
+        let says = |function: &u32, role: Role| match self.found.get(function) {
+            Some((known, _)) => *known == role,
+            None => !self.found.values().any(|(known, _)| *known == role),
+        };
+        if !functions.iter().all(|(function, role)| says(function, *role)) {
+            return;
+        }
         self.notes.extend(resizing.iter().map(|function| {
             format!(
                 "function {function} works on {name}'s chunks itself, as if the compiler had put \

@@ -4,6 +4,7 @@
 mod answer;
 mod foreign_memory;
 mod grown_and_held;
+mod high_memory;
 mod idle_instance;
 mod instances_per_call;
 mod no_growth_needed;
@@ -58,6 +59,7 @@ pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
         findings.extend(EXPLANATIONS.iter().find_map(|explain| explain(subject, &watched)));
         findings.extend(grown_and_held::findings(subject, &watched));
     }
+    findings.extend(high_memory::findings(subject));
     findings.extend(instances_per_call::findings(subject));
     findings
 }

@@ -15,6 +15,8 @@ pub struct HostLog {
     pub stale_views: Vec<(StaleView, u64)>,
     /// The recorder's words.
     pub notes: Vec<String>,
+    /// What the engine said of the last exception of a module that nobody caught.
+    pub uncaught: Option<String>,
 }
 
 /// All that a program asked for the size of one memory.

@@ -99,6 +99,7 @@ codes! {
     MeasuredTooEarly "measured-too-early" Warning Sizes
         "The size was read before the work was done."
     ForeignMemory "foreign-memory" Warning Sizes "No instance uses the memory whose size was read."
+    BeyondTwoGib "beyond-2-gib" Note Sizes "A memory grew beyond 2 GiB, where addresses are negative for JavaScript."
     InstancePerCall "instance-per-call" Note Sizes "A module has many instances."
     Reused "reused" Note Sizes "The memory did not have to grow, because blocks were reused."
     RoomToSpare "room-to-spare" Note Sizes "The memory did not have to grow, because it had room."

@@ -559,7 +559,7 @@ impl Output {
             HostRecord::Collected | HostRecord::TookFunction => {
                 self.select(local)?;
             }
-            HostRecord::Note { .. } => {}
+            HostRecord::Note { .. } | HostRecord::Uncaught { .. } => {}
         }
         self.push(Record::Host(record));
         Ok(())

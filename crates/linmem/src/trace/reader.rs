@@ -277,6 +277,7 @@ impl Cursor<'_> {
                 stack: self.host_stack()?,
             },
             tags::NOTE => HostRecord::Note { text: self.text()? },
+            tags::UNCAUGHT => HostRecord::Uncaught { text: self.text()? },
             tags::TOOK_FUNCTION => HostRecord::TookFunction,
             _ => return Ok(None),
         }))
@@ -540,6 +541,7 @@ mod tests {
             HostRecord::TookFunction,
             HostRecord::Collected,
             HostRecord::Note { text: "note".to_owned() },
+            HostRecord::Uncaught { text: "Error: it".to_owned() },
         ];
         let mut records: Vec<Record> = of_host.into_iter().map(Record::Host).collect();
         records.extend([

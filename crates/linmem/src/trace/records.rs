@@ -246,6 +246,11 @@ pub enum HostRecord {
         /// The words.
         text: String,
     },
+    /// An exception of a module reached the top of the program, and nobody caught it.
+    Uncaught {
+        /// What the engine says of it: the exception's name and message.
+        text: String,
+    },
 }
 
 /// A call by the host that did not return.

@@ -53,6 +53,7 @@ tags! {
     OVERWRITTEN = 0x28,
     REGISTERED = 0x29,
     UNREGISTERED = 0x2a,
+    UNCAUGHT = 0x2b,
 }
 
 #[cfg(test)]

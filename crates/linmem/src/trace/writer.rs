@@ -183,6 +183,10 @@ impl<W: Write> Writer<W> {
                 self.tag(tags::NOTE);
                 self.bytes(text.as_bytes());
             }
+            HostRecord::Uncaught { text } => {
+                self.tag(tags::UNCAUGHT);
+                self.bytes(text.as_bytes());
+            }
         }
     }
 

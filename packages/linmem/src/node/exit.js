@@ -21,6 +21,7 @@ export function watchExit(recorder) {
       return heard;
     } finally {
       if (name === "worker" && this === process) watchWorker(values[0], recorder);
+      if (name === "uncaughtExceptionMonitor" && this === process) recorder.uncaught(values[0]);
       if (name === "exit" && isExiting(this)) end(process.exitCode ?? (threw ? UNCAUGHT : values[0]));
     }
   });

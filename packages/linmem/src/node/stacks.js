@@ -7,6 +7,7 @@ import { types } from "node:util";
 const OWN_FILES = [new URL(".", import.meta.url).href, new URL("../record/", import.meta.url).href];
 const STARTED_IN = process.cwd();
 const DEPTH = 100;
+const LONGEST_WORDS = 300;
 
 const isOwn = (text) => OWN_FILES.some((folder) => text.includes(folder));
 const isOfModule = (file) => typeof file === "string" && file.startsWith("wasm://");
@@ -19,6 +20,13 @@ export const stacks = {
   isHostsOwn() {
     const caller = callSites(DEPTH).map((site) => site.getFileName()).find((file) => file && !isOwn(file));
     return caller !== undefined && caller.startsWith("node:internal/deps/");
+  },
+
+  // The first line of the stack, which is the name and the message.
+  wordsOf(error) {
+    if (!types.isNativeError(error) || typeof error.stack !== "string") return undefined;
+    const [words] = error.stack.split("\n", 1);
+    return error.stack.includes("wasm://") ? words.slice(0, LONGEST_WORDS) : undefined;
   },
 
   cleaned(error) {

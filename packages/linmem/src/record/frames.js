@@ -5,6 +5,7 @@
 //                          the same object each time, as far as the engine tells. Of at most `depth` frames of the
 //                          engine, or of as many as a report shows
 //   stacks.isHostsOwn()    whether the host itself called, for a module that it brings along
+//   stacks.wordsOf(error)  the name and message of an error that comes out of a module's code; undefined for others
 //   stacks.cleaned(error)  the error without the recorder's functions in its stack
 
 const NOTHING = Object.freeze([]);
@@ -59,6 +60,11 @@ export class Frames {
   #learn(module, taken) {
     module.url = taken.find(({ url }) => url !== undefined)?.url;
     if (module.url !== undefined) this.#modules.set(module.url, module);
+  }
+
+  /** What the engine says of an exception that nobody caught, if it comes out of a module's code. */
+  ofUncaught(error) {
+    return this.#stacks.wordsOf(error);
   }
 
   /** The engine's frames of what the host does now. */

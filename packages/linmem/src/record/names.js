@@ -61,6 +61,7 @@ export const TAGS = {
   OVERWRITTEN: 0x28,
   REGISTERED: 0x29,
   UNREGISTERED: 0x2a,
+  UNCAUGHT: 0x2b,
 };
 
 /** The ways to ask for a memory's size. */

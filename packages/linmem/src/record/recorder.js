@@ -65,6 +65,12 @@ export class Recorder {
     this.memories.watchViews(host, this.patch);
   }
 
+  /** An exception has reached the top of the program. It is told if it comes out of a module's code. */
+  uncaught(error) {
+    const words = this.frames.ofUncaught(error);
+    if (words !== undefined) this.records.uncaught(words);
+  }
+
   /** Writes a snapshot of what is left. Take it when no code of a module is running. */
   snapshot() {
     snapshot(this);

@@ -421,6 +421,12 @@ export class Records extends TraceWriter {
     this.keep();
   }
 
+  uncaught(words) {
+    this.begin(TAGS.UNCAUGHT);
+    this.text(words);
+    this.commit();
+  }
+
   /** The last record. Everything goes to the sink, if there was anything worth a trace. */
   exit(code) {
     this.writeCounts();

@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { after, test } from "node:test";
 import { GUESTS } from "./case-guests.js";
 import { allocationsFrom, assertBegins, assertHealthy, at, codes, found, frames, messageOf, problems, reportOf, stackOf, theOnly } from "./case-report.js";
-import { makeGuests, removeDirectory, skip } from "./support.js";
+import { makeGuests, removeDirectory, reportWith, runUnder, skip } from "./support.js";
 
 makeGuests(GUESTS);
 after(removeDirectory);
@@ -610,7 +610,7 @@ program("calls", {
 const waits = (blocks) => (report, line) => {
   assert.deepEqual([problems(report), codes(report)], [[], ["waits-for-finalizer"]]);
   const waiting = theOnly(report, "waits-for-finalizer");
-  assert.deepEqual(waiting.numbers, { blocks, bytes: 50 * blocks });
+  assert.deepEqual(waiting.numbers, { blocks, bytes: 50 * blocks, objects: blocks });
   assert.ok(stackOf(waiting, "registered").some((frame) => frame.includes(line("// registers"))));
 };
 
@@ -628,6 +628,16 @@ program("calls", {
     assert.deepEqual(problems(report), ["leak-host-held"]);
     assert.equal(theOnly(report, "leak-host-held").numbers.blocks, 1);
   },
+});
+
+test("calls: an exception that nobody caught is told with what the engine says", { skip }, () => {
+  const { status, traces } = runUnder([], "cases/calls.mjs", "trap, not caught");
+  assert.equal(status, 1);
+  const report = reportWith([], traces);
+  assert.match(
+    messageOf(report, "not-returned"),
+    /^the only call of `read` \(calls\.mjs:\d+\) did not return: .* that nobody caught, RuntimeError: memory access out of bounds$/,
+  );
 });
 
 test("calls: finalizers run before the end if that is asked for", { skip }, () => {

@@ -58,7 +58,7 @@ export class FakeHost {
     this.recorder = new Recorder({
       sink,
       clock: { micros: () => 0, every: () => () => {} },
-      stacks: { take: () => (this.stacksTaken++, this.#frames), isHostsOwn: () => false, cleaned: (error) => error },
+      stacks: { take: () => (this.stacksTaken++, this.#frames), isHostsOwn: () => false, wordsOf: () => undefined, cleaned: (error) => error },
       instrument: { key: () => "guest", make: (_, wasm) => ({ wasm, map: mapOf(lowMemory, malloc) }), find: () => undefined },
       complain: (message) => this.complaints.push(message),
     });

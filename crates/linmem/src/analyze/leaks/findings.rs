@@ -7,7 +7,7 @@ use crate::report::{Code, Finding, Remedy};
 use crate::trace::ContextId;
 use crate::units::{bytes, count, number_of};
 
-use super::super::lines::{begins_in_library, user_line};
+use super::super::lines::{begins_in_library, in_parentheses, user_line};
 use super::super::subject::{Memory, Subject};
 use super::super::unseen_events;
 use super::{Group, Holder, Kind, Leaks, sum_of};
@@ -74,9 +74,10 @@ fn leak_finding(memory: Memory<'_, '_>, kind: Kind, context: ContextId, group: &
         0 => String::new(),
         _ => format!(", and {} with {}", blocks_text(group.indirect), them(group.held)),
     };
+    let line = in_parentheses(&memory.subject.outside(context));
     Finding::new(code)
         .about(memory.first_user())
-        .message(message + &with_others)
+        .message(message + &line + &with_others)
         .number("blocks", group.held.blocks)
         .number("bytes", group.held.bytes)
         .number("indirect_blocks", group.indirect.blocks)
@@ -214,6 +215,7 @@ fn host_finding(
     led_to: &Groups<'_>,
 ) -> Option<Finding> {
     let what = how_held(memory, holder);
+    let what = format!("{what}{}", by_line(memory, groups));
     let mut finding = finding_of_all(Code::LeakHostHeld, memory, groups, &what)?;
     let mut others: Vec<_> = groups.iter().collect();
     others.sort_by_key(|(_, group)| std::cmp::Reverse(group.held.bytes));
@@ -233,11 +235,41 @@ fn host_finding(
         finding =
             finding.number("indirect_blocks", led_to.blocks).number("indirect_bytes", led_to.bytes);
     }
-    let advice = "Pass each pointer back to the module's free when you are done with it";
+    let advice = "When you are done with each, pass its pointer to the module's free, or to what the library has for \
+                  that (`delete`, `destroy`, `close`)";
     Some(finding.advice(match memory.sees_a_part() {
         true => format!("{advice}; unless the module frees it where linmem does not see it."),
         false => format!("{advice}."),
     }))
+}
+
+/// Lines of the user's own that are named.
+const MOST_LINES: usize = 3;
+
+/// The user's own lines that allocated blocks, those with most of them first, with how many where there are
+/// several: ` (app.mjs:5)`.
+fn by_line(memory: Memory<'_, '_>, groups: &Groups<'_>) -> String {
+    let mut of_line: BTreeMap<Option<String>, u64> = BTreeMap::new();
+    for ((_, context), group) in groups {
+        let line = user_line(&memory.subject.outside(*context)).map(str::to_owned);
+        *of_line.entry(line).or_default() += group.held.blocks;
+    }
+    if of_line.keys().all(Option::is_none) {
+        return String::new();
+    }
+    let mut of_line: Vec<_> = of_line.into_iter().collect();
+    of_line.sort_by_key(|(_, blocks)| std::cmp::Reverse(*blocks));
+    if let [(Some(only), _)] = &of_line[..] {
+        return format!(" ({only})");
+    }
+    let named = of_line.iter().take(MOST_LINES).map(|(line, blocks)| match line {
+        Some(line) => format!("{} at {line}", count(*blocks)),
+        None => format!("{} elsewhere", count(*blocks)),
+    });
+    let more = of_line.len().saturating_sub(MOST_LINES) as u64;
+    let more =
+        if more > 0 { format!(" and {} more", number_of(more, "line")) } else { String::new() };
+    format!(" ({}{more})", named.collect::<Vec<_>>().join(", "))
 }
 
 /// How the host came to hold blocks, as the predicate of a sentence about them.

@@ -54,6 +54,11 @@ const ways = {
     count(20, () => malloc(65536));
   },
 
+  "trap, not caught"() {
+    const { read } = start("calls", fail);
+    read(-1); // ends
+  },
+
   trap() {
     const { free, malloc, read } = start("calls", fail);
     free(malloc(10));
