@@ -104,9 +104,9 @@ pub enum End {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rest {
     NeverGrew,
-    /// After so many allocations and reallocations.
+    /// Since so many allocations and reallocations, that which grew it included.
     Steady(u64),
-    /// The last growth came after so many allocations and reallocations.
+    /// The last growth came with the last of so many allocations and reallocations.
     Growing(u64),
 }
 

@@ -64,15 +64,13 @@ impl First<'_> {
 
     /// Rust's `Rc` and `Arc` keep two counts in front of the value, and hand out raw pointers to that.
     fn has_counts(&self, offset: u64) -> bool {
-        const MOST: u64 = 1 << 16;
-        let is_count = |at| (1..=MOST).contains(&self.word(at, self.word_bytes));
+        let is_count = |at| (1..self.most()).contains(&self.word(at, self.word_bytes));
         offset == 2 * self.word_bytes && is_count(0) && is_count(self.word_bytes)
     }
 
     /// `std::make_shared` of libc++ and libstdc++ puts the object behind its control block: the table of its virtual
     /// functions, which lies before all blocks, and two counts of owners besides one.
     fn is_shared(&self, offset: u64) -> bool {
-        const MOST: u64 = 1 << 16;
         // Linkers leave this much free below all data.
         const LOWEST_DATA: u64 = 1024;
         let header = 3 * self.word_bytes;
@@ -82,8 +80,8 @@ impl First<'_> {
         is_behind
             && (LOWEST_DATA..self.lowest).contains(&table)
             && table.is_multiple_of(4)
-            && count(1) <= MOST
-            && count(2) <= MOST
+            && count(1) < self.most()
+            && count(2) < self.most()
     }
 
     /// Rust's hash tables (hashbrown's) have a byte for each entry behind the entries, and point to the first of these
@@ -107,6 +105,11 @@ impl First<'_> {
             // A table is never full.
             && (0..entries).any(|at| control(at) == 0xff)
             && (0..group.min(entries)).all(repeats)
+    }
+
+    /// What a count is less than: there are not so many owners, and an address is no count.
+    fn most(&self) -> u64 {
+        self.lowest.min(1 << 16)
     }
 
     /// The word of so many bytes at an offset; 0 also where a snapshot has nothing.

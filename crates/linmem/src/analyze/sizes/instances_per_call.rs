@@ -31,19 +31,16 @@ fn finding(subject: &Subject<'_, '_>, module: usize, numbers: &[usize]) -> Findi
     let held =
         memories.map(|memory| memory.heap.totals().at_end.pages).fold(0, u64::saturating_add);
     let place = most_made(subject, numbers);
-    let of_them = |made: u64| match made == numbers.len() as u64 {
-        true => String::new(),
-        false => format!("{} of them ", count(made)),
-    };
-    let line = place
-        .as_ref()
-        .and_then(|(stack, made)| Some(format!(" ({}{})", of_them(*made), user_line(stack)?)));
+    let line = place.as_ref().and_then(|(stack, made)| {
+        let all = if *made == numbers.len() as u64 { "all".to_owned() } else { count(*made) };
+        Some(format!(", {all} of them at {}", user_line(stack)?))
+    });
     let message = format!(
-        "{} instances of {} were made{} ({}), with a memory each: {} ({}) in all",
+        "{} instances of {} were made ({}){}, with a memory each: {} ({}) in all",
         count(numbers.len() as u64),
         replay.modules[module].name,
-        line.unwrap_or_default(),
         ranges(numbers),
+        line.unwrap_or_default(),
         pages(held),
         bytes(held.saturating_mul(PAGE_BYTES)),
     );
