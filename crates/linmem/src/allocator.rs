@@ -35,6 +35,9 @@ pub(crate) use role::{Effect, Param};
 /// the module's.
 const KNOWN_BY_CODE: [SearchByCode; 2] = [emmalloc::search, dlmalloc::search];
 
+/// Those that need no name to be certain: where exports name some functions, they find the others.
+const KNOWN_BESIDE_EXPORTS: [SearchByCode; 1] = [emmalloc::search];
+
 /// Looks for the functions of one allocator, given those that the user names.
 type SearchByCode =
     fn(&Module<'_>, &CallGraph, &dyn Fn(Role) -> Option<u32>) -> Option<KnownByCode>;

@@ -6,7 +6,8 @@ use wasmparser::ValType;
 
 use super::names::FAMILIES;
 use super::{
-    Allocator, AllocatorFunction, Effect, Evidence, Hints, KNOWN_BY_CODE, KnownByCode, Role, Unseen,
+    Allocator, AllocatorFunction, Effect, Evidence, Hints, KNOWN_BESIDE_EXPORTS, KNOWN_BY_CODE,
+    KnownByCode, Role, Unseen,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::language;
@@ -182,13 +183,18 @@ impl Search<'_, '_> {
         }
     }
 
-    /// An allocator without names that is known by its code, or what the user did not name of it.
+    /// An allocator without names that is known by its code, or what neither the user nor exports name of it.
     fn take_known_by_code(&mut self, graph: &CallGraph) {
-        if self.found.values().any(|(_, evidence)| *evidence != Evidence::Flag) {
-            return;
-        }
+        let has = |is: fn(&Evidence) -> bool| self.found.values().any(|(_, evidence)| is(evidence));
         let known = |role| self.found.iter().find(|(_, (r, _))| *r == role).map(|(f, _)| *f);
-        let found = KNOWN_BY_CODE.iter().find_map(|search| search(self.module, graph, &known));
+        let found =
+            if has(|evidence| matches!(evidence, Evidence::NameSection(_) | Evidence::Dwarf(_))) {
+                None
+            } else if has(|evidence| *evidence != Evidence::Flag) {
+                KNOWN_BESIDE_EXPORTS.iter().find_map(|search| search(self.module, graph, &|_| None))
+            } else {
+                KNOWN_BY_CODE.iter().find_map(|search| search(self.module, graph, &known))
+            };
         let Some(KnownByCode { name, functions, resizing, set_up }) = found else { return };
         self.notes.extend(resizing.iter().map(|function| {
             format!(

@@ -1,5 +1,6 @@
-//! emmalloc without names: Emscripten's small allocator (`-sMALLOC=emmalloc`, as it is since 2020) is known by
-//! its size classes, a function that nothing else computes.
+//! emmalloc without names: Emscripten's small allocator (`-sMALLOC=emmalloc`) is known by its size classes, a
+//! function that nothing else computes. Its earlier forms, that of 2018 and the one that allocates at most 2 GiB, are
+//! not known.
 //!
 //! - lists of free regions stand in 64 buckets: that of a size from 128 on is
 //!   `110 - 4 * clz + (size >> 29 - clz ^ 4)`, or `71 - 2 * clz + (size >> 30 - clz ^ 2)` from 4096 on
@@ -119,7 +120,23 @@ impl<'m, 'a> Shapes<'m, 'a> {
         let forwarding = self.functions.with_role_type(Role::Malloc);
         let forwarding: Vec<u32> = forwarding.filter(|&f| self.is_malloc_of_memalign(f)).collect();
         self.allocating.extend(forwarding);
-        (!self.allocating.is_empty()).then_some(())
+        self.allocating.iter().any(|&function| self.is_for_programs(function)).then_some(())
+    }
+
+    /// Whether a function is `malloc`, or `memalign` that is called as `malloc` and `realloc` call it. Emscripten's
+    /// mimalloc has emmalloc beneath it, which gives it large pieces of memory: then blocks are mimalloc's.
+    fn is_for_programs(&self, function: u32) -> bool {
+        let lends = |caller: u32| {
+            let body = self.functions.body(caller);
+            body.is_some_and(|body| body.statics.lends.contains(&(function, ALIGNMENT as u64)))
+        };
+        let resizes = |caller: u32| {
+            let worker = forwards_to_aligned(&self.functions.code(caller).0);
+            worker.is_some_and(|worker| self.functions.calls(worker, function) > 0)
+        };
+        self.functions.has_type_of(Role::Malloc, function)
+            || self.functions.defined().any(lends)
+            || self.functions.with_role_type(Role::Realloc).any(resizes)
     }
 
     fn uses_bitmap(&self, function: u32) -> bool {
@@ -147,7 +164,7 @@ impl<'m, 'a> Shapes<'m, 'a> {
         use Operator::{Call, End, I32Const, LocalGet};
         matches!(
             self.functions.code(function).0[..],
-            [I32Const { value: 8 | 16 }, LocalGet { local_index: 0 }, Call { function_index }, End]
+            [I32Const { value: ALIGNMENT }, LocalGet { local_index: 0 }, Call { function_index }, End]
                 if self.allocating.contains(&function_index)
         )
     }
@@ -196,8 +213,10 @@ impl<'m, 'a> Shapes<'m, 'a> {
 
     /// Whether a function puts the region of its parameter into a bucket, and does nothing else.
     fn is_free(&self, function: u32) -> bool {
-        let writes = self.functions.body(function).map(|body| &body.statics.writes);
-        let only_marks = writes.is_some_and(|w| *w == [self.bitmap, self.bitmap + 4]);
+        let statics = self.functions.body(function).map(|body| &body.statics);
+        let only_marks = statics.is_some_and(|statics| {
+            statics.sets.is_empty() && statics.writes == [self.bitmap, self.bitmap + 4]
+        });
         if !only_marks || self.functions.callees(function).next().is_some() {
             return false;
         }
@@ -304,7 +323,7 @@ fn forwards_to_aligned(code: &[Operator<'_>]) -> Option<u32> {
     match *code {
         [
             LocalGet { local_index: 0 },
-            I32Const { value: 8 | 16 },
+            I32Const { value: ALIGNMENT },
             LocalGet { local_index: 1 },
             Call { function_index },
             End,
@@ -312,6 +331,9 @@ fn forwards_to_aligned(code: &[Operator<'_>]) -> Option<u32> {
         _ => None,
     }
 }
+
+/// What `malloc` and `realloc` ask `memalign` for.
+const ALIGNMENT: i32 = 8;
 
 /// The largest request is `0xffffffc7` bytes.
 const TOO_LARGE: [i32; 2] = [-57, -56];

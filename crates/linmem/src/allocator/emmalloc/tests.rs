@@ -2,7 +2,7 @@
 //! real modules.
 
 use crate::Prepared;
-use crate::allocator::{Allocator, Evidence, Role};
+use crate::allocator::{Allocator, AllocatorFunction, Evidence, Role};
 
 /// Where the small allocator keeps its bitmap, its buckets and its first region.
 const STATE: &str = "(i32.const 3032)";
@@ -127,6 +127,26 @@ fn its_functions_are_found_without_names() {
 }
 
 #[test]
+fn what_exports_do_not_name_is_found() {
+    let code = allocator()
+        .replace("(func $malloc", "(func $malloc (export \"malloc\")")
+        .replace("(func $free", "(func $free (export \"free\")")
+        .replace("(func $realloc", "(func $realloc (export \"b\")");
+    let allocator = allocator_of(&code);
+    let found = allocator.functions.iter().map(|f| (f.role, f.function, f.evidence.to_string()));
+    let found: Vec<(Role, u32, String)> = found.collect();
+    assert_eq!(
+        found,
+        [
+            (Role::Malloc, 0, "exported as `malloc`".to_owned()),
+            (Role::Realloc, 5, "has the shape of emmalloc's".to_owned()),
+            (Role::Free, 4, "exported as `free`".to_owned())
+        ]
+    );
+    assert!(allocator.strangers.is_empty(), "{allocator:?}");
+}
+
+#[test]
 fn memalign_is_found_with_the_malloc_that_calls_it() {
     let memalign = format!(
         "(func $memalign (param i32 i32) (result i32) (local i32 i32 i64) {})
@@ -138,6 +158,40 @@ fn memalign_is_found_with_the_malloc_that_calls_it() {
         found(&allocator_of(&code)),
         [(Role::Malloc, 1), (Role::Realloc, 6), (Role::Free, 5), (Role::AlignedAlloc, 0)]
     );
+}
+
+#[test]
+fn its_own_names_are_known() {
+    let code = allocator()
+        .replace("$malloc", "$emmalloc_memalign")
+        .replace("$free", "$emmalloc_free")
+        .replace("$realloc", "$emmalloc_realloc");
+    let wasm = wat::parse_str(format!("(module (memory 1) {code})")).unwrap();
+    let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
+    let allocator = prepared.allocator();
+    let named = |f: &AllocatorFunction| matches!(f.evidence, Evidence::NameSection(_));
+    assert!(allocator.functions.iter().all(named), "{allocator:?}");
+    let roles: Vec<(Role, u32)> =
+        allocator.functions.iter().map(|f| (f.role, f.function)).collect();
+    assert_eq!(roles, [(Role::Malloc, 0), (Role::Realloc, 5), (Role::Free, 4)]);
+}
+
+/// As beneath another allocator, which asks for pages.
+#[test]
+fn memalign_alone_is_not_the_programs_allocator() {
+    let code = |alignment: &str| {
+        format!(
+            "(func $memalign (param i32 i32) (result i32) (local i32 i32 i64) {})
+             (func (export \"b\") (param i32) (result i32) (call $memalign {alignment} (local.get 0)))
+             {}",
+            take(1),
+            others("(call $memalign (i32.const 4096) (local.get 1))")
+        )
+    };
+    assert!(allocator_of(&code("(i32.const 4096)")).functions.is_empty());
+    assert!(allocator_of(&code("(local.get 0)")).functions.is_empty());
+    let with_malloc = allocator_of(&code("(i32.const 8)"));
+    assert!(found(&with_malloc).contains(&(Role::AlignedAlloc, 0)), "{with_malloc:?}");
 }
 
 #[test]
