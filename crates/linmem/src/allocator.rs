@@ -8,14 +8,18 @@
 //! - `names`: the names that they go by
 //! - `discover`: the search
 //! - `strangers`: other code that writes what an allocator keeps to itself
-//! - `dlmalloc`: an allocator that is known by its code; another one is another such file, and a line in
-//!   `KNOWN_BY_CODE`
+//! - `dlmalloc`, `emmalloc`: allocators that are known by their code; another one is another such file, and a
+//!   line in `KNOWN_BY_CODE`
+//! - `code`, `values`: what these read
 
+mod code;
 mod discover;
 mod dlmalloc;
+mod emmalloc;
 mod names;
 mod role;
 mod strangers;
+mod values;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -29,7 +33,7 @@ pub(crate) use role::{Effect, Param};
 
 /// The allocators that are known by their code, where no names are left. The first that finds something is
 /// the module's.
-const KNOWN_BY_CODE: [SearchByCode; 1] = [dlmalloc::search];
+const KNOWN_BY_CODE: [SearchByCode; 2] = [emmalloc::search, dlmalloc::search];
 
 /// Looks for the functions of one allocator, given those that the user names.
 type SearchByCode =
@@ -43,6 +47,8 @@ struct KnownByCode {
     functions: Vec<(u32, Role)>,
     /// Other functions into which the compiler has put `realloc`.
     resizing: Vec<u32>,
+    /// Functions that set up the allocator before the program runs.
+    set_up: Vec<u32>,
 }
 
 /// Why a function is taken for an allocator function.
@@ -75,6 +81,32 @@ impl fmt::Display for Evidence {
             Evidence::Dwarf(name) => write!(f, "named `{name}` in the debug information"),
             Evidence::Shape(name) => write!(f, "has the shape of {name}'s"),
         }
+    }
+}
+
+/// The word in front of each block of an allocator that is known by its code, in 32-bit memories: how large the block is,
+/// with flags in the lowest bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// The bits that do not count for the size.
+    flags: u64,
+    /// Bytes that the size counts and the block has not.
+    overhead: u64,
+}
+
+impl Header {
+    /// Size of the word.
+    pub(crate) const BYTES: u64 = 4;
+
+    /// A chunk of dlmalloc overlaps the next one's first word.
+    const DLMALLOC: Header = Header { flags: 7, overhead: 4 };
+
+    /// A region of emmalloc has its size at both ends.
+    const EMMALLOC: Header = Header { flags: 3, overhead: 8 };
+
+    /// The bytes of a block with this word in front of it.
+    pub(crate) fn block_bytes(self, word: u64) -> u64 {
+        (word & !self.flags).saturating_sub(self.overhead)
     }
 }
 
@@ -129,5 +161,19 @@ impl Allocator {
     /// The functions to hook.
     pub(crate) fn hooked(&self) -> BTreeSet<u32> {
         self.functions.iter().map(|hooked| hooked.function).collect()
+    }
+
+    /// What stands in front of blocks, if the allocator is known by its code.
+    pub(crate) fn header(&self) -> Option<Header> {
+        let shape = self.functions.iter().find_map(|hooked| match &hooked.evidence {
+            Evidence::Shape(name) => Some(name.as_str()),
+            _ => None,
+        });
+        match shape {
+            Some(emmalloc::NAME) => Some(Header::EMMALLOC),
+            Some(_) => Some(Header::DLMALLOC),
+            // The user has named all functions but those into which `realloc` was put.
+            None => (!self.resizing.is_empty()).then_some(Header::DLMALLOC),
+        }
     }
 }

@@ -11,6 +11,7 @@
 //! - `contexts`: calling contexts, kept at call sites
 //! - `index_space`: where everything stands in the new module
 //! - `edits`: changes of one function's code, and how lists of them are merged
+//! - `left_alone`: functions that would be too large with them
 //! - `pass`: the module, section by section
 //! - `hooks`: the contract with the hosts that run the new module
 //! - `offset_map`, `recorder_map`: what hosts have to know of it besides
@@ -25,6 +26,7 @@ mod growth;
 pub(crate) mod hooks;
 mod index_space;
 mod inserted;
+mod left_alone;
 mod mode;
 mod offset_map;
 mod pass;
@@ -56,6 +58,16 @@ pub struct Instrumented {
     pub map: OffsetMap,
 }
 
+/// What reports have to say about functions that stay as they are, because they would be too large.
+pub(crate) fn notes(prepared: &Prepared<'_>) -> Vec<String> {
+    if is_rewritten(prepared) { left_alone::notes(prepared) } else { Vec::new() }
+}
+
+fn is_rewritten(prepared: &Prepared<'_>) -> bool {
+    let has_code = prepared.module.functions.iter().any(|function| function.body.is_some());
+    has_code && !prepared.module.memories.is_empty()
+}
+
 /// Rewrites a module for a mode.
 ///
 /// A module without functions of its own, or without a memory, comes back as it is.
@@ -65,12 +77,11 @@ pub struct Instrumented {
 /// [`ErrorKind::Unsupported`] when the module cannot be rewritten.
 pub(crate) fn instrument(prepared: &Prepared<'_>, mode: &Mode) -> Result<Instrumented> {
     let module = &prepared.module;
-    let has_code = module.functions.iter().any(|function| function.body.is_some());
-    if module.memories.is_empty() || !has_code {
+    if !is_rewritten(prepared) {
         return Ok(Instrumented { wasm: module.bytes.to_vec(), map: OffsetMap::identity(module) });
     }
     refuse_our_names(module)?;
-    pass::run(module, mode.plan(prepared))
+    pass::run(prepared, mode.plan(prepared))
 }
 
 fn refuse_our_names(module: &Module<'_>) -> Result<()> {

@@ -48,7 +48,10 @@ impl<'a> Prepared<'a> {
         let graph = CallGraph::new(&module);
         let symbols = Symbolizer::new(&module, debug);
         let allocator = Allocator::discover(&module, &graph, &symbols, hints)?;
-        Ok(Prepared { module, graph, symbols, allocator })
+        let mut prepared = Prepared { module, graph, symbols, allocator };
+        let notes = instrument::notes(&prepared);
+        prepared.allocator.notes.extend(notes);
+        Ok(prepared)
     }
 
     /// A module of a trace, whose allocator was found when it was recorded.

@@ -26,8 +26,13 @@ impl Allocator {
         symbols: &Symbolizer<'_>,
         hints: &Hints,
     ) -> Result<Allocator> {
-        let mut search =
-            Search { module, found: BTreeMap::new(), notes: BTreeSet::new(), resizing: Vec::new() };
+        let mut search = Search {
+            module,
+            found: BTreeMap::new(),
+            notes: BTreeSet::new(),
+            resizing: Vec::new(),
+            set_up: Vec::new(),
+        };
         for (role, wanted) in hints {
             search.take_hint(*role, wanted)?;
         }
@@ -35,7 +40,7 @@ impl Allocator {
         search.take_known_by_code(graph);
         search.take_generic_exports(graph);
         search.leave_lonely_frees();
-        let Search { found, notes, resizing, .. } = search;
+        let Search { found, notes, resizing, set_up, .. } = search;
         let mut functions: Vec<_> = found
             .into_iter()
             .map(|(function, (role, evidence))| AllocatorFunction { function, role, evidence })
@@ -62,7 +67,7 @@ impl Allocator {
             state: Vec::new(),
         };
         allocator.unseen = allocator.find_unseen(module, graph);
-        (allocator.state, allocator.strangers) = allocator.find_state(module, graph);
+        (allocator.state, allocator.strangers) = allocator.find_state(module, graph, &set_up);
         Ok(allocator)
     }
 
@@ -97,6 +102,7 @@ struct Search<'m, 'a> {
     found: BTreeMap<u32, (Role, Evidence)>,
     notes: BTreeSet<String>,
     resizing: Vec<u32>,
+    set_up: Vec<u32>,
 }
 
 impl Search<'_, '_> {
@@ -176,38 +182,29 @@ impl Search<'_, '_> {
         }
     }
 
-    /// An allocator without names that is known by its code, or what the user and the exports do not name of it.
+    /// An allocator without names that is known by its code, or what neither the user nor exports name of it.
     fn take_known_by_code(&mut self, graph: &CallGraph) {
-        let has_names = !self.module.names.functions.is_empty();
-        let is_told = |(role, evidence): &(Role, Evidence)| match evidence {
-            Evidence::Flag => true,
-            Evidence::Export(_) | Evidence::ForwardedExport(_) => {
-                !has_names && [Role::Malloc, Role::Free].contains(role)
-            }
-            _ => false,
-        };
-        if !self.found.values().all(is_told) {
+        let has = |is: fn(&Evidence) -> bool| self.found.values().any(|(_, evidence)| is(evidence));
+        if has(|evidence| matches!(evidence, Evidence::NameSection(_) | Evidence::Dwarf(_))) {
             return;
         }
+        // The user's word counts; what exports say has to be what the code says.
         let flags = || self.found.iter().filter(|(_, (_, evidence))| *evidence == Evidence::Flag);
         let known = |role| flags().find(|(_, (r, _))| *r == role).map(|(f, _)| *f);
         let found = KNOWN_BY_CODE.iter().find_map(|search| search(self.module, graph, &known));
-        let Some(KnownByCode { name, functions, resizing }) = found else { return };
-        // What exports say has to be what the code says.
-        let says = |function: &u32, role: Role| match self.found.get(function) {
-            Some((known, _)) => *known == role,
-            None => !self.found.values().any(|(known, _)| *known == role),
-        };
-        if !functions.iter().all(|(function, role)| says(function, *role)) {
+        let Some(KnownByCode { name, functions, resizing, set_up }) = found else { return };
+        let mut told = self.found.iter().filter(|(_, (_, evidence))| *evidence != Evidence::Flag);
+        if !told.all(|(function, (role, _))| functions.contains(&(*function, *role))) {
             return;
         }
         self.notes.extend(resizing.iter().map(|function| {
             format!(
-                "function {function} works on {name}'s chunks itself, as if the compiler had put \
+                "function {function} works on {name}'s blocks itself, as if the compiler had put \
                  realloc into it: blocks that it resizes where they are keep their old size here"
             )
         }));
         self.resizing = resizing;
+        self.set_up = set_up;
         let roles: BTreeMap<u32, Role> = functions.into_iter().collect();
         // `malloc` of wasi-libc only calls `dlmalloc`. What is exported may do so too, and is the program's.
         let exported: BTreeSet<u32> = self.module.exported_functions().map(|(_, f)| f).collect();

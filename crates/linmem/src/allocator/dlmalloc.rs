@@ -11,11 +11,12 @@
 
 use std::collections::BTreeSet;
 
-use wasmparser::{BinaryReader, FunctionBody, Operator, ValType};
+use wasmparser::Operator;
 
+use super::code::{Code, Functions};
 use super::discover::calls_of_each;
 use super::{KnownByCode, Role};
-use crate::module::{Body, CallGraph, Module, Site, SiteKind};
+use crate::module::{CallGraph, Module};
 
 /// Static addresses that functions of one allocator must share, and how far they lie from each other at most:
 /// in `_gm_`, which has some 470 bytes.
@@ -29,15 +30,17 @@ pub(super) fn search(
     known: &dyn Fn(Role) -> Option<u32>,
 ) -> Option<KnownByCode> {
     module.memories.first().filter(|memory| !memory.is_64)?;
-    let shapes =
-        Shapes { module, reaching: graph.reaching(askers(module)), calls: calls_of_each(module) };
+    let functions = Functions(module);
+    let reaching = graph.reaching(functions.askers());
+    let shapes = Shapes { functions, reaching, calls: calls_of_each(module) };
     let malloc = known(Role::Malloc).or_else(|| shapes.malloc())?;
     // Where nothing frees, linkers leave `free` out. Where it only seems so, other code writes the state.
     let free = known(Role::Free).or_else(|| shapes.free(malloc));
     let mut functions = vec![(malloc, Role::Malloc)];
     functions.extend(free.map(|free| (free, Role::Free)));
-    let mut found = KnownByCode { name: "dlmalloc", functions, resizing: Vec::new() };
-    for function in module.imported_functions()..module.functions.len() as u32 {
+    let mut found =
+        KnownByCode { name: "dlmalloc", functions, resizing: Vec::new(), set_up: Vec::new() };
+    for function in shapes.functions.defined() {
         match shapes.around(function, malloc, free) {
             Some(Around::Is(role)) => found.functions.push((function, role)),
             Some(Around::Resizes) => found.resizing.push(function),
@@ -55,17 +58,8 @@ enum Around {
     Resizes,
 }
 
-/// The functions that grow memory 0 or ask for its size. Emscripten grows it from JavaScript.
-fn askers<'m>(module: &'m Module<'_>) -> impl Iterator<Item = u32> + 'm {
-    let asks = |site: &Site| matches!(site.kind, SiteKind::MemoryGrow(0) | SiteKind::MemorySize(0));
-    let bodies = module.functions.iter().map(|function| function.body.as_ref());
-    let askers =
-        bodies.zip(0..).filter(move |(body, _)| body.is_some_and(|b| b.sites.iter().any(asks)));
-    askers.map(|(_, function)| function)
-}
-
 struct Shapes<'m, 'a> {
-    module: &'m Module<'a>,
+    functions: Functions<'m, 'a>,
     /// Which functions lead to `memory.grow` or `memory.size`.
     reaching: Vec<bool>,
     /// How often each function is called.
@@ -77,39 +71,42 @@ impl Shapes<'_, '_> {
     fn malloc(&self) -> Option<u32> {
         let is_malloc = |&function: &u32| {
             self.reaching[function as usize] && {
-                let code = Code(self.operators(function).collect());
+                let code = self.functions.code(function);
                 code.pads() && code.compares(&SMALL) && code.has(&TOO_LARGE)
             }
         };
-        let candidates: Vec<u32> = self.with_role_type(Role::Malloc).filter(is_malloc).collect();
+        let candidates: Vec<u32> =
+            self.functions.with_role_type(Role::Malloc).filter(is_malloc).collect();
         candidates.into_iter().max_by_key(|&function| (self.calls[function as usize], function))
     }
 
     /// What takes a pointer, goes back to its chunk's head, and works on `malloc`'s words.
     fn free(&self, malloc: u32) -> Option<u32> {
-        let words: BTreeSet<u64> = self.body(malloc)?.static_addresses.iter().copied().collect();
+        let words: BTreeSet<u64> =
+            self.functions.body(malloc)?.static_addresses.iter().copied().collect();
         let is_free = |&function: &u32| {
-            let shares = self.body(function).is_some_and(|body| {
+            let shares = self.functions.body(function).is_some_and(|body| {
                 let shared = body.static_addresses.iter().copied().filter(|a| words.contains(a));
                 let shared: Vec<u64> = shared.collect();
                 let mut near = shared.windows(SHARED_WORDS);
                 near.any(|some| some[SHARED_WORDS - 1] - some[0] <= STATE_BYTES)
             });
-            shares && Code(self.operators(function).collect()).takes_size_of_head()
+            shares && self.functions.code(function).takes_size_of_head()
         };
-        let candidates: Vec<u32> = self.with_role_type(Role::Free).filter(is_free).collect();
+        let candidates: Vec<u32> =
+            self.functions.with_role_type(Role::Free).filter(is_free).collect();
         candidates.into_iter().max_by_key(|&function| (self.calls[function as usize], function))
     }
 
     /// What a function is, judged by its calls of these.
     fn around(&self, function: u32, malloc: u32, free: Option<u32>) -> Option<Around> {
-        let mallocs = self.calls(function, malloc);
-        let frees = free.map_or(0, |free| self.calls(function, free));
+        let mallocs = self.functions.calls(function, malloc);
+        let frees = free.map_or(0, |free| self.functions.calls(function, free));
         if mallocs == 0 {
             return None;
         }
-        let code = Code(self.operators(function).collect());
-        let has_type_of = |role| self.has_type_of(role, function);
+        let code = self.functions.code(function);
+        let has_type_of = |role| self.functions.has_type_of(role, function);
         if !(code.pads() && code.has(&TOO_LARGE)) {
             let is_calloc = frees == 0
                 && has_type_of(Role::Calloc)
@@ -142,7 +139,7 @@ impl Shapes<'_, '_> {
     /// Whether the second parameter goes to `malloc` as it came, before anything else becomes of the two.
     fn passes_size_on(&self, function: u32, malloc: u32) -> bool {
         let mut last_is_size = false;
-        for operator in self.operators(function) {
+        for operator in self.functions.operators(function) {
             match operator {
                 Operator::LocalSet { local_index: 0 | 1 }
                 | Operator::LocalTee { local_index: 0 | 1 } => {
@@ -156,33 +153,6 @@ impl Shapes<'_, '_> {
         }
         false
     }
-
-    fn with_role_type(&self, role: Role) -> impl Iterator<Item = u32> {
-        let defined = self.module.imported_functions()..self.module.functions.len() as u32;
-        defined.filter(move |&function| self.has_type_of(role, function))
-    }
-
-    fn has_type_of(&self, role: Role, function: u32) -> bool {
-        let ty = self.module.function_type(function);
-        ty.is_some_and(|ty| role.fits(ty.params(), ty.results(), ValType::I32))
-    }
-
-    fn body(&self, function: u32) -> Option<&Body> {
-        self.module.functions.get(function as usize)?.body.as_ref()
-    }
-
-    fn calls(&self, caller: u32, callee: u32) -> usize {
-        let sites = self.body(caller).map_or(&[][..], |body| &body.sites);
-        sites.iter().filter(|site| site.kind == SiteKind::Call(callee)).count()
-    }
-
-    fn operators(&self, function: u32) -> impl Iterator<Item = Operator<'_>> {
-        let range = self.body(function).map_or(0..0, |body| body.range.clone());
-        let bytes = self.module.bytes.get(range.clone()).unwrap_or_default();
-        let body = FunctionBody::new(BinaryReader::new(bytes, range.start));
-        // The module is valid.
-        body.get_operators_reader().into_iter().flatten().map_while(Result::ok)
-    }
 }
 
 /// Up to 244 or 236 bytes, compared with `<=` or `<`.
@@ -191,9 +161,6 @@ const SMALL: [i32; 4] = [244, 245, 236, 237];
 /// From -64 on, compared with `>=` or `>`. With blocks aligned to 16 too. Some versions in Rust keep room for
 /// what the system allocates at once: from -65,587 on.
 const TOO_LARGE: [i32; 4] = [-64, -65, -65_587, -65_588];
-
-/// The instructions of a function.
-struct Code<'a>(Vec<Operator<'a>>);
 
 impl Code<'_> {
     /// `+ 11 & -8`, or `+ 19 & -16`.
@@ -227,26 +194,6 @@ impl Code<'_> {
         self.without_copies()
             .windows(3)
             .any(|three| matches!(three, [I32Load { .. }, I32Const { value: -8 }, I32And]))
-    }
-
-    /// Values that are kept in a local on the way are none the less used.
-    fn without_copies(&self) -> Vec<&Operator<'_>> {
-        self.0.iter().filter(|operator| !matches!(operator, Operator::LocalTee { .. })).collect()
-    }
-
-    /// Whether something is compared with one of these.
-    fn compares(&self, values: &[i32]) -> bool {
-        use Operator::{I32Const, I32GeU, I32GtU, I32LeU, I32LtU};
-        self.0.windows(2).any(|two| {
-            matches!(two, [I32Const { value }, I32GeU | I32GtU | I32LeU | I32LtU] if values.contains(value))
-        })
-    }
-
-    fn has(&self, values: &[i32]) -> bool {
-        self.0.iter().any(|operator| match operator {
-            Operator::I32Const { value } => values.contains(value),
-            _ => false,
-        })
     }
 
     /// Whether it loads the flags of a block's chunk: `calloc` clears no memory that is fresh.

@@ -12,7 +12,7 @@ pub(super) struct Family {
 
 /// Every name that is known. A new allocator family is a few lines here.
 pub(super) const FAMILIES: &[Family] = &[
-    // The C library, and dlmalloc and Emscripten under their own names.
+    // The C library, and dlmalloc, emmalloc and Emscripten under their own names.
     Family {
         names: &[
             ("malloc", Role::Malloc),
@@ -31,6 +31,13 @@ pub(super) const FAMILIES: &[Family] = &[
             ("dlfree", Role::Free),
             ("dlmemalign", Role::AlignedAlloc),
             ("dlposix_memalign", Role::PosixMemalign),
+            ("emmalloc_malloc", Role::Malloc),
+            ("emmalloc_calloc", Role::Calloc),
+            ("emmalloc_realloc", Role::Realloc),
+            ("emmalloc_free", Role::Free),
+            ("emmalloc_memalign", Role::AlignedAlloc),
+            // Where all calls ask for the same alignment, the compiler drops it.
+            ("emmalloc_memalign", Role::Malloc),
             ("emscripten_builtin_malloc", Role::Malloc),
             ("emscripten_builtin_calloc", Role::Calloc),
             ("emscripten_builtin_realloc", Role::Realloc),

@@ -22,15 +22,18 @@ const MOST_STRANGERS: usize = 32;
 
 impl Allocator {
     /// The words that the allocator both reads and writes, and the functions other than the allocator itself that
-    /// write a byte of them that it does, or a global of that kind. What runs only before the program does not count.
+    /// write a byte of them that it does, or a global of that kind. What runs only before the program does not count, as
+    /// do the functions that are known to set up the allocator.
     pub(super) fn find_state(
         &self,
         module: &Module<'_>,
         graph: &CallGraph,
+        set_up: &[u32],
     ) -> (Vec<u64>, Vec<u32>) {
         let allocator: BTreeSet<u32> =
             self.hooked().into_iter().chain(self.resizing.iter().copied()).collect();
-        let constructors: BTreeSet<u32> = constructors(module).collect();
+        let constructors: BTreeSet<u32> =
+            constructors(module).chain(set_up.iter().copied()).collect();
         let entered = module.exported_functions().map(|(_, function)| function);
         let entered = entered.chain(module.address_taken.iter().copied());
         let entered = entered.filter(|function| !constructors.contains(function));

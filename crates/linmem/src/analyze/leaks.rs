@@ -20,7 +20,7 @@ mod roots;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::allocator::{Allocator, Evidence};
+use crate::allocator::Header;
 use crate::instrument::boundary;
 use crate::language::{self, StartUp};
 use crate::module::memory_map::MemoryMap;
@@ -244,21 +244,16 @@ fn marked<'s>(memory: Memory<'s, '_>, blocks: &'s [Live], can_judge: bool) -> Ma
     mark
 }
 
-/// The live blocks, as large as they are. An allocator without names may resize blocks unseen, but that of
-/// dlmalloc writes their size in front of them: the word before a block is its chunk's size, with flags in
-/// the lowest bits.
+/// The live blocks, as large as they are. An allocator without names may resize blocks unseen, but one that is known
+/// by its code writes their size in front of them.
 fn live_blocks(memory: Memory<'_, '_>) -> Vec<Live> {
-    const FLAGS: u64 = 7;
-    const HEADER_BYTES: u64 = 4;
-    let has_headers = memory.modules().iter().any(|facts| {
-        let Allocator { functions, resizing, .. } = &facts.recorded.allocator;
-        functions.iter().any(|f| matches!(f.evidence, Evidence::Shape(_))) || !resizing.is_empty()
-    });
-    let snapshot = memory.recorded().snapshot.as_ref().filter(|_| has_headers);
+    let header = memory.modules().iter().find_map(|facts| facts.recorded.allocator.header());
+    let snapshot = memory.recorded().snapshot.as_ref();
     let extent = |address: u64, block: &Block| {
-        let head =
-            snapshot?.words(address.checked_sub(HEADER_BYTES)?, address, HEADER_BYTES).next();
-        Some((head?.1 & !FLAGS).saturating_sub(HEADER_BYTES).max(block.size))
+        let header = header?;
+        let start = address.checked_sub(Header::BYTES)?;
+        let word = snapshot?.words(start, address, Header::BYTES).next();
+        Some(header.block_bytes(word?.1).max(block.size))
     };
     let live = memory.heap().live().into_iter();
     live.map(|(address, block)| {

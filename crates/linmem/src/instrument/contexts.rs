@@ -25,6 +25,7 @@ use wasm_encoder::InstructionSink;
 
 use super::edits::{Edits, Producer};
 use super::index_space::{AddedGlobal, IndexSpace};
+use super::left_alone::has_room;
 use crate::module::call_graph::Recursion;
 use crate::module::{Body, SiteKind};
 use crate::prepared::Prepared;
@@ -41,8 +42,8 @@ const SPREAD_ANCHOR: i64 = 0xd6e8_feb8_6659_fd93_u64 as i64;
 /// The low half of a recursive function's context: the path since the last fold.
 const PATH: i64 = 0xffff_ffff;
 
-/// Engines refuse functions with more locals than this.
-const MAX_LOCALS: u32 = 50_000;
+/// Locals that a function needs for its context, at most.
+pub(super) const LOCALS: u32 = 2;
 
 /// For every node of the call graph, and so for every function, whether it can reach an allocator
 /// function or `memory.grow`.
@@ -174,11 +175,11 @@ impl Contexts {
 
 impl Producer for Contexts {
     fn edit(&self, space: &IndexSpace, function: u32, body: &Body, edits: &mut Edits) {
-        if !self.observed[function as usize] || body.locals + 2 > MAX_LOCALS {
+        if !self.observed[function as usize] || !has_room(body) {
             return;
         }
         let recursive = self.recursion.is_cyclic(function);
-        let own = edits.add_locals(body, if recursive { 2 } else { 1 });
+        let own = edits.add_locals(body, if recursive { LOCALS } else { 1 });
         let globals = ContextGlobals::of(space);
         let context = FunctionContext { own, anchor: own + 1, globals };
         edits.at_start(|code| context.enter(recursive, code));

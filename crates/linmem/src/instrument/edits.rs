@@ -11,6 +11,7 @@ use std::ops::Range;
 use wasm_encoder::{Encode, InstructionSink, ValType};
 
 use super::index_space::IndexSpace;
+use super::mode::Plan;
 use super::offset_map::Points;
 use crate::module::{Body, Site};
 
@@ -56,8 +57,29 @@ impl Edit {
 }
 
 impl Edits {
+    /// All edits of one function, in place of those of the one before.
+    pub(super) fn gather(
+        &mut self,
+        plan: &Plan<'_>,
+        space: &IndexSpace,
+        function: u32,
+        body: &Body,
+    ) {
+        self.clear();
+        for producer in &plan.producers {
+            self.add(producer.as_ref(), space, function, body);
+        }
+        self.add(space, space, function, body);
+    }
+
+    /// Only those without which the new module would not be valid, or the heap's functions not be watched.
+    pub(super) fn gather_needed(&mut self, space: &IndexSpace, function: u32, body: &Body) {
+        self.clear();
+        self.add(space, space, function, body);
+    }
+
     /// Makes room for the next function's.
-    pub(super) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.code.clear();
         self.edits.clear();
         self.lists.clear();
@@ -66,13 +88,7 @@ impl Edits {
     }
 
     /// Adds a producer's list.
-    pub(super) fn add(
-        &mut self,
-        producer: &dyn Producer,
-        space: &IndexSpace,
-        function: u32,
-        body: &Body,
-    ) {
+    fn add(&mut self, producer: &dyn Producer, space: &IndexSpace, function: u32, body: &Body) {
         let start = self.edits.len();
         producer.edit(space, function, body, self);
         self.lists.push(start..self.edits.len());
@@ -115,6 +131,15 @@ impl Edits {
         let start = self.code.len();
         write(&mut InstructionSink::new(&mut self.code));
         start..self.code.len()
+    }
+
+    /// The size of the edited body.
+    pub(super) fn bytes_of_edited(&self, file: &[u8], body: &Body) -> usize {
+        let mut locals = Vec::new();
+        self.copy_locals(file, body, &mut locals);
+        let replaced: usize = self.edits.iter().map(|edit| edit.replaced).sum();
+        let kept = body.range.end - body.code_start - replaced;
+        locals.len() + self.prologue.len() + self.code.len() + kept
     }
 
     /// Writes the edited body to `out`, and to `points` where in it the offsets lead.

@@ -10,22 +10,33 @@ use super::edits::Edits;
 use super::features::Features;
 use super::hooks;
 use super::index_space::{AddedGlobal, IndexSpace};
+use super::left_alone::{self, TooLarge};
 use super::mode::Plan;
 use super::offset_map::{OffsetMap, Points};
 use crate::error::{Error, ErrorKind, Result};
 use crate::module::Module;
 use crate::module::symbolize::is_debug_section;
+use crate::prepared::Prepared;
 
 /// Puts what is planned into a module.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Unsupported`] when the module cannot be rewritten.
-pub(super) fn run(module: &Module<'_>, plan: Plan<'_>) -> Result<Instrumented> {
+pub(super) fn run(prepared: &Prepared<'_>, plan: Plan<'_>) -> Result<Instrumented> {
+    let module = &prepared.module;
     let features = Features::of(module);
     let space = IndexSpace::new(module, &features, &plan);
-    let mut pass =
-        Pass { module, features, space, plan, unfinished: &ADDED_TO, points: Points::default() };
+    let left_alone = left_alone::functions(prepared, &plan, &space)?;
+    let mut pass = Pass {
+        module,
+        features,
+        space,
+        plan,
+        left_alone,
+        unfinished: &ADDED_TO,
+        points: Points::default(),
+    };
     let mut encoder = wasm_encoder::Module::new();
     pass.parse_core_module(&mut encoder, wasmparser::Parser::new(0), module.bytes).map_err(
         |error| Error::new(ErrorKind::Unsupported, format!("cannot instrument: {error}")),
@@ -61,6 +72,8 @@ struct Pass<'m, 'a> {
     features: Features,
     space: IndexSpace,
     plan: Plan<'m>,
+    /// The functions that are edited no more than they must be.
+    left_alone: BTreeMap<u32, TooLarge>,
     /// What is left of [`ADDED_TO`].
     unfinished: &'static [SectionId],
     points: Points,
@@ -177,11 +190,11 @@ impl Reencode for Pass<'_, '_> {
         let mut edited = Vec::new();
         for (function, index) in self.module.functions.iter().zip(0..) {
             let Some(body) = &function.body else { continue };
-            edits.clear();
-            for producer in &self.plan.producers {
-                edits.add(producer.as_ref(), &self.space, index, body);
+            if self.left_alone.contains_key(&index) {
+                edits.gather_needed(&self.space, index, body);
+            } else {
+                edits.gather(&self.plan, &self.space, index, body);
             }
-            edits.add(&self.space, &self.space, index, body);
             edited.clear();
             edits.apply(self.module.bytes, body, &mut edited, &mut self.points);
             code.raw(&edited);

@@ -2,6 +2,7 @@
 
 mod contexts;
 mod inserted;
+mod left_alone;
 mod module;
 
 use super::*;

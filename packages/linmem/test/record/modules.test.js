@@ -1,0 +1,80 @@
+// Modules that the engine refuses once they are instrumented: the program gets its own, and the trace a note.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createContext, runInContext } from "node:vm";
+import { Recorder } from "../../src/record/recorder.js";
+import { MAP_VERSION } from "../../src/record/names.js";
+import { readRecords } from "../node/read-trace.js";
+
+// "Implementation-defined Limits" of the WebAssembly JavaScript Interface: the body of a function, in bytes.
+const LARGEST_BODY = 7_654_321;
+
+/** A module whose one function, `run`, has a body of so many bytes. */
+function moduleWithBody(bytes) {
+  const leb = (number) => (number < 128 ? [number] : [(number & 127) | 128, ...leb(number >>> 7)]);
+  const section = (id, content) => [id, ...leb(content.length), ...content];
+  const code = Buffer.concat([Buffer.from([1, ...leb(bytes)]), Buffer.from([0]), Buffer.alloc(bytes - 2, 1), Buffer.from([0x0b])]);
+  return Buffer.concat([
+    Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]),
+    Buffer.from([...section(1, [1, 0x60, 0, 0]), ...section(3, [1, 0]), ...section(7, [1, 3, ...Buffer.from("run"), 0, 0])]),
+    Buffer.from([10, ...leb(code.length)]),
+    code,
+  ]);
+}
+
+/** A realm that is watched with an instrument port that makes `wasm`, and the records of its trace. */
+function watchedRealm(make) {
+  const chunks = [];
+  const recorder = new Recorder({
+    sink: (bytes) => chunks.push(Buffer.from(bytes)),
+    clock: { micros: () => 0, every: () => () => {} },
+    stacks: { take: () => [], isHostsOwn: () => false, cleaned: (error) => error },
+    instrument: { key: () => "0123456789", make, find: () => undefined },
+    complain: (message) => assert.fail(message),
+  });
+  const realm = runInContext("globalThis", createContext());
+  recorder.watch(realm);
+  const notes = () => {
+    recorder.records.flush();
+    return readRecords(Buffer.concat(chunks)).filter(({ record }) => record === "NOTE");
+  };
+  return { WebAssembly: realm.WebAssembly, notes };
+}
+
+const map = { version: MAP_VERSION, functions: [], offsets: [0, 0] };
+
+test("the engine takes a function of the largest size, and refuses a larger one", () => {
+  assert.equal(WebAssembly.validate(moduleWithBody(LARGEST_BODY)), true);
+  assert.equal(WebAssembly.validate(moduleWithBody(LARGEST_BODY + 1)), false);
+});
+
+test("a module that the engine refuses once it is instrumented runs as it is, with a note", async () => {
+  const own = moduleWithBody(100);
+  const { WebAssembly, notes } = watchedRealm(() => ({ wasm: moduleWithBody(LARGEST_BODY + 1), map }));
+  const instances = [
+    new WebAssembly.Instance(new WebAssembly.Module(own)),
+    new WebAssembly.Instance(await WebAssembly.compile(own)),
+    (await WebAssembly.instantiate(own)).instance,
+  ];
+  for (const { exports } of instances) {
+    assert.deepEqual(Object.keys(exports), ["run"]);
+    assert.equal(exports.run(), undefined);
+  }
+  assert.deepEqual(notes().map(({ words }) => words), ["module wasm-01234567.wasm is not watched: the engine refuses the instrumented module"]);
+});
+
+test("a module that cannot be instrumented runs as it is, with a note that says why", () => {
+  const { WebAssembly, notes } = watchedRealm(() => {
+    throw new Error("the code of large would have 7,654,323 bytes");
+  });
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(moduleWithBody(100)));
+  assert.deepEqual(Object.keys(exports), ["run"]);
+  assert.deepEqual(notes().map(({ words }) => words), ["module wasm-01234567.wasm is not watched: the code of large would have 7,654,323 bytes"]);
+});
+
+test("what the engine refuses as the program made it is the program's own error, without a note", () => {
+  const { WebAssembly, notes } = watchedRealm((_, wasm) => ({ wasm, map }));
+  assert.throws(() => new WebAssembly.Module(moduleWithBody(LARGEST_BODY + 1)), { name: "CompileError" });
+  assert.deepEqual(notes(), []);
+});
