@@ -103,9 +103,22 @@ impl Report {
     /// Adds what repeated calls of an export did. If that is wrong, its finding comes first.
     #[must_use]
     pub fn with_repeats(mut self, repeats: Repeats) -> Report {
+        let repeats = if self.sees_blocks() { repeats } else { repeats.by_pages_alone() };
         self.findings.splice(0..0, repeats.finding());
         self.repeats.push(repeats);
         self
+    }
+
+    /// Whether allocations and frees were all seen, as far as linmem can tell.
+    pub(crate) fn sees_blocks(&self) -> bool {
+        let withheld = |finding: &Finding| finding.code == Code::AllocationsUnseen;
+        !self.findings.iter().any(withheld)
+            && (self.totals.allocations > 0
+                || self.instances.iter().any(|instance| {
+                    // There were none, where all that grows the memory is hooked.
+                    let coverage = &instance.coverage;
+                    !coverage.hooked.is_empty() && coverage.unseen.is_empty()
+                }))
     }
 
     /// The reports of several processes or threads as one, in their order; `None` if there are none.
@@ -175,6 +188,8 @@ mod tests {
             calls: 16,
             allocations: 16,
             verdict,
+            of_pages: verdict,
+            sees_blocks: true,
             failure: None,
             before: AfterCall::default(),
             rows: Vec::new(),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::ValType;
 
 use super::names::FAMILIES;
+use super::role::Layer;
 use super::{
     Allocator, AllocatorFunction, Effect, Evidence, Hints, KNOWN_BY_CODE, KnownByCode, Role, Unseen,
 };
@@ -243,17 +244,26 @@ impl Search<'_, '_> {
     /// to it. The user's word counts.
     fn leave_lonely_frees(&mut self) {
         let found = self.found.clone();
-        let only_frees = |layer| {
-            let mut roles =
-                found.values().map(|(role, _)| *role).filter(|role| role.layer() == layer);
-            roles.all(|role| role.effect() == Effect::Frees)
+        // What is known by its code belongs together, and Rust's functions may call methods of the default allocator.
+        let is_of_default = |evidence: &Evidence| match evidence {
+            Evidence::Shape(_) => true,
+            Evidence::NameSection(name) => plain_name(name).starts_with("Dlmalloc::"),
+            _ => false,
+        };
+        let has_allocating = |layer: Layer| {
+            found.values().any(|(role, evidence)| {
+                let is_of_layer =
+                    role.layer() == layer || layer == Layer::Sized && is_of_default(evidence);
+                is_of_layer && role.allocates()
+            })
         };
         for (function, (role, evidence)) in &found {
-            if *evidence != Evidence::Flag && only_frees(role.layer()) {
+            if *evidence != Evidence::Flag && !has_allocating(role.layer()) {
                 self.found.remove(function);
                 self.notes.insert(format!(
-                    "function {function} frees ({evidence}), but no function was found that allocates \
-                     what it frees: not hooked"
+                    "function {function} {} ({evidence}), but no function was found that allocates \
+                     what it is given: not hooked",
+                    if role.effect() == Effect::Frees { "frees" } else { "reallocates" }
                 ));
             }
         }
@@ -364,11 +374,13 @@ fn is_sbrk(module: &Module<'_>, function: u32) -> bool {
 
 /// A symbol without mangling, and without what differs from program to program:
 /// `_RNvCs…_7___rustc12___rust_alloc` is `__rust_alloc`, and the `alloc` of any type that implements
-/// `GlobalAlloc` is `GlobalAlloc::alloc`. The linker's `--wrap=malloc` calls what it puts in its place `__wrap_malloc`.
+/// `GlobalAlloc` is `GlobalAlloc::alloc`. The linker's `--wrap=malloc` calls what it puts in its place `__wrap_malloc`,
+/// and Zig's C library its functions `c.malloc.free`.
 fn plain_name(name: &str) -> String {
     let name = without_hashes(&demangle(name));
-    if let Some(wrapped) = name.strip_prefix("__wrap_") {
-        return wrapped.to_owned();
+    let prefixes = ["__wrap_", "c.malloc."].into_iter();
+    if let Some(plain) = prefixes.filter_map(|prefix| name.strip_prefix(prefix)).next() {
+        return plain.to_owned();
     }
     let Some((path, last)) = name.rsplit_once("::") else { return name };
     if ["__rust_", "__rdl_", "__rg_"].iter().any(|prefix| last.starts_with(prefix)) {

@@ -101,12 +101,12 @@ impl<'m, 'a> Shapes<'m, 'a> {
         let knows_bitmap = |&function: &u32| self.uses_bitmap(function);
         let users: Vec<u32> = self.functions.defined().filter(knows_bitmap).collect();
         let mut state = BTreeMap::<u64, usize>::new();
-        for word in users.iter().flat_map(|&function| self.words(function)) {
+        for word in users.iter().flat_map(|&function| self.bytes(function)) {
             *state.entry(word).or_default() += 1;
         }
         // Words that nothing else of the allocator uses are the program's: the function is one of its own, into which
         // the compiler has put `malloc`.
-        let keeps_to_state = |function: u32| self.words(function).iter().all(|at| state[at] > 1);
+        let keeps_to_state = |function: u32| self.bytes(function).iter().all(|at| state[at] > 1);
         let allocates = |&function: &u32| {
             reaching[function as usize]
                 && self.takes_size(function)
@@ -143,8 +143,8 @@ impl<'m, 'a> Shapes<'m, 'a> {
         bitmaps(&self.functions, function).contains(&self.bitmap)
     }
 
-    /// The static words that a function reads or writes.
-    fn words(&self, function: u32) -> BTreeSet<u64> {
+    /// The static bytes that a function reads or writes.
+    fn bytes(&self, function: u32) -> BTreeSet<u64> {
         let statics = self.functions.body(function).map(|body| &body.statics);
         statics.into_iter().flat_map(|s| s.reads.iter().chain(&s.writes).copied()).collect()
     }
@@ -215,7 +215,8 @@ impl<'m, 'a> Shapes<'m, 'a> {
     fn is_free(&self, function: u32) -> bool {
         let statics = self.functions.body(function).map(|body| &body.statics);
         let only_marks = statics.is_some_and(|statics| {
-            statics.sets.is_empty() && statics.writes == [self.bitmap, self.bitmap + 4]
+            let bitmap = self.bitmap..self.bitmap + BITMAP_BYTES;
+            statics.sets.is_empty() && statics.writes.iter().copied().eq(bitmap)
         });
         if !only_marks || self.functions.callees(function).next().is_some() {
             return false;
@@ -305,16 +306,19 @@ impl<'m, 'a> Shapes<'m, 'a> {
     }
 }
 
+/// Bytes of the bitmap of buckets.
+const BITMAP_BYTES: u64 = 8;
+
 /// Addresses of 64-bit words that a function both reads and writes.
 fn bitmaps(functions: &Functions<'_, '_>, function: u32) -> Vec<u64> {
-    const BYTES: u64 = 8;
-    const HALF_BYTES: u64 = 4;
     let Some(body) = functions.body(function) else { return Vec::new() };
     let is_read = |address: &u64| body.statics.reads.binary_search(address).is_ok();
     let both: Vec<u64> = body.statics.writes.iter().copied().filter(is_read).collect();
-    let pairs =
-        both.windows(2).filter(|two| two[0].is_multiple_of(BYTES) && two[1] == two[0] + HALF_BYTES);
-    pairs.map(|two| two[0]).collect()
+    let whole = both.windows(BITMAP_BYTES as usize).filter(|bytes| {
+        bytes[0].is_multiple_of(BITMAP_BYTES)
+            && bytes[bytes.len() - 1] - bytes[0] == BITMAP_BYTES - 1
+    });
+    whole.map(|bytes| bytes[0]).collect()
 }
 
 /// The function to which this code passes on its parameters as `realloc` does, with an alignment between them.

@@ -158,6 +158,12 @@ impl Role {
         }
     }
 
+    /// Whether it can make a block where there was none: `realloc(NULL, size)` does.
+    pub(super) fn allocates(self) -> bool {
+        self.effect() == Effect::Allocates
+            || matches!(self, Role::Realloc | Role::ReallocArray | Role::CabiRealloc)
+    }
+
     /// What a function of this role is given and returns, as a user reads it: `malloc(size) -> pointer`.
     pub fn signature(self) -> String {
         let resizes =

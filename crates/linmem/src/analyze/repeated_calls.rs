@@ -18,6 +18,16 @@ pub struct RepeatsBuilder {
     repeats: Repeats,
     /// The calls that are to be made.
     times: u64,
+    /// Of pages and live bytes.
+    all: Rise,
+    /// Of pages alone.
+    pages: Rise,
+    late_rows: VecDeque<RepeatsRow>,
+}
+
+/// How sizes have risen so far.
+#[derive(Debug)]
+struct Rise {
     /// The highest so far.
     highest: Size,
     /// The highest in the first half.
@@ -27,7 +37,42 @@ pub struct RepeatsBuilder {
     last: Size,
     /// The last call that raised the highest.
     last_rise: u64,
-    late_rows: VecDeque<RepeatsRow>,
+}
+
+impl Rise {
+    fn from(start: Size) -> Rise {
+        Rise { highest: start, first_half: start, at_half: start, last: start, last_rise: 0 }
+    }
+
+    /// After this call, of so many.
+    fn add(&mut self, call: u64, times: u64, size: Size) {
+        if size.exceeds(self.highest) {
+            self.highest = self.highest.max(size);
+            self.last_rise = call;
+        }
+        if call <= times / 2 {
+            (self.first_half, self.at_half) = (self.highest, size);
+        }
+        self.last = size;
+    }
+
+    fn verdict(&self, calls: u64) -> Verdict {
+        if self.last_rise == 0 && calls > 1 {
+            return Verdict::Steady { after_call: 0 };
+        }
+        if calls < ENOUGH {
+            return Verdict::TooFew;
+        }
+        if !self.highest.exceeds(self.first_half) {
+            return Verdict::Steady { after_call: self.last_rise };
+        }
+        let since_half = (calls - calls / 2) as f64;
+        let grown = |last: u64, half: u64| (last as f64 - half as f64).max(0.0) / since_half;
+        Verdict::Growing {
+            live_bytes_per_call: grown(self.last.live_bytes, self.at_half.live_bytes),
+            pages_per_call: grown(self.last.pages, self.at_half.pages),
+        }
+    }
 }
 
 /// What must not keep growing.
@@ -40,6 +85,11 @@ struct Size {
 impl Size {
     fn of(after: &AfterCall) -> Size {
         Size { pages: after.pages.memory_size, live_bytes: after.live_bytes }
+    }
+
+    /// Without what is known of blocks.
+    fn of_pages(self) -> Size {
+        Size { live_bytes: 0, ..self }
     }
 
     fn max(self, other: Size) -> Size {
@@ -60,11 +110,8 @@ impl RepeatsBuilder {
         let start = Size::of(&before);
         RepeatsBuilder {
             times,
-            highest: start,
-            first_half: start,
-            at_half: start,
-            last: start,
-            last_rise: 0,
+            all: Rise::from(start),
+            pages: Rise::from(start.of_pages()),
             late_rows: VecDeque::new(),
             repeats: Repeats {
                 export: export.to_owned(),
@@ -73,6 +120,8 @@ impl RepeatsBuilder {
                 before,
                 rows: Vec::new(),
                 verdict: Verdict::TooFew,
+                of_pages: Verdict::TooFew,
+                sees_blocks: true,
                 failure: None,
             },
         }
@@ -84,14 +133,8 @@ impl RepeatsBuilder {
         self.repeats.allocations += after.allocated.blocks;
         let call = self.repeats.calls;
         let size = Size::of(&after);
-        if size.exceeds(self.highest) {
-            self.highest = self.highest.max(size);
-            self.last_rise = call;
-        }
-        if call <= self.times / 2 {
-            (self.first_half, self.at_half) = (self.highest, size);
-        }
-        self.last = size;
+        self.all.add(call, self.times, size);
+        self.pages.add(call, self.times, size.of_pages());
         self.add_row(call, after);
     }
 
@@ -116,32 +159,15 @@ impl RepeatsBuilder {
 
     /// After the last call, or after one that failed, for the reason given.
     pub fn finish(mut self, failure: Option<String>) -> Repeats {
-        self.repeats.verdict = match failure {
-            None => self.verdict(),
-            Some(_) => Verdict::Failing { at_call: self.repeats.calls + 1 },
+        let calls = self.repeats.calls;
+        let verdict = |rise: &Rise| match failure {
+            None => rise.verdict(calls),
+            Some(_) => Verdict::Failing { at_call: calls + 1 },
         };
+        (self.repeats.verdict, self.repeats.of_pages) = (verdict(&self.all), verdict(&self.pages));
         self.repeats.failure = failure;
         self.repeats.rows.extend(self.late_rows);
         self.repeats
-    }
-
-    fn verdict(&self) -> Verdict {
-        let calls = self.repeats.calls;
-        if self.last_rise == 0 && calls > 1 {
-            return Verdict::Steady { after_call: 0 };
-        }
-        if calls < ENOUGH {
-            return Verdict::TooFew;
-        }
-        if !self.highest.exceeds(self.first_half) {
-            return Verdict::Steady { after_call: self.last_rise };
-        }
-        let since_half = (calls - calls / 2) as f64;
-        let grown = |last: u64, half: u64| (last as f64 - half as f64).max(0.0) / since_half;
-        Verdict::Growing {
-            live_bytes_per_call: grown(self.last.live_bytes, self.at_half.live_bytes),
-            pages_per_call: grown(self.last.pages, self.at_half.pages),
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Memories of which not all events were recorded: what depends on all of them is not judged.
 
-use crate::allocator::Effect;
+use crate::allocator::{Allocator, Effect};
+use crate::replay::heap::MisuseKind;
 use crate::report::{Code, Finding, Remedy};
 use crate::trace::Sharing;
 use crate::units::number_of;
@@ -48,7 +49,8 @@ impl Reason {
 
 /// Why events of a memory are missing, if so.
 pub(super) fn reason(memory: Memory<'_, '_>) -> Option<Reason> {
-    of_threads(memory).map(Reason::Threads).or_else(|| of_allocator(memory).map(Reason::Allocator))
+    let of_allocator = || strangers(memory).or_else(|| impossible_history(memory));
+    of_threads(memory).map(Reason::Threads).or_else(|| of_allocator().map(Reason::Allocator))
 }
 
 fn of_threads(memory: Memory<'_, '_>) -> Option<&'static str> {
@@ -74,7 +76,7 @@ fn may_be_unknown(memory: Memory<'_, '_>) -> bool {
 
 /// Whether others write what the allocator keeps to itself, and may have run. Then an address can be handed out
 /// twice, and a block be freed that nobody allocated, in a program that is right.
-fn of_allocator(memory: Memory<'_, '_>) -> Option<String> {
+fn strangers(memory: Memory<'_, '_>) -> Option<String> {
     let (facts, strangers) = memory.modules().into_iter().find_map(|facts| {
         let strangers = strangers_that_may_have_run(memory, facts);
         (!strangers.is_empty()).then_some((facts, strangers))
@@ -97,6 +99,32 @@ fn of_allocator(memory: Memory<'_, '_>) -> Option<String> {
         names.join(", "),
         if strangers.len() == 1 { "writes" } else { "write" },
     ))
+}
+
+/// Whether memory was handed out twice that nobody was seen to free, where blocks can be freed or had unseen: then
+/// it is linmem that misses something.
+fn impossible_history(memory: Memory<'_, '_>) -> Option<String> {
+    let mut misuse = memory.heap().misuse();
+    if !misuse.any(|misuse| misuse.kind == MisuseKind::Overlap) {
+        return None;
+    }
+    memory.modules().into_iter().find_map(|facts| {
+        let Allocator { functions, unseen, .. } = &facts.recorded.allocator;
+        let frees = functions.iter().any(|hooked| hooked.role.effect() == Effect::Frees);
+        let why = match unseen.first() {
+            _ if functions.is_empty() => return None,
+            _ if !frees => "no function that frees was found".to_owned(),
+            Some(unseen) => format!(
+                "`{}` can grow the memory past the functions that are hooked",
+                facts.prepared.function_name(unseen.grower)
+            ),
+            None => return None,
+        };
+        Some(format!(
+            "memory was handed out again that nobody was seen to free, and {why}, so that not all allocations and \
+             frees are seen"
+        ))
+    })
 }
 
 /// The strangers that a call can have reached: a library exports much that a program never calls, such as

@@ -15,8 +15,14 @@ pub struct Repeats {
     pub calls: u64,
     /// Allocations for these calls, and in them.
     pub allocations: u64,
-    /// Whether memory came to rest.
+    /// Whether memory came to rest: pages and live bytes, or pages alone where not all blocks were seen.
     pub verdict: Verdict,
+    /// The verdict on pages alone.
+    #[serde(skip, default = "too_few")]
+    pub(crate) of_pages: Verdict,
+    /// Whether all blocks were seen.
+    #[serde(default = "yes")]
+    pub sees_blocks: bool,
     /// Why the next call failed, if it did.
     pub failure: Option<String>,
     /// The state before the first call.
@@ -25,7 +31,22 @@ pub struct Repeats {
     pub rows: Vec<RepeatsRow>,
 }
 
+fn too_few() -> Verdict {
+    Verdict::TooFew
+}
+
+fn yes() -> bool {
+    true
+}
+
 impl Repeats {
+    /// The same where not all blocks were seen: what is known of these proves nothing.
+    pub(super) fn by_pages_alone(mut self) -> Repeats {
+        self.verdict = self.of_pages;
+        self.sees_blocks = false;
+        self
+    }
+
     /// Why these calls do not show that memory comes to rest: it does not, there were too few of
     /// them, or they allocated nothing, so that there was nothing to see. `None` if all is well.
     pub fn problem(&self) -> Option<String> {

@@ -15,7 +15,11 @@ pub(super) fn verdict(repeats: &Repeats) -> String {
     };
     let of = format!("{calls} of {}", escape(&repeats.export));
     let left = repeats.rows.last().map_or(&repeats.before, |row| &row.after);
-    let left = format!("{} and {} live", pages(left.pages.memory_size), bytes(left.live_bytes));
+    let blocks = match repeats.sees_blocks {
+        true => format!("{} live", bytes(left.live_bytes)),
+        false => "blocks not seen".to_owned(),
+    };
+    let left = format!("{} and {blocks}", pages(left.pages.memory_size));
     match repeats.verdict {
         Verdict::TooFew if repeats.calls == 1 => format!("{of} left {left}"),
         Verdict::TooFew => format!("{of} left {left}: too few to tell whether that comes to rest"),
@@ -40,8 +44,18 @@ const HEADER: [&str; 9] = [
     "result",
 ];
 
+/// The columns that are about blocks.
+const OF_BLOCKS: std::ops::Range<usize> = 4..7;
+
 /// One row for all calls that left everything the same.
 pub(super) fn table(repeats: &Repeats) -> String {
+    let cells = |call: String, after: &AfterCall| {
+        let mut cells = cells(call, after);
+        if !repeats.sees_blocks {
+            OF_BLOCKS.for_each(|column| cells[column] = "-".to_owned());
+        }
+        cells
+    };
     let mut rows = vec![HEADER.map(str::to_owned), cells("before".to_owned(), &repeats.before)];
     let all = &repeats.rows;
     let hidden = all.len().saturating_sub(2 * SHOWN);

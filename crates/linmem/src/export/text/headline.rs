@@ -54,20 +54,11 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
         (YELLOW, reason.to_owned())
     } else if report.instances.iter().all(|instance| instance.coverage.hooked.is_empty()) {
         (YELLOW, "no allocator function was found, so only growth was watched".to_owned())
-    } else if !saw_allocations(report) {
+    } else if !report.sees_blocks() {
         (YELLOW, "no allocation was seen, so only growth was watched".to_owned())
     } else {
         (GREEN, format!("nothing wrong found{}", but_left_to_finalizers(report)))
     }
-}
-
-/// Whether allocations were seen, or there can have been none: in some memory all that grows it is hooked.
-fn saw_allocations(report: &Report) -> bool {
-    report.totals.allocations > 0
-        || report.instances.iter().any(|instance| {
-            let coverage = &instance.coverage;
-            !coverage.hooked.is_empty() && coverage.unseen.is_empty()
-        })
 }
 
 /// What is not wrong, but often what people look for.

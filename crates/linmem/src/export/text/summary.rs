@@ -30,6 +30,12 @@ impl Text {
     /// One memory in full.
     pub(super) fn memory(&mut self, report: &Report, memory: &MemoryReport) -> fmt::Result {
         let totals = &memory.totals;
+        if !saw_blocks(report, memory) {
+            self.row("heap", "not watched: no allocation was seen")?;
+            self.row("at peak", &pages(totals.at_peak.pages))?;
+            self.row("at end", &pages(totals.at_end.pages))?;
+            return self.memory_itself(report, memory);
+        }
         self.row(
             "heap",
             &format!(
@@ -44,6 +50,11 @@ impl Text {
         self.row("at peak", &extent(&totals.at_peak))?;
         self.row("at end", &extent(&totals.at_end))?;
         self.row("blocks left", &self.blocks_left(memory))?;
+        self.memory_itself(report, memory)
+    }
+
+    /// Its size, its growth, and what is hooked.
+    fn memory_itself(&mut self, report: &Report, memory: &MemoryReport) -> fmt::Result {
         self.row("memory", &size_of(memory))?;
         self.growth(&memory.growth)?;
         self.hot_sites(memory)?;
@@ -101,6 +112,15 @@ impl Text {
         }
         Ok(())
     }
+}
+
+/// Whether blocks were seen in a memory, or there can have been none.
+fn saw_blocks(report: &Report, memory: &MemoryReport) -> bool {
+    let totals = &memory.totals;
+    let users = memory.users.iter().filter_map(|&user| report.instances.get(user));
+    let mut coverages = users.map(|user| &user.coverage);
+    totals.allocations + totals.reallocations + totals.frees > 0
+        || coverages.any(|coverage| !coverage.hooked.is_empty() && coverage.unseen.is_empty())
 }
 
 fn size_of(memory: &MemoryReport) -> String {
