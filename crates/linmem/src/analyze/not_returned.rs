@@ -84,6 +84,9 @@ fn finding(
     if let Some(argument) = argument {
         message = format!("{message}; {argument}");
     }
+    if let Some(words) = &instance.subject.replay.host.uncaught {
+        message = format!("{message}. Nobody caught the last exception of the program: {words}");
+    }
     let finding = Finding::new(Code::NotReturned)
         .severity(if is_grave { Severity::Warning } else { Severity::Note })
         .about(instance.number)

@@ -79,18 +79,20 @@ function moduleFrame(site, url) {
 function hostFrame(site, file) {
   const shown = file ?? (site.isEval() ? "eval" : undefined);
   if (shown === undefined || shown.startsWith("node:") || isOwn(shown)) return undefined;
-  const place = `${shortPath(shown)}:${positionIn(site)}`;
+  const place = `${shortPath(shown)}:${positionIn(site, shown)}`;
   const name = site.getFunctionName();
   if (!name) return { text: place };
   return { text: `${site.isAsync() ? "async " : ""}${site.isConstructor() ? "new " : ""}${name} (${place})` };
 }
 
 // What stands further to the right than this is on a line that no one wrote, with much else on it.
-const LONGEST_LINE = 80;
+const LONGEST_LINE = 500;
+const LONGEST_LINE_OF_PACKAGE = 80;
 
-function positionIn(site) {
+function positionIn(site, file) {
   const [line, column] = [site.getLineNumber(), site.getColumnNumber()];
-  return column > LONGEST_LINE ? `${line}:${column}` : `${line}`;
+  const longest = file.includes("/node_modules/") ? LONGEST_LINE_OF_PACKAGE : LONGEST_LINE;
+  return column > longest ? `${line}:${column}` : `${line}`;
 }
 
 const shortPaths = new Map();

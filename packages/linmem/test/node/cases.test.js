@@ -636,7 +636,7 @@ test("calls: an exception that nobody caught is told with what the engine says",
   const report = reportWith([], traces);
   assert.match(
     messageOf(report, "not-returned"),
-    /^the only call of `read` \(calls\.mjs:\d+\) did not return: .* that nobody caught, RuntimeError: memory access out of bounds$/,
+    /^the only call of `read` \(calls\.mjs:\d+\) did not return: .* the end of the memory\. Nobody caught the last exception of the program: RuntimeError: memory access out of bounds$/,
   );
 });
 

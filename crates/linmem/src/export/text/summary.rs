@@ -32,8 +32,6 @@ impl Text {
         let totals = &memory.totals;
         if !saw_blocks(report, memory) {
             self.row("heap", "not watched: no allocation was seen")?;
-            self.row("at peak", &pages(totals.at_peak.pages))?;
-            self.row("at end", &pages(totals.at_end.pages))?;
             return self.memory_itself(report, memory);
         }
         self.row(
