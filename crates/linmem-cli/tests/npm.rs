@@ -174,6 +174,7 @@ fn what_is_forgotten_comes_first() {
         ),
         ("wasmoon", "the host got 12 blocks from `luaL_newstate` and freed 0", 7),
         ("web-tree-sitter", "the host got 25 blocks from `ts_parser_parse_wasm` and freed 0", 12),
+        ("yoga-layout", "the host got 160 blocks from `func[151]` and freed 0", 6),
     ];
     for (package, words, line) in words {
         let clean = watched(package, "");
@@ -194,10 +195,27 @@ fn what_is_forgotten_comes_first() {
 /// What embind's objects leave when they are deleted, and what napi-rs leaves to finalizers, does not count as lost.
 #[test]
 fn notes_alone() {
-    for (package, argument) in [("oxc-parser", ""), ("oxc-parser", "leak"), ("yoga-layout", "")] {
+    let programs = [("oxc-parser", ""), ("oxc-parser", "leak"), ("canvaskit", ""), ("pyodide", "")];
+    for (package, argument) in programs {
         let report = watched_with(package, "", argument);
         let bad = |finding: &&Finding| finding.severity != Severity::Note;
         assert_eq!(report.findings.iter().find(bad), None, "{package}: {report}");
+    }
+}
+
+/// Objects that the program forgets are counted by line, also where the module or the garbage collector of an
+/// interpreter in it points to them.
+#[test]
+fn objects_are_left_to_finalizers() {
+    let lines = [
+        ("canvaskit", "100 of them examples/npm/canvaskit.mjs:10"),
+        ("pyodide", "30 of them examples/npm/pyodide.mjs:9"),
+    ];
+    for (package, words) in lines {
+        let report = watched_with(package, "", "leak");
+        let waits = |finding: &&Finding| finding.code == Code::WaitsForFinalizer;
+        let finding = report.findings.iter().find(waits).unwrap_or_else(|| panic!("{report}"));
+        assert!(finding.message.contains(words), "{report}");
     }
 }
 

@@ -76,10 +76,6 @@ fn finding(
     if stack_bytes > 0 {
         message = format!("{message}, and {}", lost_stack(instance, times, stack_bytes));
     }
-    if let Some(words) = &instance.subject.replay.host.uncaught {
-        message =
-            format!("{message}. The program ended with an exception that nobody caught, {words}");
-    }
     let is_grave = stack_bytes > 0 || argument.is_some();
     if let Some(argument) = argument {
         message = format!("{message}; {argument}");

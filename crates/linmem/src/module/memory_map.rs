@@ -71,7 +71,7 @@ fn stack(module: &Module<'_>) -> Option<ShadowStack> {
     let pointer = module.stack_pointer()?;
     let top = module.globals.get(pointer as usize)?.init?;
     let has_data = module.data.iter().any(|segment| segment.len > 0);
-    // Where nobody knows where the data lies, nobody knows on which side of it the stack is.
+    // Where the place of the data is not known, neither is on which side of it the stack is.
     let data_end = module.data_end().or((!has_data).then_some(0))?;
     let is_first = top < data_end;
     let low = if is_first { 0 } else { data_end.max(top.saturating_sub(DEFAULT_STACK_BYTES)) };

@@ -107,7 +107,7 @@ impl First<'_> {
             && (0..group.min(entries)).all(repeats)
     }
 
-    /// What a count is less than: there are not so many owners, and an address is no count.
+    /// What a count is less than: there are not so many owners, and an address does not count.
     fn most(&self) -> u64 {
         self.lowest.min(1 << 16)
     }
