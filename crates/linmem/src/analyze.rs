@@ -30,6 +30,7 @@ mod merged;
 mod misuse;
 mod not_returned;
 mod notes;
+mod objects;
 mod older_blocks;
 mod repeated_calls;
 mod sites;
@@ -56,7 +57,7 @@ pub use repeated_calls::RepeatsBuilder;
 use subject::{Instance, Subject};
 
 /// All analyses that find something. Within a severity, findings stand in this order.
-const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 9] = [
+const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 10] = [
     unseen_events::findings,
     misuse::findings,
     stale_pointers::findings,
@@ -65,6 +66,7 @@ const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 9] = [
     leaks::findings,
     older_blocks::findings,
     growing_calls::findings,
+    objects::findings,
     sizes::findings,
 ];
 

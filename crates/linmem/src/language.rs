@@ -1,6 +1,7 @@
 //! What languages' runtimes do by themselves, so that no program is blamed for it.
 //!
 //! - `collectors`: runtimes that collect garbage
+//! - `objects`: classes whose objects a host makes and frees
 //! - `start_up`: what start-up code allocates for the whole run
 //! - `runtime_frames`: frames in which a program has already returned from `main`
 //! - `trampolines`: imported functions through which a module calls itself
@@ -8,12 +9,14 @@
 
 mod collectors;
 mod library_frames;
+mod objects;
 mod runtime_frames;
 mod start_up;
 mod trampolines;
 
 pub(crate) use collectors::collector;
 pub(crate) use library_frames::is_library;
+pub(crate) use objects::{Class, classes};
 pub(crate) use runtime_frames::RuntimeFrames;
 pub(crate) use start_up::StartUp;
 pub(crate) use trampolines::is_trampoline;

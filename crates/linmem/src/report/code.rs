@@ -122,6 +122,8 @@ codes! {
     StillReachable "still-reachable" Note Left "Blocks are still pointed to at the end."
     OlderBlocks "older-blocks" Note Left
         "Blocks were freed that the module has in its data, from before the run."
+    ObjectsLeft "objects-left" Note Left
+        "More objects were made than freed, by the exported functions that do this, in a memory whose blocks were not seen."
     KeptOnce "kept-once" Note Left
         "A library holds blocks that it allocated once, as far as one can tell."
     WaitsForFinalizer "waits-for-finalizer" Note Left

@@ -117,6 +117,14 @@ export const GUESTS = {
   arena_in_table: arena(END.word, `(table (export "table") 1 funcref) (elem (i32.const 0) $reset)`),
   arena_that_frees: arena(END.global, `(func (export "free") (param i32)) (func (export "reset") (call $reset))`),
   // Nothing resets it.
+  // Hands out all by itself, as a module does whose allocator was put into its callers.
+  objects: `(module (memory (export "memory") 1) (global $top (mut i32) (i32.const 1024))
+    (func $make (param $size i32) (result i32) (global.get $top) (global.set $top (i32.add (global.get $top) (local.get $size))))
+    (func (export "shape_new") (result i32) (call $make (i32.const 24)))
+    (func (export "shape_side") (param i32) (result i32) (i32.const 3))
+    (func (export "__wbg_shape_free") (param i32 i32))
+    (func (export "emscripten_bind_Mesh_Mesh_0") (result i32) (call $make (i32.const 40)))
+    (func (export "emscripten_bind_Mesh___destroy___0") (param i32)))`,
   arena_alone: arena(END.word, `(func (export "lose") (drop (call $malloc (i32.const 24))))`),
 
   // As with `wasm-ld --wrap=malloc`.

@@ -461,6 +461,24 @@ program("unseen", {
   "arena that frees": unseen(/^`reset` also writes what the allocator keeps of its blocks/),
   "arena alone": lost(5),
 
+  "arena that nobody resets"(report) {
+    assert.deepEqual(problems(report), ["leak-host-held"]);
+  },
+
+  objects(report) {
+    assert.deepEqual(
+      found(report, "objects-left").map(({ message }) => message),
+      [
+        "191 objects of `shape` were made by `shape_new`, and `__wbg_shape_free` freed 1",
+        "20 objects of `Mesh` were made by `emscripten_bind_Mesh_Mesh_0`, and `emscripten_bind_Mesh___destroy___0` freed 5",
+      ],
+    );
+  },
+
+  "objects, freed"(report) {
+    assert.deepEqual(codes(report), []);
+  },
+
   wrapped: assertHealthy,
 
   "wrapped, twice"(report) {

@@ -22,6 +22,27 @@ const ways = {
   "arena that frees": () => arena("arena_that_frees"),
   "arena alone": () => lose("arena_alone"),
 
+  "arena that nobody resets"() {
+    const { malloc } = start("arena_that_frees");
+    for (let time = 0; time < 5; time++) malloc(100 + time);
+  },
+
+  objects() {
+    const { shape_new, shape_side, __wbg_shape_free, emscripten_bind_Mesh_Mesh_0, emscripten_bind_Mesh___destroy___0 } = start("objects");
+    for (let time = 0; time < 190; time++) shape_side(shape_new());
+    for (let time = 0; time < 20; time++) {
+      const mesh = emscripten_bind_Mesh_Mesh_0();
+      if (time < 5) emscripten_bind_Mesh___destroy___0(mesh);
+    }
+    __wbg_shape_free(shape_new(), 0);
+  },
+
+  "objects, freed"() {
+    const { shape_new, __wbg_shape_free, emscripten_bind_Mesh_Mesh_0 } = start("objects");
+    for (let time = 0; time < 190; time++) __wbg_shape_free(shape_new(), 0);
+    for (let time = 0; time < 7; time++) emscripten_bind_Mesh_Mesh_0();
+  },
+
   wrapped() {
     start("wrapped").work();
   },

@@ -1,0 +1,56 @@
+//! Objects that the host makes through exported functions and does not give back, where blocks tell nothing of it.
+
+use crate::language::{self, Class};
+use crate::report::{Code, Finding};
+use crate::units::{count, number_of};
+
+use super::subject::{Memory, Subject};
+use super::unseen_events;
+
+/// Fewer objects that are left say nothing: a library may well keep some.
+const FEWEST: u64 = 8;
+
+/// One note for each class of a memory whose blocks were not seen.
+pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
+    subject.memories().filter(|memory| !sees_blocks(*memory)).flat_map(of_memory).collect()
+}
+
+/// Whether blocks account for the objects.
+fn sees_blocks(memory: Memory<'_, '_>) -> bool {
+    let totals = memory.heap().totals();
+    totals.allocations > 0 && !memory.sees_a_part() && unseen_events::reason(memory).is_none()
+}
+
+fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
+    let modules = memory.modules().into_iter();
+    let classes = modules.flat_map(|facts| language::classes(&facts.prepared.module));
+    classes.filter_map(|class| finding(memory, &class)).collect()
+}
+
+fn finding(memory: Memory<'_, '_>, class: &Class) -> Option<Finding> {
+    let times = |function: u32| {
+        let times = memory.users().filter_map(|user| user.recorded().times(function));
+        times.fold(0, u64::saturating_add)
+    };
+    let made = class.constructors.iter().fold(0, |sum: u64, &new| sum.saturating_add(times(new)));
+    let freed = times(class.destructor);
+    let left = made.checked_sub(freed).filter(|left| *left >= FEWEST)?;
+    let constructor = class.constructors.iter().max_by_key(|&&new| times(new))?;
+    let message = format!(
+        "{} of `{}` were made by `{}`, and `{}` freed {}",
+        number_of(made, "object"),
+        class.name,
+        memory.export_name(*constructor),
+        memory.export_name(class.destructor),
+        if freed == 0 { "none".to_owned() } else { count(freed) },
+    );
+    Some(
+        Finding::new(Code::ObjectsLeft)
+            .about(memory.first_user())
+            .message(message)
+            .number("made", made)
+            .number("freed", freed)
+            .number("left", left)
+            .advice("Free each when you are done with it, unless a function that takes the object does so."),
+    )
+}
