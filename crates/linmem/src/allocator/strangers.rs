@@ -32,8 +32,10 @@ impl Allocator {
     ) -> (Vec<u64>, Vec<u32>) {
         let allocator: BTreeSet<u32> =
             self.hooked().into_iter().chain(self.resizing.iter().copied()).collect();
-        let constructors: BTreeSet<u32> =
-            constructors(module).chain(set_up.iter().copied()).collect();
+        let constructors: BTreeSet<u32> = constructors(module)
+            .chain(set_up.iter().copied())
+            .chain(of_mimalloc(module, &allocator))
+            .collect();
         let entered = module.exported_functions().map(|(_, function)| function);
         let entered = entered.chain(module.address_taken.iter().copied());
         let entered = entered.filter(|function| !constructors.contains(function));
@@ -154,6 +156,18 @@ fn constructors<'m>(module: &'m Module<'_>) -> impl Iterator<Item = u32> + 'm {
     named.map(|(function, _)| *function).chain(exported).chain(module.start)
 }
 
+/// The functions of mimalloc, if that is the allocator: what it keeps of pages and for its statistics is its own.
+fn of_mimalloc<'m>(
+    module: &'m Module<'_>,
+    allocator: &BTreeSet<u32>,
+) -> impl Iterator<Item = u32> + 'm {
+    let name_of = |function: &u32| module.names.functions.get(function);
+    let is_used = allocator.iter().filter_map(name_of).any(|name| name.starts_with("mi_"));
+    let named = module.names.functions.iter().filter(move |_| is_used);
+    let own = named.filter(|(_, name)| name.starts_with("mi_") || name.starts_with("_mi_"));
+    own.map(|(function, _)| *function)
+}
+
 fn body<'m>(module: &'m Module<'_>, function: u32) -> Option<&'m Body> {
     module.functions[function as usize].body.as_ref()
 }
@@ -226,6 +240,21 @@ mod tests {
             (func $__wasm_call_ctors (i32.store (i32.const 2000) (i32.const 4096)))
             (func (export "_start") (call $__wasm_call_ctors))"#;
         assert_eq!(strangers(&format!("{BUMP} {command}")), NONE);
+    }
+
+    #[test]
+    fn mimallocs_functions_are_its_own() {
+        let module = |name: &str| {
+            format!(
+                r#"(func $mi_malloc (param i32) (result i32)
+                     (i32.store offset=2000 (i32.const 0) (i32.load offset=2000 (i32.const 0))) (i32.const 8))
+                   (func $mi_free (param i32))
+                   (func ${name} (i32.store offset=2000 (i32.const 0) (i32.const 1)))
+                   (func (export "work") (call ${name}) (call $mi_free (call $mi_malloc (i32.const 8))))"#
+            )
+        };
+        assert_eq!(strangers(&module("_mi_stat_increase")), NONE);
+        assert_eq!(strangers(&module("reset")), [2]);
     }
 
     /// An allocator whose state is an object: functions 1 and 2 are its methods, 4 frees past the hooks.

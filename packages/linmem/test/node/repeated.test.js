@@ -11,7 +11,7 @@ after(removeDirectory);
 
 const RUNS = 10;
 
-for (const [name, way] of [["lines", "many"], ["table", "linked"], ["two", "leaks"], ["trampoline", "escapes"], ["shared", "leaks"]]) {
+for (const [name, way] of [["lines", "many"], ["table", "linked"], ["two", "leaks"], ["trampoline", "escapes"], ["shared", "leaks"], ["calls", "finalized, some freed"]]) {
   test(`${name}, ${way}: ${RUNS} reports`, { skip }, () => {
     const [first, ...others] = Array.from({ length: RUNS }, () => withoutTimes(reportOf(name, way)));
     assert.ok(first.findings.length > 0);

@@ -126,38 +126,29 @@ fn kept_once_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Find
     Some(finding.advice(advice))
 }
 
-/// Objects of one line that are left to finalizers before it matters that something in the module points to them too.
-const MANY_OBJECTS: u64 = 8;
-
+/// One note for all objects that the program left to finalizers and did not take back. Whether a finalizer has run in time
+/// is up to the engine, and makes no difference to their number.
 fn finalizer_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
-    let live = memory.heap().live().into_iter();
-    let registered = live.filter_map(|(address, block)| memory.heap().finalizer(address, &block));
-    let mut of_context: BTreeMap<ContextId, u64> = BTreeMap::new();
-    for context in registered {
-        *of_context.entry(context).or_default() += 1;
-    }
-    let objects: u64 = of_context.values().sum();
     let mut of_line: BTreeMap<Option<String>, (u64, ContextId)> = BTreeMap::new();
-    for (&context, objects) in &of_context {
+    for (context, objects) in memory.heap().left_to_finalizers() {
         let line = user_line(&memory.stack(context)).map(str::to_owned);
         of_line.entry(line).or_insert((0, context)).0 += objects;
     }
+    let objects: u64 = of_line.values().map(|(objects, _)| objects).sum();
     let (line, (most, context)) = of_line.into_iter().max_by_key(|(_, (objects, _))| *objects)?;
     let of_them = if most == objects { String::new() } else { format!("{} of them ", count(most)) };
     let place = line.map_or_else(String::new, |line| format!(" ({of_them}{line})"));
-    let counted = number_of(objects, "object");
-    let what = format!("alive that finalizers are to free, with {counted}{place}");
-    let finding = match finding_of_all(Code::WaitsForFinalizer, memory, groups, &what) {
-        Some(finding) => finding,
-        None if most < MANY_OBJECTS => return None,
-        None => {
-            let message =
-                format!("{counted}{place} left to finalizers, which the module points to as well");
-            Finding::new(Code::WaitsForFinalizer).about(memory.first_user()).message(message)
-        }
-    };
+    let message = format!("{} left to finalizers{place}", number_of(objects, "object"));
     let advice = "When finalizers run is up to the engine, and at the end of the program they do not. Free what has to \
                   be freed in time by yourself.";
+    let what = "alive at the end that only such objects own";
+    let finding = match finding_of_all(Code::WaitsForFinalizer, memory, groups, what) {
+        Some(mut finding) => {
+            finding.message = format!("{message}: {}", finding.message);
+            finding
+        }
+        None => Finding::new(Code::WaitsForFinalizer).about(memory.first_user()).message(message),
+    };
     Some(
         finding
             .number("objects", objects)

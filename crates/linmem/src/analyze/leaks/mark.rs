@@ -202,7 +202,11 @@ impl<'a> Mark<'a> {
     fn lost_in_order_of_leaving(&self) -> Vec<usize> {
         let mut entered = self.seen.clone();
         let mut left = Vec::new();
-        for lost in 0..entered.len() {
+        // Of a cycle that nothing else leads to, the block that is entered first is left last: the oldest, which made
+        // the others.
+        let mut by_age: Vec<usize> = (0..entered.len()).collect();
+        by_age.sort_by_key(|&block| self.blocks.0[block].block.serial);
+        for lost in by_age {
             let mut pending = vec![(lost, false)];
             while let Some((block, leaving)) = pending.pop() {
                 if leaving {
