@@ -150,60 +150,6 @@ mod tests {
         .collect()
     }
 
-    /// Each code has a program of which it would be false, and a test with that.
-    #[test]
-    fn each_code_has_a_counter_example() {
-        let document = include_str!("../../../../docs/counter-examples.md");
-        let rows = document.lines().filter(|line| line.starts_with("| `"));
-        let rows: Vec<Vec<&str>> =
-            rows.map(|row| row.trim_matches('|').split(" | ").collect()).collect();
-        let codes: Vec<String> = rows.iter().map(|row| row[0].trim().to_owned()).collect();
-        let listed = Code::ALL.iter().map(|code| format!("`{}`", code.name()));
-        let sorted = |mut names: Vec<String>| {
-            names.sort();
-            names
-        };
-        assert_eq!(sorted(codes), sorted(listed.collect()));
-        let tests = tests_in(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")));
-        for row in &rows {
-            let test = row[2].trim().trim_matches('`');
-            let is_known = match test.split_once(": ") {
-                Some((program, way)) => tests
-                    .split("\nprogram(")
-                    .filter(|part| part.starts_with(&format!("\"{program}\"")))
-                    .any(|part| {
-                        let ways = [format!("\n  \"{way}\""), format!("\n  {way}")];
-                        ways.iter().any(|way| {
-                            part.contains(&format!("{way}:")) || part.contains(&format!("{way}("))
-                        })
-                    }),
-                None => tests.contains(&format!("fn {test}(")),
-            };
-            assert!(is_known, "there is no test {test}, for {}", row[0]);
-        }
-    }
-
-    /// The text of all tests.
-    fn tests_in(root: &std::path::Path) -> String {
-        let mut text = String::new();
-        let mut pending: Vec<_> = ["crates", "packages/linmem/test/node"]
-            .iter()
-            .map(|folder| root.join(folder))
-            .collect();
-        while let Some(path) = pending.pop() {
-            if path.is_dir() {
-                let entries = std::fs::read_dir(&path).expect("a folder");
-                pending.extend(entries.map(|entry| entry.expect("an entry").path()));
-            } else if path
-                .extension()
-                .is_some_and(|extension| extension == "rs" || extension == "js")
-            {
-                text += &std::fs::read_to_string(&path).expect("a source");
-            }
-        }
-        text
-    }
-
     /// A sentence as a cell of a table has it: without a capital and a full stop.
     fn in_a_cell(sentence: &str) -> String {
         let (first, rest) = sentence.split_at(1);

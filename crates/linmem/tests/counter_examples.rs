@@ -1,0 +1,76 @@
+//! Each kind of finding has a program of which it would be false, and a test with that: `docs/counter-examples.md`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use linmem::report::Code;
+
+/// The rows of the table: code, program, test.
+fn rows() -> Vec<[&'static str; 3]> {
+    let document = include_str!("../../../docs/counter-examples.md");
+    let rows = document.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let mut cells = row.trim_matches('|').split(" | ").map(str::trim);
+        std::array::from_fn(|_| cells.next().expect("a cell").trim_matches('`'))
+    })
+    .collect()
+}
+
+/// The text of all tests, in Rust and in JavaScript.
+fn tests() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut pending: Vec<PathBuf> =
+        ["crates", "packages/linmem/test/node"].iter().map(|folder| root.join(folder)).collect();
+    let mut text = String::new();
+    while let Some(path) = pending.pop() {
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).expect("a folder");
+            pending.extend(entries.map(|entry| entry.expect("an entry").path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "js") {
+            text += &fs::read_to_string(&path).expect("a source");
+        }
+    }
+    text
+}
+
+/// Whether there is such a test: `program: way` is a use of a program in `cases.test.js`.
+fn is_known(tests: &str, test: &str) -> bool {
+    let Some((program, way)) = test.split_once(": ") else {
+        return tests.contains(&format!("fn {test}("));
+    };
+    let mut uses =
+        tests.split("\nprogram(").filter(|part| part.starts_with(&format!("\"{program}\"")));
+    uses.any(|part| {
+        let spelled = [format!("\n  \"{way}\""), format!("\n  {way}")];
+        spelled
+            .iter()
+            .any(|way| ["(", ":"].iter().any(|next| part.contains(&format!("{way}{next}"))))
+    })
+}
+
+#[test]
+fn each_code_has_a_counter_example() {
+    let sorted = |codes: &mut dyn Iterator<Item = &'static str>| {
+        let mut codes: Vec<&str> = codes.collect();
+        codes.sort_unstable();
+        codes
+    };
+    let rows = rows();
+    let codes = sorted(&mut rows.iter().map(|[code, ..]| *code));
+    assert_eq!(codes, sorted(&mut Code::ALL.iter().map(|code| code.name())));
+    let tests = tests();
+    for [code, _, test] in rows {
+        assert!(is_known(&tests, test), "there is no test {test}, for {code}");
+    }
+}
+
+#[test]
+fn a_test_that_does_not_exist_is_not_known() {
+    let tests = "fn a_test() {\nprogram(\"two\", {\n  first(report) {\n  \"then, late\": x,\n";
+    for known in ["a_test", "two: first", "two: then, late"] {
+        assert!(is_known(tests, known), "{known}");
+    }
+    for unknown in ["another_test", "two: last", "one: first", "two: then"] {
+        assert!(!is_known(tests, unknown), "{unknown}");
+    }
+}
