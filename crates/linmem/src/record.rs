@@ -476,12 +476,12 @@ impl Recorder {
     /// Whether a program that exits with this stack in an instance still has pointers in the locals of
     /// its own functions: whether any frame is not of the language's runtime.
     pub fn frames_hold_pointers(&self, instance: usize, frames: &[Frame]) -> bool {
-        frames.iter().any(|frame| match frame {
-            Frame::Wasm { function, .. } => {
-                !self.module_of(instance).runtime_frames.contains(*function)
-            }
-            Frame::Host(_) => false,
-        })
+        let of_module = |frame: &Frame| match *frame {
+            Frame::Wasm { function, offset } => Some((function, offset)),
+            Frame::Host(_) => None,
+        };
+        let frames: Vec<_> = frames.iter().filter_map(of_module).collect();
+        !self.module_of(instance).runtime_frames.are_all_of(&frames)
     }
 
     /// The program ended by itself.

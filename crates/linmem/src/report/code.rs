@@ -111,7 +111,7 @@ codes! {
         "An allocation failed, and nothing near NULL was written afterwards."
 
     LeakDefinite "leak-definite" Error Leaks "Nothing points to the blocks."
-    LeakIndirect "leak-indirect" Error Leaks "Only lost blocks point to the blocks."
+    LeakIndirect "leak-indirect" Note Leaks "Only lost blocks point to the blocks."
     LeakPossible "leak-possible" Warning Leaks
         "Only pointers into the middle of the blocks are left."
     LeakHostHeld "leak-host-held" Warning Leaks
