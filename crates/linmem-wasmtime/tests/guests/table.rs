@@ -68,6 +68,15 @@ pub const GUESTS: &[Expected] = &[
                 )],
             },
             Find {
+                code: Code::LeakPossible,
+                numbers: &[("blocks", 1), ("bytes", 400)],
+                says: "400 bytes in 1 block perhaps lost",
+                stacks: &[(
+                    "allocated",
+                    &["calloc", "open_cursor: calloc(1, 400)", "main: open_cursor();"],
+                )],
+            },
+            Find {
                 code: Code::LeakIndirect,
                 numbers: &[("blocks", 1), ("bytes", 320)],
                 says: "320 bytes in 1 block lost with others",
@@ -79,15 +88,6 @@ pub const GUESTS: &[Expected] = &[
                         "lose_album: = new_photo();",
                         "main: lose_album();",
                     ],
-                )],
-            },
-            Find {
-                code: Code::LeakPossible,
-                numbers: &[("blocks", 1), ("bytes", 400)],
-                says: "400 bytes in 1 block perhaps lost",
-                stacks: &[(
-                    "allocated",
-                    &["calloc", "open_cursor: calloc(1, 400)", "main: open_cursor();"],
                 )],
             },
             Find {
