@@ -1,0 +1,6 @@
+//! With dlmalloc, in Rust.
+
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
+include!("../program.rs");
