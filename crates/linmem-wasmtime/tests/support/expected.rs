@@ -309,9 +309,11 @@ impl Expected {
 fn severity(code: Code) -> Severity {
     match code {
         Code::LeakPossible | Code::LeakHostHeld => Severity::Warning,
-        Code::StillReachable | Code::AllocationFailed | Code::NotJudged | Code::PerhapsLost => {
-            Severity::Note
-        }
+        Code::LeakIndirect
+        | Code::StillReachable
+        | Code::AllocationFailed
+        | Code::NotJudged
+        | Code::PerhapsLost => Severity::Note,
         _ => Severity::Error,
     }
 }
