@@ -238,7 +238,7 @@ fn host_finding(
 const MOST_LINES: usize = 3;
 
 /// The user's own lines that allocated blocks, those with most of them first, with how many where there are
-/// several: ` (app.mjs:5)`.
+/// several: ` (allocated at app.mjs:5)`.
 fn by_line(memory: Memory<'_, '_>, groups: &Groups<'_>) -> String {
     let mut of_line: BTreeMap<Option<String>, u64> = BTreeMap::new();
     for ((_, context), group) in groups {
@@ -251,7 +251,7 @@ fn by_line(memory: Memory<'_, '_>, groups: &Groups<'_>) -> String {
     let mut of_line: Vec<_> = of_line.into_iter().collect();
     of_line.sort_by_key(|(_, blocks)| std::cmp::Reverse(*blocks));
     if let [(Some(only), _)] = &of_line[..] {
-        return format!(" ({only})");
+        return format!(" (allocated at {only})");
     }
     let named = of_line.iter().take(MOST_LINES).map(|(line, blocks)| match line {
         Some(line) => format!("{} at {line}", count(*blocks)),
@@ -260,7 +260,7 @@ fn by_line(memory: Memory<'_, '_>, groups: &Groups<'_>) -> String {
     let more = of_line.len().saturating_sub(MOST_LINES) as u64;
     let more =
         if more > 0 { format!(" and {} more", number_of(more, "line")) } else { String::new() };
-    format!(" ({}{more})", named.collect::<Vec<_>>().join(", "))
+    format!(" (allocated: {}{more})", named.collect::<Vec<_>>().join(", "))
 }
 
 /// How the host came to hold blocks, as the predicate of a sentence about them.
