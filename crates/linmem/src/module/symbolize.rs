@@ -251,6 +251,8 @@ fn plain_path(file: &str) -> String {
 /// A symbol as a person would write it: Rust (legacy and v0) and C++ names are demangled. One
 /// that unfolds to more than anybody reads stays as it is.
 pub fn demangle(name: &str) -> String {
+    // A tool that puts another function in a symbol's place calls the first one so.
+    let name = name.strip_prefix("orig$").unwrap_or(name);
     let mut text = Bounded(String::new());
     if let Ok(rust) = rustc_demangle::try_demangle(name) {
         if write!(text, "{rust:#}").is_ok() {
@@ -262,7 +264,28 @@ pub fn demangle(name: &str) -> String {
     {
         return text.0;
     }
-    name.to_owned()
+    path_of_mangled(name).unwrap_or_else(|| name.to_owned())
+}
+
+/// `std::make_shared` for a symbol of C++ whose arguments say more than the demangler knows: the names that it is nested
+/// in, without arguments.
+fn path_of_mangled(name: &str) -> Option<String> {
+    let mut rest = name.strip_prefix("_ZN")?;
+    let mut path = Vec::new();
+    if let Some(inside) = rest.strip_prefix("St") {
+        (path, rest) = (vec!["std"], inside);
+    }
+    while rest.starts_with(|first: char| first.is_ascii_digit()) {
+        let digits = rest.find(|next: char| !next.is_ascii_digit())?;
+        let (length, behind) = rest.split_at(digits);
+        let part = behind.get(..length.parse().ok()?)?;
+        rest = &behind[part.len()..];
+        // Versions of the library are nested in `std`.
+        if !part.starts_with("__") || path.len() != 1 {
+            path.push(part);
+        }
+    }
+    (path.len() > 1).then(|| path.join("::"))
 }
 
 /// Text that refuses to get long: mangled names can refer back to their own parts, so that a
@@ -306,4 +329,25 @@ pub fn debug_file_name(wasm: &[u8]) -> Option<&str> {
 /// Whether this is a section of DWARF data.
 pub fn is_debug_section(name: &str) -> bool {
     name.starts_with(".debug_") || name.starts_with("reloc..debug_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::demangle;
+
+    #[test]
+    fn names_are_as_people_write_them() {
+        assert_eq!(demangle("_ZN7Tracker5resetEv"), "Tracker::reset()");
+        assert_eq!(demangle("orig$_ZN7Tracker5resetEv"), "Tracker::reset()");
+        assert_eq!(demangle("malloc"), "malloc");
+    }
+
+    #[test]
+    fn of_arguments_that_are_not_known_the_path_is_left() {
+        let shared = "_ZNSt3__211make_sharedB8nn190107I4NodeJETnNS_9enable_ifIXntsr8is_arrayIT_EE5valueEiE4typeELi0EEENS_10shared_ptrIS3_EEDpOT0_";
+        assert_eq!(demangle(shared), "std::make_shared");
+        for damaged in ["_ZN", "_ZN9", "_ZN99999999999999999999x", "_ZN5short", "_ZN1\u{e9}"] {
+            assert_eq!(demangle(damaged), damaged);
+        }
+    }
 }
