@@ -37,11 +37,20 @@ struct Rise {
     last: Size,
     /// The last call that raised the highest.
     last_rise: u64,
+    /// How many calls of the second half did.
+    late_rises: u64,
 }
 
 impl Rise {
     fn from(start: Size) -> Rise {
-        Rise { highest: start, first_half: start, at_half: start, last: start, last_rise: 0 }
+        Rise {
+            highest: start,
+            first_half: start,
+            at_half: start,
+            last: start,
+            last_rise: 0,
+            late_rises: 0,
+        }
     }
 
     /// After this call, of so many.
@@ -49,6 +58,7 @@ impl Rise {
         if size.exceeds(self.highest) {
             self.highest = self.highest.max(size);
             self.last_rise = call;
+            self.late_rises += u64::from(call > times / 2);
         }
         if call <= times / 2 {
             (self.first_half, self.at_half) = (self.highest, size);
@@ -164,7 +174,12 @@ impl RepeatsBuilder {
             None => rise.verdict(calls),
             Some(_) => Verdict::Failing { at_call: calls + 1 },
         };
-        (self.repeats.verdict, self.repeats.of_pages) = (verdict(&self.all), verdict(&self.pages));
+        self.repeats.verdict = verdict(&self.all);
+        // Pages come many at a time: one growth alone may well be the last.
+        self.repeats.of_pages = match verdict(&self.pages) {
+            Verdict::Growing { .. } if self.pages.late_rises < 2 => Verdict::TooFew,
+            verdict => verdict,
+        };
         self.repeats.failure = failure;
         self.repeats.rows.extend(self.late_rows);
         self.repeats
@@ -227,6 +242,16 @@ mod tests {
         let verdict = repeats(&[(2, 0), (2, 0)]).verdict;
         assert_eq!(verdict, Verdict::Steady { after_call: 0 }, "nothing happened");
         assert_eq!(repeats(&[(3, 0), (3, 0)]).verdict, Verdict::TooFew);
+    }
+
+    #[test]
+    fn one_growth_by_pages_tells_nothing_where_blocks_are_not_seen() {
+        let once = [(2, 0), (2, 0), (2, 0), (2, 0), (2, 0), (3, 0), (3, 0), (3, 0)];
+        assert_eq!(repeats(&once).of_pages, Verdict::TooFew);
+        let twice = [(2, 0), (2, 0), (2, 0), (2, 0), (2, 0), (3, 0), (3, 0), (4, 0)];
+        assert!(matches!(repeats(&twice).of_pages, Verdict::Growing { .. }));
+        let never = [(2, 8), (2, 16), (2, 24), (2, 32), (2, 40), (2, 48)];
+        assert_eq!(repeats(&never).of_pages, Verdict::Steady { after_call: 0 });
     }
 
     #[test]

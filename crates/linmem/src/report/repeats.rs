@@ -69,19 +69,22 @@ impl Repeats {
         let export = &self.export;
         let finding = match self.verdict {
             Verdict::TooFew | Verdict::Steady { .. } => return None,
-            Verdict::Growing { live_bytes_per_call, pages_per_call } => {
-                Finding::new(Code::KeepsGrowing)
-                    .message(format!(
-                        "{} calls of {export}, and still growing: {} with each",
-                        self.calls,
-                        growth(live_bytes_per_call, pages_per_call),
-                    ))
-                    .advice(
-                        "See which blocks are left, and free them; memory that only the allocator \
-                         holds on to comes to rest with more calls.",
-                    )
-                    .remedy(Remedy::MoreCalls)
-            }
+            Verdict::Growing { live_bytes_per_call, pages_per_call } => Finding::new(
+                Code::KeepsGrowing,
+            )
+            .message(format!(
+                "{} calls of {export}, and still growing: {} with each",
+                self.calls,
+                growth(live_bytes_per_call, pages_per_call),
+            ))
+            .advice(if live_bytes_per_call > 0.0 {
+                "See which blocks are left, and free them; memory that only the allocator \
+                         holds on to comes to rest with more calls."
+            } else {
+                "See what grew the memory: what only the allocator holds on to comes to rest \
+                         with more calls."
+            })
+            .remedy(Remedy::MoreCalls),
             Verdict::Failing { at_call } => Finding::new(Code::CallFailed)
                 .message(format!(
                     "call {at_call} of {export} failed: {}",
