@@ -37,8 +37,8 @@ struct Rise {
     last: Size,
     /// The last call that raised the highest.
     last_rise: u64,
-    /// How many calls of the second half did.
-    late_rises: u64,
+    /// How many calls did.
+    rises: u64,
 }
 
 impl Rise {
@@ -49,7 +49,7 @@ impl Rise {
             at_half: start,
             last: start,
             last_rise: 0,
-            late_rises: 0,
+            rises: 0,
         }
     }
 
@@ -58,7 +58,7 @@ impl Rise {
         if size.exceeds(self.highest) {
             self.highest = self.highest.max(size);
             self.last_rise = call;
-            self.late_rises += u64::from(call > times / 2);
+            self.rises += 1;
         }
         if call <= times / 2 {
             (self.first_half, self.at_half) = (self.highest, size);
@@ -175,9 +175,9 @@ impl RepeatsBuilder {
             Some(_) => Verdict::Failing { at_call: calls + 1 },
         };
         self.repeats.verdict = verdict(&self.all);
-        // Pages come many at a time: one growth alone may well be the last.
+        // Pages come many at a time: the only growth may well be the last.
         self.repeats.of_pages = match verdict(&self.pages) {
-            Verdict::Growing { .. } if self.pages.late_rises < 2 => Verdict::TooFew,
+            Verdict::Growing { .. } if self.pages.rises < 2 => Verdict::TooFew,
             verdict => verdict,
         };
         self.repeats.failure = failure;
