@@ -114,11 +114,7 @@ impl Report {
         let withheld = |finding: &Finding| finding.code == Code::AllocationsUnseen;
         !self.findings.iter().any(withheld)
             && (self.totals.allocations > 0
-                || self.instances.iter().any(|instance| {
-                    // There were none, where all that grows the memory is hooked.
-                    let coverage = &instance.coverage;
-                    !coverage.hooked.is_empty() && coverage.unseen.is_empty()
-                }))
+                || self.instances.iter().any(|instance| instance.coverage.is_whole()))
     }
 
     /// The reports of several processes or threads as one, in their order; `None` if there are none.

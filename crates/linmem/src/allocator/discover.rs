@@ -40,7 +40,7 @@ impl Allocator {
         search.take_names(symbols);
         search.take_known_by_code(graph);
         search.take_generic_exports(graph);
-        search.leave_lonely_frees();
+        search.leave_lonely();
         let Search { found, notes, resizing, set_up, .. } = search;
         let mut functions: Vec<_> = found
             .into_iter()
@@ -240,9 +240,9 @@ impl Search<'_, '_> {
         }
     }
 
-    /// A function that frees says nothing where those that allocate are not found: each block would be a stranger
-    /// to it. The user's word counts.
-    fn leave_lonely_frees(&mut self) {
+    /// A function that frees or reallocates says nothing where those that allocate are not found: each block would be
+    /// a stranger to it. The user's word counts.
+    fn leave_lonely(&mut self) {
         let found = self.found.clone();
         // What is known by its code belongs together, and Rust's functions may call methods of the default allocator.
         let is_of_default = |evidence: &Evidence| match evidence {

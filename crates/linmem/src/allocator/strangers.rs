@@ -22,8 +22,8 @@ const MOST_STRANGERS: usize = 32;
 
 impl Allocator {
     /// The words that the allocator both reads and writes, and the functions other than the allocator itself that
-    /// write a byte of them that it does, or a global of that kind. What runs only before the program does not count, as
-    /// do the functions that are known to set up the allocator.
+    /// write a byte of them that it does, or a global of that kind. What runs only before the program does not count, nor
+    /// do functions that are known to be the allocator's.
     pub(super) fn find_state(
         &self,
         module: &Module<'_>,
@@ -32,14 +32,14 @@ impl Allocator {
     ) -> (Vec<u64>, Vec<u32>) {
         let allocator: BTreeSet<u32> =
             self.hooked().into_iter().chain(self.resizing.iter().copied()).collect();
-        let constructors: BTreeSet<u32> = constructors(module)
+        let harmless: BTreeSet<u32> = constructors(module)
             .chain(set_up.iter().copied())
             .chain(of_mimalloc(module, &allocator))
             .collect();
         let entered = module.exported_functions().map(|(_, function)| function);
         let entered = entered.chain(module.address_taken.iter().copied());
-        let entered = entered.filter(|function| !constructors.contains(function));
-        let is_barrier = |node: u32| allocator.contains(&node) || constructors.contains(&node);
+        let entered = entered.filter(|function| !harmless.contains(function));
+        let is_barrier = |node: u32| allocator.contains(&node) || harmless.contains(&node);
         let outside = graph.reachable(entered, is_barrier);
         let inside = graph.reachable(allocator.iter().copied(), |_| false);
         let is_own = |function: u32| {

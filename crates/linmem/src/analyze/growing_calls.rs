@@ -2,8 +2,6 @@
 //! no allocator that is known, or not all of it was seen, or the growths are not its allocator's; or the line that calls
 //! them leaves to finalizers what it makes, so that the blocks are freed, but late.
 
-use std::collections::BTreeMap;
-
 use crate::replay::calls_that_grew::{CalledFunction, OfFunction};
 use crate::report::{Code, Finding, Remedy};
 use crate::trace::ContextId;
@@ -25,26 +23,15 @@ pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
 }
 
 fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
-    let left = left_to_finalizers(memory);
+    let left = memory.left_to_finalizers();
     let all = memory.recorded().growing_calls.iter();
     let findings = all.filter_map(|(called, calls)| {
         let line = only_line(memory, calls);
-        let left = line.as_ref().and_then(|line| left.get(line)).copied().unwrap_or(0);
+        let left = line.as_ref().and_then(|_| left.get(&line)).map_or(0, |(objects, _)| *objects);
         let is_explained = called.in_allocator && sees_blocks(memory) && left == 0;
         if is_explained { None } else { finding(memory, called, calls, line, left) }
     });
     findings.collect()
-}
-
-/// How many blocks the program left to finalizers, by its own line.
-fn left_to_finalizers(memory: Memory<'_, '_>) -> BTreeMap<String, u64> {
-    let mut left: BTreeMap<String, u64> = BTreeMap::new();
-    for (context, blocks) in memory.heap().left_to_finalizers() {
-        if let Some(line) = user_line(&memory.stack(context)) {
-            *left.entry(line.to_owned()).or_default() += blocks;
-        }
-    }
-    left
 }
 
 /// Whether blocks account for what the allocator asks for.

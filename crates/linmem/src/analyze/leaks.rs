@@ -9,7 +9,7 @@
 //! - *host-held*: no such chain does, but the address of the block, or of a block that leads to it, came
 //!   to the host or from it
 //! - *thread-held*: nothing in the memory does, but code of another thread was perhaps running
-//! - *possible*: only a chain with an interior pointer does
+//! - *possible*: only a chain with an interior pointer does, and that is not how the block's owner points (`layouts`)
 //! - *definite*: nothing points there
 //! - *indirect*: only lost blocks point there
 

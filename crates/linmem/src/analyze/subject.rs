@@ -1,6 +1,7 @@
 //! What all analyses look at: a whole recording, with what is known of its modules.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 use crate::allocator::Evidence;
 use crate::module::Module;
@@ -13,6 +14,7 @@ use crate::trace::{ContextId, Frame};
 
 use super::AnalysisOptions;
 use super::leaks::{self, Leaks, Premises};
+use super::lines::user_line;
 use super::sites;
 use super::stacks::{Places, Stacks};
 
@@ -195,6 +197,16 @@ impl<'s, 'm> Memory<'s, 'm> {
     /// What the host calls a function of a user.
     pub fn export_name(self, function: u32) -> String {
         self.subject.instance(self.first_user()).export_name(function)
+    }
+
+    /// How many objects the program left to finalizers, by its own line, and a context with that line.
+    pub fn left_to_finalizers(self) -> BTreeMap<Option<String>, (u64, ContextId)> {
+        let mut left: BTreeMap<Option<String>, (u64, ContextId)> = BTreeMap::new();
+        for (context, objects) in self.heap().left_to_finalizers() {
+            let line = user_line(&self.stack(context)).map(str::to_owned);
+            left.entry(line).or_insert((0, context)).0 += objects;
+        }
+        left
     }
 
     /// Whether blocks may be allocated, freed or resized unseen.

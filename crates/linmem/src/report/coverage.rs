@@ -49,6 +49,11 @@ pub struct UnseenReport {
 }
 
 impl Coverage {
+    /// Whether all that grows the memory is hooked.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.hooked.is_empty() && self.unseen.is_empty()
+    }
+
     /// What is known of an allocator, with names that `name` gives.
     pub(crate) fn of(allocator: &Allocator, name: impl Fn(u32) -> String) -> Coverage {
         let hooked = allocator.functions.iter().map(|hooked| HookedFunction {

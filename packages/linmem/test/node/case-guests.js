@@ -117,6 +117,12 @@ export const GUESTS = {
   arena_in_table: arena(END.word, `(table (export "table") 1 funcref) (elem (i32.const 0) $reset)`),
   arena_that_frees: arena(END.global, `(func (export "free") (param i32)) (func (export "reset") (call $reset))`),
   // Nothing resets it.
+  // Hand out the same block again and again: where nothing frees, where memory can be had unseen, and for no such reason.
+  same_no_free: `(module (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) (i32.const 4096)))`,
+  same_grows: `(module (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) (i32.const 4096))
+    (func (export "free") (param i32)) (func (export "more") (drop (memory.grow (i32.const 1)))))`,
+  same_broken: `(module (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) (i32.const 4096))
+    (func (export "free") (param i32)))`,
   // Hands out all by itself, as a module does whose allocator was put into its callers.
   objects: `(module (memory (export "memory") 1) (global $top (mut i32) (i32.const 1024))
     (func $make (param $size i32) (result i32) (global.get $top) (global.set $top (i32.add (global.get $top) (local.get $size))))

@@ -465,6 +465,13 @@ program("unseen", {
     assert.deepEqual(problems(report), ["leak-host-held"]);
   },
 
+  "the same, no free": unseen(/^memory was handed out again that nobody was seen to free, and no function that frees was found/),
+  "the same, grows": unseen(/^memory was handed out again .*, and `more` can grow the memory past the functions that are hooked/),
+
+  "the same, broken"(report) {
+    assert.deepEqual(found(report, "overlap").map(({ severity }) => severity), ["error"]);
+  },
+
   objects(report) {
     assert.deepEqual(
       found(report, "objects-left").map(({ message }) => message),

@@ -129,11 +129,7 @@ fn kept_once_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Find
 /// One note for all objects that the program left to finalizers and did not take back. Whether a finalizer has run in time
 /// is up to the engine, and makes no difference to their number.
 fn finalizer_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
-    let mut of_line: BTreeMap<Option<String>, (u64, ContextId)> = BTreeMap::new();
-    for (context, objects) in memory.heap().left_to_finalizers() {
-        let line = user_line(&memory.stack(context)).map(str::to_owned);
-        of_line.entry(line).or_insert((0, context)).0 += objects;
-    }
+    let of_line = memory.left_to_finalizers();
     let objects: u64 = of_line.values().map(|(objects, _)| objects).sum();
     let (line, (most, context)) = of_line.into_iter().max_by_key(|(_, (objects, _))| *objects)?;
     let of_them = if most == objects { String::new() } else { format!("{} of them ", count(most)) };

@@ -17,11 +17,11 @@ pub fn is_owned_at(
     lowest: u64,
 ) -> bool {
     let Some(snapshot) = snapshot else { return false };
-    let words = First { snapshot, live, word_bytes, lowest };
-    words.has_length(offset)
-        || words.has_counts(offset)
-        || words.is_shared(offset)
-        || words.is_hash_table(offset)
+    let contents = Contents { snapshot, live, word_bytes, lowest };
+    contents.has_length(offset)
+        || contents.has_counts(offset)
+        || contents.is_shared(offset)
+        || contents.is_hash_table(offset)
 }
 
 /// Blocks that have to be pointed to at one offset before it counts as a layout.
@@ -39,7 +39,7 @@ pub fn recurring(pointers: impl Iterator<Item = (usize, u64)>) -> BTreeSet<u64> 
 }
 
 /// The contents of a block.
-struct First<'a> {
+struct Contents<'a> {
     snapshot: &'a Snapshot,
     live: &'a Live,
     word_bytes: u64,
@@ -47,7 +47,7 @@ struct First<'a> {
     lowest: u64,
 }
 
-impl First<'_> {
+impl Contents<'_> {
     /// Some programs keep a block's length in its first eight bytes, and point behind it: SQLite does.
     /// Valgrind calls this the `length64` heuristic.
     fn has_length(&self, offset: u64) -> bool {

@@ -57,17 +57,20 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
     } else if !report.sees_blocks() {
         (YELLOW, "no allocation was seen, so only growth was watched".to_owned())
     } else {
-        (GREEN, format!("nothing wrong found{}", but_left_to_finalizers(report)))
+        let all_well = match left_to_finalizers(report) {
+            0 => "nothing wrong found".to_owned(),
+            left => {
+                format!("nothing wrong found, but {} left to finalizers", number_of(left, "object"))
+            }
+        };
+        (GREEN, all_well)
     }
 }
 
-/// What is not wrong, but often what people look for.
-fn but_left_to_finalizers(report: &Report) -> String {
-    let left = report.findings.iter().filter(|f| f.code == Code::WaitsForFinalizer);
-    match left.filter_map(|finding| finding.numbers.get("objects")).sum::<u64>() {
-        0 => String::new(),
-        objects => format!(", but {} left to finalizers", number_of(objects, "object")),
-    }
+/// Objects that are left to finalizers: not wrong, but often what people look for.
+fn left_to_finalizers(report: &Report) -> u64 {
+    let left = report.findings.iter().filter(|finding| finding.code == Code::WaitsForFinalizer);
+    left.filter_map(|finding| finding.numbers.get("objects")).sum()
 }
 
 /// Why what is left in a memory was not judged, if there is such a one.

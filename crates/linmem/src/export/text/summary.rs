@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt::{self, Write};
 
 use super::{BOLD, Text, hooked, memories_table};
-use crate::report::{Extent, Held, InstanceReport, MemoryReport, Report, Trend};
+use crate::report::{Coverage, Extent, Held, InstanceReport, MemoryReport, Report, Trend};
 use crate::units::{bytes, count, escape, number_of, pages, ranges};
 
 impl Text {
@@ -116,9 +116,8 @@ impl Text {
 fn saw_blocks(report: &Report, memory: &MemoryReport) -> bool {
     let totals = &memory.totals;
     let users = memory.users.iter().filter_map(|&user| report.instances.get(user));
-    let mut coverages = users.map(|user| &user.coverage);
     totals.allocations + totals.reallocations + totals.frees > 0
-        || coverages.any(|coverage| !coverage.hooked.is_empty() && coverage.unseen.is_empty())
+        || users.map(|user| &user.coverage).any(Coverage::is_whole)
 }
 
 fn size_of(memory: &MemoryReport) -> String {

@@ -15,6 +15,12 @@ function lose(name) {
   for (let time = 0; time < 5; time++) lose(); // loses
 }
 
+function twice(name) {
+  const { malloc } = start(name);
+  malloc(8);
+  malloc(8);
+}
+
 const ways = {
   "arena, global": () => arena("arena_global"),
   "arena, word": () => arena("arena_word"),
@@ -26,6 +32,10 @@ const ways = {
     const { malloc } = start("arena_that_frees");
     for (let time = 0; time < 5; time++) malloc(100 + time);
   },
+
+  "the same, no free": () => twice("same_no_free"),
+  "the same, grows": () => twice("same_grows"),
+  "the same, broken": () => twice("same_broken"),
 
   objects() {
     const { shape_new, shape_side, __wbg_shape_free, emscripten_bind_Mesh_Mesh_0, emscripten_bind_Mesh___destroy___0 } = start("objects");
