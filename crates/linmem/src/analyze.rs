@@ -10,16 +10,19 @@
 //! - `leaks`: which live blocks nothing points to
 //! - `older_blocks`: blocks that the module has in its data, from before the run
 //! - `growing_calls`: exported functions whose calls keep growing the memory
+//! - `objects`: objects that the host makes and does not give back
 //! - `sizes`: what the sizes mean that a host read of its memories
 //!
 //! Tables, `table(&Subject)`, one for each memory or one for all:
 //! - `leaks`: live blocks by kind
+//! - `exports`: exported functions of whose calls something is left
 //! - `growth_log`: the growths by call stack, and whether the memory came to rest
 //! - `sites`: the profile, with all weights of every call stack that allocates
 //! - `hot_sites`: the top of the profile
 //!
 //! `repeated_calls` needs no recording: whether the same call again and again comes to rest.
 
+mod exports;
 mod failures;
 mod growing_calls;
 mod growth_log;
@@ -347,15 +350,17 @@ fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
 
 fn memory_reports(subject: &Subject<'_, '_>) -> Vec<MemoryReport> {
     let leaks = leaks::table(subject).into_iter();
-    let tables = leaks.zip(growth_log::table(subject)).zip(hot_sites::table(subject));
+    let exports = exports::table(subject);
+    let tables = leaks.zip(growth_log::table(subject)).zip(hot_sites::table(subject)).zip(exports);
     let memories = subject.memories().zip(tables);
-    let reports = memories.map(|(memory, ((leaks, growth), hot_sites))| MemoryReport {
+    let reports = memories.map(|(memory, (((leaks, growth), hot_sites), exports))| MemoryReport {
         users: memory.recorded().users.clone(),
         totals: memory.heap().totals(),
         initial_pages: memory.recorded().initial_pages,
         max_pages: memory.recorded().max_pages,
         leaks,
         growth,
+        exports,
         hot_sites,
     });
     reports.collect()

@@ -11,7 +11,7 @@ use crate::instrument::hooks::{
 };
 use crate::record::{
     CALLERS_OF_CONTEXT, CALLS_LOOKED_AT, Hook, MAX_CALLER_FRAMES, MAX_CONTEXTS,
-    MAX_RARE_CALLER_FRAMES, MAX_STACKS, STACKS_OF_ENTRY,
+    MAX_RARE_CALLER_FRAMES, MAX_STACKS, OBJECTS_LOOKED_AT, STACKS_OF_ENTRY,
 };
 use crate::trace::{MAGIC, SizeReadBy, tags};
 
@@ -71,6 +71,9 @@ export const CALLERS_OF_CONTEXT = {CALLERS_OF_CONTEXT};
 
 /** Calls of each function whose callers are looked at when they begin, and as many again after one that did not return. */
 export const CALLS_LOOKED_AT = {CALLS_LOOKED_AT};
+
+/** The same for functions that make objects. */
+export const OBJECTS_LOOKED_AT = {OBJECTS_LOOKED_AT};
 
 /** Frames of callers that are taken for all entries, deep stacks cost much, and then for every 2^k-th: of outermost ones, and as many of those inside others. */
 export const MAX_CALLER_FRAMES = {MAX_CALLER_FRAMES};

@@ -16,7 +16,7 @@ mod trampolines;
 
 pub(crate) use collectors::collector;
 pub(crate) use library_frames::is_library;
-pub(crate) use objects::{Class, classes};
+pub(crate) use objects::{Class, classes, constructors};
 pub(crate) use runtime_frames::RuntimeFrames;
 pub(crate) use start_up::StartUp;
 pub(crate) use trampolines::is_trampoline;

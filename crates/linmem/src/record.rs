@@ -26,11 +26,12 @@ use crate::trace::{
 pub use crate::instrument::hooks::Hook;
 pub use module::ModuleFacts;
 
+use calls::Called;
 use contexts::Contexts;
 #[cfg(test)]
 pub(crate) use contexts::{
     CALLERS_OF_CONTEXT, CALLS_LOOKED_AT, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES,
-    MAX_STACKS, STACKS_OF_ENTRY,
+    MAX_STACKS, OBJECTS_LOOKED_AT, STACKS_OF_ENTRY,
 };
 use instance::Instance;
 use low_memory::LowMemory;
@@ -498,9 +499,12 @@ impl Recorder {
 
     fn write_calls(&mut self) {
         for number in 0..self.instances.len() {
-            for (function, times) in self.instances[number].calls.take() {
+            for Called { function, times, from } in self.instances[number].calls.take() {
                 self.select(number);
                 self.writer.event(&Event::Called { function, times });
+                for (caller, times) in from {
+                    self.writer.record(&Record::CalledFrom { function, caller, times });
+                }
             }
         }
     }

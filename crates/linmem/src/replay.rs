@@ -109,6 +109,11 @@ impl Replay {
             }
             Record::Resumed { level } => self.instance()?.resumed(level),
             Record::NotReturned(call) => self.did_not_return(&call)?,
+            Record::CalledFrom { function, caller, times } => {
+                let module = self.instance()?.module;
+                let context = self.contexts.of_entry(function, Some(caller), module)?;
+                self.instance()?.called_from(function, context, times);
+            }
             Record::Clock { micros } => self.micros = micros,
             Record::Module { name, bytes, allocator } => {
                 let allocator = serde_json::from_str(&allocator)

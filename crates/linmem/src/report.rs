@@ -3,6 +3,7 @@
 
 mod code;
 mod coverage;
+mod exports;
 mod finding;
 mod growth_report;
 mod instance;
@@ -19,6 +20,7 @@ pub use crate::module::symbolize::SourceLines;
 pub use code::Code;
 pub(crate) use code::Family;
 pub use coverage::{Coverage, HookedFunction, UnseenReport};
+pub use exports::{CallsFrom, ExportReport, Kept};
 pub(crate) use finding::NO_WORDS;
 pub use finding::{Finding, LabelledStack, Remedy, Severity, Words};
 pub use growth_report::{GrowthEntry, GrowthReport, GrowthSite, Trend};

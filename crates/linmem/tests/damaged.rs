@@ -81,6 +81,7 @@ fn work() -> Vec<Record> {
             stack_bytes: 16,
             passed: [4096, 0, 0, 0],
         }),
+        Record::CalledFrom { function: 0, caller: HostStackId(0), times: 2 },
         Record::Select { instance: 0 },
         entered(0, None),
         freed(4096),

@@ -363,6 +363,9 @@ fn record() -> impl Strategy<Value = Record> {
         1 => entry().prop_map(Record::Entered),
         1 => number().prop_map(|level| Record::Resumed { level }),
         1 => not_returned().prop_map(Record::NotReturned),
+        1 => (any::<u32>(), 0..3u32, number()).prop_map(|(function, caller, times)| {
+            Record::CalledFrom { function, caller: HostStackId(caller), times }
+        }),
         1 => number().prop_map(|number| Record::Sequence { number }),
         1 => number().prop_map(|instance| Record::Select { instance }),
         1 => frames().prop_map(|frames| Record::Context { frames }),

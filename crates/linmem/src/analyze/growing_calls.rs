@@ -52,7 +52,7 @@ fn finding(
     if !keeps_growing(&of.calls, times) {
         return None;
     }
-    let in_all = of.calls.iter().fold(0, |sum: u64, (_, pages)| sum.saturating_add(*pages));
+    let in_all = of.pages();
     let places = places(memory, of);
     let grew = of.calls.len() as u64;
     let name = instance.export_name(called.function);
@@ -100,7 +100,7 @@ fn has_allocator(instance: Instance<'_, '_>) -> bool {
 }
 
 /// Whether calls go on adding pages: many did, and not only the first of them.
-fn keeps_growing(calls: &[(u64, u64)], times: u64) -> bool {
+pub(super) fn keeps_growing(calls: &[(u64, u64)], times: u64) -> bool {
     let late = calls.iter().filter(|(nth, _)| *nth > times / 2).count();
     calls.len() >= FEWEST_CALLS && late >= calls.len() / 4
 }

@@ -151,6 +151,12 @@ impl<'s, 'm> Memory<'s, 'm> {
 
     /// What is known of its users' modules, each once, that of the first user first.
     pub fn modules(self) -> Vec<&'s ModuleFacts<'s, 'm>> {
+        let numbers = self.module_numbers().into_iter();
+        numbers.map(|number| self.subject.module(number)).collect()
+    }
+
+    /// The numbers of its users' modules, in the same order.
+    pub fn module_numbers(self) -> Vec<usize> {
         let mut numbers: Vec<usize> = Vec::new();
         for user in self.users() {
             let module = user.recorded().module;
@@ -158,7 +164,7 @@ impl<'s, 'm> Memory<'s, 'm> {
                 numbers.push(module);
             }
         }
-        numbers.into_iter().map(|number| self.subject.module(number)).collect()
+        numbers
     }
 
     /// Whether it has 64-bit addresses.

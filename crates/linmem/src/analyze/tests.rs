@@ -9,11 +9,11 @@ use crate::trace::{
 };
 
 /// A recording of instances of a module without code.
-struct Recording(Writer<Vec<u8>>);
+pub(super) struct Recording(Writer<Vec<u8>>);
 
 impl Recording {
     /// Contexts stand in frames of the host. Those with the same text look the same to people.
-    fn new(contexts: &[&str]) -> Recording {
+    pub(super) fn new(contexts: &[&str]) -> Recording {
         let mut writer = Writer::new(Vec::new());
         writer.record(&Record::Module {
             name: "a.wasm".to_owned(),
@@ -37,7 +37,7 @@ impl Recording {
     }
 
     /// The next instance, with a memory of its own of the same number.
-    fn instance(&mut self, number: u64) {
+    pub(super) fn instance(&mut self, number: u64) {
         self.memory();
         self.instance_on(number);
     }
@@ -47,17 +47,35 @@ impl Recording {
     }
 
     /// Stacks of the host, of one frame each.
-    fn host_stacks(&mut self, places: &[&str]) {
+    pub(super) fn host_stacks(&mut self, places: &[&str]) {
         for place in places {
             let frames = vec![Frame::Host((*place).to_owned())];
             self.0.record(&Record::HostStack { module: None, frames });
         }
     }
 
-    fn enter(&mut self, function: u32, caller: Option<u32>) {
+    pub(super) fn enter(&mut self, function: u32, caller: Option<u32>) {
         let caller = caller.map(HostStackId);
         let entry = Entry { function, level: 0, caller, stack_pointer: None };
         self.0.record(&Record::Entered(entry));
+    }
+
+    /// So many calls of a function, of which those that were looked at came from here.
+    pub(super) fn called(&mut self, function: u32, times: u64, from: &[(u32, u64)]) {
+        self.0.event(&Event::Called { function, times });
+        for &(caller, times) in from {
+            let caller = HostStackId(caller);
+            self.0.record(&Record::CalledFrom { function, caller, times });
+        }
+    }
+
+    pub(super) fn grow(&mut self, pages: u64, previous: u64) {
+        self.0.event(&Event::Grown {
+            delta_pages: pages,
+            previous_pages: Some(previous),
+            in_allocator: true,
+            context: ContextId(0),
+        });
     }
 
     /// What the memory holds at the end, and that nothing runs.
@@ -66,17 +84,17 @@ impl Recording {
         self.0.record(&Record::Globals { live_frames: LiveFrames::None, values: Vec::new() });
     }
 
-    fn allocate(&mut self, pointer: u64, size: u64, context: u32) {
+    pub(super) fn allocate(&mut self, pointer: u64, size: u64, context: u32) {
         let context = ContextId(context);
         self.0.event(&Event::Allocated { pointer, size, align: 0, context });
     }
 
-    fn free(&mut self, pointer: u64) {
+    pub(super) fn free(&mut self, pointer: u64) {
         let (size, context) = (UNKNOWN_SIZE, ContextId(0));
         self.0.event(&Event::Freed { pointer, size, align: 0, context });
     }
 
-    fn finish(mut self) -> Analysis {
+    pub(super) fn finish(mut self) -> Analysis {
         self.0.record(&Record::Exit { code: 0 });
         let mut analysis = Analysis::default();
         analysis.push(&self.0.finish().unwrap()).unwrap();

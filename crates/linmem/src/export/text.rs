@@ -2,6 +2,7 @@
 
 mod calls_table;
 mod columns;
+mod exports_table;
 mod findings;
 mod growth_sites;
 mod headline;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Instrumented, Origin, hooks};
 use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
+use crate::language;
 use crate::module::{Module, SiteKind};
 use crate::prepared::Prepared;
 
@@ -23,6 +24,7 @@ struct RecorderMap<'a> {
     globals: Vec<u32>,
     tables: Vec<u32>,
     entries: Vec<u32>,
+    constructors: Vec<u32>,
     sizes: BTreeMap<u32, SizeUnit>,
     low_memory: u64,
     stack_pointer: Option<u32>,
@@ -127,6 +129,7 @@ impl Instrumented {
             globals: hooks::exported_globals(module).collect(),
             tables: hooks::exported_tables(module).collect(),
             entries: hooks::functions_to_enter(module).into_iter().collect(),
+            constructors: language::constructors(module).into_iter().collect(),
             sizes: size_functions(module),
             stack_pointer: module.stack_pointer(),
             low_memory: module.low_memory_bytes(),

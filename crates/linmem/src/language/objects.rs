@@ -1,7 +1,7 @@
 //! Classes whose objects a host makes and gives back through exported functions, by how generators of bindings name
 //! these.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::module::Module;
 
@@ -27,6 +27,11 @@ pub(crate) fn classes(module: &Module<'_>) -> Vec<Class> {
         (!constructors.is_empty()).then_some(Class { name, constructors, destructor })
     });
     all.collect()
+}
+
+/// The functions that make an object of such a class.
+pub(crate) fn constructors(module: &Module<'_>) -> BTreeSet<u32> {
+    classes(module).into_iter().flat_map(|class| class.constructors).collect()
 }
 
 fn of_wasm_bindgen<'e>(

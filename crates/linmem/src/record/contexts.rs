@@ -23,7 +23,10 @@ pub(crate) const MAX_RARE_CALLER_FRAMES: usize = 98_304;
 
 /// Calls of each function by the host whose callers are looked at when they begin, so that they are known if the
 /// call does not return; and as many again after one that did not.
-pub(crate) const CALLS_LOOKED_AT: u8 = 16;
+pub(crate) const CALLS_LOOKED_AT: u16 = 16;
+
+/// The same for functions that make objects.
+pub(crate) const OBJECTS_LOOKED_AT: u16 = 1 << 12;
 
 /// Functions that have stacks for themselves.
 const MAX_ENTRIES: usize = 1 << 12;

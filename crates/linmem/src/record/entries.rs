@@ -186,8 +186,11 @@ impl Recorder {
             self.contexts.looked_at(frames.len());
             self.host_stack(instance, frames)
         });
-        if let Some(open) = self.instances[instance].entries.open.last_mut() {
-            open.caller = stack;
+        let Instance { calls, entries, .. } = &mut self.instances[instance];
+        let Some(open) = entries.open.last_mut() else { return };
+        open.caller = stack;
+        if let (Some(function), Some(caller)) = (open.function, stack) {
+            calls.add_from(function, caller);
         }
     }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::contexts::{CALLS_LOOKED_AT, KnownContexts};
+use super::contexts::{CALLS_LOOKED_AT, KnownContexts, OBJECTS_LOOKED_AT};
 use crate::error::{Error, ErrorKind, Result};
 use crate::instrument::hooks::exported_globals;
-use crate::language::RuntimeFrames;
+use crate::language::{self, RuntimeFrames};
 use crate::module::PAGE_BYTES;
 use crate::prepared::Prepared;
 use crate::trace::{ContextId, Record, UNKNOWN_SIZE};
@@ -20,7 +20,7 @@ pub(super) struct Module {
     /// Contexts that begin in a function that was entered unseen, and that function.
     pub(super) unseen: FxHashMap<ContextId, u32>,
     /// By function: how many of its calls were looked at when they began.
-    looked_at: FxHashMap<u32, u8>,
+    looked_at: FxHashMap<u32, u16>,
     facts: ModuleFacts,
 }
 
@@ -41,6 +41,8 @@ pub(super) struct Facts {
     /// The global that is the stack pointer.
     pub(super) stack_pointer: Option<u32>,
     hooked: BTreeSet<u32>,
+    /// The functions that make objects for the host.
+    constructors: BTreeSet<u32>,
     /// Whether it only imports the allocator's functions, as a module does that is linked to another one at run
     /// time.
     pub(super) imports_allocator: bool,
@@ -57,9 +59,11 @@ impl Module {
 
     /// Whether to look at the callers of a call of this function that begins.
     pub(super) fn wants_look(&mut self, function: u32) -> bool {
+        let makes_objects = self.constructors.contains(&function);
+        let most = if makes_objects { OBJECTS_LOOKED_AT } else { CALLS_LOOKED_AT };
         let looked_at = self.looked_at.entry(function).or_default();
-        let wants = *looked_at < CALLS_LOOKED_AT;
-        *looked_at += u8::from(wants);
+        let wants = *looked_at < most;
+        *looked_at += u16::from(wants);
         wants
     }
 
@@ -102,6 +106,7 @@ impl ModuleFacts {
             stack_pointer: prepared.module.stack_pointer(),
             page_bytes: memory.map_or(PAGE_BYTES, |memory| memory.page_bytes),
             hooked,
+            constructors: language::constructors(&prepared.module),
             imports_allocator,
             minus_one: if is_64 { u64::MAX } else { u32::MAX.into() },
         })))

@@ -212,6 +212,12 @@ fn written(record: &Record) -> Option<Value> {
             "stack_bytes": exact(call.stack_bytes),
             "passed": call.passed.map(exact),
         }),
+        Record::CalledFrom { function, caller, times } => json!({
+            "record": "CALLED_FROM",
+            "function": function,
+            "caller": caller.0,
+            "times": times,
+        }),
         Record::LowMemory { first, last, changed } => {
             json!({ "record": "LOW_MEMORY", "first": first, "last": last, "changed": changed })
         }

@@ -35,6 +35,13 @@ pub struct OfFunction {
     pub places: Vec<(ContextId, u64)>,
 }
 
+impl OfFunction {
+    /// The pages that these calls added.
+    pub fn pages(&self) -> u64 {
+        self.calls.iter().fold(0, |sum: u64, (_, pages)| sum.saturating_add(*pages))
+    }
+}
+
 impl GrowingCalls {
     /// Takes in a growth by so many pages in the `nth` call of a function.
     pub(super) fn grown(

@@ -271,6 +271,7 @@ impl Heap {
         end.bytes = end.bytes.saturating_add(size);
         let site = self.changing_site(context);
         site.allocations += 1;
+        site.last = serial;
         site.bytes = site.bytes.saturating_add(size);
         site.live.blocks += 1;
         site.live.bytes = site.live.bytes.saturating_add(size);

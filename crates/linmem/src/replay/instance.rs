@@ -1,5 +1,7 @@
 //! An instance, as a recording tells of it.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use super::contexts::CallerId;
@@ -23,6 +25,8 @@ pub struct RecordedInstance {
     pub active: Option<(u64, u64)>,
     /// How often exported functions were called, by their indices, in the order of the first calls.
     pub calls: Vec<(u32, u64)>,
+    /// Of the calls that were looked at when they began: how many came from where, by function.
+    pub called_from: BTreeMap<(u32, ContextId), u64>,
     /// Where a function stands in `calls`.
     place_in_calls: FxHashMap<u32, usize>,
     /// The sum of `calls`.
@@ -55,6 +59,7 @@ impl RecordedInstance {
             collected: false,
             active: None,
             calls: Vec::new(),
+            called_from: BTreeMap::new(),
             place_in_calls: FxHashMap::default(),
             calls_in_all: 0,
             not_returned: NotReturnedCalls::default(),
@@ -72,6 +77,11 @@ impl RecordedInstance {
                 self.calls.push((function, times));
             }
         }
+    }
+
+    pub(super) fn called_from(&mut self, function: u32, context: ContextId, times: u64) {
+        let sum = self.called_from.entry((function, context)).or_default();
+        *sum = sum.saturating_add(times);
     }
 
     /// How often a function was called so far; `None` if it was not, as far as the recording says.

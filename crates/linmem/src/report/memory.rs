@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GrowthReport, Held, Stack, Totals};
+use super::{ExportReport, GrowthReport, Held, Stack, Totals};
 
 /// What was done in one memory, by whoever uses it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct MemoryReport {
     pub leaks: LeakSummary,
     /// How it grew.
     pub growth: GrowthReport,
+    /// Exported functions of which pages or blocks are left, most bytes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exports: Vec<ExportReport>,
     /// Where allocations come from.
     pub hot_sites: HotSites,
 }

@@ -487,6 +487,11 @@ impl Output {
                 let caller = call.caller.map(|caller| local.host_stack(caller)).transpose()?;
                 self.push(Record::NotReturned(NotReturned { caller, ..call }));
             }
+            Record::CalledFrom { function, caller, times } => {
+                self.select(local)?;
+                let caller = local.host_stack(caller)?;
+                self.push(Record::CalledFrom { function, caller, times });
+            }
             Record::Event(event) => self.event(local, event)?,
             Record::Host(record) => self.host_record(local, record)?,
             Record::Thread { .. }

@@ -202,6 +202,11 @@ impl Cursor<'_> {
                 stack_bytes: self.number()?,
                 passed: [self.number()?, self.number()?, self.number()?, self.number()?],
             }),
+            tags::CALLED_FROM => Record::CalledFrom {
+                function: self.function()?,
+                caller: self.host_stack()?,
+                times: self.number()?,
+            },
             tags::SEQUENCE => Record::Sequence { number: self.number()? },
             tags::CLOCK => Record::Clock { micros: self.number()? },
             tags::LOW_MEMORY => Record::LowMemory {
@@ -518,6 +523,7 @@ mod tests {
                 stack_bytes: u64::MAX,
                 passed: [0, 1, 127, u64::MAX],
             }),
+            Record::CalledFrom { function: 3, caller: HostStackId(1), times: u64::MAX },
             Record::Sequence { number: u64::MAX },
         ]
     }

@@ -71,6 +71,16 @@ pub enum Record {
     },
     /// A call by the host did not return, because of a trap or an exception.
     NotReturned(NotReturned),
+    /// The host called an exported function of the selected instance so many times from this place, since its last
+    /// such record. Of the calls that were looked at when they began.
+    CalledFrom {
+        /// Index of the function in the original module.
+        function: u32,
+        /// What called.
+        caller: HostStackId,
+        /// How often.
+        times: u64,
+    },
     /// The next event of a shared memory in this recording has this number among those of all threads;
     /// those after it count on by one.
     Sequence {

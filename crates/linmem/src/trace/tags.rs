@@ -54,6 +54,7 @@ tags! {
     REGISTERED = 0x29,
     UNREGISTERED = 0x2a,
     UNCAUGHT = 0x2b,
+    CALLED_FROM = 0x2c,
 }
 
 #[cfg(test)]

@@ -91,6 +91,12 @@ impl<W: Write> Writer<W> {
                 self.number(*level);
             }
             Record::NotReturned(call) => self.not_returned(call),
+            Record::CalledFrom { function, caller, times } => {
+                self.tag(tags::CALLED_FROM);
+                self.number(u64::from(*function));
+                self.number(u64::from(caller.0));
+                self.number(*times);
+            }
             Record::Sequence { number } => {
                 self.tag(tags::SEQUENCE);
                 self.number(*number);

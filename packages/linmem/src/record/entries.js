@@ -26,6 +26,7 @@ export class Entries {
   #frames;
   #suspension;
   #module;
+  #calls;
 
   // The entries that are under way, the outermost first, and how many of them are.
   #levels = [NONE];
@@ -45,13 +46,14 @@ export class Entries {
   /** The entry under way. */
   current = NONE;
 
-  constructor({ contexts, frames, records, suspension }, instance, module) {
+  constructor({ contexts, frames, records, suspension }, instance, module, calls) {
     this.#instance = instance;
     this.#records = records;
     this.#contexts = contexts;
     this.#frames = frames;
     this.#suspension = suspension;
     this.#module = module;
+    this.#calls = calls;
   }
 
   /** Begins an entry, which is passed these first values that can be addresses. */
@@ -81,6 +83,7 @@ export class Entries {
   #lookAtCaller() {
     if (this.#suspension.isUsed || !this.#contexts.mayLook) return;
     this.current.caller = this.#contexts.ofLook(this.#module, this.#frames.ofEvent(this.#module).caller);
+    this.#calls.addFrom(this.current.index, this.current.caller);
   }
 
   /** Four more values are passed on: which of the parameters that can be addresses the first of them is. */

@@ -27,10 +27,10 @@ export class Instance {
     this.#records = recorder.records;
     this.#contexts = recorder.contexts;
     this.#known = module.contexts;
-    this.#entries = new Entries(recorder, this, module);
     this.#createdIn = recorder.contexts.ofHost();
     this.#imports = imports;
     this.#calls = new Calls(recorder.records, module);
+    this.#entries = new Entries(recorder, this, module, this.#calls);
     this.module = module;
     this.hooks = hooksOf(this, recorder);
   }

@@ -2,7 +2,7 @@
 
 import { compile } from "./engine.js";
 import { ContextTable } from "./context-table.js";
-import { CALLS_LOOKED_AT, EXPORTS, ROLES } from "./names.js";
+import { CALLS_LOOKED_AT, EXPORTS, OBJECTS_LOOKED_AT, ROLES } from "./names.js";
 import { exportedFunctions, importCount, moduleName } from "./sections.js";
 
 // The wrapper of an allocator function is named `malloc: dlmalloc`.
@@ -18,8 +18,9 @@ export class Module {
   #original;
   #functions;
   #places;
+  #constructors;
 
-  // By place: how many calls of the function were looked at when they began.
+  // By place: how many more calls of the function are looked at when they begin.
   #looks;
 
   /** How many entries there were with each first context. */
@@ -60,7 +61,8 @@ export class Module {
     /** The indices of the functions that the program can call, ascending. */
     this.entries = map.entries;
     this.#places = placesOf(map.entries);
-    this.#looks = new Uint8Array(map.entries.length);
+    this.#constructors = new Set(map.constructors);
+    this.#looks = Uint16Array.from(map.entries, (index) => this.#looksFor(index));
     this.tellsSize = Object.keys(map.sizes).length > 0;
     /** The names under which instrumentation exports its tables of functions. */
     this.tables = map.tables.map((index) => `${EXPORTS.table}${index}`);
@@ -98,14 +100,19 @@ export class Module {
   /** Whether to look at the callers of a call of this function that begins. */
   wantsLook(index) {
     const place = this.placeOf(index);
-    if (place < 0 || this.#looks[place] >= CALLS_LOOKED_AT) return false;
-    this.#looks[place]++;
+    if (place < 0 || this.#looks[place] === 0) return false;
+    this.#looks[place]--;
     return true;
   }
 
   /** A call of this function did not return: the next ones are looked at again. */
   lookAgain(index) {
-    this.#looks[this.placeOf(index)] = 0;
+    this.#looks[this.placeOf(index)] = this.#looksFor(index);
+  }
+
+  // Each object may be left, so each one's maker is of interest.
+  #looksFor(index) {
+    return this.#constructors.has(index) ? OBJECTS_LOOKED_AT : CALLS_LOOKED_AT;
   }
 
   /** What to call a function that has no name: its export's name may tell. */

@@ -62,6 +62,7 @@ export const TAGS = {
   REGISTERED: 0x29,
   UNREGISTERED: 0x2a,
   UNCAUGHT: 0x2b,
+  CALLED_FROM: 0x2c,
 };
 
 /** The ways to ask for a memory's size. */
@@ -81,6 +82,9 @@ export const CALLERS_OF_CONTEXT = 4096;
 
 /** Calls of each function whose callers are looked at when they begin, and as many again after one that did not return. */
 export const CALLS_LOOKED_AT = 16;
+
+/** The same for functions that make objects. */
+export const OBJECTS_LOOKED_AT = 4096;
 
 /** Frames of callers that are taken for all entries, deep stacks cost much, and then for every 2^k-th: of outermost ones, and as many of those inside others. */
 export const MAX_CALLER_FRAMES = 65536;

@@ -233,6 +233,10 @@ export class Records extends TraceWriter {
     this.commit();
   }
 
+  calledFrom(index, stack, times) {
+    this.#numbers(TAGS.CALLED_FROM, index, stack, times);
+  }
+
   #frames(frames) {
     this.number(frames.length);
     for (const frame of frames) this.#frame(frame);

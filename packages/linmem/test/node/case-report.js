@@ -19,7 +19,8 @@ export function at(name, words) {
   return `${name}.mjs:${found[0]}`;
 }
 
-const withoutFolders = (text) => text.replace(/[^ (]*\//g, "");
+/** Words with files by their names. */
+export const withoutFolders = (text) => text.replace(/[^ (]*\//g, "");
 
 /** A stack as a list of words, with files by their names. */
 export const frames = (stack) => stack.map((frame) => withoutFolders(frame.function));

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, test } from "node:test";
 import { GUESTS } from "./case-guests.js";
-import { allocationsFrom, assertBegins, assertHealthy, at, codes, found, frames, messageOf, problems, reportOf, stackOf, theOnly } from "./case-report.js";
+import { allocationsFrom, assertBegins, assertHealthy, at, codes, found, frames, messageOf, problems, reportOf, stackOf, theOnly, withoutFolders } from "./case-report.js";
 import { makeGuests, removeDirectory, reportWith, runUnder, skip } from "./support.js";
 
 makeGuests(GUESTS);
@@ -472,14 +472,18 @@ program("unseen", {
     assert.deepEqual(found(report, "overlap").map(({ severity }) => severity), ["error"]);
   },
 
-  objects(report) {
+  objects(report, line) {
+    const [shapes, meshes] = ["// shapes", "// meshes"].map(line);
     assert.deepEqual(
-      found(report, "objects-left").map(({ message }) => message),
+      found(report, "objects-left").map(({ message }) => withoutFolders(message)),
       [
-        "191 objects of `shape` were made by `shape_new`, and `__wbg_shape_free` freed 1",
-        "20 objects of `Mesh` were made by `emscripten_bind_Mesh_Mesh_0`, and `emscripten_bind_Mesh___destroy___0` freed 5",
+        `191 objects of \`shape\` were made by \`shape_new\` (190 of them ${shapes}), and \`__wbg_shape_free\` freed 1`,
+        `20 objects of \`Mesh\` were made by \`emscripten_bind_Mesh_Mesh_0\` (${meshes}), and \`emscripten_bind_Mesh___destroy___0\` freed 5`,
       ],
     );
+    const [ofShapes, ofMeshes] = found(report, "objects-left");
+    assert.deepEqual(stackOf(ofShapes, "made").slice(0, 2), ["shape_new", `objects (${shapes})`]);
+    assert.deepEqual(stackOf(ofMeshes, "made").slice(0, 2), ["emscripten_bind_Mesh_Mesh_0", `objects (${meshes})`]);
   },
 
   "objects, freed"(report) {

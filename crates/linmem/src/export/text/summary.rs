@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::fmt::{self, Write};
 
-use super::{BOLD, Text, hooked, memories_table};
+use super::{BOLD, Text, exports_table, hooked, memories_table};
 use crate::report::{Coverage, Extent, Held, InstanceReport, MemoryReport, Report, Trend};
 use crate::units::{bytes, count, escape, number_of, pages, ranges};
 
@@ -55,6 +55,10 @@ impl Text {
     fn memory_itself(&mut self, report: &Report, memory: &MemoryReport) -> fmt::Result {
         self.row("memory", &size_of(memory))?;
         self.growth(&memory.growth)?;
+        if !memory.exports.is_empty() {
+            self.title("kept by")?;
+            write!(self.out, "{}", exports_table::table(&memory.exports))?;
+        }
         self.hot_sites(memory)?;
         let mut shown: Vec<&str> = Vec::new();
         for instance in memory.users.iter().filter_map(|&user| report.instances.get(user)) {
@@ -116,7 +120,7 @@ impl Text {
 fn saw_blocks(report: &Report, memory: &MemoryReport) -> bool {
     let totals = &memory.totals;
     let users = memory.users.iter().filter_map(|&user| report.instances.get(user));
-    totals.allocations + totals.reallocations + totals.frees > 0
+    [totals.allocations, totals.reallocations, totals.frees].iter().any(|events| *events > 0)
         || users.map(|user| &user.coverage).any(Coverage::is_whole)
 }
 

@@ -73,6 +73,8 @@ pub struct SiteTotals {
     pub bytes: u64,
     /// Blocks freed before any other allocation was made.
     pub temporary: u64,
+    /// The serial number of the last of its blocks.
+    pub last: u64,
     /// Blocks alive now.
     pub live: Held,
     /// Blocks alive at the peak of the whole heap.

@@ -70,6 +70,7 @@ pub struct Site {
     pub allocations: u64,
     pub bytes: u64,
     pub temporary: u64,
+    pub last: u64,
     pub live: Held,
     pub at_peak: Held,
     pub lifetime: u64,
@@ -300,6 +301,7 @@ impl Naive {
         self.allocated_bytes += size;
         let site = self.site_mut(context);
         site.allocations += 1;
+        site.last = serial;
         site.bytes += size;
         let extent = self.extent();
         if extent.bytes > self.at_peak.bytes {

@@ -155,6 +155,7 @@ fn check_sites(heap: &Heap, naive: &Naive) -> Result<(), TestCaseError> {
             allocations: site.allocations,
             bytes: site.bytes,
             temporary: site.temporary,
+            last: site.last,
             live: site.live,
             at_peak: heap.at_peak(&site),
             lifetime: site.lifetime,

@@ -39,9 +39,12 @@ const ways = {
 
   objects() {
     const { shape_new, shape_side, __wbg_shape_free, emscripten_bind_Mesh_Mesh_0, emscripten_bind_Mesh___destroy___0 } = start("objects");
-    for (let time = 0; time < 190; time++) shape_side(shape_new());
+    for (let time = 0; time < 190; time++) {
+      const shape = shape_new(); // shapes
+      shape_side(shape);
+    }
     for (let time = 0; time < 20; time++) {
-      const mesh = emscripten_bind_Mesh_Mesh_0();
+      const mesh = emscripten_bind_Mesh_Mesh_0(); // meshes
       if (time < 5) emscripten_bind_Mesh___destroy___0(mesh);
     }
     __wbg_shape_free(shape_new(), 0);
