@@ -32,6 +32,8 @@ mod not_returned;
 mod notes;
 mod objects;
 mod older_blocks;
+#[cfg(test)]
+mod recording;
 mod repeated_calls;
 mod sites;
 mod sizes;

@@ -13,10 +13,14 @@
 //! - *definite*: nothing points there
 //! - *indirect*: only lost blocks point there
 
+mod emptied;
 mod findings;
 mod layouts;
 mod mark;
+mod once;
 mod roots;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +44,8 @@ use mark::{Blocks, Live, Mark};
 enum Kind {
     /// Nothing points to it.
     Definite,
+    /// The same of what `realloc(p, 0)` returned instead of freeing.
+    Emptied,
     /// Only lost blocks point to it.
     Indirect,
     /// Only interior pointers lead to it.
@@ -63,7 +69,7 @@ impl Kind {
     /// gave it back stays true.
     fn is_refuted_by_a_pointer(self) -> bool {
         match self {
-            Kind::Definite | Kind::Indirect | Kind::Possible => true,
+            Kind::Definite | Kind::Emptied | Kind::Indirect | Kind::Possible => true,
             Kind::HostHeld(Holder::Has(crossing) | Holder::LedTo(crossing)) => {
                 !matches!(crossing, Crossed::Returned(_))
             }
@@ -104,6 +110,8 @@ struct Group {
     indirect: Held,
     /// How many of them have callers that were looked at.
     looked_at: u64,
+    /// How many of them `realloc(p, 0)` returned.
+    emptied: u64,
     example: u64,
     /// Allocations up to the last of them.
     last: u64,
@@ -123,6 +131,7 @@ impl Leaks {
             {
                 seen.held += group.held;
                 seen.indirect += group.indirect;
+                seen.emptied += group.emptied;
             }
         }
     }
@@ -135,7 +144,7 @@ impl Leaks {
         let sum = |kind| sum_where(&|of_group| of_group == kind);
         LeakSummary {
             not_judged: self.not_judged.clone(),
-            definite: sum(Kind::Definite),
+            definite: sum_where(&|kind| matches!(kind, Kind::Definite | Kind::Emptied)),
             indirect: sum(Kind::Indirect),
             possible: sum(Kind::Possible),
             finalizer_held: sum(Kind::FinalizerHeld),
@@ -200,6 +209,7 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
     let mark = marked(memory, &blocks, can_mark);
     let (host_may_hold, threads_may_hold) = (host_may_hold(memory), threads_may_hold(memory));
     for (index, Live { address, block, .. }) in blocks.iter().enumerate() {
+        let is_emptied = memory.heap().is_emptied(*address, block);
         let kind = match mark.kinds[index] {
             _ if is_of_start_up(memory, block.context) => Kind::Runtime,
             kind if frames_may_hold && kind != Kind::Reachable => Kind::FrameHeld,
@@ -207,6 +217,7 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
             Kind::Definite | Kind::Indirect | Kind::Possible if host_may_hold => {
                 Kind::HostHeld(Holder::MayHave)
             }
+            Kind::Definite if is_emptied => Kind::Emptied,
             kind => kind,
         };
         let place = memory.place(block.context);
@@ -214,6 +225,7 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
         group.held += Held { blocks: 1, bytes: block.size };
         group.indirect += mark.indirect[index];
         group.looked_at += u64::from(memory.is_looked_at(block.context));
+        group.emptied += u64::from(is_emptied);
         group.last = group.last.max(block.serial);
         if group.example == 0 {
             group.example = *address;

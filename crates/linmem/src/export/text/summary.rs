@@ -116,7 +116,7 @@ impl Text {
 fn saw_blocks(report: &Report, memory: &MemoryReport) -> bool {
     let totals = &memory.totals;
     let users = memory.users.iter().filter_map(|&user| report.instances.get(user));
-    totals.allocations + totals.reallocations + totals.frees > 0
+    [totals.allocations, totals.reallocations, totals.frees].iter().any(|&events| events > 0)
         || users.map(|user| &user.coverage).any(Coverage::is_whole)
 }
 
