@@ -1,6 +1,7 @@
 //! Recordings that tests write by hand.
 
 use super::Analysis;
+use crate::prepared::Prepared;
 use crate::trace::{
     ContextId, Entry, Event, Frame, HostStackId, LiveFrames, Record, Sharing, UNKNOWN_SIZE, Writer,
 };
@@ -11,12 +12,18 @@ pub(super) struct Recording(pub(super) Writer<Vec<u8>>);
 impl Recording {
     /// Contexts stand in frames of the host. Those with the same text look the same to people.
     pub(super) fn new(contexts: &[&str]) -> Recording {
+        Recording::of(&[("a.wasm", "(module (memory 2))")], contexts)
+    }
+
+    /// The same of these modules, with their names; each has the allocator that linmem finds in it.
+    pub(super) fn of(modules: &[(&str, &str)], contexts: &[&str]) -> Recording {
         let mut writer = Writer::new(Vec::new());
-        writer.record(&Record::Module {
-            name: "a.wasm".to_owned(),
-            bytes: wat::parse_str("(module (memory 2))").unwrap(),
-            allocator: r#"{"functions":[],"unseen":[],"notes":[],"candidates":[]}"#.to_owned(),
-        });
+        for (name, text) in modules {
+            let bytes = wat::parse_str(text).unwrap();
+            let prepared = Prepared::new(&bytes, &Vec::new(), None).unwrap();
+            let allocator = serde_json::to_string(prepared.allocator()).unwrap();
+            writer.record(&Record::Module { name: (*name).to_owned(), bytes, allocator });
+        }
         for text in contexts {
             let frames = text.split_terminator(" < ").map(|frame| Frame::Host(frame.to_owned()));
             writer.record(&Record::Context { frames: frames.collect() });
@@ -40,7 +47,11 @@ impl Recording {
     }
 
     pub(super) fn instance_on(&mut self, memory: u64) {
-        self.0.record(&Record::Instance { module: 0, memory });
+        self.instance_of(0, memory);
+    }
+
+    pub(super) fn instance_of(&mut self, module: u64, memory: u64) {
+        self.0.record(&Record::Instance { module, memory });
     }
 
     /// Stacks of the host, of one frame each.

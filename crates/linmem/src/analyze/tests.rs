@@ -352,6 +352,25 @@ fn merged_reports_point_to_their_own_memories() {
     assert!(text.contains("(instances 0 and 1)") && text.contains("(instances 2 and 3)"), "{text}");
 }
 
+/// A program may compile modules that it does not use, or not first. The headline names what ran.
+#[test]
+fn the_program_is_the_module_that_has_an_instance_first() {
+    let program = |instances: &[u64]| {
+        let empty = "(module (memory 2))";
+        let modules = [("first.wasm", empty), ("second.wasm", empty), ("third.wasm", empty)];
+        let mut recording = Recording::of(&modules, &[]);
+        for (memory, &module) in instances.iter().enumerate() {
+            recording.memory();
+            recording.instance_of(module, memory as u64);
+        }
+        recording.finish().report().unwrap().program
+    };
+    assert_eq!(program(&[1, 0]), "second.wasm");
+    assert_eq!(program(&[2, 2, 0]), "third.wasm");
+    assert_eq!(program(&[]), "first.wasm", "none was used");
+    assert_eq!(Recording::of(&[], &[]).finish().report().unwrap().program, "");
+}
+
 #[test]
 fn a_trace_arrives_in_pieces_of_any_size() {
     let mut recording = Recording::new(&["work"]);

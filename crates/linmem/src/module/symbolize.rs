@@ -163,6 +163,7 @@ impl<'a> Symbolizer<'a> {
             return demangle(name);
         }
         self.dwarf_function_name(module, function)
+            .map(|name| demangle(&name))
             .or_else(|| module.function_name(function).map(demangle))
             .unwrap_or_else(|| format!("func[{function}]"))
     }
@@ -251,6 +252,18 @@ fn plain_path(file: &str) -> String {
 /// A symbol as a person would write it: Rust (legacy and v0) and C++ names are demangled. One
 /// that unfolds to more than anybody reads stays as it is.
 pub fn demangle(name: &str) -> String {
+    let demangled = demangled(name);
+    // What clang calls a `main` with parameters.
+    let is_main = |path: &str| path == "__main_argc_argv";
+    let of_cpp = |path: &str| is_main(path) || path == "main";
+    match demangled.split_once('(') {
+        None if is_main(&demangled) => "main".to_owned(),
+        Some((path, _)) if of_cpp(path) => "main".to_owned(),
+        _ => demangled,
+    }
+}
+
+fn demangled(name: &str) -> String {
     // A tool that puts another function in a symbol's place calls the first one so.
     let name = name.strip_prefix("orig$").unwrap_or(name);
     let mut text = Bounded(String::new());
@@ -340,6 +353,10 @@ mod tests {
         assert_eq!(demangle("_ZN7Tracker5resetEv"), "Tracker::reset()");
         assert_eq!(demangle("orig$_ZN7Tracker5resetEv"), "Tracker::reset()");
         assert_eq!(demangle("malloc"), "malloc");
+        for main in ["main", "__main_argc_argv", "_Z16__main_argc_argviPPc", "_Z4mainiPPc"] {
+            assert_eq!(demangle(main), "main");
+        }
+        assert_eq!(demangle("_ZN3app4mainEv"), "app::main()");
     }
 
     #[test]
