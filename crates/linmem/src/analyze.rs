@@ -35,6 +35,8 @@ mod older_blocks;
 #[cfg(test)]
 mod recording;
 mod repeated_calls;
+#[cfg(test)]
+mod said;
 mod sites;
 mod sizes;
 mod stacks;

@@ -165,7 +165,7 @@ fn message(
 mod tests {
     use crate::analyze::recording::Recording;
     use crate::report::{Code, Finding};
-    use crate::trace::{ContextId, Event, HostRecord, HostStackId, Record};
+    use crate::trace::{HostRecord, HostStackId, Record};
 
     /// `make` is function 1.
     const WITH_MALLOC: &str = r#"(module (memory 2)
@@ -181,14 +181,9 @@ mod tests {
         recording.host_stacks(&["app.mjs:5", "app.mjs:9"]);
         recording.instance(0);
         for number in 0..16 {
-            recording.0.event(&Event::Called { function: 1, times: 1 });
+            recording.call(1, 1);
             recording.enter(1, Some(0));
-            recording.0.event(&Event::Grown {
-                delta_pages: 1,
-                previous_pages: Some(2 + number),
-                in_allocator: true,
-                context: ContextId(0),
-            });
+            recording.grow(Some(2 + number), true, 0);
             recording.allocate(0x1000 * (1 + number), 8, 0);
             then(&mut recording, number);
         }
@@ -256,7 +251,7 @@ mod tests {
     #[test]
     fn calls_that_grow_the_memory_only_at_first_are_not_reported() {
         let mut recording = sixteen_calls(WITH_MALLOC, |recording, n| register(recording, n, 0));
-        recording.0.event(&Event::Called { function: 1, times: 100 });
+        recording.call(1, 100);
         assert_eq!(found(recording), None);
     }
 }

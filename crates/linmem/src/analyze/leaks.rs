@@ -31,7 +31,7 @@ use crate::module::memory_map::MemoryMap;
 use crate::prepared::Prepared;
 use crate::replay::heap::Crossed;
 use crate::replay::heap::{Block, Held};
-use crate::report::LeakSummary;
+use crate::report::{LeakSummary, Sentence};
 use crate::trace::{ContextId, LiveFrames};
 
 use super::subject::{Memory, Subject};
@@ -292,49 +292,44 @@ enum Obstacle {
     /// Too little is known.
     Blind(String),
     /// Locals of calls that never returned may point to them.
-    Frames(&'static str),
+    Frames(Sentence),
 }
 
 impl Obstacle {
     fn text(self) -> String {
         match self {
             Obstacle::Blind(reason) => reason,
-            Obstacle::Frames(reason) => reason.to_owned(),
+            Obstacle::Frames(reason) => reason.with([]),
         }
     }
 }
 
 /// Why the blocks cannot be judged, if that is so.
 fn obstacle(memory: Memory<'_, '_>) -> Option<Obstacle> {
-    const STOPS_EARLY: &str = "the recording stops before the program ended";
-    let blind = |reason: &str| Some(Obstacle::Blind(reason.to_owned()));
+    let blind = |reason: Sentence| Some(Obstacle::Blind(reason.with([])));
+    if let Some(reason) = unseen_events::reason(memory) {
+        return Some(Obstacle::Blind(reason.text().to_owned()));
+    }
     let is_collected = memory.users().all(|user| user.recorded().collected);
-    if is_collected && memory.heap().totals().at_end.blocks == 0 {
-        // Nothing was left when it was collected, so there is nothing to judge.
+    let may_go_on = memory.subject.replay.truncated && !is_collected;
+    if memory.heap().totals().at_end.blocks == 0 && !may_go_on {
+        // Nothing was left, so there is nothing to judge.
         return None;
     }
-    if let Some(reason) = unseen_events::reason(memory) {
-        return blind(reason.text());
-    }
     if let Some(collector) = memory.modules().iter().find_map(|facts| facts.premises.collector) {
-        return Some(Obstacle::Blind(format!(
-            "{collector} collects garbage, so what nothing points to is not lost"
-        )));
+        return Some(Obstacle::Blind(Sentence::CollectsGarbage.with([collector])));
     }
     let mut globals = memory.users().filter_map(|user| user.recorded().globals.as_ref());
     match (&memory.recorded().snapshot, &memory.subject.replay.end) {
-        (None, _) if is_collected => blind("the instance was garbage-collected before"),
+        (None, _) if is_collected => blind(Sentence::InstanceCollected),
         // The last parts of the memory may be missing.
-        _ if memory.subject.replay.truncated => blind(STOPS_EARLY),
-        (None, _) => blind(STOPS_EARLY),
-        (Some(_), Some(crate::replay::End::Trap { .. })) => Some(Obstacle::Frames(
-            "the program trapped, and its frames may hold pointers that nobody can see",
-        )),
+        _ if memory.subject.replay.truncated => blind(Sentence::StopsEarly),
+        (None, _) => blind(Sentence::NoSnapshot),
+        (Some(_), Some(crate::replay::End::Trap { .. })) => {
+            Some(Obstacle::Frames(Sentence::FramesOfTrap))
+        }
         (Some(_), _) if globals.any(|globals| globals.live_frames == LiveFrames::Own) => {
-            Some(Obstacle::Frames(
-                "the program exited from inside a call, and its frames may hold pointers that \
-                 nobody can see",
-            ))
+            Some(Obstacle::Frames(Sentence::FramesOfExit))
         }
         _ => None,
     }

@@ -36,7 +36,11 @@ impl Recording {
     }
 
     pub(super) fn memory_of(&mut self, sharing: Sharing) {
-        let (initial_pages, max_pages, page_bytes) = (2, None, 65_536);
+        self.memory_with(None, sharing);
+    }
+
+    pub(super) fn memory_with(&mut self, max_pages: Option<u64>, sharing: Sharing) {
+        let (initial_pages, page_bytes) = (2, 65_536);
         self.0.record(&Record::Memory { initial_pages, max_pages, page_bytes, sharing });
     }
 
@@ -89,6 +93,17 @@ impl Recording {
         self.0.event(&Event::Allocated { pointer, size, align: 0, context });
     }
 
+    /// So many calls of an exported function.
+    pub(super) fn call(&mut self, function: u32, times: u64) {
+        self.0.event(&Event::Called { function, times });
+    }
+
+    /// The memory grows by a page, from so many; `None` says that it is refused to.
+    pub(super) fn grow(&mut self, previous_pages: Option<u64>, in_allocator: bool, context: u32) {
+        let (delta_pages, context) = (1, ContextId(context));
+        self.0.event(&Event::Grown { delta_pages, previous_pages, in_allocator, context });
+    }
+
     /// Reallocates a block in its place.
     pub(super) fn resize(&mut self, pointer: u64, new_size: u64, context: u32) {
         let (old_size, context) = (UNKNOWN_SIZE, ContextId(context));
@@ -103,6 +118,11 @@ impl Recording {
 
     pub(super) fn finish(mut self) -> Analysis {
         self.0.record(&Record::Exit { code: 0 });
+        self.stop()
+    }
+
+    /// Ends the recording where it is.
+    pub(super) fn stop(self) -> Analysis {
         let mut analysis = Analysis::default();
         analysis.push(&self.0.finish().unwrap()).unwrap();
         analysis.finish()
