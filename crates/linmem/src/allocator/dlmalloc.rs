@@ -9,6 +9,9 @@
 //!
 //! The functions around `malloc` and `free` are known by their calls of these two.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use wasmparser::Operator;
@@ -38,12 +41,18 @@ pub(super) fn search(
     let free = known(Role::Free).or_else(|| shapes.free(malloc));
     let mut functions = vec![(malloc, Role::Malloc)];
     functions.extend(free.map(|free| (free, Role::Free)));
-    let mut found =
-        KnownByCode { name: "dlmalloc", functions, resizing: Vec::new(), set_up: Vec::new() };
+    let mut found = KnownByCode {
+        name: "dlmalloc",
+        functions,
+        resizing: Vec::new(),
+        aligning: Vec::new(),
+        set_up: Vec::new(),
+    };
     for function in shapes.functions.defined() {
         match shapes.around(function, malloc, free) {
             Some(Around::Is(role)) => found.functions.push((function, role)),
             Some(Around::Resizes) => found.resizing.push(function),
+            Some(Around::Aligns) => found.aligning.push(function),
             None => {}
         }
     }
@@ -56,6 +65,8 @@ enum Around {
     Is(Role),
     /// One that resizes blocks on the way to something else.
     Resizes,
+    /// One that gives out a part of a block, aligned to a constant.
+    Aligns,
 }
 
 struct Shapes<'m, 'a> {
@@ -106,6 +117,9 @@ impl Shapes<'_, '_> {
             return None;
         }
         let code = self.functions.code(function);
+        if code.aligns_to_constant(malloc) {
+            return Some(Around::Aligns);
+        }
         let has_type_of = |role| self.functions.has_type_of(role, function);
         if !(code.pads() && code.has(&TOO_LARGE)) {
             let is_calloc = frees == 0
@@ -218,6 +232,20 @@ impl Code<'_> {
         self.0.windows(3).any(|three| {
             matches!(three, [I32Const { value: 12 }, I32Add, Call { function_index }] if *function_index == malloc)
         })
+    }
+
+    /// Whether it asks for the room to align a block to a constant in it, of requests that leave that room.
+    fn aligns_to_constant(&self, malloc: u32) -> bool {
+        use Operator::{Call, I32Add, I32Const};
+        let mut asked = self.0.windows(3).filter_map(|three| match three {
+            [I32Const { value }, I32Add, Call { function_index }] if *function_index == malloc => {
+                Some(*value - 12)
+            }
+            _ => None,
+        });
+        let alignment = asked.find(|alignment| (16..=1 << 16).contains(alignment));
+        let is_limited = |alignment: i32| self.has(&TOO_LARGE.map(|most| most - alignment));
+        self.pads() && alignment.is_some_and(|of| of.count_ones() == 1 && is_limited(of))
     }
 
     /// Whether the largest request is the less, the larger the alignment: `-64 - alignment`.

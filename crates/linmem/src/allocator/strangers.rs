@@ -39,15 +39,22 @@ impl Allocator {
         let entered = module.exported_functions().map(|(_, function)| function);
         let entered = entered.chain(module.address_taken.iter().copied());
         let entered = entered.filter(|function| !harmless.contains(function));
-        let is_barrier = |node: u32| allocator.contains(&node) || harmless.contains(&node);
+        // What others of the allocator do for a `memalign` that was put into another function, that function asked for.
+        let aligning: BTreeSet<u32> = self.aligning.iter().copied().collect();
+        let is_barrier = |node: u32| {
+            allocator.contains(&node) || harmless.contains(&node) || aligning.contains(&node)
+        };
         let outside = graph.reachable(entered, is_barrier);
         let inside = graph.reachable(allocator.iter().copied(), |_| false);
         let is_own = |function: u32| {
             allocator.contains(&function)
                 || inside[function as usize] && !outside[function as usize]
         };
-        let is_outside =
-            |function: &u32| outside[*function as usize] && !allocator.contains(function);
+        let is_outside = |function: &u32| {
+            outside[*function as usize]
+                && !allocator.contains(function)
+                && !aligning.contains(function)
+        };
         let functions = 0..module.functions.len() as u32;
         let own = functions.clone().filter(|&function| is_own(function));
         let own: Vec<&Body> = own.filter_map(|function| body(module, function)).collect();
