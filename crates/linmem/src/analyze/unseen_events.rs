@@ -177,16 +177,19 @@ mod tests {
     const WITH_MEMALIGN: &str = r#"(module (memory 2)
         (func $m (param i32) (result i32) (local $padded i32)
           (local.set $padded (i32.and (i32.add (local.get 0) (i32.const 11)) (i32.const -8)))
-          (if (i32.le_u (local.get 0) (i32.const 244)) (then (return (i32.const 16))))
-          (if (i32.ge_u (local.get 0) (i32.const -64)) (then (return (i32.const 0))))
+          (if (i32.le_u (local.get 0) (i32.const 244)) (then (return (i32.load (i32.const 2000)))))
+          (if (i32.ge_u (local.get 0) (i32.const -64)) (then (return (i32.load (i32.const 2004)))))
           (drop (memory.grow (i32.const 1)))
-          (local.get $padded))
+          (i32.add (i32.load (i32.const 2008)) (i32.load (i32.const 2012))))
         (func (param i32))
-        (func $d (param i32))
+        (func $d (param i32 i32)
+          (i32.store (i32.const 2000) (i32.const 1)) (i32.store (i32.const 2004) (i32.const 1))
+          (i32.store (i32.const 2008) (i32.const 1)) (i32.store (i32.const 2012) (i32.const 1)))
         (func $aligned (export "aligned") (param i32) (result i32)
-          (if (i32.ge_u (local.get 0) (i32.const -80)) (then (return (i32.const 0))))
-          (call $m (i32.add
-            (i32.and (i32.add (local.get 0) (i32.const 11)) (i32.const -8)) (i32.const 28))))
+          (local.set 0 (call $m (i32.const 100)))
+          (drop (i32.and (i32.load (i32.sub (local.get 0) (i32.const 4))) (i32.const -8)))
+          (call $d (local.get 0) (i32.const 8))
+          (i32.and (i32.add (local.get 0) (i32.const 15)) (i32.const -16)))
         (func (export "work") (drop (call $m (i32.const 8))) (drop (call $aligned (i32.const 8)))))"#;
 
     /// The codes of what is found where these functions allocate a block, part of which is freed.

@@ -22,18 +22,22 @@ const ALLOCATOR: &str = r#"
       (i32.store (i32.const 2008) (i32.load (i32.const 2012)))
       (i32.store (i32.const 2012) (i32.load (i32.const 2008))))
     (func $d (param i32 i32)
-      (i32.store (i32.const 2000) (i32.add (local.get 0) (local.get 1))))
+      (i32.store (i32.const 2000) (i32.add (local.get 0) (local.get 1)))
+      (i32.store (i32.const 2004) (i32.load (i32.const 2000)))
+      (i32.store (i32.const 2008) (i32.load (i32.const 2012)))
+      (i32.store (i32.const 2012) (i32.load (i32.const 2008))))
     (func (export "work") (call $f (call $m (i32.const 8))))"#;
 
-/// A function of one parameter that asks for so much more, up to this limit, and disposes of a part.
-fn aligned(limit: i32, more: i32) -> String {
+/// A function that gets a block, goes back to its head, adds `most` to its address and masks that, and disposes of parts
+/// so many times.
+fn aligned(most: i32, mask: i32, times: usize) -> String {
+    let dispose = "(call $d (local.get 0) (i32.const 8))".repeat(times);
     format!(
         r#"(func (export "aligned") (param i32) (result i32)
-             (if (i32.ge_u (local.get 0) (i32.const {limit})) (then (return (i32.const 0))))
-             (local.set 0 (call $m (i32.add
-               (i32.and (i32.add (local.get 0) (i32.const 11)) (i32.const -8)) (i32.const {more}))))
-             (call $d (local.get 0) (i32.const 8))
-             (i32.add (local.get 0) (i32.const 8)))"#
+             (local.set 0 (call $m (i32.const 276)))
+             (drop (i32.and (i32.load (i32.sub (local.get 0) (i32.const 4))) (i32.const -8)))
+             {dispose}
+             (i32.and (i32.add (local.get 0) (i32.const {most})) (i32.const {mask})))"#
     )
 }
 
@@ -53,8 +57,8 @@ fn malloc_and_free_are_known_by_their_code() {
 /// `memalign(16, size)` that the compiler put into another function: it may hand out any part of the block.
 #[test]
 fn a_function_that_aligns_blocks_to_a_constant_is_no_stranger() {
-    for alignment in [16, 32, 4096] {
-        let found = allocator(&aligned(-64 - alignment, alignment + 12));
+    for alignment in [16, 64, 4096] {
+        let found = allocator(&aligned(alignment - 1, -alignment, 2));
         assert_eq!((&found.aligning[..], found.strangers.len()), (&[4][..], 0), "{alignment}");
         assert!(found.notes.iter().any(|note| note.contains("put memalign into it")), "{found:?}");
         assert_eq!(found.functions.len(), 2, "what it returns may not be what is freed");
@@ -63,13 +67,13 @@ fn a_function_that_aligns_blocks_to_a_constant_is_no_stranger() {
 
 #[test]
 fn what_only_looks_like_it_stays_a_stranger() {
-    // The limit is that of another alignment; the room is not that of an alignment.
-    for (limit, more) in [(-64, 28), (-96, 28), (-88, 36), (-80, 16), (-72, 20)] {
-        let found = allocator(&aligned(limit, more));
-        assert_eq!((found.aligning.len(), &found.strangers[..]), (0, &[2][..]), "{limit} {more}");
+    // What rounds sizes up, what masks something else, and what gives back more than it can have aligned.
+    for (most, mask, times) in [(7, -8, 2), (15, -8, 2), (15, 16, 2), (23, -24, 2), (15, -16, 3)] {
+        let found = allocator(&aligned(most, mask, times));
+        assert_eq!((found.aligning.len(), &found.strangers[..]), (0, &[2][..]), "{most} {mask}");
     }
     // Others call what it calls.
     let another = r#"(func (export "other") (call $d (i32.const 8) (i32.const 8)))"#;
-    let found = allocator(&format!("{} {another}", aligned(-80, 28)));
+    let found = allocator(&format!("{} {another}", aligned(15, -16, 2)));
     assert_eq!((&found.aligning[..], &found.strangers[..]), (&[4][..], &[2][..]));
 }
