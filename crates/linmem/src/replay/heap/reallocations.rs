@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(is_emptied(&moved), [true]);
         let freed = Event::Freed { pointer: 16, size: UNKNOWN_SIZE, align: 0, context: CONTEXT };
         let then = |rest: &[(usize, Event)]| is_emptied(&[&emptied[..], rest].concat());
-        assert_eq!(then(&[(0, freed.clone()), (0, allocated(16))]), [false]);
+        assert_eq!(then(&[(0, freed), (0, allocated(16))]), [false]);
         assert_eq!(then(&[(0, resizing(16, 8)), returned(16)]), [false]);
         // `realloc(NULL, 0)` is `malloc(0)`; and where `realloc(p, 0)` frees, nothing is left.
         assert_eq!(is_emptied(&[(0, resizing(0, 0)), returned(16)]), [false]);
