@@ -11,8 +11,9 @@ const NAMES: [&str; 3] = ["main", "__original_main", "__main_void"];
 /// The user's `main`: of the functions with these names, the one that calls no other.
 pub(crate) fn main_function(module: &Module<'_>) -> Option<u32> {
     let names = module.names.functions.iter();
+    // A large module has many names, and demangling takes time.
     let named: Vec<u32> = names
-        .filter(|(_, name)| NAMES.contains(&&*demangle(name)))
+        .filter(|(_, name)| name.contains("main") && NAMES.contains(&&*demangle(name)))
         .map(|(&function, _)| function)
         .collect();
     let calls_another = |function: u32| {
