@@ -65,6 +65,11 @@ enum Kind {
 }
 
 impl Kind {
+    /// Whether nothing at all points to the block.
+    fn is_lost(self) -> bool {
+        matches!(self, Kind::Definite | Kind::Emptied)
+    }
+
     /// Whether one pointer that linmem cannot see would make it wrong. That the program got a block and never
     /// gave it back stays true.
     fn is_refuted_by_a_pointer(self) -> bool {
@@ -144,7 +149,7 @@ impl Leaks {
         let sum = |kind| sum_where(&|of_group| of_group == kind);
         LeakSummary {
             not_judged: self.not_judged.clone(),
-            definite: sum_where(&|kind| matches!(kind, Kind::Definite | Kind::Emptied)),
+            definite: sum_where(&Kind::is_lost),
             indirect: sum(Kind::Indirect),
             possible: sum(Kind::Possible),
             finalizer_held: sum(Kind::FinalizerHeld),

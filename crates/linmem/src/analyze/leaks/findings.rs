@@ -34,8 +34,14 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
         groups.into_iter().partition(|((kind, _), _)| *kind == Kind::Reachable);
     let (once, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|group| once::is_once(memory, group));
-    let (emptied, lost): (Vec<_>, Vec<_>) =
+    let (lost_once, kept_once): (Vec<_>, Vec<_>) =
+        once.into_iter().partition(|((kind, _), _)| kind.is_lost());
+    let (emptied, mut lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|((kind, _), _)| *kind == Kind::Emptied);
+    if emptied.is_empty() && !lost.iter().any(|((kind, _), _)| kind.is_lost()) {
+        // All that is lost with others is lost with blocks of one note, which says so.
+        lost.retain(|((kind, _), _)| *kind != Kind::Indirect);
+    }
     let (held, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|((kind, _), _)| matches!(kind, Kind::HostHeld(_)));
     let (left, lost): (Vec<_>, Vec<_>) =
@@ -43,12 +49,13 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let (by_threads, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|((kind, _), _)| *kind == Kind::ThreadHeld);
     let lost = lost.into_iter();
-    let mut findings: Vec<Finding> =
-        lost.map(|(&(kind, context), group)| leak_finding(memory, kind, context, group)).collect();
+    let mut findings: Vec<Finding> = once::lost_finding(memory, &lost_once).into_iter().collect();
+    findings
+        .extend(lost.map(|(&(kind, context), group)| leak_finding(memory, kind, context, group)));
     findings.extend(emptied::finding(memory, &emptied));
     findings.extend(host_findings(memory, &held));
     findings.extend(finalizer_finding(memory, &left));
-    findings.extend(once::findings(memory, &once));
+    findings.extend(once::kept_finding(memory, &kept_once));
     findings.extend(thread_finding(memory, &by_threads));
     findings.extend(reachable_finding(memory, &reachable));
     findings

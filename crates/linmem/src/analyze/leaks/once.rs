@@ -31,18 +31,15 @@ pub(super) fn is_once(memory: Memory<'_, '_>, group: &GroupOf<'_>) -> bool {
     begins_in_library(&stack) && if may_be_lost { is_one && is_early } else { is_one || is_early }
 }
 
-/// One note for those that nothing points to, and one for those that something may point to.
-pub(super) fn findings(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Vec<Finding> {
-    let is_lost = |((kind, _), _): &GroupOf<'_>| matches!(kind, Kind::Definite | Kind::Emptied);
-    let (lost, kept): (Vec<_>, Vec<_>) = groups.iter().copied().partition(is_lost);
-    let lost = lost_finding(memory, &lost);
+/// One note for those that something may point to.
+pub(super) fn kept_finding(memory: Memory<'_, '_>, kept: &Groups<'_>) -> Option<Finding> {
     let what =
         "kept once: a library allocated them at its start or at its first use, and no more since";
-    let kept = finding_of_all(Code::KeptOnce, memory, &kept, what);
-    lost.into_iter().chain(kept).map(|finding| finding.advice(ADVICE)).collect()
+    Some(finding_of_all(Code::KeptOnce, memory, kept, what)?.advice(ADVICE))
 }
 
-fn lost_finding(memory: Memory<'_, '_>, lost: &Groups<'_>) -> Option<Finding> {
+/// One note for those that nothing points to, with what hangs on them.
+pub(super) fn lost_finding(memory: Memory<'_, '_>, lost: &Groups<'_>) -> Option<Finding> {
     let held = sum_of(lost.iter().map(|(_, group)| *group));
     let what = format!(
         "lost at a library's start: nothing points to {} any more{}",
@@ -50,5 +47,6 @@ fn lost_finding(memory: Memory<'_, '_>, lost: &Groups<'_>) -> Option<Finding> {
         with_others(held, indirect_of(lost))
     );
     let finding = finding_of_all(Code::LeakDefinite, memory, lost, &what)?;
-    Some(indirect_numbers(finding.severity(Severity::Note), indirect_of(lost)))
+    let finding = finding.severity(Severity::Note).advice(ADVICE);
+    Some(indirect_numbers(finding, indirect_of(lost)))
 }
