@@ -47,6 +47,8 @@ struct KnownByCode {
     functions: Vec<(u32, Role)>,
     /// Other functions into which the compiler has put `realloc`.
     resizing: Vec<u32>,
+    /// Other functions into which it has put `memalign`.
+    aligning: Vec<u32>,
     /// Functions that set up the allocator before the program runs.
     set_up: Vec<u32>,
 }
@@ -136,6 +138,10 @@ pub(crate) struct Allocator {
     /// where it is, is not seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resizing: Vec<u32>,
+    /// Functions into which the compiler has put `memalign`: they give out a part of a block that they allocate, and what
+    /// becomes of the part is not seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aligning: Vec<u32>,
     /// Functions outside the allocator that write what only it should, so that blocks may be allocated and
     /// freed there unseen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -35,7 +35,11 @@ mod not_returned;
 mod notes;
 mod objects;
 mod older_blocks;
+#[cfg(test)]
+mod recording;
 mod repeated_calls;
+#[cfg(test)]
+mod said;
 mod sites;
 mod sizes;
 mod stacks;

@@ -1,6 +1,7 @@
 //! What languages' runtimes do by themselves, so that no program is blamed for it.
 //!
 //! - `collectors`: runtimes that collect garbage
+//! - `main_function`: what the user's `main` is compiled to
 //! - `objects`: classes whose objects a host makes and frees
 //! - `start_up`: what start-up code allocates for the whole run
 //! - `runtime_frames`: frames in which a program has already returned from `main`
@@ -9,6 +10,7 @@
 
 mod collectors;
 mod library_frames;
+mod main_function;
 mod objects;
 mod runtime_frames;
 mod start_up;
@@ -16,6 +18,7 @@ mod trampolines;
 
 pub(crate) use collectors::collector;
 pub(crate) use library_frames::is_library;
+pub(crate) use main_function::main_function;
 pub(crate) use objects::{Class, classes, constructors};
 pub(crate) use runtime_frames::RuntimeFrames;
 pub(crate) use start_up::StartUp;

@@ -4,8 +4,12 @@ use crate::allocator::{Allocator, Hints};
 use crate::error::Result;
 use crate::inspect::{self, Inspection};
 use crate::instrument::{self, Instrumented, Mode};
+use crate::language::main_function;
 use crate::module::symbolize::{SourceFrame, SourceLines};
 use crate::module::{CallGraph, Memory, Module, Symbolizer};
+
+/// What the user calls the function that a program begins with, whatever a compiler calls it.
+const MAIN: &str = "main";
 
 /// A module that is ready to be instrumented, inspected or analysed: parsed and validated, with its
 /// call graph, its allocator and its debug information. Each of these is worked out once.
@@ -29,6 +33,8 @@ pub struct Prepared<'a> {
     pub(crate) graph: CallGraph,
     pub(crate) symbols: Symbolizer<'a>,
     allocator: Allocator,
+    /// The user's `main`.
+    main: Option<u32>,
 }
 
 impl<'a> Prepared<'a> {
@@ -48,7 +54,8 @@ impl<'a> Prepared<'a> {
         let graph = CallGraph::new(&module);
         let symbols = Symbolizer::new(&module, debug);
         let allocator = Allocator::discover(&module, &graph, &symbols, hints)?;
-        let mut prepared = Prepared { module, graph, symbols, allocator };
+        let main = main_function(&module);
+        let mut prepared = Prepared { module, graph, symbols, allocator, main };
         let notes = instrument::notes(&prepared);
         prepared.allocator.notes.extend(notes);
         Ok(prepared)
@@ -63,7 +70,8 @@ impl<'a> Prepared<'a> {
         let module = Module::parse(wasm)?;
         let graph = CallGraph::new(&module);
         let symbols = Symbolizer::new(&module, debug);
-        Ok(Prepared { module, graph, symbols, allocator: allocator.clone() })
+        let main = main_function(&module);
+        Ok(Prepared { module, graph, symbols, allocator: allocator.clone(), main })
     }
 
     /// Rewrites the module for a mode.
@@ -113,11 +121,18 @@ impl<'a> Prepared<'a> {
 
     /// The frames at an instruction, innermost first. Never empty.
     pub(crate) fn frames(&self, function: u32, offset: usize) -> Vec<SourceFrame> {
-        self.symbols.frames(&self.module, function, offset)
+        let mut frames = self.symbols.frames(&self.module, function, offset);
+        if let (true, Some(outermost)) = (self.main == Some(function), frames.last_mut()) {
+            outermost.function = MAIN.to_owned();
+        }
+        frames
     }
 
     /// The name of a function for people.
     pub(crate) fn function_name(&self, function: u32) -> String {
+        if self.main == Some(function) {
+            return MAIN.to_owned();
+        }
         self.symbols.function_name(&self.module, function)
     }
 }

@@ -10,6 +10,7 @@ mod instance;
 mod memory;
 mod profile;
 mod repeats;
+mod sentence;
 mod stack;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,8 @@ pub use instance::InstanceReport;
 pub use memory::{HotSite, HotSites, LeakSummary, MemoryReport};
 pub use profile::{Profile, ProfiledMemory, Site};
 pub use repeats::{AfterCall, Repeats, RepeatsRow, Verdict, Witnesses};
+pub use sentence::SENTENCES;
+pub(crate) use sentence::Sentence;
 pub(crate) use stack::folded;
 pub use stack::{Stack, StackFrame};
 

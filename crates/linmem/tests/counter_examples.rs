@@ -1,17 +1,19 @@
-//! Each kind of finding has a program of which it would be false, and a test with that: `docs/counter-examples.md`.
+//! Each kind of finding, and each other sentence of a report, has a program of which it would be false, and a test with
+//! that: `docs/counter-examples.md`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use linmem::report::Code;
+use linmem::report::{Code, SENTENCES};
 
-/// The rows of the table: code, program, test.
-fn rows() -> Vec<[&'static str; 3]> {
+/// The rows of the nth table: what is said, program, test.
+fn rows(table: usize) -> Vec<[&'static str; 3]> {
     let document = include_str!("../../../docs/counter-examples.md");
-    let rows = document.lines().filter(|line| line.starts_with("| `"));
+    let table = document.split("|---|---|---|").nth(table).expect("a table");
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with("| `"));
     rows.map(|row| {
         let mut cells = row.trim_matches('|').split(" | ").map(str::trim);
-        std::array::from_fn(|_| cells.next().expect("a cell").trim_matches('`'))
+        std::array::from_fn(|_| cells.next().expect("a cell").trim_matches('`').trim())
     })
     .collect()
 }
@@ -48,20 +50,30 @@ fn is_known(tests: &str, test: &str) -> bool {
     })
 }
 
+fn sorted<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
+    let mut texts: Vec<&str> = texts.collect();
+    texts.sort_unstable();
+    texts
+}
+
+/// That a table has a row for each of these, and none besides, and that its tests exist.
+#[track_caller]
+fn assert_rows<'t>(rows: &[[&'t str; 3]], all: impl Iterator<Item = &'t str>) {
+    assert_eq!(sorted(rows.iter().map(|[said, ..]| *said)), sorted(all));
+    let tests = tests();
+    for [said, _, test] in rows {
+        assert!(is_known(&tests, test), "there is no test {test}, for {said}");
+    }
+}
+
 #[test]
 fn each_code_has_a_counter_example() {
-    let sorted = |codes: &mut dyn Iterator<Item = &'static str>| {
-        let mut codes: Vec<&str> = codes.collect();
-        codes.sort_unstable();
-        codes
-    };
-    let rows = rows();
-    let codes = sorted(&mut rows.iter().map(|[code, ..]| *code));
-    assert_eq!(codes, sorted(&mut Code::ALL.iter().map(|code| code.name())));
-    let tests = tests();
-    for [code, _, test] in rows {
-        assert!(is_known(&tests, test), "there is no test {test}, for {code}");
-    }
+    assert_rows(&rows(1), Code::ALL.iter().map(|code| code.name()));
+}
+
+#[test]
+fn each_sentence_has_a_counter_example() {
+    assert_rows(&rows(2), SENTENCES.iter().copied());
 }
 
 #[test]

@@ -32,6 +32,7 @@ impl Allocator {
             found: BTreeMap::new(),
             notes: BTreeSet::new(),
             resizing: Vec::new(),
+            aligning: Vec::new(),
             set_up: Vec::new(),
         };
         for (role, wanted) in hints {
@@ -41,7 +42,7 @@ impl Allocator {
         search.take_known_by_code(graph);
         search.take_generic_exports(graph);
         search.leave_lonely();
-        let Search { found, notes, resizing, set_up, .. } = search;
+        let Search { found, notes, resizing, aligning, set_up, .. } = search;
         let mut functions: Vec<_> = found
             .into_iter()
             .map(|(function, (role, evidence))| AllocatorFunction { function, role, evidence })
@@ -64,6 +65,7 @@ impl Allocator {
             notes,
             candidates,
             resizing,
+            aligning,
             strangers: Vec::new(),
             state: Vec::new(),
         };
@@ -103,6 +105,7 @@ struct Search<'m, 'a> {
     found: BTreeMap<u32, (Role, Evidence)>,
     notes: BTreeSet<String>,
     resizing: Vec<u32>,
+    aligning: Vec<u32>,
     set_up: Vec<u32>,
 }
 
@@ -193,7 +196,9 @@ impl Search<'_, '_> {
         let flags = || self.found.iter().filter(|(_, (_, evidence))| *evidence == Evidence::Flag);
         let known = |role| flags().find(|(_, (r, _))| *r == role).map(|(f, _)| *f);
         let found = KNOWN_BY_CODE.iter().find_map(|search| search(self.module, graph, &known));
-        let Some(KnownByCode { name, functions, resizing, set_up }) = found else { return };
+        let Some(KnownByCode { name, functions, resizing, aligning, set_up }) = found else {
+            return;
+        };
         let mut told = self.found.iter().filter(|(_, (_, evidence))| *evidence != Evidence::Flag);
         if !told.all(|(function, (role, _))| functions.contains(&(*function, *role))) {
             return;
@@ -204,7 +209,14 @@ impl Search<'_, '_> {
                  realloc into it: blocks that it resizes where they are keep their old size here"
             )
         }));
+        self.notes.extend(aligning.iter().map(|function| {
+            format!(
+                "function {function} gives out parts of {name}'s blocks, as if the compiler had put memalign into \
+                 it: if it does so, neither misuse nor leaks are judged"
+            )
+        }));
         self.resizing = resizing;
+        self.aligning = aligning;
         self.set_up = set_up;
         let roles: BTreeMap<u32, Role> = functions.into_iter().collect();
         // `malloc` of wasi-libc only calls `dlmalloc`. What is exported may do so too, and is the program's.

@@ -9,9 +9,12 @@
 //!
 //! The functions around `malloc` and `free` are known by their calls of these two.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
-use wasmparser::Operator;
+use wasmparser::{Operator, ValType};
 
 use super::code::{Code, Functions};
 use super::discover::calls_of_each;
@@ -38,12 +41,19 @@ pub(super) fn search(
     let free = known(Role::Free).or_else(|| shapes.free(malloc));
     let mut functions = vec![(malloc, Role::Malloc)];
     functions.extend(free.map(|free| (free, Role::Free)));
-    let mut found =
-        KnownByCode { name: "dlmalloc", functions, resizing: Vec::new(), set_up: Vec::new() };
+    let mut found = KnownByCode {
+        name: "dlmalloc",
+        functions,
+        resizing: Vec::new(),
+        aligning: Vec::new(),
+        set_up: Vec::new(),
+    };
+    let disposers = shapes.disposers(malloc);
     for function in shapes.functions.defined() {
         match shapes.around(function, malloc, free) {
             Some(Around::Is(role)) => found.functions.push((function, role)),
             Some(Around::Resizes) => found.resizing.push(function),
+            None if shapes.aligns(function, malloc, &disposers) => found.aligning.push(function),
             None => {}
         }
     }
@@ -82,20 +92,45 @@ impl Shapes<'_, '_> {
 
     /// What takes a pointer, goes back to its chunk's head, and works on `malloc`'s words.
     fn free(&self, malloc: u32) -> Option<u32> {
-        let words: BTreeSet<u64> =
-            self.functions.body(malloc)?.static_addresses.iter().copied().collect();
         let is_free = |&function: &u32| {
-            let shares = self.functions.body(function).is_some_and(|body| {
-                let shared = body.static_addresses.iter().copied().filter(|a| words.contains(a));
-                let shared: Vec<u64> = shared.collect();
-                let mut near = shared.windows(SHARED_WORDS);
-                near.any(|some| some[SHARED_WORDS - 1] - some[0] <= STATE_BYTES)
-            });
-            shares && self.functions.code(function).takes_size_of_head()
+            self.shares_state(function, malloc)
+                && self.functions.code(function).takes_size_of_head()
         };
         let candidates: Vec<u32> =
             self.functions.with_role_type(Role::Free).filter(is_free).collect();
         candidates.into_iter().max_by_key(|&function| (self.calls[function as usize], function))
+    }
+
+    /// Whether a function works on `malloc`'s words.
+    fn shares_state(&self, function: u32, malloc: u32) -> bool {
+        let words = |function| {
+            let body = self.functions.body(function);
+            body.into_iter().flat_map(|body| body.static_addresses.iter().copied())
+        };
+        let of_malloc: BTreeSet<u64> = words(malloc).collect();
+        let shared: Vec<u64> = words(function).filter(|word| of_malloc.contains(word)).collect();
+        let mut near = shared.windows(SHARED_WORDS);
+        near.any(|some| some[SHARED_WORDS - 1] - some[0] <= STATE_BYTES)
+    }
+
+    /// `dispose_chunk(chunk, size)`: those that give back a part of a chunk call it.
+    fn disposers(&self, malloc: u32) -> BTreeSet<u32> {
+        let with_type = self.functions.defined().filter(|&function| {
+            let ty = self.functions.0.function_type(function);
+            ty.is_some_and(|ty| ty.params() == [ValType::I32; 2] && ty.results().is_empty())
+        });
+        with_type.filter(|&function| self.shares_state(function, malloc)).collect()
+    }
+
+    /// Whether the compiler has put `memalign` into a function: it gets a block and gives back what is before and behind the
+    /// aligned part.
+    fn aligns(&self, function: u32, malloc: u32, disposers: &BTreeSet<u32>) -> bool {
+        let callees = || self.functions.callees(function);
+        let disposes = callees().filter(|callee| disposers.contains(callee)).count();
+        disposes > 0 && callees().any(|callee| callee == malloc) && {
+            let code = self.functions.code(function);
+            code.takes_size_of_head() && disposes <= 2 * code.alignments()
+        }
     }
 
     /// What a function is, judged by its calls of these.
@@ -218,6 +253,18 @@ impl Code<'_> {
         self.0.windows(3).any(|three| {
             matches!(three, [I32Const { value: 12 }, I32Add, Call { function_index }] if *function_index == malloc)
         })
+    }
+
+    /// How often an address is aligned to 16 or more, a constant: `+ 15 & -16`.
+    fn alignments(&self) -> usize {
+        use Operator::{I32Add, I32And, I32Const};
+        let aligns = |four: &&[&Operator<'_>]| match four {
+            [I32Const { value: most }, I32Add, I32Const { value: mask }, I32And] => {
+                *mask <= -16 && mask.unsigned_abs().is_power_of_two() && *most == -1 - *mask
+            }
+            _ => false,
+        };
+        self.without_copies().windows(4).filter(aligns).count()
     }
 
     /// Whether the largest request is the less, the larger the alignment: `-64 - alignment`.

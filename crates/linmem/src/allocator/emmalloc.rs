@@ -46,7 +46,13 @@ pub(super) fn search(
     let roles: BTreeMap<u32, Role> = roles.collect();
     let resizing = shapes.resizing(&roles, &calling);
     let set_up = shapes.functions.defined().filter(|&function| shapes.sets_up(function)).collect();
-    Some(KnownByCode { name: NAME, functions: roles.into_iter().collect(), resizing, set_up })
+    Some(KnownByCode {
+        name: NAME,
+        functions: roles.into_iter().collect(),
+        resizing,
+        aligning: Vec::new(),
+        set_up,
+    })
 }
 
 struct Shapes<'m, 'a> {

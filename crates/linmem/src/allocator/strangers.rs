@@ -30,8 +30,10 @@ impl Allocator {
         graph: &CallGraph,
         set_up: &[u32],
     ) -> (Vec<u64>, Vec<u32>) {
-        let allocator: BTreeSet<u32> =
-            self.hooked().into_iter().chain(self.resizing.iter().copied()).collect();
+        let allocator = self.hooked();
+        // Functions into which the compiler has put a part of the allocator may do for it what it does. The rest of them
+        // is other code, so what they remember is not the allocator's state.
+        let partly: BTreeSet<u32> = self.resizing.iter().chain(&self.aligning).copied().collect();
         let harmless: BTreeSet<u32> = constructors(module)
             .chain(set_up.iter().copied())
             .chain(of_mimalloc(module, &allocator))
@@ -39,15 +41,20 @@ impl Allocator {
         let entered = module.exported_functions().map(|(_, function)| function);
         let entered = entered.chain(module.address_taken.iter().copied());
         let entered = entered.filter(|function| !harmless.contains(function));
-        let is_barrier = |node: u32| allocator.contains(&node) || harmless.contains(&node);
+        let is_barrier = |node: u32| {
+            allocator.contains(&node) || partly.contains(&node) || harmless.contains(&node)
+        };
         let outside = graph.reachable(entered, is_barrier);
         let inside = graph.reachable(allocator.iter().copied(), |_| false);
         let is_own = |function: u32| {
             allocator.contains(&function)
                 || inside[function as usize] && !outside[function as usize]
         };
-        let is_outside =
-            |function: &u32| outside[*function as usize] && !allocator.contains(function);
+        let is_outside = |function: &u32| {
+            outside[*function as usize]
+                && !allocator.contains(function)
+                && !partly.contains(function)
+        };
         let functions = 0..module.functions.len() as u32;
         let own = functions.clone().filter(|&function| is_own(function));
         let own: Vec<&Body> = own.filter_map(|function| body(module, function)).collect();

@@ -197,7 +197,7 @@ impl Callers {
 
 #[cfg(test)]
 mod tests {
-    use crate::analyze::tests::Recording;
+    use crate::analyze::recording::Recording;
     use crate::report::{CallsFrom, ExportReport, Kept};
 
     /// Calls of function 1 that allocate a block each; `is_kept` says whether it stays, `grows` by how many pages the
@@ -212,18 +212,20 @@ mod tests {
         recording.instance(0);
         let mut pages = 2;
         for call in 1..=calls {
-            recording.called(1, 1, &[(if call == 1 { 1 } else { 0 }, 1)]);
+            recording.call(1, 1);
+            recording.called_from(1, u32::from(call == 1), 1);
             recording.enter(1, Some(0));
             recording.allocate(0x1000 + 16 * call, 10, 0);
-            if grows(call) > 0 {
-                recording.grow(grows(call), pages);
-                pages += grows(call);
+            for _ in 0..grows(call) {
+                recording.grow(Some(pages), true, 0);
+                pages += 1;
             }
             if !is_kept(call) {
                 recording.free(0x1000 + 16 * call);
             }
         }
-        recording.called(2, 1, &[(2, 1)]);
+        recording.call(2, 1);
+        recording.called_from(2, 2, 1);
         recording.enter(2, Some(2));
         recording.allocate(0x10, 4, 0);
         let report = recording.finish().report().unwrap();

@@ -69,8 +69,11 @@ fn what_failed(memory: Memory<'_, '_>, failure: &Failure) -> String {
         1 => String::new(),
         times => format!(" {} times", count(times)),
     };
+    // The product of `calloc` may be larger than a size can be.
+    let largest = if memory.is_64() { u64::MAX } else { u32::MAX.into() };
+    let at_least = if failure.size == largest { "at least " } else { "" };
     format!(
-        "an allocation of {} returned NULL{times}: {} in use, {} in live blocks, {limit}, {why}",
+        "an allocation of {at_least}{} returned NULL{times}: {} in use, {} in live blocks, {limit}, {why}",
         bytes(failure.size),
         pages(failure.pages),
         bytes(failure.live_bytes),

@@ -28,14 +28,14 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let findings = all.filter_map(|(called, calls)| {
         let line = only_line(memory, calls);
         let left = line.as_ref().and_then(|_| left.get(&line)).map_or(0, |(objects, _)| *objects);
-        let is_explained = called.in_allocator && sees_blocks(memory) && left == 0;
+        let is_explained = called.in_allocator && blocks_tell_of_growths(memory) && left == 0;
         if is_explained { None } else { finding(memory, called, calls, line, left) }
     });
     findings.collect()
 }
 
-/// Whether blocks account for what the allocator asks for.
-fn sees_blocks(memory: Memory<'_, '_>) -> bool {
+/// Whether what the allocator grew the memory for are blocks that linmem sees.
+fn blocks_tell_of_growths(memory: Memory<'_, '_>) -> bool {
     memory.modules().iter().any(|facts| !facts.coverage.hooked.is_empty())
         && unseen_events::reason(memory).is_none()
 }
@@ -158,5 +158,100 @@ fn message(
             pages(in_all),
             count(calls[calls.len() - 1].0),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analyze::recording::Recording;
+    use crate::report::{Code, Finding};
+    use crate::trace::{HostRecord, HostStackId, Record};
+
+    /// `make` is function 1.
+    const WITH_MALLOC: &str = r#"(module (memory 2)
+        (func (export "malloc") (param i32) (result i32)
+          (drop (memory.grow (i32.const 1))) (i32.const 8))
+        (func (export "make") (drop (call 0 (i32.const 8)))))"#;
+    const WITHOUT: &str = r#"(module (memory 2) (func) (func (export "make")
+        (drop (memory.grow (i32.const 1)))))"#;
+
+    /// Sixteen calls of `make` from a line, each of which grows the memory; after each, `then` is told its number.
+    fn sixteen_calls(module: &str, mut then: impl FnMut(&mut Recording, u64)) -> Recording {
+        let mut recording = Recording::of(&[("a.wasm", module)], &["make"]);
+        recording.host_stacks(&["app.mjs:5", "app.mjs:9"]);
+        recording.instance(0);
+        for number in 0..16 {
+            recording.call(1, 1);
+            recording.enter(1, Some(0));
+            recording.grow(Some(2 + number), true, 0);
+            recording.allocate(0x1000 * (1 + number), 8, 0);
+            then(&mut recording, number);
+        }
+        recording
+    }
+
+    fn register(recording: &mut Recording, number: u64, line: u32) {
+        let (address, stack) = (0x1000 * (1 + number), HostStackId(line));
+        recording.0.record(&Record::Host(HostRecord::Registered { memory: 0, address, stack }));
+    }
+
+    fn unregister(recording: &mut Recording, number: u64) {
+        let address = 0x1000 * (1 + number);
+        recording.0.record(&Record::Host(HostRecord::Unregistered { memory: 0, address }));
+    }
+
+    fn found(recording: Recording) -> Option<Finding> {
+        let findings = recording.finish().report().unwrap().findings;
+        findings.into_iter().find(|finding| finding.code == Code::GrowsWithCalls)
+    }
+
+    #[test]
+    fn blocks_explain_what_their_allocator_grew_the_memory_for() {
+        assert_eq!(found(sixteen_calls(WITH_MALLOC, |_, _| {})), None);
+        let finding = found(sixteen_calls(WITHOUT, |_, _| {})).unwrap();
+        let message = "each of 16 calls of `make` (app.mjs:5) grew the memory by 1 page";
+        assert_eq!((&*finding.message, finding.numbers["left_to_finalizers"]), (message, 0));
+    }
+
+    #[test]
+    fn blocks_that_the_same_line_leaves_to_finalizers_explain_nothing() {
+        let finding =
+            found(sixteen_calls(WITH_MALLOC, |recording, n| register(recording, n, 0))).unwrap();
+        let message = "each of 16 calls of `make` (app.mjs:5) grew the memory by 1 page; 16 objects made there were \
+                       left to finalizers";
+        assert_eq!((&*finding.message, finding.numbers["left_to_finalizers"]), (message, 16));
+        assert!(finding.advice.starts_with("Free them in time by yourself"), "{}", finding.advice);
+    }
+
+    #[test]
+    fn one_object_left_to_a_finalizer_reads_so() {
+        let finding = found(sixteen_calls(WITH_MALLOC, |recording, n| {
+            register(recording, n, 0);
+            if n > 0 {
+                unregister(recording, n);
+            }
+        }));
+        let finding = finding.unwrap();
+        assert!(finding.message.ends_with("; 1 object made there was left to finalizers"));
+        assert!(finding.advice.starts_with("Free it in time by yourself"), "{}", finding.advice);
+    }
+
+    #[test]
+    fn what_other_lines_leave_to_finalizers_or_was_taken_back_tells_nothing() {
+        let of_another_line = sixteen_calls(WITH_MALLOC, |recording, n| register(recording, n, 1));
+        assert_eq!(found(of_another_line), None);
+        let taken_back = sixteen_calls(WITH_MALLOC, |recording, n| {
+            register(recording, n, 0);
+            unregister(recording, n);
+        });
+        assert_eq!(found(taken_back), None);
+    }
+
+    /// The memory came to rest, though the objects wait for finalizers.
+    #[test]
+    fn calls_that_grow_the_memory_only_at_first_are_not_reported() {
+        let mut recording = sixteen_calls(WITH_MALLOC, |recording, n| register(recording, n, 0));
+        recording.call(1, 100);
+        assert_eq!(found(recording), None);
     }
 }

@@ -13,10 +13,14 @@
 //! - *definite*: nothing points there
 //! - *indirect*: only lost blocks point there
 
+mod emptied;
 mod findings;
 mod layouts;
 mod mark;
+mod once;
 mod roots;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +31,7 @@ use crate::module::memory_map::MemoryMap;
 use crate::prepared::Prepared;
 use crate::replay::heap::Crossed;
 use crate::replay::heap::{Block, Held};
-use crate::report::LeakSummary;
+use crate::report::{LeakSummary, Sentence};
 use crate::trace::{ContextId, LiveFrames};
 
 use super::subject::{Memory, Subject};
@@ -40,6 +44,8 @@ use mark::{Blocks, Live, Mark};
 enum Kind {
     /// Nothing points to it.
     Definite,
+    /// The same of what `realloc(p, 0)` returned instead of freeing.
+    Emptied,
     /// Only lost blocks point to it.
     Indirect,
     /// Only interior pointers lead to it.
@@ -59,11 +65,16 @@ enum Kind {
 }
 
 impl Kind {
+    /// Whether nothing at all points to the block.
+    fn is_lost(self) -> bool {
+        matches!(self, Kind::Definite | Kind::Emptied)
+    }
+
     /// Whether one pointer that linmem cannot see would make it wrong. That the program got a block and never
     /// gave it back stays true.
     fn is_refuted_by_a_pointer(self) -> bool {
         match self {
-            Kind::Definite | Kind::Indirect | Kind::Possible => true,
+            Kind::Definite | Kind::Emptied | Kind::Indirect | Kind::Possible => true,
             Kind::HostHeld(Holder::Has(crossing) | Holder::LedTo(crossing)) => {
                 !matches!(crossing, Crossed::Returned(_))
             }
@@ -104,6 +115,8 @@ struct Group {
     indirect: Held,
     /// How many of them have callers that were looked at.
     looked_at: u64,
+    /// How many of them `realloc(p, 0)` returned.
+    emptied: u64,
     example: u64,
     /// Allocations up to the last of them.
     last: u64,
@@ -123,6 +136,7 @@ impl Leaks {
             {
                 seen.held += group.held;
                 seen.indirect += group.indirect;
+                seen.emptied += group.emptied;
             }
         }
     }
@@ -135,7 +149,7 @@ impl Leaks {
         let sum = |kind| sum_where(&|of_group| of_group == kind);
         LeakSummary {
             not_judged: self.not_judged.clone(),
-            definite: sum(Kind::Definite),
+            definite: sum_where(&Kind::is_lost),
             indirect: sum(Kind::Indirect),
             possible: sum(Kind::Possible),
             finalizer_held: sum(Kind::FinalizerHeld),
@@ -200,6 +214,7 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
     let mark = marked(memory, &blocks, can_mark);
     let (host_may_hold, threads_may_hold) = (host_may_hold(memory), threads_may_hold(memory));
     for (index, Live { address, block, .. }) in blocks.iter().enumerate() {
+        let is_emptied = memory.heap().is_emptied(*address, block);
         let kind = match mark.kinds[index] {
             _ if is_of_start_up(memory, block.context) => Kind::Runtime,
             kind if frames_may_hold && kind != Kind::Reachable => Kind::FrameHeld,
@@ -207,6 +222,7 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
             Kind::Definite | Kind::Indirect | Kind::Possible if host_may_hold => {
                 Kind::HostHeld(Holder::MayHave)
             }
+            Kind::Definite if is_emptied => Kind::Emptied,
             kind => kind,
         };
         let place = memory.place(block.context);
@@ -214,6 +230,7 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
         group.held += Held { blocks: 1, bytes: block.size };
         group.indirect += mark.indirect[index];
         group.looked_at += u64::from(memory.is_looked_at(block.context));
+        group.emptied += u64::from(is_emptied);
         group.last = group.last.max(block.serial);
         if group.example == 0 {
             group.example = *address;
@@ -280,49 +297,44 @@ enum Obstacle {
     /// Too little is known.
     Blind(String),
     /// Locals of calls that never returned may point to them.
-    Frames(&'static str),
+    Frames(Sentence),
 }
 
 impl Obstacle {
     fn text(self) -> String {
         match self {
             Obstacle::Blind(reason) => reason,
-            Obstacle::Frames(reason) => reason.to_owned(),
+            Obstacle::Frames(reason) => reason.with([]),
         }
     }
 }
 
 /// Why the blocks cannot be judged, if that is so.
 fn obstacle(memory: Memory<'_, '_>) -> Option<Obstacle> {
-    const STOPS_EARLY: &str = "the recording stops before the program ended";
-    let blind = |reason: &str| Some(Obstacle::Blind(reason.to_owned()));
+    let blind = |reason: Sentence| Some(Obstacle::Blind(reason.with([])));
+    if let Some(reason) = unseen_events::reason(memory) {
+        return Some(Obstacle::Blind(reason.text().to_owned()));
+    }
     let is_collected = memory.users().all(|user| user.recorded().collected);
-    if is_collected && memory.heap().totals().at_end.blocks == 0 {
-        // Nothing was left when it was collected, so there is nothing to judge.
+    let may_go_on = memory.subject.replay.truncated && !is_collected;
+    if memory.heap().totals().at_end.blocks == 0 && !may_go_on {
+        // Nothing was left, so there is nothing to judge.
         return None;
     }
-    if let Some(reason) = unseen_events::reason(memory) {
-        return blind(reason.text());
-    }
     if let Some(collector) = memory.modules().iter().find_map(|facts| facts.premises.collector) {
-        return Some(Obstacle::Blind(format!(
-            "{collector} collects garbage, so what nothing points to is not lost"
-        )));
+        return Some(Obstacle::Blind(Sentence::CollectsGarbage.with([collector])));
     }
     let mut globals = memory.users().filter_map(|user| user.recorded().globals.as_ref());
     match (&memory.recorded().snapshot, &memory.subject.replay.end) {
-        (None, _) if is_collected => blind("the instance was garbage-collected before"),
+        (None, _) if is_collected => blind(Sentence::InstanceCollected),
         // The last parts of the memory may be missing.
-        _ if memory.subject.replay.truncated => blind(STOPS_EARLY),
-        (None, _) => blind(STOPS_EARLY),
-        (Some(_), Some(crate::replay::End::Trap { .. })) => Some(Obstacle::Frames(
-            "the program trapped, and its frames may hold pointers that nobody can see",
-        )),
+        _ if memory.subject.replay.truncated => blind(Sentence::StopsEarly),
+        (None, _) => blind(Sentence::NoSnapshot),
+        (Some(_), Some(crate::replay::End::Trap { .. })) => {
+            Some(Obstacle::Frames(Sentence::FramesOfTrap))
+        }
         (Some(_), _) if globals.any(|globals| globals.live_frames == LiveFrames::Own) => {
-            Some(Obstacle::Frames(
-                "the program exited from inside a call, and its frames may hold pointers that \
-                 nobody can see",
-            ))
+            Some(Obstacle::Frames(Sentence::FramesOfExit))
         }
         _ => None,
     }

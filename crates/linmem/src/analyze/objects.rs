@@ -13,11 +13,15 @@ const FEWEST: u64 = 8;
 
 /// One note for each class of a memory whose blocks were not seen.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
-    subject.memories().filter(|memory| !sees_blocks(*memory)).flat_map(of_memory).collect()
+    subject
+        .memories()
+        .filter(|memory| !blocks_tell_of_objects(*memory))
+        .flat_map(of_memory)
+        .collect()
 }
 
-/// Whether blocks account for the objects.
-fn sees_blocks(memory: Memory<'_, '_>) -> bool {
+/// Whether the objects are blocks that linmem sees, each of them.
+fn blocks_tell_of_objects(memory: Memory<'_, '_>) -> bool {
     let totals = memory.heap().totals();
     totals.allocations > 0 && !memory.sees_a_part() && unseen_events::reason(memory).is_none()
 }

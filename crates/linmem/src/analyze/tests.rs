@@ -1,106 +1,12 @@
 //! Reports and profiles of recordings that are written by hand.
 
+use super::recording::Recording;
 use super::*;
 use crate::record::{Hook, NoGuest, Recorder};
 use crate::report::{Code, Held, Severity, Site};
 use crate::trace::{
-    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, Record, Sharing,
-    SizeReadBy, UNKNOWN_SIZE, Writer,
+    Crossing, Event, HostRecord, HostStackId, LiveFrames, Record, Sharing, SizeReadBy,
 };
-
-/// A recording of instances of a module without code.
-pub(super) struct Recording(Writer<Vec<u8>>);
-
-impl Recording {
-    /// Contexts stand in frames of the host. Those with the same text look the same to people.
-    pub(super) fn new(contexts: &[&str]) -> Recording {
-        let mut writer = Writer::new(Vec::new());
-        writer.record(&Record::Module {
-            name: "a.wasm".to_owned(),
-            bytes: wat::parse_str("(module (memory 2))").unwrap(),
-            allocator: r#"{"functions":[],"unseen":[],"notes":[],"candidates":[]}"#.to_owned(),
-        });
-        for text in contexts {
-            let frames = text.split_terminator(" < ").map(|frame| Frame::Host(frame.to_owned()));
-            writer.record(&Record::Context { frames: frames.collect() });
-        }
-        Recording(writer)
-    }
-
-    fn memory(&mut self) {
-        self.memory_of(Sharing::Private);
-    }
-
-    fn memory_of(&mut self, sharing: Sharing) {
-        let (initial_pages, max_pages, page_bytes) = (2, None, 65_536);
-        self.0.record(&Record::Memory { initial_pages, max_pages, page_bytes, sharing });
-    }
-
-    /// The next instance, with a memory of its own of the same number.
-    pub(super) fn instance(&mut self, number: u64) {
-        self.memory();
-        self.instance_on(number);
-    }
-
-    fn instance_on(&mut self, memory: u64) {
-        self.0.record(&Record::Instance { module: 0, memory });
-    }
-
-    /// Stacks of the host, of one frame each.
-    pub(super) fn host_stacks(&mut self, places: &[&str]) {
-        for place in places {
-            let frames = vec![Frame::Host((*place).to_owned())];
-            self.0.record(&Record::HostStack { module: None, frames });
-        }
-    }
-
-    pub(super) fn enter(&mut self, function: u32, caller: Option<u32>) {
-        let caller = caller.map(HostStackId);
-        let entry = Entry { function, level: 0, caller, stack_pointer: None };
-        self.0.record(&Record::Entered(entry));
-    }
-
-    /// So many calls of a function, of which those that were looked at came from here.
-    pub(super) fn called(&mut self, function: u32, times: u64, from: &[(u32, u64)]) {
-        self.0.event(&Event::Called { function, times });
-        for &(caller, times) in from {
-            let caller = HostStackId(caller);
-            self.0.record(&Record::CalledFrom { function, caller, times });
-        }
-    }
-
-    pub(super) fn grow(&mut self, pages: u64, previous: u64) {
-        self.0.event(&Event::Grown {
-            delta_pages: pages,
-            previous_pages: Some(previous),
-            in_allocator: true,
-            context: ContextId(0),
-        });
-    }
-
-    /// What the memory holds at the end, and that nothing runs.
-    fn snapshot(&mut self, memory: u64) {
-        self.0.record(&Record::Snapshot { memory, pages: 2 });
-        self.0.record(&Record::Globals { live_frames: LiveFrames::None, values: Vec::new() });
-    }
-
-    pub(super) fn allocate(&mut self, pointer: u64, size: u64, context: u32) {
-        let context = ContextId(context);
-        self.0.event(&Event::Allocated { pointer, size, align: 0, context });
-    }
-
-    pub(super) fn free(&mut self, pointer: u64) {
-        let (size, context) = (UNKNOWN_SIZE, ContextId(0));
-        self.0.event(&Event::Freed { pointer, size, align: 0, context });
-    }
-
-    pub(super) fn finish(mut self) -> Analysis {
-        self.0.record(&Record::Exit { code: 0 });
-        let mut analysis = Analysis::default();
-        analysis.push(&self.0.finish().unwrap()).unwrap();
-        analysis.finish()
-    }
-}
 
 fn held(blocks: u64, bytes: u64) -> Held {
     Held { blocks, bytes }
@@ -444,6 +350,25 @@ fn merged_reports_point_to_their_own_memories() {
     assert_eq!(memories, [0, 0, 1, 1]);
     let text = all.to_string();
     assert!(text.contains("(instances 0 and 1)") && text.contains("(instances 2 and 3)"), "{text}");
+}
+
+/// A program may compile modules that it does not use, or not first. The headline names what ran.
+#[test]
+fn the_program_is_the_module_that_has_an_instance_first() {
+    let program = |instances: &[u64]| {
+        let empty = "(module (memory 2))";
+        let modules = [("first.wasm", empty), ("second.wasm", empty), ("third.wasm", empty)];
+        let mut recording = Recording::of(&modules, &[]);
+        for (memory, &module) in instances.iter().enumerate() {
+            recording.memory();
+            recording.instance_of(module, memory as u64);
+        }
+        recording.finish().report().unwrap().program
+    };
+    assert_eq!(program(&[1, 0]), "second.wasm");
+    assert_eq!(program(&[2, 2, 0]), "third.wasm");
+    assert_eq!(program(&[]), "first.wasm", "none was used");
+    assert_eq!(Recording::of(&[], &[]).finish().report().unwrap().program, "");
 }
 
 #[test]

@@ -49,7 +49,9 @@ impl Reason {
 
 /// Why events of a memory are missing, if so.
 pub(super) fn reason(memory: Memory<'_, '_>) -> Option<Reason> {
-    let of_allocator = || strangers(memory).or_else(|| impossible_history(memory));
+    let of_allocator = || {
+        strangers(memory).or_else(|| parts_of_blocks(memory)).or_else(|| impossible_history(memory))
+    };
     of_threads(memory).map(Reason::Threads).or_else(|| of_allocator().map(Reason::Allocator))
 }
 
@@ -101,6 +103,26 @@ fn strangers(memory: Memory<'_, '_>) -> Option<String> {
     ))
 }
 
+/// Whether a function has allocated that gives out parts of blocks: a part that is freed is not the block that was seen.
+fn parts_of_blocks(memory: Memory<'_, '_>) -> Option<String> {
+    let contexts = &memory.subject.replay.contexts;
+    let ran = memory.heap().sites().find_map(|(context, _)| {
+        let facts = memory.subject.module(contexts.entry(context).0);
+        let frames = contexts.inner(context);
+        let mut aligning = facts.recorded.allocator.aligning.iter();
+        // Of a stack that was not taken nothing is known.
+        let function = aligning.find(|&&function| {
+            frames.is_empty() || frames.iter().any(|frame| frame.function() == Some(function))
+        });
+        Some((facts, *function?))
+    });
+    let (facts, function) = ran?;
+    Some(format!(
+        "`{}` gives out parts of the blocks that it allocates, so that not all allocations and frees are seen",
+        facts.prepared.function_name(function)
+    ))
+}
+
 /// Whether memory was handed out twice that nobody was seen to free, where blocks can be freed or had unseen: then
 /// it is linmem that misses something.
 fn impossible_history(memory: Memory<'_, '_>) -> Option<String> {
@@ -143,4 +165,55 @@ fn strangers_that_may_have_run(memory: Memory<'_, '_>, facts: &ModuleFacts<'_, '
     let reached =
         facts.prepared.graph.reachable(exported.chain(taken), |node| hooked.contains(&node));
     strangers.iter().copied().filter(|&stranger| reached[stranger as usize]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analyze::recording::Recording;
+    use crate::report::Code;
+    use crate::trace::{Frame, Record};
+
+    /// Function 0 is `malloc`, 3 has a `memalign` in it, and 4 calls it.
+    const WITH_MEMALIGN: &str = r#"(module (memory 2)
+        (func $m (param i32) (result i32) (local $padded i32)
+          (local.set $padded (i32.and (i32.add (local.get 0) (i32.const 11)) (i32.const -8)))
+          (if (i32.le_u (local.get 0) (i32.const 244)) (then (return (i32.load (i32.const 2000)))))
+          (if (i32.ge_u (local.get 0) (i32.const -64)) (then (return (i32.load (i32.const 2004)))))
+          (drop (memory.grow (i32.const 1)))
+          (i32.add (i32.load (i32.const 2008)) (i32.load (i32.const 2012))))
+        (func (param i32))
+        (func $d (param i32 i32)
+          (i32.store (i32.const 2000) (i32.const 1)) (i32.store (i32.const 2004) (i32.const 1))
+          (i32.store (i32.const 2008) (i32.const 1)) (i32.store (i32.const 2012) (i32.const 1)))
+        (func $aligned (export "aligned") (param i32) (result i32)
+          (local.set 0 (call $m (i32.const 100)))
+          (drop (i32.and (i32.load (i32.sub (local.get 0) (i32.const 4))) (i32.const -8)))
+          (call $d (local.get 0) (i32.const 8))
+          (i32.and (i32.add (local.get 0) (i32.const 15)) (i32.const -16)))
+        (func (export "work") (drop (call $m (i32.const 8))) (drop (call $aligned (i32.const 8)))))"#;
+
+    /// The codes of what is found where these functions allocate a block, part of which is freed.
+    fn codes(frames: &[u32]) -> Vec<Code> {
+        let mut recording = Recording::of(&[("a.wasm", WITH_MEMALIGN)], &[]);
+        let frames = frames.iter().map(|&function| Frame::Wasm { function, offset: None });
+        recording.0.record(&Record::Context { frames: frames.collect() });
+        recording.instance(0);
+        recording.call(4, 1);
+        recording.allocate(0x1000, 100, 0);
+        recording.free(0x1008);
+        recording.snapshot(0);
+        let report = recording.finish().report().unwrap();
+        report.findings.iter().map(|finding| finding.code).collect()
+    }
+
+    #[test]
+    fn blocks_are_judged_where_no_part_of_one_was_given_out() {
+        assert_eq!(codes(&[0, 4]), [Code::InvalidFree, Code::LeakDefinite]);
+        assert_eq!(codes(&[0, 3, 4]), [Code::AllocationsUnseen, Code::NotJudged]);
+        assert_eq!(
+            codes(&[]),
+            [Code::AllocationsUnseen, Code::NotJudged],
+            "a stack that is not known"
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::main_function;
 use crate::module::{Module, SiteKind};
 
 /// The functions of a C or Rust runtime that stand between `_start` and `proc_exit` when `main`
@@ -14,9 +15,6 @@ const RUNTIME_FRAMES: &[&str] = &[
     "proc_exit",
     "__imported_wasi_snapshot_preview1_proc_exit",
 ];
-
-/// What the user's `main` is compiled to.
-const MAIN_FRAMES: &[&str] = &["main", "__main_void", "__main_argc_argv", "__original_main"];
 
 /// What the way a program ended is judged by.
 pub(crate) struct RuntimeFrames {
@@ -31,15 +29,14 @@ impl RuntimeFrames {
     /// Finds them by their names.
     pub(crate) fn of(module: &Module<'_>) -> RuntimeFrames {
         let last_call = last_call(module);
-        let names = &module.names.functions;
-        if !names.values().any(|name| MAIN_FRAMES.contains(name)) {
+        if main_function(module).is_none() {
             return RuntimeFrames { functions: BTreeSet::new(), last_call };
         }
         let of_runtime = |name: &str| {
             // `wasm-ld` exports a command's functions through functions of its own.
             RUNTIME_FRAMES.contains(&name.strip_suffix(".command_export").unwrap_or(name))
         };
-        let runtime = names.iter().filter(|(_, name)| of_runtime(name));
+        let runtime = module.names.functions.iter().filter(|(_, name)| of_runtime(name));
         RuntimeFrames { functions: runtime.map(|(function, _)| *function).collect(), last_call }
     }
 

@@ -56,23 +56,6 @@ pub enum SourceLines {
     Unfitting,
 }
 
-impl SourceLines {
-    /// Why there are none, and what to do, if there are none.
-    pub(crate) fn why_none(self) -> Option<&'static str> {
-        match self {
-            SourceLines::Known => None,
-            SourceLines::NoDebugInformation => Some("the module has no debug information (-g)"),
-            SourceLines::NoAddresses => Some(
-                "the debug information has no addresses, as wasm-opt leaves it; link without wasm-opt in PATH",
-            ),
-            SourceLines::Unfitting => Some(
-                "the debug information is of other code, as wasm-opt of npm leaves it, and was set aside; link without \
-                 wasm-opt, or run it before linmem sees the module",
-            ),
-        }
-    }
-}
-
 impl<'a> Symbolizer<'a> {
     /// Reads the debug information of `module`, or of `external` where it lies in a file of its
     /// own. Damaged debug information counts as none.
@@ -163,6 +146,7 @@ impl<'a> Symbolizer<'a> {
             return demangle(name);
         }
         self.dwarf_function_name(module, function)
+            .map(|name| demangle(&name))
             .or_else(|| module.function_name(function).map(demangle))
             .unwrap_or_else(|| format!("func[{function}]"))
     }
@@ -251,6 +235,18 @@ fn plain_path(file: &str) -> String {
 /// A symbol as a person would write it: Rust (legacy and v0) and C++ names are demangled. One
 /// that unfolds to more than anybody reads stays as it is.
 pub fn demangle(name: &str) -> String {
+    let demangled = demangled(name);
+    // What clang calls a `main` with parameters.
+    let is_main = |path: &str| path == "__main_argc_argv";
+    let of_cpp = |path: &str| is_main(path) || path == "main";
+    match demangled.split_once('(') {
+        None if is_main(&demangled) => "main".to_owned(),
+        Some((path, _)) if of_cpp(path) => "main".to_owned(),
+        _ => demangled,
+    }
+}
+
+fn demangled(name: &str) -> String {
     // A tool that puts another function in a symbol's place calls the first one so.
     let name = name.strip_prefix("orig$").unwrap_or(name);
     let mut text = Bounded(String::new());
@@ -333,13 +329,44 @@ pub fn is_debug_section(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::demangle;
+    use super::*;
 
     #[test]
     fn names_are_as_people_write_them() {
         assert_eq!(demangle("_ZN7Tracker5resetEv"), "Tracker::reset()");
         assert_eq!(demangle("orig$_ZN7Tracker5resetEv"), "Tracker::reset()");
         assert_eq!(demangle("malloc"), "malloc");
+        for main in ["main", "__main_argc_argv", "_Z16__main_argc_argviPPc", "_Z4mainiPPc"] {
+            assert_eq!(demangle(main), "main");
+        }
+        assert_eq!(demangle("_ZN3app4mainEv"), "app::main()");
+    }
+
+    /// A module of one function, which begins 1 byte into the code section, with debug information of a subprogram that
+    /// begins there or elsewhere, and without lines.
+    fn source_lines(begin: Option<u8>) -> SourceLines {
+        let abbreviations =
+            r#"(@custom ".debug_abbrev" "\01\11\01\00\00\02\2e\00\11\01\00\00\00")"#;
+        let debug = begin.map(|begin| {
+            let unit = r"\0e\00\00\00\04\00\00\00\00\00\04\01";
+            format!(
+                r#"{abbreviations} (@custom ".debug_info" "{unit}\02\{begin:02x}\00\00\00\00")"#
+            )
+        });
+        let wasm =
+            wat::parse_str(format!("(module (func) {})", debug.unwrap_or_default())).unwrap();
+        let module = Module::parse(&wasm).unwrap();
+        Symbolizer::new(&module, None).source_lines(&module)
+    }
+
+    #[test]
+    fn why_there_are_no_source_lines_is_told_apart() {
+        assert_eq!(source_lines(None), SourceLines::NoDebugInformation);
+        let begins = |begin: u8| source_lines(Some(begin));
+        let (fits, of_other_code) = (SourceLines::NoAddresses, SourceLines::Unfitting);
+        let fitting: Vec<u8> = (1..8).filter(|begin| begins(*begin) == fits).collect();
+        assert_eq!(fitting.len(), 1, "one function begins in one place: {fitting:?}");
+        assert!((1..8).all(|begin| begins(begin) == fits || begins(begin) == of_other_code));
     }
 
     #[test]

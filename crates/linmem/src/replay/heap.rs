@@ -71,6 +71,8 @@ pub struct Heap {
     finalizers: FxHashMap<u64, (u64, ContextId)>,
     /// Where that was said, how often, without those that were taken back.
     left_to_finalizers: BTreeMap<ContextId, u64>,
+    /// By address: the serial of the block there that `realloc(p, 0)` returned.
+    emptied: FxHashMap<u64, u64>,
 }
 
 impl Heap {

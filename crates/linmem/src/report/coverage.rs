@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Sentence;
 use crate::allocator::{Allocator, Evidence, Role};
+use crate::module::symbolize::SourceLines;
 
 /// What was hooked, on what evidence, and what could allocate without being seen.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -46,6 +48,19 @@ pub struct UnseenReport {
     pub grower: String,
     /// Exports and address-taken functions that lead to it past the hooks.
     pub entries: Vec<String>,
+}
+
+impl SourceLines {
+    /// Why there are none, and what to do, if there are none.
+    pub(crate) fn why_none(self) -> Option<&'static str> {
+        let sentence = match self {
+            SourceLines::Known => return None,
+            SourceLines::NoDebugInformation => Sentence::NoDebugInformation,
+            SourceLines::NoAddresses => Sentence::NoAddresses,
+            SourceLines::Unfitting => Sentence::OfOtherCode,
+        };
+        Some(sentence.text())
+    }
 }
 
 impl Coverage {

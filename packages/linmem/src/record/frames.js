@@ -62,11 +62,6 @@ export class Frames {
     if (module.url !== undefined) this.#modules.set(module.url, module);
   }
 
-  /** What the engine says of an exception that nobody caught, if it comes out of a module's code. */
-  ofUncaught(error) {
-    return this.#stacks.wordsOf(error);
-  }
-
   /** The engine's frames of what the host does now. */
   ofHost() {
     return this.#stacks.take();

@@ -28,11 +28,13 @@ import { offerWatch, watchOf } from "./watch.js";
 export class Recorder {
   #watch = watchOf(this);
   #watched = new WeakSet();
+  #stacks;
 
   constructor({ sink, clock, stacks, instrument, complain, threads }) {
     this.records = new Records({ sink, clock, complain });
     this.threads = new Threads(this, threads);
     this.records.atTurn(() => this.threads.turn());
+    this.#stacks = stacks;
     this.frames = new Frames(stacks);
     this.contexts = new Contexts(this.records, this.frames);
     this.memories = new Memories(this);
@@ -67,7 +69,7 @@ export class Recorder {
 
   /** An exception has reached the top of the program. It is told if it comes out of a module's code. */
   uncaught(error) {
-    const words = this.frames.ofUncaught(error);
+    const words = this.#stacks.wordsOf(error);
     if (words !== undefined) this.records.uncaught(words);
   }
 

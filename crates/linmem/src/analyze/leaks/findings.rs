@@ -7,10 +7,10 @@ use crate::report::{Code, Finding, Remedy};
 use crate::trace::ContextId;
 use crate::units::{bytes, count, number_of};
 
-use super::super::lines::{begins_in_library, in_parentheses, user_line};
+use super::super::lines::{in_parentheses, user_line};
 use super::super::subject::{Memory, Subject};
 use super::super::unseen_events;
-use super::{Group, Holder, Kind, Leaks, sum_of};
+use super::{Group, Holder, Kind, Leaks, emptied, once, sum_of};
 
 /// One finding for each kind and call stack, most bytes first.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
@@ -33,7 +33,15 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let (reachable, lost): (Vec<_>, Vec<_>) =
         groups.into_iter().partition(|((kind, _), _)| *kind == Kind::Reachable);
     let (once, lost): (Vec<_>, Vec<_>) =
-        lost.into_iter().partition(|group| is_kept_once(memory, group));
+        lost.into_iter().partition(|group| once::is_once(memory, group));
+    let (lost_once, kept_once): (Vec<_>, Vec<_>) =
+        once.into_iter().partition(|((kind, _), _)| kind.is_lost());
+    let (emptied, mut lost): (Vec<_>, Vec<_>) =
+        lost.into_iter().partition(|((kind, _), _)| *kind == Kind::Emptied);
+    if emptied.is_empty() && !lost.iter().any(|((kind, _), _)| kind.is_lost()) {
+        // All that is lost with others is lost with blocks of one note, which says so.
+        lost.retain(|((kind, _), _)| *kind != Kind::Indirect);
+    }
     let (held, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|((kind, _), _)| matches!(kind, Kind::HostHeld(_)));
     let (left, lost): (Vec<_>, Vec<_>) =
@@ -41,11 +49,13 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let (by_threads, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|((kind, _), _)| *kind == Kind::ThreadHeld);
     let lost = lost.into_iter();
-    let mut findings: Vec<Finding> =
-        lost.map(|(&(kind, context), group)| leak_finding(memory, kind, context, group)).collect();
+    let mut findings: Vec<Finding> = once::lost_finding(memory, &lost_once).into_iter().collect();
+    findings
+        .extend(lost.map(|(&(kind, context), group)| leak_finding(memory, kind, context, group)));
+    findings.extend(emptied::finding(memory, &emptied));
     findings.extend(host_findings(memory, &held));
     findings.extend(finalizer_finding(memory, &left));
-    findings.extend(kept_once_finding(memory, &once));
+    findings.extend(once::kept_finding(memory, &kept_once));
     findings.extend(thread_finding(memory, &by_threads));
     findings.extend(reachable_finding(memory, &reachable));
     findings
@@ -70,60 +80,47 @@ fn leak_finding(memory: Memory<'_, '_>, kind: Kind, context: ContextId, group: &
             "Keep a pointer to the start of the block, or free it.",
         ),
     };
-    let with_others = match group.indirect.blocks {
-        0 => String::new(),
-        _ => format!(", and {} with {}", blocks_text(group.indirect), them(group.held)),
-    };
+    let with_others = with_others(group.held, group.indirect);
     let line = in_parentheses(&memory.subject.outside(context));
-    Finding::new(code)
+    let finding = Finding::new(code)
         .about(memory.first_user())
         .message(message + &line + &with_others)
         .number("blocks", group.held.blocks)
-        .number("bytes", group.held.bytes)
-        .number("indirect_blocks", group.indirect.blocks)
-        .number("indirect_bytes", group.indirect.bytes)
+        .number("bytes", group.held.bytes);
+    indirect_numbers(finding, group.indirect)
         .number("example_address", group.example)
         .stack(allocated(group), memory.stack(context))
         .advice(advice)
 }
 
+/// What only lost blocks lead to, as the end of a sentence about these.
+pub(super) fn with_others(lost: Held, indirect: Held) -> String {
+    match indirect.blocks {
+        0 => String::new(),
+        _ => format!(", and {} with {}", blocks_text(indirect), them(lost)),
+    }
+}
+
+pub(super) fn indirect_of(groups: &Groups<'_>) -> Held {
+    groups.iter().fold(Held::default(), |mut sum, (_, group)| {
+        sum += group.indirect;
+        sum
+    })
+}
+
+pub(super) fn indirect_numbers(finding: Finding, indirect: Held) -> Finding {
+    finding.number("indirect_blocks", indirect.blocks).number("indirect_bytes", indirect.bytes)
+}
+
 /// Blocks of the same kind and call stack, with the two.
-type GroupOf<'g> = (&'g (Kind, ContextId), &'g Group);
-type Groups<'g> = [GroupOf<'g>];
+pub(super) type GroupOf<'g> = (&'g (Kind, ContextId), &'g Group);
+pub(super) type Groups<'g> = [GroupOf<'g>];
 
 /// One note for all blocks that are still reachable.
 fn reachable_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
     let finding =
         finding_of_all(Code::StillReachable, memory, groups, "still pointed to at the end")?;
     Some(finding.advice("Not a leak as long as it does not grow with the work done."))
-}
-
-/// Whether a library keeps the blocks once, as far as one can tell: one block from its own code, or some that it
-/// allocated at the beginning and no more since. What nothing points to is kept, too, if it is one block of the
-/// beginning.
-fn is_kept_once(memory: Memory<'_, '_>, group: &GroupOf<'_>) -> bool {
-    let ((kind, context), group) = *group;
-    let is_lost = match kind {
-        Kind::HostHeld(Holder::LedTo(_)) => return false,
-        Kind::HostHeld(_) => false,
-        Kind::Definite | Kind::Possible => true,
-        _ => return false,
-    };
-    let stack = memory.subject.outside(*context);
-    let totals = memory.heap().totals();
-    let allocations = totals.allocations + totals.reallocations;
-    // A library's own start, or one that the program asks for.
-    let beginning = if user_line(&stack).is_none() { allocations / 2 } else { allocations / 4 };
-    let (is_one, is_early) = (group.held.blocks == 1, group.last <= beginning);
-    begins_in_library(&stack) && if is_lost { is_one && is_early } else { is_one || is_early }
-}
-
-fn kept_once_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
-    let what =
-        "kept once: a library allocated them at its start or at its first use, and no more since";
-    let finding = finding_of_all(Code::KeptOnce, memory, groups, what)?;
-    let advice = "Whether one more call keeps one more block cannot be told from one call: if so, it is a leak.";
-    Some(finding.advice(advice))
 }
 
 /// One note for all objects that the program left to finalizers and did not take back. Whether a finalizer has run in time
@@ -193,7 +190,7 @@ fn host_findings(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Vec<Finding> {
 }
 
 /// Further places that a finding about several shows.
-const MORE_PLACES: usize = 2;
+pub(super) const MORE_PLACES: usize = 2;
 
 fn host_finding(
     memory: Memory<'_, '_>,
@@ -219,8 +216,7 @@ fn host_finding(
         if led_to.blocks > 0 {
             finding.message += &format!("; {} more hang on these", blocks_text(led_to));
         }
-        finding =
-            finding.number("indirect_blocks", led_to.blocks).number("indirect_bytes", led_to.bytes);
+        finding = indirect_numbers(finding, led_to);
     }
     let advice = "When you are done with each, pass its pointer to the module's free, or to what the library has for \
                   that (`delete`, `destroy`, `close`)";
@@ -235,7 +231,7 @@ const MOST_LINES: usize = 3;
 
 /// The user's own lines that allocated blocks, those with most of them first, with how many where there are
 /// several: ` (allocated at app.mjs:5)`.
-fn by_line(memory: Memory<'_, '_>, groups: &Groups<'_>) -> String {
+pub(super) fn by_line(memory: Memory<'_, '_>, groups: &Groups<'_>) -> String {
     let mut of_line: BTreeMap<Option<String>, u64> = BTreeMap::new();
     for ((_, context), group) in groups {
         let line = user_line(&memory.subject.outside(*context)).map(str::to_owned);
@@ -292,13 +288,15 @@ fn how_held(memory: Memory<'_, '_>, holder: Holder) -> String {
 }
 
 /// What findings about several groups have in common: the sum, and the largest one's stack.
-fn finding_of_all(
+pub(super) fn finding_of_all(
     code: Code,
     memory: Memory<'_, '_>,
     groups: &Groups<'_>,
     what: &str,
 ) -> Option<Finding> {
-    let ((_, context), largest) = groups.iter().max_by_key(|(_, group)| group.held.bytes)?;
+    let ((_, context), largest) =
+        groups.iter().max_by_key(|(_, group)| (group.held.bytes, group.held.blocks))?;
+    let emptied = groups.iter().map(|(_, group)| group.emptied).sum();
     let all = sum_of(groups.iter().map(|(_, group)| *group));
     let of_them = match groups.len() {
         1 => String::new(),
@@ -306,7 +304,7 @@ fn finding_of_all(
     };
     let finding = Finding::new(code)
         .about(memory.first_user())
-        .message(format!("{} {what}{of_them}", blocks_text(all)))
+        .message(format!("{} {what}{}{of_them}", blocks_text(all), emptied::of_them(emptied, all)))
         .number("blocks", all.blocks)
         .number("bytes", all.bytes)
         .stack(allocated(largest), memory.stack(*context));
@@ -326,7 +324,10 @@ fn perhaps_lost_findings(memory: Memory<'_, '_>, leaks: &Leaks) -> Vec<Finding> 
         let (held, them) = (blocks_text(group.held), them(group.held));
         Finding::new(Code::PerhapsLost)
             .about(memory.first_user())
-            .message(format!("{held} perhaps lost: no word in the memory points to {them}"))
+            .message(format!(
+                "{held} perhaps lost: no word in the memory points to {them}{}",
+                emptied::of_them(group.emptied, group.held)
+            ))
             .number("blocks", group.held.blocks)
             .number("bytes", group.held.bytes)
             .stack(allocated(group), memory.stack(context))
@@ -364,7 +365,7 @@ fn is_collected(memory: Memory<'_, '_>) -> bool {
 }
 
 /// The label of the stack, with how many of the blocks it is known of.
-fn allocated(group: &Group) -> String {
+pub(super) fn allocated(group: &Group) -> String {
     match (group.looked_at, group.held.blocks) {
         (looked_at, blocks) if looked_at > 0 && looked_at < blocks => {
             let (looked_at, blocks) = (count(looked_at), count(blocks));
@@ -379,6 +380,6 @@ fn blocks_text(held: Held) -> String {
     format!("{} in {} {plural}", bytes(held.bytes), count(held.blocks))
 }
 
-fn them(held: Held) -> &'static str {
+pub(super) fn them(held: Held) -> &'static str {
     if held.blocks == 1 { "it" } else { "them" }
 }

@@ -1,7 +1,7 @@
 //! The findings about sizes in a few sentences.
 
 use crate::replay::Replay;
-use crate::report::{Code, Family, Finding, Severity};
+use crate::report::{Code, Family, Finding, Sentence, Severity};
 use crate::units::number_of;
 
 use super::witnesses;
@@ -18,15 +18,11 @@ pub(crate) fn answer(replay: &Replay, findings: &[Finding]) -> Option<String> {
         finding.code.family() == Family::Leaks && finding.instance == main.instance
     };
     if let (Severity::Note, Some(leak)) = (main.severity, findings.iter().find(leak)) {
-        sentences.push(format!("Here they show one: {}.", leak.message));
+        sentences.push(Sentence::HereALeak.with([&leak.message]));
     }
     if reads > 0 && !findings.iter().any(|finding| finding.code == Code::WitnessesDisagree) {
-        sentences.push(format!(
-            "All {} that the program read, {}, agree with the growths recorded, and no instruction \
-             makes a memory smaller.",
-            number_of(reads, "size"),
-            witnesses::ways(replay),
-        ));
+        let (sizes, ways) = (number_of(reads, "size"), witnesses::ways(replay));
+        sentences.push(Sentence::SizesAgree.with([&sizes, &ways]));
     }
     Some(sentences.join(" "))
 }

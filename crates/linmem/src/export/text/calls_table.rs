@@ -1,7 +1,7 @@
 //! Repeated calls as a verdict and a table.
 
 use super::columns;
-use crate::report::{AfterCall, Repeats, Verdict};
+use crate::report::{AfterCall, Repeats, Sentence, Verdict};
 use crate::units::{bytes, count, escape, pages};
 
 /// Rows that are shown from the start, and from the end.
@@ -17,18 +17,18 @@ pub(super) fn verdict(repeats: &Repeats) -> String {
     let left = repeats.rows.last().map_or(&repeats.before, |row| &row.after);
     let blocks = match repeats.sees_blocks {
         true => format!("{} live", bytes(left.live_bytes)),
-        false => "blocks not seen".to_owned(),
+        false => Sentence::BlocksNotSeen.with([]),
     };
     let left = format!("{} and {blocks}", pages(left.pages.memory_size));
     match repeats.verdict {
-        Verdict::TooFew if repeats.calls == 1 => format!("{of} left {left}"),
-        Verdict::TooFew => format!("{of} left {left}: too few to tell whether that comes to rest"),
-        Verdict::Steady { after_call: 0 } => format!("steady: {of}, {left} from the start"),
+        Verdict::TooFew if repeats.calls == 1 => Sentence::LeftOnce.with([&of, &left]),
+        Verdict::TooFew => Sentence::TooFewToTell.with([&of, &left]),
+        Verdict::Steady { after_call: 0 } => Sentence::SteadyFromStart.with([&of, &left]),
         Verdict::Steady { after_call } => {
-            format!("steady after call {}: {of}, {left}", count(after_call))
+            Sentence::SteadyAfter.with([&count(after_call), &of, &left])
         }
-        Verdict::Growing { .. } => format!("growing: {of}, {left}"),
-        Verdict::Failing { at_call } => format!("call {} failed: {of} left {left}", count(at_call)),
+        Verdict::Growing { .. } => Sentence::Growing.with([&of, &left]),
+        Verdict::Failing { at_call } => Sentence::CallFailed.with([&count(at_call), &of, &left]),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::Text;
-use crate::report::{GrowthEntry, GrowthReport};
+use crate::report::{GrowthEntry, GrowthReport, Sentence};
 use crate::units::{bytes, count, number_of, pages};
 
 impl Text {
@@ -19,15 +19,17 @@ impl Text {
             let refused = here().filter(|entry| entry.pages_after.is_none()).count();
             let succeeded = match site.growths {
                 0 => String::new(),
-                1 => format!("1 growth by {}", pages(site.pages)),
+                1 => Sentence::OneGrowth.with([&pages(site.pages)]),
                 growths => {
-                    format!("{}, {} in all", number_of(growths, "growth"), pages(site.pages))
+                    Sentence::Growths.with([&number_of(growths, "growth"), &pages(site.pages)])
                 }
             };
             let refused = match (refused, site.growths) {
                 (0, _) => String::new(),
-                (refused, 0) => format!("{} refused", number_of(refused, "growth")),
-                (refused, _) => format!(", {} refused", count(refused as u64)),
+                (refused, 0) => Sentence::Refused.with([&number_of(refused, "growth")]),
+                (refused, _) => {
+                    format!(", {}", Sentence::Refused.with([&count(refused as u64)]))
+                }
             };
             let first = here().next().map(growth_text).unwrap_or_default();
             writeln!(self.out, "  {succeeded}{refused}; first {first}")?;
@@ -42,12 +44,12 @@ impl Text {
 
 fn growth_text(entry: &GrowthEntry) -> String {
     let to = match entry.pages_after {
-        Some(after) => format!("from {} to {}", count(entry.pages_before), pages(after)),
-        None => format!("from {} refused", pages(entry.pages_before)),
+        Some(after) => Sentence::FromTo.with([&count(entry.pages_before), &pages(after)]),
+        None => Sentence::FromRefused.with([&pages(entry.pages_before)]),
     };
-    let request = match entry.request {
-        Some(size) => format!(" for an allocation of {}", bytes(size)),
-        None => String::new(),
-    };
-    format!("{to}{request}, with {} live", bytes(entry.live_bytes))
+    let live = bytes(entry.live_bytes);
+    match entry.request {
+        Some(size) => Sentence::ForAllocation.with([&to, &bytes(size), &live]),
+        None => Sentence::WithLive.with([&to, &live]),
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::{GREEN, RED, Text, YELLOW, calls_table};
-use crate::report::{Code, EndReport, Report, Severity};
+use crate::report::{Code, EndReport, Report, Sentence, Severity};
 use crate::units::{escape, number_of};
 
 impl Text {
@@ -16,7 +16,7 @@ impl Text {
             writeln!(self.out, "{}", calls_table::verdict(repeats))?;
         }
         if report.truncated {
-            writeln!(self.out, "The recording stops before the program ended.")?;
+            writeln!(self.out, "{}", Sentence::RecordingStops.text())?;
         }
         Ok(())
     }
@@ -25,11 +25,12 @@ impl Text {
     pub(super) fn end(&mut self, report: &Report) -> fmt::Result {
         match &report.end {
             Some(EndReport::Trap { message, stack }) => {
-                writeln!(self.out, "\nThe program trapped: {}", escape(message))?;
+                let trapped = Sentence::ProgramTrapped.with([&escape(message)]);
+                writeln!(self.out, "\n{trapped}")?;
                 if stack.is_empty() { Ok(()) } else { self.stack(stack) }
             }
             Some(EndReport::Exit { code }) if *code != 0 => {
-                writeln!(self.out, "The program exited with code {code}.")
+                writeln!(self.out, "{}", Sentence::ExitedWith.with([&code.to_string()]))
             }
             _ => Ok(()),
         }
@@ -41,27 +42,23 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
     if errors > 0 {
         (RED, format!("{}{}", number_of(errors, "error"), also(warnings, "warning")))
     } else if matches!(report.end, Some(EndReport::Trap { .. })) {
-        (RED, format!("trapped{}", also(warnings, "warning")))
+        (RED, Sentence::Trapped.text().to_owned() + &also(warnings, "warning"))
     } else if warnings > 0 {
         (YELLOW, number_of(warnings, "warning"))
     } else if report.findings.iter().any(|finding| finding.code == Code::AllocationsUnseen) {
-        let reason = "not all allocations were seen, so misuse and leaks were not judged";
-        (YELLOW, reason.to_owned())
+        (YELLOW, Sentence::NotAllSeen.with([]))
     } else if let Some(reason) = leaks_not_judged(report) {
-        (YELLOW, format!("leaks were not judged: {reason}"))
+        (YELLOW, Sentence::LeaksNotJudged.with([reason]))
     } else if !ran(report) {
-        let reason = "nothing ran but its initialisation, as it has no `_start`";
-        (YELLOW, reason.to_owned())
+        (YELLOW, Sentence::NothingRan.with([]))
     } else if report.instances.iter().all(|instance| instance.coverage.hooked.is_empty()) {
-        (YELLOW, "no allocator function was found, so only growth was watched".to_owned())
+        (YELLOW, Sentence::NoAllocatorFunction.with([]))
     } else if !report.sees_blocks() {
-        (YELLOW, "no allocation was seen, so only growth was watched".to_owned())
+        (YELLOW, Sentence::NoAllocation.with([]))
     } else {
         let all_well = match left_to_finalizers(report) {
-            0 => "nothing wrong found".to_owned(),
-            left => {
-                format!("nothing wrong found, but {} left to finalizers", number_of(left, "object"))
-            }
+            0 => Sentence::NothingWrong.with([]),
+            left => Sentence::NothingWrongBut.with([&number_of(left, "object")]),
         };
         (GREEN, all_well)
     }

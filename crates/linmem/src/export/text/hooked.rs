@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use crate::report::{Coverage, HookedFunction, NO_WORDS, Remedy, UnseenReport, Words};
+use crate::report::{Coverage, HookedFunction, NO_WORDS, Remedy, Sentence, UnseenReport, Words};
 use crate::units::{count, escape};
 
 /// In the library's own words.
@@ -26,22 +26,22 @@ fn write(out: &mut String, coverage: &Coverage, words: Words) -> fmt::Result {
         writeln!(out, "  {:<15} {text}", role.name())?;
     }
     if coverage.hooked.is_empty() {
-        writeln!(out, "  none: the module does not say which functions allocate")?;
+        writeln!(out, "  {}", Sentence::NothingHooked.text())?;
     }
     if !coverage.candidates.is_empty() {
         let list: Vec<String> =
             coverage.candidates.iter().map(|(index, name)| format!("{index} ({name})")).collect();
         let list = escape(&list.join(", "));
         let way = words(Remedy::NameMalloc).map(|way| format!("; try {way}")).unwrap_or_default();
-        writeln!(out, "  could be malloc, most called first: {list}{way}")?;
+        writeln!(out, "  {}{way}", Sentence::CouldBeMalloc.with([&list]))?;
     }
     for UnseenReport { grower, entries } in &coverage.unseen {
         let (grower, entries) = (escape(grower), escape(&some(entries)));
-        writeln!(out, "  not seen: {grower} can grow the memory past these, from {entries}")?;
+        writeln!(out, "  {}", Sentence::GrowsPast.with([&grower, &entries]))?;
     }
     if !coverage.strangers.is_empty() {
         let strangers = escape(&some(&coverage.strangers));
-        writeln!(out, "  not seen: the allocator's own data is also written by {strangers}")?;
+        writeln!(out, "  {}", Sentence::AlsoWritten.with([&strangers]))?;
     }
     coverage.notes.iter().try_for_each(|note| writeln!(out, "  {}", escape(note)))
 }

@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 use std::fmt::{self, Write};
 
 use super::{BOLD, Text, exports_table, hooked, memories_table};
-use crate::report::{Coverage, Extent, Held, InstanceReport, MemoryReport, Report, Trend};
+use crate::report::{
+    Coverage, Extent, Held, InstanceReport, MemoryReport, Report, Sentence, Trend,
+};
 use crate::units::{bytes, count, escape, number_of, pages, ranges};
 
 impl Text {
@@ -31,7 +33,7 @@ impl Text {
     pub(super) fn memory(&mut self, report: &Report, memory: &MemoryReport) -> fmt::Result {
         let totals = &memory.totals;
         if !saw_blocks(report, memory) {
-            self.row("heap", "not watched: no allocation was seen")?;
+            self.row("heap", Sentence::HeapNotWatched.text())?;
             return self.memory_itself(report, memory);
         }
         self.row(
@@ -82,24 +84,24 @@ impl Text {
     fn blocks_left(&self, memory: &MemoryReport) -> String {
         let leaks = &memory.leaks;
         if let Some(reason) = &leaks.not_judged {
-            return format!("not judged: {reason}");
+            return Sentence::NotJudged.with([reason]);
         }
         let kinds = [
-            ("definitely lost", leaks.definite),
-            ("indirectly lost", leaks.indirect),
-            ("possibly lost", leaks.possible),
-            ("held by the host", leaks.host_held),
-            ("left to finalizers", leaks.finalizer_held),
-            ("perhaps held by other threads", leaks.thread_held),
-            ("reachable", leaks.reachable),
-            ("of the runtime's start-up", leaks.runtime),
+            (Sentence::DefinitelyLost, leaks.definite),
+            (Sentence::IndirectlyLost, leaks.indirect),
+            (Sentence::PossiblyLost, leaks.possible),
+            (Sentence::HeldByHost, leaks.host_held),
+            (Sentence::LeftToFinalizers, leaks.finalizer_held),
+            (Sentence::PerhapsHeldByThreads, leaks.thread_held),
+            (Sentence::Reachable, leaks.reachable),
+            (Sentence::OfStartUp, leaks.runtime),
         ];
         let present: Vec<String> = kinds
             .iter()
             .filter(|(_, held)| held.blocks > 0)
-            .map(|(label, held)| format!("{} {label}", held_text(*held)))
+            .map(|(kind, held)| kind.with([&held_text(*held)]))
             .collect();
-        if present.is_empty() { "none".to_owned() } else { present.join(", ") }
+        if present.is_empty() { Sentence::NoneLeft.with([]) } else { present.join(", ") }
     }
 
     fn coverage(&mut self, instance: &InstanceReport) -> fmt::Result {
@@ -107,10 +109,10 @@ impl Text {
         write!(self.out, "{}", hooked(&instance.coverage, self.options.words))?;
         if instance.other_memories > 0 {
             let others = number_of(instance.other_memories, "other memory");
-            writeln!(self.out, "  only memory 0 is watched; the module has {others}")?;
+            writeln!(self.out, "  {}", Sentence::OnlyMemoryZero.with([&others]))?;
         }
         if let Some(why) = instance.source_lines.why_none() {
-            writeln!(self.out, "  no source lines: {why}")?;
+            writeln!(self.out, "  {}", Sentence::NoSourceLines.with([why]))?;
         }
         Ok(())
     }
@@ -120,51 +122,45 @@ impl Text {
 fn saw_blocks(report: &Report, memory: &MemoryReport) -> bool {
     let totals = &memory.totals;
     let users = memory.users.iter().filter_map(|&user| report.instances.get(user));
-    [totals.allocations, totals.reallocations, totals.frees].iter().any(|events| *events > 0)
+    [totals.allocations, totals.reallocations, totals.frees].iter().any(|&events| events > 0)
         || users.map(|user| &user.coverage).any(Coverage::is_whole)
 }
 
 fn size_of(memory: &MemoryReport) -> String {
     let growth = &memory.growth;
     let max = match memory.max_pages {
-        Some(max) => format!("{} at most", pages(max)),
-        None => "no maximum".to_owned(),
+        Some(max) => Sentence::AtMost.with([&pages(max)]),
+        None => Sentence::NoMaximum.with([]),
     };
     let trend = match growth.trend {
-        Trend::NeverGrew => "never grew".to_owned(),
+        Trend::NeverGrew => Sentence::NeverGrew.with([]),
         // Without allocations there is nothing to say when it last grew.
         Trend::Steady { of_allocations: 0, .. } | Trend::Growing { of_allocations: 0, .. } => {
-            format!("grew {}", number_of(growth.growths, "time"))
+            Sentence::Grew.with([&number_of(growth.growths, "time")])
         }
-        Trend::Steady { after_allocations, of_allocations } => format!(
-            "grew {}, steady since allocation {} of {}",
-            number_of(growth.growths, "time"),
-            count(after_allocations),
-            count(of_allocations),
-        ),
-        Trend::Growing { after_allocations, of_allocations } => format!(
-            "grew {}, the last time after allocation {} of {}",
-            number_of(growth.growths, "time"),
-            count(after_allocations),
-            count(of_allocations),
-        ),
+        Trend::Steady { after_allocations, of_allocations } => Sentence::SteadySince.with([
+            &number_of(growth.growths, "time"),
+            &count(after_allocations),
+            &count(of_allocations),
+        ]),
+        Trend::Growing { after_allocations, of_allocations } => Sentence::LastGrew.with([
+            &number_of(growth.growths, "time"),
+            &count(after_allocations),
+            &count(of_allocations),
+        ]),
     };
-    format!(
-        "{} at start, {} at end, {max}; {trend}",
-        pages(memory.initial_pages),
-        count(memory.totals.at_end.pages),
-    )
+    let (start, end) = (pages(memory.initial_pages), count(memory.totals.at_end.pages));
+    format!("{}; {trend}", Sentence::StartAndEnd.with([&start, &end, &max]))
 }
 
 fn extent(extent: &Extent) -> String {
     let slack = extent.pages.saturating_mul(crate::module::PAGE_BYTES).saturating_sub(extent.bytes);
-    format!(
-        "{} in {}; {}, slack {}",
-        bytes(extent.bytes),
-        number_of(extent.blocks, "block"),
-        pages(extent.pages),
-        bytes(slack),
-    )
+    Sentence::AtThatTime.with([
+        &bytes(extent.bytes),
+        &number_of(extent.blocks, "block"),
+        &pages(extent.pages),
+        &bytes(slack),
+    ])
 }
 
 pub(super) fn held_text(held: Held) -> String {

@@ -52,6 +52,7 @@ impl Heap {
         self.reallocations = Reallocations::default();
         self.growing = Growing::default();
         self.finalizers.clear();
+        self.emptied.clear();
         self.overlapping = false;
         if self.overwritten.len() < MAX_KEPT {
             self.overwritten.push(context);

@@ -142,8 +142,13 @@ impl Heap {
                 let align = if align == 0 { block.align } else { align };
                 self.moved(old, block, context, pointer);
                 self.insert(pointer, new_size, align, context);
-                if let (true, Some(resized)) = (pointer == old, self.blocks.get_mut(pointer)) {
-                    resized.crossed = block.crossed;
+                if let Some(resized) = self.blocks.get_mut(pointer) {
+                    if pointer == old {
+                        resized.crossed = block.crossed;
+                    }
+                    if new_size == 0 {
+                        self.emptied.insert(pointer, resized.serial);
+                    }
                 }
             }
             None if pointer != 0 => {
@@ -163,6 +168,11 @@ impl Heap {
                 self.failed(new_size, context, growth_refused);
             }
         }
+    }
+
+    /// Whether a live block is what `realloc(p, 0)` returned instead of freeing.
+    pub fn is_emptied(&self, address: u64, block: &Block) -> bool {
+        self.emptied.get(&address) == Some(&block.serial)
     }
 
     /// Takes the block out that a reallocation is of, if it is still there.
@@ -197,7 +207,11 @@ mod tests {
     }
 
     fn reallocating(pointer: u64) -> Event {
-        let (old_size, new_size) = (UNKNOWN_SIZE, 32);
+        resizing(pointer, 32)
+    }
+
+    fn resizing(pointer: u64, new_size: u64) -> Event {
+        let old_size = UNKNOWN_SIZE;
         Event::Reallocating { pointer, old_size, align: 0, new_size, context: CONTEXT }
     }
 
@@ -219,6 +233,27 @@ mod tests {
             heap(&[(0, allocated(16)), (0, reallocating(16)), (1, allocated(16)), (0, moved)]);
         assert_eq!(addresses(&heap), [16, 64]);
         assert_eq!(heap.misuse().count(), 0);
+    }
+
+    #[test]
+    fn what_is_resized_to_nothing_is_known_until_the_next_block_is_there() {
+        let returned = |pointer| (0, Event::Reallocated { pointer });
+        let is_emptied = |events: &[(usize, Event)]| -> Vec<bool> {
+            let heap = heap(events);
+            heap.live().iter().map(|(address, block)| heap.is_emptied(*address, block)).collect()
+        };
+        let emptied = [(0, allocated(16)), (0, resizing(16, 0)), returned(16)];
+        assert_eq!(is_emptied(&emptied), [true]);
+        let moved = [(0, allocated(16)), (0, resizing(16, 0)), returned(64)];
+        assert_eq!(is_emptied(&moved), [true]);
+        let freed = Event::Freed { pointer: 16, size: UNKNOWN_SIZE, align: 0, context: CONTEXT };
+        let then = |rest: &[(usize, Event)]| is_emptied(&[&emptied[..], rest].concat());
+        assert_eq!(then(&[(0, freed), (0, allocated(16))]), [false]);
+        assert_eq!(then(&[(0, resizing(16, 8)), returned(16)]), [false]);
+        // `realloc(NULL, 0)` is `malloc(0)`; and where `realloc(p, 0)` frees, nothing is left.
+        assert_eq!(is_emptied(&[(0, resizing(0, 0)), returned(16)]), [false]);
+        let [first, second, _] = emptied;
+        assert_eq!(is_emptied(&[first, second, returned(0)]), [] as [bool; 0]);
     }
 
     #[test]

@@ -1,0 +1,79 @@
+//! What the code of dlmalloc's functions is known by, in functions that do nothing else. Whole ones are in the guests.
+
+use crate::Prepared;
+use crate::allocator::{Allocator, Role};
+
+/// `malloc`, `free` and `dispose_chunk`, without names: functions 0 to 2.
+const ALLOCATOR: &str = r#"
+    (func $m (param i32) (result i32) (local $padded i32)
+      (local.set $padded (i32.and (i32.add (local.get 0) (i32.const 11)) (i32.const -8)))
+      (if (i32.le_u (local.get 0) (i32.const 244)) (then
+        (i32.store (i32.const 2000) (i32.load (i32.const 2004)))
+        (i32.store (i32.const 2004) (i32.load (i32.const 2000)))
+        (i32.store (i32.const 2008) (i32.load (i32.const 2012)))
+        (i32.store (i32.const 2012) (i32.load (i32.const 2008)))))
+      (if (i32.ge_u (local.get 0) (i32.const -64)) (then (return (i32.const 0))))
+      (drop (memory.grow (i32.const 1)))
+      (local.get $padded))
+    (func $f (param i32)
+      (i32.store (i32.const 2000)
+        (i32.and (i32.load (i32.add (local.get 0) (i32.const -4))) (i32.const -8)))
+      (i32.store (i32.const 2004) (i32.load (i32.const 2000)))
+      (i32.store (i32.const 2008) (i32.load (i32.const 2012)))
+      (i32.store (i32.const 2012) (i32.load (i32.const 2008))))
+    (func $d (param i32 i32)
+      (i32.store (i32.const 2000) (i32.add (local.get 0) (local.get 1)))
+      (i32.store (i32.const 2004) (i32.load (i32.const 2000)))
+      (i32.store (i32.const 2008) (i32.load (i32.const 2012)))
+      (i32.store (i32.const 2012) (i32.load (i32.const 2008))))
+    (func (export "work") (call $f (call $m (i32.const 8))))"#;
+
+/// A function that gets a block, goes back to its head, adds `most` to its address and masks that, and disposes of parts
+/// so many times.
+fn aligned(most: i32, mask: i32, times: usize) -> String {
+    let dispose = "(call $d (local.get 0) (i32.const 8))".repeat(times);
+    format!(
+        r#"(func (export "aligned") (param i32) (result i32)
+             (local.set 0 (call $m (i32.const 276)))
+             (drop (i32.and (i32.load (i32.sub (local.get 0) (i32.const 4))) (i32.const -8)))
+             {dispose}
+             (i32.and (i32.add (local.get 0) (i32.const {most})) (i32.const {mask})))"#
+    )
+}
+
+fn allocator(rest: &str) -> Allocator {
+    let wasm = wat::parse_str(format!("(module (memory 1) {ALLOCATOR} {rest})")).unwrap();
+    Prepared::new(&wasm, &Vec::new(), None).unwrap().allocator().clone()
+}
+
+#[test]
+fn malloc_and_free_are_known_by_their_code() {
+    let found = allocator("");
+    let functions: Vec<_> = found.functions.iter().map(|f| (f.function, f.role)).collect();
+    assert_eq!(functions, [(0, Role::Malloc), (1, Role::Free)]);
+    assert!(found.aligning.is_empty() && found.strangers.is_empty(), "{found:?}");
+}
+
+/// `memalign(16, size)` that the compiler put into another function: it may hand out any part of the block.
+#[test]
+fn a_function_that_aligns_blocks_to_a_constant_is_no_stranger() {
+    for alignment in [16, 64, 4096] {
+        let found = allocator(&aligned(alignment - 1, -alignment, 2));
+        assert_eq!((&found.aligning[..], found.strangers.len()), (&[4][..], 0), "{alignment}");
+        assert!(found.notes.iter().any(|note| note.contains("put memalign into it")), "{found:?}");
+        assert_eq!(found.functions.len(), 2, "what it returns may not be what is freed");
+    }
+}
+
+#[test]
+fn what_only_looks_like_it_stays_a_stranger() {
+    // What rounds sizes up, what masks something else, and what gives back more than it can have aligned.
+    for (most, mask, times) in [(7, -8, 2), (15, -8, 2), (15, 16, 2), (23, -24, 2), (15, -16, 3)] {
+        let found = allocator(&aligned(most, mask, times));
+        assert_eq!((found.aligning.len(), &found.strangers[..]), (0, &[2][..]), "{most} {mask}");
+    }
+    // Others call what it calls.
+    let another = r#"(func (export "other") (call $d (i32.const 8) (i32.const 8)))"#;
+    let found = allocator(&format!("{} {another}", aligned(15, -16, 2)));
+    assert_eq!((&found.aligning[..], &found.strangers[..]), (&[4][..], &[2][..]));
+}

@@ -1,0 +1,52 @@
+//! Blocks of a library's own that are there once: what it keeps from its start or its first use, and what it loses at
+//! its start. Whether one more call leaves one more block cannot be told from one call.
+
+use crate::report::{Code, Finding, Severity};
+
+use super::super::lines::{begins_in_library, user_line};
+use super::super::subject::Memory;
+use super::findings::{
+    GroupOf, Groups, finding_of_all, indirect_numbers, indirect_of, them, with_others,
+};
+use super::{Holder, Kind, sum_of};
+
+const ADVICE: &str = "Whether one more call keeps or loses one more block cannot be told from one call: if so, it is a leak.";
+
+/// Whether a library allocated the blocks once, as far as one can tell: one block from its own code, or some that it
+/// allocated at the beginning and no more since. Of what it may have lost, only one block of the beginning counts.
+pub(super) fn is_once(memory: Memory<'_, '_>, group: &GroupOf<'_>) -> bool {
+    let ((kind, context), group) = *group;
+    let may_be_lost = match kind {
+        Kind::HostHeld(Holder::LedTo(_)) => return false,
+        Kind::HostHeld(_) => false,
+        Kind::Definite | Kind::Emptied | Kind::Possible => true,
+        _ => return false,
+    };
+    let stack = memory.subject.outside(*context);
+    let totals = memory.heap().totals();
+    let allocations = totals.allocations + totals.reallocations;
+    // A library's own start, or one that the program asks for.
+    let beginning = if user_line(&stack).is_none() { allocations / 2 } else { allocations / 4 };
+    let (is_one, is_early) = (group.held.blocks == 1, group.last <= beginning);
+    begins_in_library(&stack) && if may_be_lost { is_one && is_early } else { is_one || is_early }
+}
+
+/// One note for those that something may point to.
+pub(super) fn kept_finding(memory: Memory<'_, '_>, kept: &Groups<'_>) -> Option<Finding> {
+    let what =
+        "kept once: a library allocated them at its start or at its first use, and no more since";
+    Some(finding_of_all(Code::KeptOnce, memory, kept, what)?.advice(ADVICE))
+}
+
+/// One note for those that nothing points to, with what hangs on them.
+pub(super) fn lost_finding(memory: Memory<'_, '_>, lost: &Groups<'_>) -> Option<Finding> {
+    let held = sum_of(lost.iter().map(|(_, group)| *group));
+    let what = format!(
+        "lost at a library's start: nothing points to {} any more{}",
+        them(held),
+        with_others(held, indirect_of(lost))
+    );
+    let finding = finding_of_all(Code::LeakDefinite, memory, lost, &what)?;
+    let finding = finding.severity(Severity::Note).advice(ADVICE);
+    Some(indirect_numbers(finding, indirect_of(lost)))
+}

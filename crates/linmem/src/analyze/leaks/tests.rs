@@ -1,0 +1,220 @@
+//! What is said of blocks in recordings that are written by hand.
+
+use crate::analyze::recording::Recording;
+use crate::report::{Code, Finding, Report, Severity};
+use crate::trace::{Crossing, Event, LiveFrames, Record};
+
+/// A recording of an instance that lines of the user's own and of a package enter.
+fn recording() -> Recording {
+    let mut recording = Recording::new(&["parse", "format", "print"]);
+    recording.host_stacks(&["app.mjs:5", "app.mjs:9", "node_modules/lib/index.js:3"]);
+    recording.instance(0);
+    recording
+}
+
+/// The package's line in `host_stacks`.
+const LIBRARY: Option<u32> = Some(2);
+
+fn report(recording: Recording) -> Report {
+    recording.finish().report().unwrap()
+}
+
+/// Code, severity, message, and the numbers `blocks` and `indirect_blocks`.
+fn told(report: &Report) -> Vec<(Code, Severity, &str, [Option<u64>; 2])> {
+    let number = |finding: &Finding, name: &str| finding.numbers.get(name).copied();
+    let told = report.findings.iter().map(|finding| {
+        let numbers = ["blocks", "indirect_blocks"].map(|name| number(finding, name));
+        (finding.code, finding.severity, &*finding.message, numbers)
+    });
+    told.collect()
+}
+
+/// Allocates 16 bytes and calls `realloc(p, 0)`, which returns the same block.
+fn empty(recording: &mut Recording, pointer: u64, context: u32) {
+    recording.allocate(pointer, 16, context);
+    recording.resize(pointer, 0, context);
+}
+
+/// Three blocks of two lines and two functions.
+fn emptied() -> Recording {
+    let mut recording = recording();
+    for (number, (caller, context)) in [(0, 0), (1, 1), (0, 0)].into_iter().enumerate() {
+        recording.enter(0, Some(caller));
+        empty(&mut recording, 0x1000 * (1 + number as u64), context);
+    }
+    recording
+}
+
+#[test]
+fn what_realloc_to_nothing_returned_is_one_finding() {
+    let mut recording = emptied();
+    recording.snapshot(0);
+    let report = report(recording);
+    let message = "3 blocks are the result of realloc(p, 0), which returned a block instead of freeing (allocated: \
+                   2 at app.mjs:5, 1 at app.mjs:9): nothing points to them any more";
+    assert_eq!(told(&report), [(Code::LeakDefinite, Severity::Error, message, [Some(3), Some(0)])]);
+    let labels: Vec<&str> = report.findings[0].stacks.iter().map(|stack| &*stack.label).collect();
+    assert_eq!(labels, ["allocated: 2 blocks", "allocated: 1 block"]);
+    assert_eq!(report.memories[0].leaks.definite.blocks, 3);
+}
+
+#[test]
+fn what_realloc_to_nothing_returned_and_was_freed_is_none() {
+    let mut recording = emptied();
+    [0x1000, 0x2000, 0x3000].into_iter().for_each(|pointer| recording.free(pointer));
+    recording.snapshot(0);
+    assert_eq!(told(&report(recording)), []);
+}
+
+/// `malloc(0)` may return a block, too, and it is a leak like others.
+#[test]
+fn lost_blocks_of_no_bytes_are_not_all_results_of_realloc() {
+    let mut recording = recording();
+    recording.allocate(0x1000, 0, 0);
+    empty(&mut recording, 0x2000, 1);
+    recording.snapshot(0);
+    let report = report(recording);
+    let messages: Vec<&str> = report.findings.iter().map(|finding| &*finding.message).collect();
+    assert_eq!(
+        messages,
+        [
+            "0 bytes in 1 block lost: nothing points to it any more",
+            "1 block is the result of realloc(p, 0), which returned a block instead of freeing: nothing points to it \
+             any more",
+        ]
+    );
+}
+
+#[test]
+fn findings_of_other_blocks_say_how_many_are_results_of_realloc_to_nothing() {
+    let said = |rest: &dyn Fn(&mut Recording)| {
+        let mut recording = emptied();
+        rest(&mut recording);
+        report(recording).findings.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>()
+    };
+    let pointed_to = said(&|recording| {
+        recording.allocate(0x5000, 16, 2);
+        recording.snapshot_with(0, &[0x1000, 0x2000, 0x3000, 0x5000], &[]);
+    });
+    assert_eq!(
+        pointed_to,
+        [
+            "16 bytes in 4 blocks still pointed to at the end; 3 of them are the result of realloc(p, 0), which \
+          returned a block instead of freeing; the most, 16 bytes in 1 block, come from here"
+        ]
+    );
+    let returned = said(&|recording| {
+        for pointer in [0x1000, 0x2000, 0x3000] {
+            recording.0.event(&Event::Crossed { pointer, crossing: Crossing::Returned(0) });
+        }
+        recording.snapshot(0);
+    });
+    let [message] = &returned[..] else { panic!("{returned:?}") };
+    assert!(message.contains("never given back"), "{message}");
+    assert!(message.contains("; all are the result of realloc(p, 0)"), "{message}");
+    // A local of a call that never returned may point there.
+    let trapped = said(&|recording| {
+        recording.0.record(&Record::Snapshot { memory: 0, pages: 2 });
+        let live_frames = LiveFrames::Own;
+        recording.0.record(&Record::Globals { live_frames, values: Vec::new() });
+    });
+    let perhaps = trapped.iter().filter(|message| message.contains("perhaps lost"));
+    assert_eq!(perhaps.filter(|message| message.contains("of realloc(p, 0)")).count(), 2);
+}
+
+/// A package allocates in `context`, and then the program's work follows.
+fn library_then_work(recording: &mut Recording, blocks: &[(u64, u32)]) {
+    recording.enter(0, LIBRARY);
+    blocks.iter().for_each(|&(pointer, context)| recording.allocate(pointer, 16, context));
+    recording.enter(0, Some(0));
+    for _ in 0..20 {
+        recording.allocate(0x9000, 8, 2);
+        recording.free(0x9000);
+    }
+}
+
+/// Nothing points to the block, so it is not *kept*. Whether the library loses one for each call is not known.
+#[test]
+fn what_a_library_lost_once_at_its_start_is_a_note_that_owns_what_hangs_on_it() {
+    let mut recording = recording();
+    library_then_work(&mut recording, &[(0x1000, 0), (0x2000, 1)]);
+    recording.snapshot_with(0, &[], &[(0x1000, 0x2000)]);
+    let report = report(recording);
+    let message = "16 bytes in 1 block lost at a library's start: nothing points to it any more, and 16 bytes in 1 \
+                   block with it";
+    let note = (Code::LeakDefinite, Severity::Note, message, [Some(1), Some(1)]);
+    assert_eq!(told(&report), [note]);
+    assert_eq!(report.memories[0].leaks.definite.blocks, 1);
+}
+
+/// What hangs on which lost block is not told, so all of it is told where one of these is an error.
+#[test]
+fn what_hangs_on_lost_blocks_is_told_beside_an_error() {
+    let mut recording = recording();
+    library_then_work(&mut recording, &[(0x1000, 0), (0x2000, 1)]);
+    recording.allocate(0x3000, 16, 2);
+    recording.snapshot_with(0, &[], &[(0x1000, 0x2000)]);
+    let codes: Vec<_> =
+        told(&report(recording)).iter().map(|(code, severity, ..)| (*code, *severity)).collect();
+    assert_eq!(
+        codes,
+        [
+            (Code::LeakDefinite, Severity::Error),
+            (Code::LeakDefinite, Severity::Note),
+            (Code::LeakIndirect, Severity::Note)
+        ]
+    );
+}
+
+#[test]
+fn several_places_where_a_library_lost_one_block_are_one_note() {
+    let mut recording = recording();
+    library_then_work(&mut recording, &[(0x1000, 0), (0x2000, 1)]);
+    recording.snapshot(0);
+    let message = "32 bytes in 2 blocks lost at a library's start: nothing points to them any more; the most, 16 \
+                   bytes in 1 block, come from here";
+    let note = (Code::LeakDefinite, Severity::Note, message, [Some(2), Some(0)]);
+    assert_eq!(told(&report(recording)), [note]);
+}
+
+/// It is one for each use, or it came late: the library loses more with more work.
+#[test]
+fn what_a_library_loses_again_or_later_is_an_error() {
+    let again = |recording: &mut Recording| {
+        library_then_work(recording, &[(0x1000, 0), (0x2000, 0)]);
+    };
+    let later = |recording: &mut Recording| {
+        library_then_work(recording, &[]);
+        recording.enter(0, LIBRARY);
+        recording.allocate(0x1000, 16, 0);
+    };
+    let of_the_user = |recording: &mut Recording| {
+        recording.enter(0, Some(0));
+        recording.allocate(0x1000, 16, 0);
+        library_then_work(recording, &[]);
+    };
+    for lose in [&again as &dyn Fn(&mut Recording), &later, &of_the_user] {
+        let mut recording = recording();
+        lose(&mut recording);
+        recording.snapshot(0);
+        let report = report(recording);
+        let [(Code::LeakDefinite, Severity::Error, ..)] = told(&report)[..] else {
+            panic!("{report}")
+        };
+    }
+}
+
+/// The host has the block's address, so it may be kept.
+#[test]
+fn what_a_library_holds_from_its_start_is_kept_once() {
+    let mut recording = recording();
+    library_then_work(&mut recording, &[(0x1000, 0)]);
+    recording.0.event(&Event::Crossed { pointer: 0x1000, crossing: Crossing::HandedOut });
+    recording.snapshot(0);
+    let message = "16 bytes in 1 block kept once: a library allocated them at its start or at its first use, and no \
+                   more since";
+    assert_eq!(
+        told(&report(recording)),
+        [(Code::KeptOnce, Severity::Note, message, [Some(1), None])]
+    );
+}
