@@ -294,7 +294,12 @@ impl Obstacle {
 
 /// Why the blocks cannot be judged, if that is so.
 fn obstacle(memory: Memory<'_, '_>) -> Option<Obstacle> {
-    const STOPS_EARLY: &str = "the recording stops before the program ended";
+    let replay = memory.subject.replay;
+    let stops_early = if replay.is_of_workers {
+        "its thread was ended before linmem could look at it"
+    } else {
+        "the recording stops before the program ended"
+    };
     let blind = |reason: &str| Some(Obstacle::Blind(reason.to_owned()));
     let is_collected = memory.users().all(|user| user.recorded().collected);
     if is_collected && memory.heap().totals().at_end.blocks == 0 {
@@ -310,11 +315,11 @@ fn obstacle(memory: Memory<'_, '_>) -> Option<Obstacle> {
         )));
     }
     let mut globals = memory.users().filter_map(|user| user.recorded().globals.as_ref());
-    match (&memory.recorded().snapshot, &memory.subject.replay.end) {
+    match (&memory.recorded().snapshot, &replay.end) {
         (None, _) if is_collected => blind("the instance was garbage-collected before"),
         // The last parts of the memory may be missing.
-        _ if memory.subject.replay.truncated => blind(STOPS_EARLY),
-        (None, _) => blind(STOPS_EARLY),
+        _ if replay.truncated => blind(stops_early),
+        (None, _) => blind(stops_early),
         (Some(_), Some(crate::replay::End::Trap { .. })) => Some(Obstacle::Frames(
             "the program trapped, and its frames may hold pointers that nobody can see",
         )),

@@ -54,6 +54,7 @@ tags! {
     REGISTERED = 0x29,
     UNREGISTERED = 0x2a,
     UNCAUGHT = 0x2b,
+    REFUSED = 0x2c,
 }
 
 #[cfg(test)]

@@ -11,7 +11,10 @@ impl Text {
     pub(super) fn headline(&mut self, report: &Report) -> fmt::Result {
         let (style, verdict) = verdict(report);
         let verdict = self.styled(style, &verdict);
-        writeln!(self.out, "linmem: {}: {verdict}", escape(&report.program))?;
+        match report.program.as_str() {
+            "" => writeln!(self.out, "linmem: {verdict}")?,
+            program => writeln!(self.out, "linmem: {}: {verdict}", escape(program))?,
+        }
         for repeats in &report.repeats {
             writeln!(self.out, "{}", calls_table::verdict(repeats))?;
         }
