@@ -130,7 +130,7 @@ fn is_script(word: &str) -> bool {
 }
 
 /// The options of node that load the recorder: as early as node can, and for older versions as early as these can. A
-/// path that is no text cannot be required.
+/// path that is not UTF-8 cannot be required.
 fn preloads(recorder: &Path) -> Result<String> {
     let import = format!("--import={}", file_url(&recorder.join("node.js"))?);
     let required = recorder.join("node").join("preload.cjs");

@@ -241,6 +241,28 @@ mod tests {
         assert_eq!((report.notes.len(), report.truncated), (2, false));
     }
 
+    /// A worker that the program ended stops early; how its process ended is what the first thread says.
+    #[test]
+    fn workers_may_be_ended_before_their_process() {
+        let of_thread =
+            |number: u8, rest: &[u8]| [BEGINNING, b"\x1e\x01p", &[number][..], NOTE, rest].concat();
+        let truncated = |recordings: &[Vec<u8>]| {
+            let directory = tempfile::tempdir().unwrap();
+            for (number, recording) in recordings.iter().enumerate() {
+                fs::write(directory.path().join(format!("{number}.trace")), recording).unwrap();
+            }
+            let recordings = Recordings::new(directory.path(), AnalysisOptions::default());
+            recordings.finish().unwrap().unwrap().truncated
+        };
+        let (whole, ended) = (of_thread(0, EXIT), of_thread(1, b""));
+        assert!(!truncated(&[whole.clone(), ended.clone()]));
+        assert!(truncated(&[of_thread(0, b""), ended.clone()]), "the process was killed");
+        assert!(truncated(&[ended]), "nobody says how the process ended");
+        // Ended before a thread wrote anything to its file.
+        assert!(!truncated(&[whole.clone(), Vec::new()]));
+        assert!(!truncated(&[whole, BEGINNING[..5].to_vec()]));
+    }
+
     #[test]
     fn no_recordings_are_no_report() {
         let directory = tempfile::tempdir().unwrap();

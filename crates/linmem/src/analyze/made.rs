@@ -1,11 +1,12 @@
 //! The instances of a program: where they were made, and what their memories hold.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::report::Stack;
 use crate::units::count;
 
-use super::lines::user_line;
+use super::lines::nearest_line;
 use super::subject::Subject;
 
 /// Instances that were made.
@@ -45,30 +46,26 @@ impl Made {
     pub(super) fn most(&self) -> Option<String> {
         let (stack, made) = self.places.first()?;
         let all = if *made == self.instances { "all".to_owned() } else { count(*made) };
-        Some(format!("{all} of them at {}", user_line(stack)?))
+        Some(format!("{all} of them at {}", nearest_line(stack)?))
     }
 }
 
 fn places(subject: &Subject<'_, '_>, numbers: &[usize]) -> Vec<(Stack, u64)> {
     let created = numbers.iter().filter_map(|&number| subject.replay.instances[number].created);
-    let mut of_context = std::collections::BTreeMap::new();
-    let mut contexts = Vec::new();
+    // Contexts are numbered in the order in which they come.
+    let mut of_context = BTreeMap::new();
     for context in created {
-        let made = of_context.entry(context).or_insert(0);
-        if *made == 0 {
-            contexts.push(context);
-        }
-        *made += 1;
+        *of_context.entry(context).or_insert(0) += 1;
     }
     let mut places: Vec<(Stack, u64)> = Vec::new();
-    for context in contexts {
+    for (context, made) in of_context {
         let stack = subject.outside(context);
         match places.iter_mut().find(|(known, _)| *known == stack) {
-            Some((_, made)) => *made += of_context[&context],
-            None => places.push((stack, of_context[&context])),
+            Some((_, all)) => *all += made,
+            None => places.push((stack, made)),
         }
     }
-    // The first of those that come equally often.
-    places.sort_by_key(|(_, made)| std::cmp::Reverse(*made));
+    // The first of those that come equally often stays first.
+    places.sort_by_key(|(_, made)| Reverse(*made));
     places
 }

@@ -5,9 +5,9 @@ use crate::module::PAGE_BYTES;
 use crate::replay::Refusal;
 use crate::report::{Code, Finding, Severity};
 use crate::trace::Refused;
-use crate::units::{bytes, count, number_of, pages};
+use crate::units::{bytes, count, number_of, pages, times};
 
-use super::lines::in_parentheses;
+use super::lines::nearest_line;
 use super::made::Made;
 use super::subject::Subject;
 
@@ -61,11 +61,12 @@ fn is_of_many(refusal: &Refusal) -> bool {
 
 fn finding(subject: &Subject<'_, '_>, group: &[&Refusal]) -> Finding {
     let first = group[0];
-    let times = group.iter().map(|refusal| refusal.times).fold(0, u64::saturating_add);
+    let in_all = group.iter().map(|refusal| refusal.times).fold(0, u64::saturating_add);
     let uncaught = subject.replay.host.uncaught.as_ref();
     let is_uncaught = group.iter().any(|refusal| uncaught == Some(&refusal.text));
-    let what = what_was_refused(subject, first, times);
-    let line = in_parentheses(&subject.outside(first.context));
+    let what = what_was_refused(subject, first, in_all);
+    let stack = subject.outside(first.context);
+    let line = nearest_line(&stack).map(|line| format!(" ({line})")).unwrap_or_default();
     let top = if is_uncaught { ", which nobody caught" } else { "" };
     let said = format!("{what}{line}: {}{top}", first.text);
     let finding = if wants_memory(first) {
@@ -77,23 +78,23 @@ fn finding(subject: &Subject<'_, '_>, group: &[&Refusal]) -> Finding {
              failed.",
         )
     };
-    let about = subject.replay.instances.iter();
-    let about = about.into_iter().position(|instance| Some(instance.module) == first.module);
-    let finding = finding.about(about.unwrap_or(0)).number("times", times);
+    let mut instances = subject.replay.instances.iter();
+    let about = instances.position(|instance| Some(instance.module) == first.module);
+    let finding = finding.about(about.unwrap_or(0)).number("times", in_all);
     group.iter().take(MOST_PLACES).fold(finding, |finding, refusal| {
-        let label = format!("refused {}", crate::units::times(refusal.times));
+        let label = format!("refused {}", times(refusal.times));
         finding.stack(label, subject.outside(refusal.context))
     })
 }
 
-fn what_was_refused(subject: &Subject<'_, '_>, refusal: &Refusal, times: u64) -> String {
+fn what_was_refused(subject: &Subject<'_, '_>, refusal: &Refusal, in_all: u64) -> String {
     let module = refusal.module.map(|module| &*subject.replay.modules[module].name);
-    match (module, times) {
+    match (module, in_all) {
         (None, 1) => "the engine refused the program a memory".to_owned(),
-        (None, _) => format!("the engine refused the program {}", number_of(times, "memory")),
+        (None, _) => format!("the engine refused the program {}", number_of(in_all, "memory")),
         (Some(module), 1) => format!("the engine refused an instance of {module}"),
         (Some(module), _) => {
-            format!("the engine refused {} of {module}", number_of(times, "instance"))
+            format!("the engine refused {} of {module}", number_of(in_all, "instance"))
         }
     }
 }
@@ -134,7 +135,7 @@ fn of_memory(
         });
     let places = made.places.into_iter().take(if is_of_many { MOST_PLACES } else { 0 });
     places.fold(finding, |finding, (stack, made)| {
-        finding.stack(format!("instances made {}", crate::units::times(made)), stack)
+        finding.stack(format!("instances made {}", times(made)), stack)
     })
 }
 

@@ -33,11 +33,13 @@ fn finding(subject: &Subject<'_, '_>, module: usize, numbers: &[usize]) -> Findi
     let line = made.most().map(|most| format!(", {most}")).unwrap_or_default();
     let collected = match made.collected {
         collected if collected > 0 && subject.options.collected => {
-            format!("; {} of them were collected as garbage", count(collected))
+            let were = if collected == 1 { "was" } else { "were" };
+            format!("; {} of them {were} collected as garbage", count(collected))
         }
         _ => String::new(),
     };
-    let live = made.live_bytes.map(|live| format!(", {} of them live", bytes(live)));
+    let live = made.live_bytes.filter(|live| *live > 0);
+    let live = live.map(|live| format!(", {} of them live", bytes(live)));
     let message = format!(
         "{} instances of {} were made ({}){line}, with a memory each: {} ({}) in all{}{collected}",
         count(made.instances),
