@@ -350,7 +350,9 @@ const NO_MEMORY: &str = "RangeError: no memory";
 #[test]
 fn instances_pile_up_until_one_is_refused() {
     let mut program = Program::new();
-    (0..40).for_each(|_| drop(program.instance()));
+    for _ in 0..40 {
+        program.instance();
+    }
     program.read(0, 2);
     program.read(0, 2);
     program.refused(Refused::InstanceMemory, 40, NO_MEMORY);
