@@ -74,11 +74,11 @@ pub fn main(args: Args) -> Result<ExitCode> {
 
     // The program has the signal too, and does with it what it does without linmem.
     on_interrupt(|| {})?;
-    let mut recordings = Recordings::new(&traces, args.output.analysis());
-    let process = start(&args, &recorder.join("node.js"), &traces)?;
+    let mut recordings = Recordings::new(&traces, args.output.analysis().collected(args.collect));
+    let process = start(&args, &recorder, &traces)?;
     let status = recordings.follow(process)?;
     match recordings.finish()? {
-        Some(report) if !report.instances.is_empty() => {
+        Some(report) if !report.instances.is_empty() || !report.findings.is_empty() => {
             args.output.write(&report)?;
             Ok(exit_code(status, output::exit_code(&report)))
         }
@@ -112,9 +112,8 @@ fn start(args: &Args, recorder: &Path, traces: &Path) -> Result<Child> {
         [] => bail!("no command"),
     };
     let options = std::env::var("NODE_OPTIONS").unwrap_or_default();
-    let import = format!("--import={}", file_url(recorder)?);
     process
-        .env("NODE_OPTIONS", format!("{options} {import}").trim())
+        .env("NODE_OPTIONS", format!("{} {options}", preloads(recorder)?).trim_end())
         .env("LINMEM_TRACE_DIR", traces)
         .env("LINMEM_INSTRUMENT_OPTIONS", serde_json::to_string(&args.allocator.options())?)
         .env("LINMEM_PROGRAM", std::env::current_exe()?);
@@ -128,6 +127,22 @@ fn start(args: &Args, recorder: &Path, traces: &Path) -> Result<Child> {
 fn is_script(word: &str) -> bool {
     let extension = Path::new(word).extension().and_then(|extension| extension.to_str());
     matches!(extension, Some("js" | "mjs" | "cjs" | "ts" | "mts" | "cts"))
+}
+
+/// The options of node that load the recorder: as early as node can, and for older versions as early as these can. A
+/// path that is not UTF-8 cannot be required.
+fn preloads(recorder: &Path) -> Result<String> {
+    let import = format!("--import={}", file_url(&recorder.join("node.js"))?);
+    let required = recorder.join("node").join("preload.cjs");
+    Ok(match required.to_str() {
+        Some(path) => format!("--require={} {import}", quoted(path)),
+        None => import,
+    })
+}
+
+/// A word of NODE_OPTIONS.
+fn quoted(word: &str) -> String {
+    format!("\"{}\"", word.replace('\\', r"\\").replace('"', "\\\""))
 }
 
 /// A path for node's options: a URL needs no quotes in NODE_OPTIONS, on any system.
@@ -178,5 +193,18 @@ mod tests {
         assert!(!url.as_str().contains([' ', '"', '#', '?']), "{url}");
         assert_eq!(url.to_file_path(), Ok(directory.join("node.js")));
         assert!(file_url(Path::new("node.js")).is_err());
+    }
+
+    #[test]
+    fn node_finds_a_recorder_in_any_directory() {
+        let scratch = TempDir::new().unwrap();
+        let recorder = scratch.path().join("it's a \"100%\" näme\\ #1?");
+        fs::create_dir_all(recorder.join("node")).unwrap();
+        fs::write(recorder.join("node/preload.cjs"), "console.log('required')").unwrap();
+        fs::write(recorder.join("node.js"), "console.log('imported')").unwrap();
+        let mut node = Command::new("node");
+        node.args(["--eval", ""]).env("NODE_OPTIONS", preloads(&recorder).unwrap());
+        let output = node.output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "required\nimported\n");
     }
 }

@@ -30,12 +30,19 @@ pub struct Recordings<'a> {
     options: AnalysisOptions,
     open: BTreeMap<PathBuf, Recording>,
     /// The reports of those that are over. Nothing else of them is kept.
-    reports: BTreeMap<PathBuf, Report>,
+    reports: BTreeMap<PathBuf, ThreadReport>,
     /// The analyses of the processes whose threads share memories, by the processes' names.
     processes: BTreeMap<String, MergedAnalysis<File>>,
     /// The recordings that these read.
     merged: BTreeSet<PathBuf>,
     chunk: Vec<u8>,
+}
+
+/// The report of a recording.
+struct ThreadReport {
+    report: Report,
+    /// The process and the thread that it is of, if it says that.
+    thread: Option<(String, u64)>,
 }
 
 /// A recording that is being read.
@@ -83,9 +90,13 @@ impl<'a> Recordings<'a> {
                 self.close(&path)?;
             }
         }
-        let merged = self.processes.into_values().map(MergedAnalysis::finish);
+        let merged = self.processes.into_iter().map(|(process, merged)| {
+            let (report, thread) = (merged.finish()?, Some((process, 0)));
+            Ok(ThreadReport { report, thread })
+        });
         let merged = merged.collect::<linmem::Result<Vec<_>>>()?;
-        Ok(Report::merge(self.reports.into_values().chain(merged)))
+        let reports = self.reports.into_values().chain(merged).collect();
+        Ok(Report::merge(ended_with_their_process(reports)))
     }
 
     /// Reads the new bytes of all recordings. Returns whether there were any.
@@ -155,10 +166,27 @@ impl<'a> Recordings<'a> {
 
     fn close(&mut self, path: &Path) -> Result<()> {
         let Some(Recording { analysis, .. }) = self.open.remove(path) else { return Ok(()) };
-        let report = analysis.finish().report().with_context(|| path.display().to_string())?;
-        self.reports.insert(path.to_owned(), report);
+        let thread = analysis.thread().map(|(process, thread)| (process.to_owned(), thread));
+        // A thread may be ended right after it has made the file.
+        let report = match analysis.is_empty() {
+            true => Report::default(),
+            false => analysis.finish().report().with_context(|| path.display().to_string())?,
+        };
+        self.reports.insert(path.to_owned(), ThreadReport { report, thread });
         Ok(())
     }
+}
+
+/// A recording of a thread that stops early says that the thread was ended, not that the program was killed, if the
+/// first thread of the process has ended as it should.
+fn ended_with_their_process(reports: Vec<ThreadReport>) -> impl Iterator<Item = Report> {
+    let whole = reports.iter().filter(|first| !first.report.truncated);
+    let first = whole.filter_map(|whole| whole.thread.as_ref().filter(|(_, thread)| *thread == 0));
+    let ended: BTreeSet<String> = first.map(|(process, _)| process.clone()).collect();
+    reports.into_iter().map(move |ThreadReport { mut report, thread }| {
+        report.truncated &= !thread.is_some_and(|(process, _)| ended.contains(&process));
+        report
+    })
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -211,6 +239,28 @@ mod tests {
         assert!(recordings.follow(command).unwrap().success());
         let report = recordings.finish().unwrap().unwrap();
         assert_eq!((report.notes.len(), report.truncated), (2, false));
+    }
+
+    /// A worker that the program ended stops early; how its process ended is what the first thread says.
+    #[test]
+    fn workers_may_be_ended_before_their_process() {
+        let of_thread =
+            |number: u8, rest: &[u8]| [BEGINNING, b"\x1e\x01p", &[number][..], NOTE, rest].concat();
+        let truncated = |recordings: &[Vec<u8>]| {
+            let directory = tempfile::tempdir().unwrap();
+            for (number, recording) in recordings.iter().enumerate() {
+                fs::write(directory.path().join(format!("{number}.trace")), recording).unwrap();
+            }
+            let recordings = Recordings::new(directory.path(), AnalysisOptions::default());
+            recordings.finish().unwrap().unwrap().truncated
+        };
+        let (whole, ended) = (of_thread(0, EXIT), of_thread(1, b""));
+        assert!(!truncated(&[whole.clone(), ended.clone()]));
+        assert!(truncated(&[of_thread(0, b""), ended.clone()]), "the process was killed");
+        assert!(truncated(&[ended]), "nobody says how the process ended");
+        // Ended before a thread wrote anything to its file.
+        assert!(!truncated(&[whole.clone(), Vec::new()]));
+        assert!(!truncated(&[whole, BEGINNING[..5].to_vec()]));
     }
 
     #[test]

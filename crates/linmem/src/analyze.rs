@@ -29,6 +29,7 @@ mod growth_log;
 mod hot_sites;
 mod leaks;
 mod lines;
+mod made;
 mod merged;
 mod misuse;
 mod not_returned;
@@ -37,6 +38,7 @@ mod objects;
 mod older_blocks;
 #[cfg(test)]
 mod recording;
+mod refusals;
 mod repeated_calls;
 #[cfg(test)]
 mod said;
@@ -64,8 +66,9 @@ pub use repeated_calls::RepeatsBuilder;
 use subject::{Instance, Subject};
 
 /// All analyses that find something. Within a severity, findings stand in this order.
-const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 10] = [
+const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 11] = [
     unseen_events::findings,
+    refusals::findings,
     misuse::findings,
     stale_pointers::findings,
     not_returned::findings,
@@ -83,18 +86,26 @@ const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 10] = [
 pub struct AnalysisOptions {
     /// Hot sites to list in each category.
     pub hot_sites: usize,
+    /// Whether garbage was collected at the end, so that it says something how many instances were.
+    pub collected: bool,
 }
 
 impl Default for AnalysisOptions {
     fn default() -> AnalysisOptions {
-        AnalysisOptions { hot_sites: 5 }
+        AnalysisOptions { hot_sites: 5, collected: false }
     }
 }
 
 impl AnalysisOptions {
     /// Lists so many hot sites in each category.
     pub fn new(hot_sites: usize) -> AnalysisOptions {
-        AnalysisOptions { hot_sites }
+        AnalysisOptions { hot_sites, ..AnalysisOptions::default() }
+    }
+
+    /// Garbage was collected at the end, or not.
+    #[must_use]
+    pub fn collected(self, collected: bool) -> AnalysisOptions {
+        AnalysisOptions { collected, ..self }
     }
 }
 
@@ -156,12 +167,23 @@ impl Analysis {
         self.replay.end.is_some()
     }
 
+    /// The process that was recorded, as the recording names it, and the number of its thread, from 0; `None` if
+    /// the recording does not say that.
+    pub fn thread(&self) -> Option<(&str, u64)> {
+        self.replay.thread.as_ref().map(|(process, thread)| (process.as_str(), *thread))
+    }
+
     /// The process whose threads share memories with the thread of this recording, as the recording names
     /// it. Its recordings make one history: see [`MergedAnalysis`].
     pub fn shares_memory_in(&self) -> Option<&str> {
         let mut memories = self.replay.memories.iter();
         let is_shared = memories.any(|memory| memory.sharing != Sharing::Private);
-        self.replay.process.as_deref().filter(|_| is_shared)
+        self.thread().map(|(process, _)| process).filter(|_| is_shared)
+    }
+
+    /// Whether the recording stops before anything was recorded, within the trace's header.
+    pub fn is_empty(&self) -> bool {
+        !self.has_header()
     }
 
     /// Heap events so far.
@@ -319,9 +341,9 @@ fn report(subject: &Subject<'_, '_>) -> Report {
     let findings = findings(subject);
     Report {
         program: program(replay),
-        end: subject.instances().next().and_then(end_report),
+        end: end_report(subject),
         truncated: replay.truncated,
-        answers: sizes::answer(replay, &findings).into_iter().collect(),
+        answers: answer(replay, &findings).into_iter().collect(),
         findings,
         repeats: Vec::new(),
         notes: notes::folded(&replay.host.notes),
@@ -331,6 +353,18 @@ fn report(subject: &Subject<'_, '_>) -> Report {
         events: replay.events,
         micros: replay.micros,
     }
+}
+
+/// What there is to say before all else: why the program got no more memory, or what the sizes mean that it read.
+fn answer(replay: &Replay, findings: &[Finding]) -> Option<String> {
+    refusals::answer(findings).or_else(|| sizes::answer(replay, findings))
+}
+
+/// A message as a sentence.
+fn sentence(message: &str) -> String {
+    let mut characters = message.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), characters.as_str())
 }
 
 /// The name of the module that has an instance first, or else of the first one.
@@ -391,12 +425,13 @@ fn calls(instance: Instance<'_, '_>) -> Vec<(String, u64)> {
 }
 
 /// How the program ended, with names of the first instance's module.
-fn end_report(instance: Instance<'_, '_>) -> Option<EndReport> {
-    Some(match instance.subject.replay.end.as_ref()? {
+fn end_report(subject: &Subject<'_, '_>) -> Option<EndReport> {
+    Some(match subject.replay.end.as_ref()? {
         End::Exit(code) => EndReport::Exit { code: *code },
-        End::Trap { message, frames } => EndReport::Trap {
-            message: message.clone(),
-            stack: instance.subject.resolve(instance.recorded().module, frames),
-        },
+        End::Trap { message, frames } => {
+            let first = subject.replay.instances.first();
+            let stack = first.map(|first| subject.resolve(first.module, frames));
+            EndReport::Trap { message: message.clone(), stack: stack.unwrap_or_default() }
+        }
     })
 }

@@ -26,7 +26,7 @@ use contexts::Contexts;
 use freed_addresses::Parameter;
 use heap::{LowMemory, Totals};
 use host_log::push_bounded;
-pub use host_log::{HostLog, SizeRead, SizeReads, StaleView};
+pub use host_log::{HostLog, Refusal, SizeRead, SizeReads, StaleView};
 pub use instance::{Globals, RecordedInstance};
 pub use memory::RecordedMemory;
 pub use snapshot::Snapshot;
@@ -55,8 +55,10 @@ pub struct Replay {
     pub host: HostLog,
     /// Whether events of memories that threads share are missing.
     pub has_holes: bool,
-    /// The process of the recording, if it says that.
-    pub process: Option<String>,
+    /// The process of the recording and its thread there, from 0, if it says that.
+    pub thread: Option<(String, u64)>,
+    /// Whether only threads other than the first of their process recorded it.
+    pub is_of_workers: bool,
     selected: usize,
     /// The memory whose snapshot is being read.
     photographed: Option<usize>,
@@ -154,7 +156,10 @@ impl Replay {
             Record::Globals { live_frames, values } => {
                 self.instance()?.globals = Some(Globals { live_frames, values });
             }
-            Record::Thread { process, .. } => self.process = Some(process),
+            Record::Thread { process, thread } => {
+                self.thread = Some((process, thread));
+                self.is_of_workers = thread > 0;
+            }
             // A recording that is read by itself has no other order than its own.
             Record::Sequence { .. } => {}
             Record::Exit { code } => self.end = Some(End::Exit(code)),
@@ -313,6 +318,11 @@ impl Replay {
             HostRecord::TookFunction => self.instance()?.functions_taken = true,
             HostRecord::Note { text } => push_bounded(&mut self.host.notes, text),
             HostRecord::Uncaught { text } => self.host.uncaught = Some(text),
+            HostRecord::Refused { what, module, text, alive, stack } => {
+                let module = module.map(|module| self.known_module(module)).transpose()?;
+                let context = self.contexts.of_host(stack)?;
+                self.host.add_refusal(Refusal { what, module, text, context, times: 1, alive });
+            }
         }
         Ok(())
     }

@@ -2,11 +2,12 @@
 //! JavaScript program writes them.
 
 use linmem::analyze;
-use linmem::report::{Code, Finding, Report};
+use linmem::report::{Code, Finding, Report, Severity};
 use linmem::trace::{
-    ContextId, Event, Frame, HostRecord, HostStackId, Record, Sharing, SizeReadBy, Trace,
-    UNKNOWN_SIZE, Writer,
+    Alive, ContextId, Event, Frame, HostRecord, HostStackId, Record, Refused, Sharing, SizeReadBy,
+    Trace, UNKNOWN_SIZE, Writer,
 };
+use linmem::{AnalysisOptions, analyze_stream};
 
 /// A program that runs in a host, as it is recorded.
 struct Program {
@@ -88,9 +89,20 @@ impl Program {
         self.event(instance, Event::Freed { pointer, size, align: 0, context: WORK });
     }
 
-    fn report(mut self) -> Report {
+    /// The engine refuses an instance of the module, while so many are alive.
+    fn refused(&mut self, what: Refused, alive: u64, text: &str) {
+        let alive = Alive { instances: alive, memories: alive, pages: 2 * alive };
+        let (module, text) = (Some(0), text.to_owned());
+        self.host(HostRecord::Refused { what, module, text, alive, stack: CREATED });
+    }
+
+    fn trace(mut self) -> Trace {
         self.writer.record(&Record::Exit { code: 0 });
-        analyze(&Trace::from_bytes(self.writer.finish().unwrap())).unwrap()
+        Trace::from_bytes(self.writer.finish().unwrap())
+    }
+
+    fn report(self) -> Report {
+        analyze(&self.trace()).unwrap()
     }
 }
 
@@ -165,6 +177,7 @@ fn the_watched_instance_is_idle_while_others_work() {
     );
     let many = finding(&report, Code::InstancePerCall);
     assert_eq!((many.numbers["instances"], many.numbers["pages"]), (18, 2 + 17 * 4));
+    assert_eq!((many.numbers["live_bytes"], many.numbers.get("collected")), (0, None));
     assert!(report.to_string().contains("\ninstance  pages"), "{report}");
 }
 
@@ -302,4 +315,99 @@ fn the_witnesses_disagree() {
     let report = program.report();
     let disagree = finding(&report, Code::WitnessesDisagree);
     assert_eq!((disagree.numbers["pages_read"], disagree.numbers["pages_recorded"]), (3, 2));
+}
+
+/// Places where instances were made, what they hold, and how many were collected where that says something.
+#[test]
+fn many_instances() {
+    let program = || {
+        let mut program = Program::new();
+        for number in 0..6 {
+            let instance = program.instance();
+            let pointer = 4096 + 16 * number;
+            let size = 100;
+            program.event(instance, Event::Allocated { pointer, size, align: 0, context: WORK });
+        }
+        program.host(HostRecord::Collected);
+        program.trace()
+    };
+    let report = analyze(&program()).unwrap();
+    let many = finding(&report, Code::InstancePerCall);
+    let said = "6 instances of strings.wasm were made (0 to 5), all of them at test.js:3, with a memory each: 12 \
+                pages (786,432 bytes) in all, 600 bytes of them live";
+    assert_eq!(many.message, said);
+    assert_eq!((many.numbers["live_bytes"], many.numbers.get("collected")), (600, None));
+    let options = AnalysisOptions::default().collected(true);
+    let report = analyze_stream(program().as_bytes(), &options).unwrap();
+    let many = finding(&report, Code::InstancePerCall);
+    assert_eq!(many.message, format!("{said}; 1 of them was collected as garbage"));
+    assert_eq!(many.numbers["collected"], 1);
+}
+
+const NO_MEMORY: &str = "RangeError: no memory";
+
+/// Instances that pile up are one answer, before what the sizes mean.
+#[test]
+fn instances_pile_up_until_one_is_refused() {
+    let mut program = Program::new();
+    for _ in 0..40 {
+        program.instance();
+    }
+    program.read(0, 2);
+    program.read(0, 2);
+    program.refused(Refused::InstanceMemory, 40, NO_MEMORY);
+    program.refused(Refused::InstanceMemory, 40, NO_MEMORY);
+    let report = program.report();
+    let refused = finding(&report, Code::MemoryRefused);
+    assert_eq!(
+        refused.message,
+        "the engine refused 2 instances of strings.wasm (test.js:3): RangeError: no memory; 40 memories were alive \
+         then, with 80 pages (5,242,880 bytes) in all; the program made 40 instances, all of them at test.js:3"
+    );
+    assert_eq!((refused.severity, refused.numbers["times"]), (Severity::Error, 2));
+    let [answer] = &report.answers[..] else { panic!("{report}") };
+    assert!(answer.starts_with("The engine refused 2 instances of strings.wasm"), "{answer}");
+    assert!(
+        report.findings.iter().all(|finding| finding.code != Code::InstancePerCall),
+        "{report}"
+    );
+}
+
+/// Few memories are alive: it is the size of this one, and the program goes on without it.
+#[test]
+fn a_refusal_that_the_program_handles_is_a_note() {
+    let refused = |uncaught: bool| {
+        let mut program = Program::new();
+        program.instance();
+        program.refused(Refused::InstanceMemory, 1, NO_MEMORY);
+        if uncaught {
+            program.host(HostRecord::Uncaught { text: NO_MEMORY.to_owned() });
+        }
+        program.report()
+    };
+    let handled = refused(false);
+    assert_eq!(finding(&handled, Code::MemoryRefused).severity, Severity::Note);
+    assert!(handled.answers.is_empty(), "{handled}");
+    let uncaught = refused(true);
+    let finding = finding(&uncaught, Code::MemoryRefused);
+    assert_eq!(finding.severity, Severity::Error);
+    assert!(
+        finding.message.contains("no memory, which nobody caught; 1 memory was alive"),
+        "{uncaught}"
+    );
+    assert!(uncaught.answers[0].ends_with("engines reserve the addresses for it."), "{uncaught}");
+}
+
+#[test]
+fn an_instance_that_does_not_link_is_a_note() {
+    let mut program = Program::new();
+    program.instance();
+    program.refused(Refused::Instance, 1, "LinkError: an import");
+    let report = program.report();
+    let finding = finding(&report, Code::NotInstantiated);
+    assert_eq!(
+        finding.message,
+        "the engine refused an instance of strings.wasm (test.js:3): LinkError: an import"
+    );
+    assert_eq!((finding.severity, report.answers.len()), (Severity::Note, 0));
 }

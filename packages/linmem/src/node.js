@@ -1,5 +1,5 @@
 // Watches every WebAssembly instance that a Node program creates, and writes what happens to a trace
-// (docs/trace-format.md): `node --import linmem/node program.mjs`, then `linmem report FILE.trace`.
+// (docs/trace-format.md): `node --require linmem/node --import linmem/node program.mjs`, then `linmem report FILE.trace`.
 //
 //   LINMEM_PROGRAM             the linmem program, which instruments modules; else `linmem` in PATH
 //   LINMEM_INSTRUMENT_OPTIONS  options for `linmem instrument`, as a list in JSON: ["--malloc", "xa"]
@@ -12,6 +12,7 @@ import { clock } from "./node/clock.js";
 import { collectAtEnd } from "./node/collect.js";
 import { watchExit } from "./node/exit.js";
 import { instrument } from "./node/instrument.js";
+import { letGo } from "./node/kept-objects.js";
 import { watchRealms } from "./node/realms.js";
 import { stacks } from "./node/stacks.js";
 import { threads } from "./node/control-memory.js";
@@ -21,9 +22,9 @@ import { Recorder } from "./record/recorder.js";
 
 const RECORDER = Symbol.for("linmem.node");
 
-// Given twice, by hand and by the environment, it still watches once.
+// Given twice, by `--require` and `--import` or by hand and by the environment, it still watches once.
 if (!Object.hasOwn(process, RECORDER)) {
-  const recorder = new Recorder({ sink, clock, stacks, instrument, complain, threads: threads() });
+  const recorder = new Recorder({ sink, clock, stacks, instrument, complain, letGo, threads: threads() });
   Object.defineProperty(process, RECORDER, { value: recorder });
   watchRealms(recorder);
   watchViews(recorder);

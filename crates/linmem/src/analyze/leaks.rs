@@ -315,6 +315,11 @@ fn obstacle(memory: Memory<'_, '_>) -> Option<Obstacle> {
     if let Some(reason) = unseen_events::reason(memory) {
         return Some(Obstacle::Blind(reason.text().to_owned()));
     }
+    let replay = memory.subject.replay;
+    let or_of_worker = |sentence| match replay.is_of_workers {
+        true => blind(Sentence::ThreadEnded),
+        false => blind(sentence),
+    };
     let is_collected = memory.users().all(|user| user.recorded().collected);
     let may_go_on = memory.subject.replay.truncated && !is_collected;
     if memory.heap().totals().at_end.blocks == 0 && !may_go_on {
@@ -325,11 +330,11 @@ fn obstacle(memory: Memory<'_, '_>) -> Option<Obstacle> {
         return Some(Obstacle::Blind(Sentence::CollectsGarbage.with([collector])));
     }
     let mut globals = memory.users().filter_map(|user| user.recorded().globals.as_ref());
-    match (&memory.recorded().snapshot, &memory.subject.replay.end) {
+    match (&memory.recorded().snapshot, &replay.end) {
         (None, _) if is_collected => blind(Sentence::InstanceCollected),
         // The last parts of the memory may be missing.
-        _ if memory.subject.replay.truncated => blind(Sentence::StopsEarly),
-        (None, _) => blind(Sentence::NoSnapshot),
+        _ if replay.truncated => or_of_worker(Sentence::StopsEarly),
+        (None, _) => or_of_worker(Sentence::NoSnapshot),
         (Some(_), Some(crate::replay::End::Trap { .. })) => {
             Some(Obstacle::Frames(Sentence::FramesOfTrap))
         }

@@ -8,6 +8,16 @@ pub(crate) fn user_line(stack: &Stack) -> Option<&str> {
     lines.into_iter().find(|line| is_own(line))
 }
 
+/// The user's own line; where none is known, as in a chain of promises, the innermost line of a package, without the
+/// folders that the package is in.
+pub(crate) fn nearest_line(stack: &Stack) -> Option<&str> {
+    let of_package = || {
+        let line = stack.iter().find_map(|frame| host_line(&frame.function))?;
+        Some(line.rsplit_once("node_modules/").map_or(line, |(_, inside)| inside))
+    };
+    user_line(stack).or_else(of_package)
+}
+
 /// Whether the innermost line of the host's code is a package's or the runtime's own; not so where no line is known.
 pub(crate) fn begins_in_library(stack: &Stack) -> bool {
     let mut lines = stack.iter().filter_map(|frame| host_line(&frame.function));
@@ -45,6 +55,23 @@ mod tests {
         for none in ["work", "Array.forEach", "std::vec::push", "run (native)", "a:b", ":5"] {
             assert_eq!(host_line(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn the_nearest_line_is_the_users_or_that_of_a_package() {
+        let stack = |functions: &[&str]| -> Stack {
+            let frame = |function: &&str| {
+                serde_json::from_value(serde_json::json!({
+                    "function": function, "file": null, "line": null, "column": null, "offset": null, "inlined": false,
+                }))
+            };
+            functions.iter().map(|function| frame(function).unwrap()).collect()
+        };
+        let package = "make (/home/me/node_modules/yoga/dist/yoga.js:63:305)";
+        let nearest = |functions: &[&str]| nearest_line(&stack(functions)).map(str::to_owned);
+        assert_eq!(nearest(&[package, "app.mjs:5"]).as_deref(), Some("app.mjs:5"));
+        assert_eq!(nearest(&[package]).as_deref(), Some("yoga/dist/yoga.js:63:305"));
+        assert_eq!(nearest(&["work"]), None);
     }
 
     #[test]

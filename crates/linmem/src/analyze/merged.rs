@@ -32,7 +32,8 @@ pub struct MergedAnalysis<R> {
 impl<R: Read> MergedAnalysis<R> {
     /// Without recordings.
     pub fn new(options: AnalysisOptions) -> MergedAnalysis<R> {
-        let (merge, replay) = (Merge::new(), Replay::default());
+        let (merge, mut replay) = (Merge::new(), Replay::default());
+        replay.is_of_workers = true;
         MergedAnalysis { merge, recordings: 0, replay, options }
     }
 
@@ -57,7 +58,10 @@ impl<R: Read> MergedAnalysis<R> {
                 Merged::Record(record) => self.replay.apply(record)?,
                 Merged::Hole { .. } => self.replay.has_holes = true,
                 // A thread ends before the program, and may be stopped in the middle.
-                Merged::Ended { thread: None | Some(0), end, .. } => self.replay.end = ending(end),
+                Merged::Ended { thread: None | Some(0), end, .. } => {
+                    self.replay.end = ending(end);
+                    self.replay.is_of_workers = false;
+                }
                 Merged::Ended { .. } => {}
             }
         }

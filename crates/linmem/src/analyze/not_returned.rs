@@ -8,6 +8,7 @@ use crate::trace::ContextId;
 use crate::units::{bytes, count};
 
 use super::lines::in_parentheses;
+use super::refusals;
 use super::subject::{Instance, Subject};
 
 /// Places that are shown.
@@ -80,7 +81,8 @@ fn finding(
     if let Some(argument) = argument {
         message = format!("{message}; {argument}");
     }
-    if let Some(words) = &instance.subject.replay.host.uncaught {
+    let uncaught = instance.subject.replay.host.uncaught.as_ref();
+    if let Some(words) = uncaught.filter(|words| !refusals::say(instance.subject, words)) {
         message = format!("{message}. Nobody caught the last exception of the program: {words}");
     }
     let finding = Finding::new(Code::NotReturned)

@@ -121,6 +121,46 @@ fn the_recording_stops_only_where_the_program_had_not_ended() {
 }
 
 #[test]
+fn a_thread_was_ended_only_where_it_did_not_end_by_itself() {
+    let ended = "not judged: its thread was ended before linmem could look at it";
+    let stops = "not judged: the recording stops before the program ended";
+    let of_thread = |thread: u64| {
+        let mut recording = working(WHOLE);
+        recording.0.record(&Record::Thread { process: "1".to_owned(), thread });
+        recording.allocate(0x1000, 8, 0);
+        recording
+    };
+    says(&of_thread(1).stop().report().unwrap().to_string(), ended, stops);
+    says(&of_thread(0).stop().report().unwrap().to_string(), stops, ended);
+    says(&text(of_thread(1)), "1 error", ended);
+}
+
+#[test]
+fn the_memory_grew_past_what_is_hooked_only_where_it_did() {
+    let partly = r#"(module (memory 2) (func (export "malloc") (param i32) (result i32) (i32.const 8))
+        (func (export "free") (param i32)) (func (export "work") (drop (memory.grow (i32.const 1)))))"#;
+    let grown = |module: &str, in_allocator: bool, growths: u64| {
+        let mut recording = of(module);
+        recording.call(2, 1);
+        recording.allocate(0x1000, 8, 0);
+        recording.free(0x1000);
+        (0..growths).for_each(|pages| recording.grow(Some(2 + pages), in_allocator, 0));
+        text(recording)
+    };
+    let past = "the memory grew 3 times past the functions that are hooked";
+    says(&grown(partly, false, 3), past, ": nothing wrong found\n");
+    for (module, in_allocator, growths) in
+        [(partly, true, 3), (WHOLE, false, 3), (partly, false, 0)]
+    {
+        says(
+            &grown(module, in_allocator, growths),
+            ": nothing wrong found\n",
+            "past the functions",
+        );
+    }
+}
+
+#[test]
 fn leaks_are_not_judged_only_where_blocks_are_left() {
     let exited_inside = |blocks: u64| {
         let mut recording = working(WHOLE);

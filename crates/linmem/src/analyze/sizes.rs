@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use crate::replay::{RecordedMemory, Replay, SizeReads};
 use crate::report::Finding;
 
+use super::refusals;
 use super::subject::Subject;
 pub(crate) use answer::answer;
 
@@ -60,7 +61,9 @@ pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
         findings.extend(grown_and_held::findings(subject, &watched));
     }
     findings.extend(high_memory::findings(subject));
-    findings.extend(instances_per_call::findings(subject));
+    if !refusals::are_of_many(subject) {
+        findings.extend(instances_per_call::findings(subject));
+    }
     findings
 }
 

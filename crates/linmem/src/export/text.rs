@@ -99,6 +99,7 @@ impl Text {
         }
         self.findings(report)?;
         match report.memories.as_slice() {
+            [] => Ok(()),
             [only] => self.memory(report, only),
             _ => self.memories(report),
         }

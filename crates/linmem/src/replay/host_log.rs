@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::trace::{ContextId, SizeReadBy};
+use crate::trace::{Alive, ContextId, Refused, SizeReadBy};
 
 /// What the host did with instances and memories.
 #[derive(Debug, Default)]
@@ -17,6 +17,25 @@ pub struct HostLog {
     pub notes: Vec<String>,
     /// What the engine said of the last exception of a module that nobody caught.
     pub uncaught: Option<String>,
+    /// What the engine refused the program, by what, module, words and context.
+    pub refusals: Vec<Refusal>,
+}
+
+/// What the engine refused the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What.
+    pub what: Refused,
+    /// Number of the module that was to be instantiated.
+    pub module: Option<usize>,
+    /// What the engine said.
+    pub text: String,
+    /// Where the program asked for it.
+    pub context: ContextId,
+    /// How often.
+    pub times: u64,
+    /// What was alive the first time.
+    pub alive: Alive,
 }
 
 /// All that a program asked for the size of one memory.
@@ -85,6 +104,18 @@ impl HostLog {
         reads.wrong = reads.wrong.or(is_wrong.then_some(read));
         if !reads.ways.contains(&by) {
             reads.ways.push(by);
+        }
+    }
+
+    pub(super) fn add_refusal(&mut self, refusal: Refusal) {
+        let is_alike = |known: &&mut Refusal| {
+            (known.what, known.module, known.context)
+                == (refusal.what, refusal.module, refusal.context)
+                && known.text == refusal.text
+        };
+        match self.refusals.iter_mut().find(is_alike) {
+            Some(known) => known.times += 1,
+            None => push_bounded(&mut self.refusals, refusal),
         }
     }
 

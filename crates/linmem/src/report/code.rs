@@ -105,6 +105,10 @@ codes! {
     RoomToSpare "room-to-spare" Note Sizes "The memory did not have to grow, because it had room."
     GrewAndHeld "grew-and-held" Note Sizes "The memory holds pages that nothing uses any more."
 
+    MemoryRefused "memory-refused" Error Failures
+        "The engine refused the program a memory, or an instance for want of memory."
+    NotInstantiated "not-instantiated" Note Failures
+        "An instance could not be made: imports did not fit, or the start function failed."
     NullIgnored "null-ignored" Error Failures
         "An allocation failed, and memory near NULL was written afterwards."
     AllocationFailed "allocation-failed" Note Failures

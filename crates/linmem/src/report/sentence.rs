@@ -47,6 +47,7 @@ sentences! {
     NoAllocation "no allocation was seen, so only growth was watched"
     NothingWrong "nothing wrong found"
     NothingWrongBut "nothing wrong found, but {} left to finalizers"
+    GrewUnseen "nothing wrong found, but the memory grew {} past the functions that are hooked"
     RecordingStops "The recording stops before the program ended."
 
     // How the program ended.
@@ -83,6 +84,7 @@ sentences! {
     // Why they are not judged. Missing events are findings.
     StopsEarly "the recording stops before the program ended"
     NoSnapshot "it was not recorded what the memory held at the end"
+    ThreadEnded "its thread was ended before linmem could look at it"
     InstanceCollected "the instance was garbage-collected before"
     CollectsGarbage "{} collects garbage, so what nothing points to is not lost"
     FramesOfTrap "the program trapped, and its frames may hold pointers that nobody can see"

@@ -564,6 +564,10 @@ impl Output {
             HostRecord::Collected | HostRecord::TookFunction => {
                 self.select(local)?;
             }
+            HostRecord::Refused { module, stack, .. } => {
+                *module = module.map(|module| local.module(module)).transpose()?;
+                *stack = local.host_stack(*stack)?;
+            }
             HostRecord::Note { .. } | HostRecord::Uncaught { .. } => {}
         }
         self.push(Record::Host(record));

@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use super::{
-    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, MAGIC,
-    NotReturned, Record, Sharing, SizeReadBy, UNKNOWN_SIZE, tags,
+    Alive, ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, MAGIC,
+    NotReturned, Record, Refused, Sharing, SizeReadBy, UNKNOWN_SIZE, tags,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -283,6 +283,22 @@ impl Cursor<'_> {
             },
             tags::NOTE => HostRecord::Note { text: self.text()? },
             tags::UNCAUGHT => HostRecord::Uncaught { text: self.text()? },
+            tags::REFUSED => HostRecord::Refused {
+                what: match self.number()? {
+                    0 => Refused::Memory,
+                    1 => Refused::InstanceMemory,
+                    2 => Refused::Instance,
+                    _ => return Err(malformed("unknown thing that was refused")),
+                },
+                module: self.optional()?,
+                text: self.text()?,
+                alive: Alive {
+                    instances: self.number()?,
+                    memories: self.number()?,
+                    pages: self.number()?,
+                },
+                stack: self.host_stack()?,
+            },
             tags::TOOK_FUNCTION => HostRecord::TookFunction,
             _ => return Ok(None),
         }))
@@ -537,6 +553,13 @@ mod tests {
             previous_pages,
             stack,
         };
+        let refused = |what, module| HostRecord::Refused {
+            what,
+            module,
+            text: "RangeError: no".to_owned(),
+            alive: Alive { instances: 200, memories: 300, pages: 1 << 40 },
+            stack,
+        };
         let by = SizeReadBy::Instruction;
         let of_host = [
             HostRecord::Created { stack },
@@ -548,6 +571,9 @@ mod tests {
             HostRecord::Collected,
             HostRecord::Note { text: "note".to_owned() },
             HostRecord::Uncaught { text: "Error: it".to_owned() },
+            refused(Refused::Memory, None),
+            refused(Refused::InstanceMemory, Some(2)),
+            refused(Refused::Instance, Some(0)),
         ];
         let mut records: Vec<Record> = of_host.into_iter().map(Record::Host).collect();
         records.extend([

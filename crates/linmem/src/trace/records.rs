@@ -256,11 +256,47 @@ pub enum HostRecord {
         /// The words.
         text: String,
     },
-    /// An exception of a module reached the top of the program, and nobody caught it.
+    /// An exception of a module, or one that says that the engine refused something, reached the top of the program,
+    /// and nobody caught it.
     Uncaught {
         /// What the engine says of it: the exception's name and message.
         text: String,
     },
+    /// The engine refused the program a memory or an instance.
+    Refused {
+        /// What.
+        what: Refused,
+        /// Number of the module that was to be instantiated.
+        module: Option<u64>,
+        /// What the engine says: the exception's name and message.
+        text: String,
+        /// What was alive then, in this thread.
+        alive: Alive,
+        /// Where the program asked for it.
+        stack: HostStackId,
+    },
+}
+
+/// What an engine refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// A memory that the program makes by itself.
+    Memory = 0,
+    /// An instance, for want of memory.
+    InstanceMemory = 1,
+    /// An instance, for another reason: it cannot be linked, or its start function trapped.
+    Instance = 2,
+}
+
+/// What is alive at a time, as far as the engine has not collected it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alive {
+    /// Instances.
+    pub instances: u64,
+    /// Memories.
+    pub memories: u64,
+    /// Pages of these memories.
+    pub pages: u64,
 }
 
 /// A call by the host that did not return.

@@ -55,6 +55,7 @@ tags! {
     UNREGISTERED = 0x2a,
     UNCAUGHT = 0x2b,
     CALLED_FROM = 0x2c,
+    REFUSED = 0x2d,
 }
 
 #[cfg(test)]

@@ -193,6 +193,16 @@ impl<W: Write> Writer<W> {
                 self.tag(tags::UNCAUGHT);
                 self.bytes(text.as_bytes());
             }
+            HostRecord::Refused { what, module, text, alive, stack } => {
+                self.tag(tags::REFUSED);
+                self.number(*what as u64);
+                self.optional(*module);
+                self.bytes(text.as_bytes());
+                self.number(alive.instances);
+                self.number(alive.memories);
+                self.number(alive.pages);
+                self.number(stack.0.into());
+            }
         }
     }
 

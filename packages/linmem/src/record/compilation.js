@@ -62,7 +62,31 @@ export class Compilation {
     const watched = this.#known(module);
     if (watched === undefined) return Reflect.construct(target, values, newTarget);
     const prepared = this.#prepare(watched, imports);
-    return this.#complete(Reflect.construct(target, [module, prepared.imports], newTarget), prepared);
+    const make = () => Reflect.construct(target, [module, prepared.imports], newTarget);
+    return this.#complete(this.#granted(() => this.#recorder.refusals.guard(make), prepared), prepared);
+  }
+
+  // What was not made is told.
+  #granted(make, prepared) {
+    try {
+      return make();
+    } catch (error) {
+      this.#refused(error, prepared);
+      throw error;
+    }
+  }
+
+  #refused(error, { instance }) {
+    if (instance !== undefined) this.#recorder.refusals.instance(error, instance);
+  }
+
+  async #grantedLater(promise, prepared) {
+    try {
+      return await promise;
+    } catch (error) {
+      this.#refused(error, prepared);
+      throw error;
+    }
   }
 
   #compile(target, self, values) {
@@ -78,11 +102,11 @@ export class Compilation {
     const prepared = this.#prepare(watched, imports);
     const from = module === undefined ? watched.wasm : source;
     const promise = Reflect.apply(target, self, [from, prepared.imports, ...rest]);
-    return module === undefined ? this.#bothCompleted(promise, prepared) : this.#complete(await promise, prepared);
+    return module === undefined ? this.#bothCompleted(promise, prepared) : this.#complete(await this.#grantedLater(promise, prepared), prepared);
   }
 
   async #bothCompleted(promise, prepared) {
-    const result = await promise;
+    const result = await this.#grantedLater(promise, prepared);
     this.#complete(result.instance, prepared);
     return result;
   }

@@ -17,6 +17,7 @@ export const SLOT_BYTES = 262144;
 export const WORDS = {
   NUMBER: 0, // and 1: the next number of an event, 64 bits
   ENDED: 32, // 1 once the recording has ended
+  KEPT: 33, // 1 once a thread has something worth a trace
   MEMORIES: 48, // how many shared memories have a number
   MEMORIES_LOCK: 49, // the thread that looks for a memory's number, plus 1; else 0
   WATCHED: 64, // to 127: a bit for each thread that has a recorder
@@ -85,6 +86,16 @@ export class Control {
       if ((load(this.words, WORDS.RUNNING + word) & ~load(this.words, WORDS.WATCHED + word)) !== 0) return true;
     }
     return false;
+  }
+
+  /** This thread has something worth a trace. */
+  keeps() {
+    store(this.words, WORDS.KEPT, 1);
+  }
+
+  /** Whether any thread has, or had. */
+  get isKept() {
+    return load(this.words, WORDS.KEPT) === 1;
   }
 
   /** Whether any event has a number. */

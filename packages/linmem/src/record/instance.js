@@ -35,6 +35,11 @@ export class Instance {
     this.hooks = hooksOf(this, recorder);
   }
 
+  /** The number of the stack that makes it. */
+  get createdIn() {
+    return this.#createdIn;
+  }
+
   /** The memory that it uses, once that is known. */
   get memory() {
     return this.#memory;
@@ -64,7 +69,7 @@ export class Instance {
     this.#memory = memory;
     this.#imports = undefined;
     this.#recorder.memories.born(this.#memory, this.#ledger);
-    this.#recorder.threads.isActive();
+    if (this.isNumbered) this.#recorder.threads.isActive();
     this.#records.created(this.#createdIn);
     this.#ledger.remember(this.#memory, this.module.map.low_memory);
     this.#recorder.functions.learn(this);

@@ -18,7 +18,7 @@ const WORD_BYTES = 4;
 const MOST_SEARCHED = 32;
 
 const UNWATCHED =
-  "a worker thread was not watched, as it was made from a text or with an `env` of its own: nobody knows what it did with shared memories, so they are not judged";
+  "a worker thread was not watched, as its `env` has no NODE_OPTIONS that load linmem: nobody knows what it did with shared memories, so they are not judged";
 
 export class Memories {
   #records;
@@ -34,6 +34,7 @@ export class Memories {
   #origins = new WeakMap();
 
   #threads;
+  #refusals;
 
   // The ledgers of the newest memories, the newest first.
   #newest = [];
@@ -48,10 +49,11 @@ export class Memories {
   // to it, and the ledger if there is one.
   #made = new Map();
 
-  constructor({ contexts, records, threads }) {
+  constructor({ contexts, records, refusals, threads }) {
     this.#records = records;
     this.#contexts = contexts;
     this.#threads = threads;
+    this.#refusals = refusals;
   }
 
   /**
@@ -171,11 +173,22 @@ export class Memories {
 
   // The descriptor's getters are the program's own: they are asked once, by the engine.
   #construct(target, values, newTarget) {
-    const memory = Reflect.construct(target, values, newTarget);
+    const memory = this.#granted(() => Reflect.construct(target, values, newTarget));
     const maximum = Object.getOwnPropertyDescriptor(values[0], "maximum")?.value;
     if (typeof maximum === "number" || typeof maximum === "bigint") this.#maximums.set(memory, Number(maximum));
     if (isShared(memory)) this.#share(memory);
     return memory;
+  }
+
+  #granted(make) {
+    try {
+      const memory = this.#refusals.guard(make);
+      this.#refusals.made(memory);
+      return memory;
+    } catch (error) {
+      this.#refusals.memory(error);
+      throw error;
+    }
   }
 
   #share(memory) {

@@ -63,10 +63,14 @@ export const TAGS = {
   UNREGISTERED: 0x2a,
   UNCAUGHT: 0x2b,
   CALLED_FROM: 0x2c,
+  REFUSED: 0x2d,
 };
 
 /** The ways to ask for a memory's size. */
 export const SIZE_READ_BY = { HOST_VIEW: 0, GROW_ZERO: 1, INSTRUCTION: 2 };
+
+/** What the engine refuses: a memory; an instance, for want of memory; an instance, for another reason. */
+export const REFUSED = { MEMORY: 0, INSTANCE_MEMORY: 1, INSTANCE: 2 };
 
 /** Stacks that are taken in one recording; contexts after them have no frames. */
 export const MAX_STACKS = 16384;

@@ -7,6 +7,7 @@
 //   stacks             call stacks, see frames.js
 //   instrument         makes instrumented modules, see modules.js
 //   complain(message)  tells the user one line
+//   letGo()            lets go of what WeakRefs keep until the job ends; may be left out, see refusals.js
 //   threads            what this thread has in common with others of its process, see threads.js; may be left out
 
 import { Compilation } from "./compilation.js";
@@ -20,6 +21,7 @@ import { Modules } from "./modules.js";
 import { Observations } from "./observations.js";
 import { Patch } from "./patch.js";
 import { Records } from "./records.js";
+import { Refusals } from "./refusals.js";
 import { snapshot } from "./snapshot.js";
 import { Suspension } from "./suspension.js";
 import { Threads } from "./threads.js";
@@ -30,13 +32,15 @@ export class Recorder {
   #watched = new WeakSet();
   #stacks;
 
-  constructor({ sink, clock, stacks, instrument, complain, threads }) {
+  constructor({ sink, clock, stacks, instrument, complain, letGo, threads }) {
     this.records = new Records({ sink, clock, complain });
     this.threads = new Threads(this, threads);
     this.records.atTurn(() => this.threads.turn());
     this.#stacks = stacks;
+    this.records.atKeep(() => this.threads.keeps());
     this.frames = new Frames(stacks);
     this.contexts = new Contexts(this.records, this.frames);
+    this.refusals = new Refusals(this, letGo);
     this.memories = new Memories(this);
     this.finalizers = new Finalizers(this);
     this.suspension = new Suspension(this);
@@ -67,9 +71,12 @@ export class Recorder {
     this.memories.watchViews(host, this.patch);
   }
 
-  /** An exception has reached the top of the program. It is told if it comes out of a module's code. */
+  /**
+   * An exception has reached the top of the program. It is told if it comes out of a module's code, or if it says that
+   * the engine refused something.
+   */
   uncaught(error) {
-    const words = this.#stacks.wordsOf(error);
+    const words = this.refusals.wordsOf(error) ?? this.#stacks.wordsOf(error);
     if (words !== undefined) this.records.uncaught(words);
   }
 
@@ -78,9 +85,12 @@ export class Recorder {
     snapshot(this);
   }
 
-  /** Whether there is anything worth a trace: in this thread, or in one that ends before it. */
+  /**
+   * Whether there is anything worth a trace: in this thread, or in one that ends before it. How the first thread ends
+   * tells whether the others were ended with the process or by the program.
+   */
   get isKept() {
-    return this.records.isKept || (this.threads.isFirst && this.threads.haveEvents);
+    return this.records.isKept || (this.threads.isFirst && this.threads.areKept);
   }
 
   /** Ends the recording, with a snapshot of what is left. */

@@ -32,6 +32,7 @@ export class Records extends TraceWriter {
   #slot;
   #nextNumber = -1;
   #turn;
+  #kept;
 
   /** Ports as the Recorder gets them. */
   constructor({ sink, clock, complain }) {
@@ -99,7 +100,14 @@ export class Records extends TraceWriter {
 
   /** From now on there is something worth a trace. */
   keep() {
-    this.#stopTicking ??= this.#clock.every(FLUSH_MILLISECONDS, () => this.tick());
+    if (this.#stopTicking !== undefined) return;
+    this.#stopTicking = this.#clock.every(FLUSH_MILLISECONDS, () => this.tick());
+    this.#kept?.();
+  }
+
+  /** `run` is called once there is something worth a trace. */
+  atKeep(run) {
+    this.#kept = run;
   }
 
   /** `run` is called now and then, when the event loop turns. */
@@ -412,6 +420,17 @@ export class Records extends TraceWriter {
 
   staleView(memory, pages, stack) {
     this.#numbers(TAGS.STALE_VIEW, memory, pages, stack);
+  }
+
+  /** `what` is one of REFUSED; `module` is null where there is none. */
+  refused(what, module, words, instances, memories, pages, stack) {
+    this.begin(TAGS.REFUSED);
+    this.number(what);
+    this.optional(module);
+    this.text(words);
+    for (const number of [instances, memories, pages, stack]) this.number(number);
+    this.commit();
+    this.keep();
   }
 
   tookFunction() {

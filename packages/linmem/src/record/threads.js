@@ -1,6 +1,7 @@
 // What a thread has to do with the others of its process: it tells shared memories apart (shared-memories.js), takes
 // numbers for their events, and writes where another thread can save its records (slots.js). All of that begins with
-// the first shared memory.
+// the first shared memory; in a thread that can be terminated the last begins with its first record that is worth a
+// trace.
 //
 // The port: `{ control, isFirst, id, ancestors, name, makeFile(), fileOf(id, attempt) }`. Without one, it is not known
 // which memory a shared one is.
@@ -33,6 +34,18 @@ export class Threads {
   /** Whether this is the first thread of its process. */
   get isFirst() {
     return this.#port?.isFirst ?? true;
+  }
+
+  /** Whether threads of the process have something worth a trace. */
+  get areKept() {
+    return this.#port?.control.isKept ?? false;
+  }
+
+  /** This thread has something worth a trace. A thread other than the first can be terminated at any time. */
+  keeps() {
+    if (this.#port === undefined) return;
+    this.#port.control.keeps();
+    if (!this.isFirst) this.#hasSlot();
   }
 
   /** Whether threads of the process have recorded events of memories that they share. */
@@ -72,12 +85,20 @@ export class Threads {
   // There may be more threads than slots.
   #hasSlot() {
     if (this.#slot !== undefined) return true;
-    const { control, id, ancestors, makeFile } = this.#port;
-    const { file, attempt } = makeFile();
     this.#records.flush();
-    this.#slot = claimSlot(control, { id, ancestors, attempt }, file);
+    this.#slot = this.#claimed();
     if (this.#slot !== undefined) this.#records.share(this.#slot);
     return this.#slot !== undefined;
+  }
+
+  #claimed() {
+    const { control, id, ancestors, makeFile } = this.#port;
+    try {
+      const { file, attempt } = makeFile();
+      return claimSlot(control, { id, ancestors, attempt }, file);
+    } catch {
+      return undefined; // The sink says so.
+    }
   }
 
   /** Code of a module runs in this thread, until its event loop turns. */

@@ -208,6 +208,8 @@ export const GUESTS = {
   pool: `(module (import "env" "memory" (memory 4 16 shared)) ${POOL})`,
   owner: `(module (memory (export "memory") 4 16 shared) ${POOL})`,
 
+  traps_at_start: `(module (memory (export "memory") 1) (func $start unreachable) (start $start))`,
+
   // Has the host grow its memory when that is full.
   resizes: `(module (import "env" "resize" (func $resize (param i32) (result i32))) (memory (export "memory") 1 100)
     (global $top (mut i32) (i32.const 4096))

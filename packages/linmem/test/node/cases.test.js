@@ -218,6 +218,8 @@ program("shared", {
 
   early: assertHealthy,
 
+  text: assertHealthy,
+
   nested(report) {
     assertHealthy(report);
     assert.equal(report.instances.length, 4);

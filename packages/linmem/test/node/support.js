@@ -9,8 +9,11 @@ import wabt from "wabt";
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
-/** The preload, as a URL. */
-export const PRELOAD = new URL("../../src/node.js", import.meta.url).href;
+/** The preload, as an option of node. */
+export const IMPORT = `--import=${new URL("../../src/node.js", import.meta.url).href}`;
+
+// The same and what comes before it, as `linmem node` gives them.
+const PRELOADS = `--require=${JSON.stringify(path("../../src/node/preload.cjs"))} ${IMPORT}`;
 
 /** The linmem program. */
 export const PROGRAM = process.env.LINMEM_PROGRAM || path("../../../../target/release/linmem");
@@ -139,7 +142,7 @@ const program = (name) => path(`programs/${name}`);
 function watchedEnvironment(overrides) {
   const traces = join(directory, `traces-${runs++}`);
   const own = { LINMEM_TRACE_DIR: traces, LINMEM_PROGRAM: PROGRAM, LINMEM_CACHE_DIR: join(directory, "cache") };
-  return { traces, env: { ...process.env, NODE_OPTIONS: `--import=${PRELOAD}`, GUESTS: directory, ...own, ...overrides } };
+  return { traces, env: { ...process.env, NODE_OPTIONS: PRELOADS, GUESTS: directory, ...own, ...overrides } };
 }
 
 const outcome = ({ status, signal, stdout, stderr }) => ({ status, signal, stdout, stderr });
@@ -160,6 +163,13 @@ export function runWith(overrides, name, ...values) {
   const { traces, env } = watchedEnvironment(overrides);
   const result = spawnSync(process.execPath, [program(name), ...values], { encoding: "utf8", env });
   return { ...outcome(result), traces };
+}
+
+/** The same, under a limit of the shell: "-v 1000" is 1,000 KiB of addresses, and "-d 1000" 1,000 KiB of data. */
+export function runLimited(limit, name, ...values) {
+  const { traces, env } = watchedEnvironment({});
+  const limited = `ulimit ${limit}; exec "$@"`;
+  return { ...outcome(spawnSync("sh", ["-c", limited, "sh", process.execPath, program(name), ...values], { encoding: "utf8", env })), traces };
 }
 
 /** The same, where node gets options of its own. */

@@ -347,6 +347,9 @@ fn not_judged_finding(memory: Memory<'_, '_>, leaks: &Leaks, reason: &str) -> Op
         None if is_collected(memory) => {
             "Nothing is to be done, unless they grow with the work done."
         }
+        None if memory.subject.replay.is_of_workers => {
+            "Let the thread end by itself to have its leaks judged."
+        }
         None => "Let the program return from its entry point to have its leaks judged.",
     };
     (live.blocks > 0).then(|| {

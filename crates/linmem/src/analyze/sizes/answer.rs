@@ -4,6 +4,7 @@ use crate::replay::Replay;
 use crate::report::{Code, Family, Finding, Sentence, Severity};
 use crate::units::number_of;
 
+use super::super::sentence;
 use super::witnesses;
 
 /// The answer to what the sizes mean that the program read, if it read any or used a stale view.
@@ -34,11 +35,4 @@ fn explains(finding: &&Finding) -> bool {
         Code::WitnessesDisagree => false,
         code => code.family() == Family::Sizes,
     }
-}
-
-/// A message as a sentence.
-fn sentence(message: &str) -> String {
-    let mut characters = message.chars();
-    let first = characters.next().map(|first| first.to_uppercase().to_string());
-    format!("{}{}.", first.unwrap_or_default(), characters.as_str())
 }

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::module::PAGE_BYTES;
-use crate::report::{Code, Finding, Stack};
+use crate::report::{Code, Finding};
 use crate::units::{bytes, count, pages, ranges, times};
 
-use super::super::lines::user_line;
-use super::{Subject, memories_of};
+use super::super::made::Made;
+use super::Subject;
 
 /// Instances of one module from which on each call seems to have one of its own.
 const MANY_INSTANCES: usize = 5;
+
+/// Places that are shown where instances were made.
+const MOST_PLACES: usize = 3;
 
 /// One finding for each module with many instances.
 pub(super) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
@@ -26,46 +29,41 @@ pub(super) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
 }
 
 fn finding(subject: &Subject<'_, '_>, module: usize, numbers: &[usize]) -> Finding {
-    let replay = subject.replay;
-    let memories = memories_of(replay, numbers).into_iter();
-    let held =
-        memories.map(|memory| memory.heap.totals().at_end.pages).fold(0, u64::saturating_add);
-    let place = most_made(subject, numbers);
-    let line = place.as_ref().and_then(|(stack, made)| {
-        let all = if *made == numbers.len() as u64 { "all".to_owned() } else { count(*made) };
-        Some(format!(", {all} of them at {}", user_line(stack)?))
-    });
+    let made = Made::of(subject, numbers);
+    let line = made.most().map(|most| format!(", {most}")).unwrap_or_default();
+    let collected = match made.collected {
+        collected if collected > 0 && subject.options.collected => {
+            let were = if collected == 1 { "was" } else { "were" };
+            format!("; {} of them {were} collected as garbage", count(collected))
+        }
+        _ => String::new(),
+    };
+    let live = made.live_bytes.filter(|live| *live > 0);
+    let live = live.map(|live| format!(", {} of them live", bytes(live)));
     let message = format!(
-        "{} instances of {} were made ({}){}, with a memory each: {} ({}) in all",
-        count(numbers.len() as u64),
-        replay.modules[module].name,
+        "{} instances of {} were made ({}){line}, with a memory each: {} ({}) in all{}{collected}",
+        count(made.instances),
+        subject.replay.modules[module].name,
         ranges(numbers),
-        line.unwrap_or_default(),
-        pages(held),
-        bytes(held.saturating_mul(PAGE_BYTES)),
+        pages(made.pages),
+        bytes(made.pages.saturating_mul(PAGE_BYTES)),
+        live.unwrap_or_default(),
     );
     let finding = Finding::new(Code::InstancePerCall)
         .about(numbers[0])
         .message(message)
-        .number("instances", numbers.len() as u64)
-        .number("pages", held)
+        .number("instances", made.instances)
+        .number("pages", made.pages)
         .advice("Make one instance and call it again, unless each call is to start afresh.");
-    match place {
-        Some((stack, made)) => finding.stack(format!("made {}", times(made)), stack),
+    let finding = match made.live_bytes {
+        Some(live) => finding.number("live_bytes", live),
         None => finding,
-    }
-}
-
-/// Where most of these instances were made, by what people see of the stacks, and how many were.
-fn most_made(subject: &Subject<'_, '_>, numbers: &[usize]) -> Option<(Stack, u64)> {
-    let created = numbers.iter().filter_map(|&number| subject.replay.instances[number].created);
-    let mut places: Vec<(Stack, u64)> = Vec::new();
-    for stack in created.map(|context| subject.outside(context)) {
-        match places.iter_mut().find(|(known, _)| *known == stack) {
-            Some((_, made)) => *made += 1,
-            None => places.push((stack, 1)),
-        }
-    }
-    // The first of those that come equally often.
-    places.into_iter().rev().max_by_key(|(_, made)| *made)
+    };
+    let finding = match subject.options.collected {
+        true => finding.number("collected", made.collected),
+        false => finding,
+    };
+    made.places.into_iter().take(MOST_PLACES).fold(finding, |finding, (stack, made)| {
+        finding.stack(format!("made {}", times(made)), stack)
+    })
 }

@@ -3,15 +3,18 @@
 use std::fmt::{self, Write};
 
 use super::{GREEN, RED, Text, YELLOW, calls_table};
-use crate::report::{Code, EndReport, Report, Sentence, Severity};
-use crate::units::{escape, number_of};
+use crate::report::{AskedBy, Code, EndReport, Report, Sentence, Severity};
+use crate::units::{escape, number_of, times};
 
 impl Text {
     /// The verdict.
     pub(super) fn headline(&mut self, report: &Report) -> fmt::Result {
         let (style, verdict) = verdict(report);
         let verdict = self.styled(style, &verdict);
-        writeln!(self.out, "linmem: {}: {verdict}", escape(&report.program))?;
+        match report.program.as_str() {
+            "" => writeln!(self.out, "linmem: {verdict}")?,
+            program => writeln!(self.out, "linmem: {}: {verdict}", escape(program))?,
+        }
         for repeats in &report.repeats {
             writeln!(self.out, "{}", calls_table::verdict(repeats))?;
         }
@@ -55,6 +58,8 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
         (YELLOW, Sentence::NoAllocatorFunction.with([]))
     } else if !report.sees_blocks() {
         (YELLOW, Sentence::NoAllocation.with([]))
+    } else if let Some(growths) = growths_unseen(report) {
+        (YELLOW, Sentence::GrewUnseen.with([&times(growths)]))
     } else {
         let all_well = match left_to_finalizers(report) {
             0 => Sentence::NothingWrong.with([]),
@@ -62,6 +67,21 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
         };
         (GREEN, all_well)
     }
+}
+
+/// How often a memory grew for other code than the allocator that is hooked, where that leads past it: such code may
+/// well be another allocator. `None` if that did not happen.
+fn growths_unseen(report: &Report) -> Option<u64> {
+    let growths = report.memories.iter().map(|memory| {
+        let mut users = memory.users.iter().filter_map(|&user| report.instances.get(user));
+        if users.all(|user| user.coverage.unseen.is_empty()) {
+            return 0;
+        }
+        let log = memory.growth.log.iter();
+        log.filter(|growth| growth.asked_by == AskedBy::Program && growth.pages_after.is_some())
+            .count() as u64
+    });
+    Some(growths.sum()).filter(|growths| *growths > 0)
 }
 
 /// Objects that are left to finalizers: not wrong, but often what people look for.

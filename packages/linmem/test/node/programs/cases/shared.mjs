@@ -86,6 +86,18 @@ function meet(ring, meeting) {
   for (let count; (count = Atomics.load(ring, 0)) < all; ) Atomics.wait(ring, 0, count);
 }
 
+async function freedByText(options) {
+  const memory = newMemory();
+  const { free, malloc } = using(memory);
+  const pointer = malloc(48);
+  const text = `const { bytes, memory, pointer } = require("node:worker_threads").workerData;
+    new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } }).exports.free(pointer);`;
+  const bytes = readFileSync(`${process.env.GUESTS}/pool.wasm`);
+  await exit(new Worker(text, { ...options, eval: true, workerData: { bytes, memory, pointer } }));
+  free(malloc(48));
+  free(malloc(48));
+}
+
 const ways = {
   async first() {
     const memory = newMemory();
@@ -175,18 +187,11 @@ const ways = {
     free(pointer); // frees again
   },
 
-  // Nothing is preloaded in a worker that is made from a text: what it frees goes unseen.
-  async unwatched() {
-    const memory = newMemory();
-    const { free, malloc } = using(memory);
-    const pointer = malloc(48);
-    const text = `const { bytes, memory, pointer } = require("node:worker_threads").workerData;
-      new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } }).exports.free(pointer);`;
-    const bytes = readFileSync(`${process.env.GUESTS}/pool.wasm`);
-    await exit(new Worker(text, { eval: true, workerData: { bytes, memory, pointer } }));
-    free(malloc(48));
-    free(malloc(48));
-  },
+  // A worker that is made from a text.
+  text: () => freedByText({}),
+
+  // Nothing is preloaded in a worker without NODE_OPTIONS: what it frees goes unseen.
+  unwatched: () => freedByText({ env: {} }),
 
   // The program uses the words by which threads tell memories apart, so the worker's memory may be any.
   async ambiguous() {
