@@ -35,6 +35,7 @@ mod not_returned;
 mod notes;
 mod objects;
 mod older_blocks;
+mod recordings;
 mod repeated_calls;
 mod sites;
 mod sizes;
@@ -56,6 +57,7 @@ use crate::report::{
 use crate::trace::{MAGIC, Reader, Sharing, Trace};
 
 pub use merged::MergedAnalysis;
+pub use recordings::Recordings;
 pub use repeated_calls::RepeatsBuilder;
 use subject::{Instance, Subject};
 
