@@ -50,4 +50,6 @@ function print(text, code) {
   return code;
 }
 
-const version = () => JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
+function version() {
+  return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
+}
