@@ -1,4 +1,4 @@
-// The linmem library as WebAssembly (crates/linmem-js): bytes in, bytes out. It is free of any host; who uses it
+// The linmem library as WebAssembly (crates/linmem-js): bytes in, bytes out. It is free of any host: its user
 // compiles dist/linmem.wasm, and lets it read recordings.
 
 import { instantiate, bytesIn } from "../record/engine.js";

@@ -32,7 +32,7 @@ export const instrument = {
 const parsed = ({ wasm, map }) => ({ wasm, map: JSON.parse(map) });
 
 /**
- * Who instruments: `{ version, make }`, or why nobody does. `options` say which functions allocate, where a module
+ * What instruments: `{ version, make }`, or why nothing does. `options` say which functions allocate, where a module
  * does not: `["--malloc", "xa"]`.
  */
 function makerFor({ LINMEM_PROGRAM: program }, options) {
