@@ -38,6 +38,7 @@ mod objects;
 mod older_blocks;
 #[cfg(test)]
 mod recording;
+mod recordings;
 mod refusals;
 mod repeated_calls;
 #[cfg(test)]
@@ -62,6 +63,7 @@ use crate::report::{
 use crate::trace::{MAGIC, Reader, Sharing, Trace};
 
 pub use merged::MergedAnalysis;
+pub use recordings::Recordings;
 pub use repeated_calls::RepeatsBuilder;
 use subject::{Instance, Subject};
 

@@ -53,6 +53,12 @@ impl Error {
         )
     }
 
+    /// The same about something that has this name: a file, a recording.
+    #[must_use]
+    pub fn about(self, name: &str) -> Error {
+        Error { message: format!("{name}: {}", self.message), ..self }
+    }
+
     /// What kind of failure this is.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -85,7 +85,7 @@ pub mod trace;
 pub mod units;
 
 pub use analyze::{
-    Analysis, AnalysisOptions, MergedAnalysis, RepeatsBuilder, analyze, analyze_stream,
+    Analysis, AnalysisOptions, MergedAnalysis, Recordings, RepeatsBuilder, analyze, analyze_stream,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use inspect::{Inspection, MemoryFunction, MemoryInspection};

@@ -1,7 +1,7 @@
 // Watches every WebAssembly instance that a Node program creates, and writes what happens to a trace
 // (docs/trace-format.md): `node --require linmem/node --import linmem/node program.mjs`, then `linmem report FILE.trace`.
 //
-//   LINMEM_PROGRAM             the linmem program, which instruments modules; else `linmem` in PATH
+//   LINMEM_PROGRAM             the native program, if it has started this one: it instruments modules then
 //   LINMEM_INSTRUMENT_OPTIONS  options for `linmem instrument`, as a list in JSON: ["--malloc", "xa"]
 //   LINMEM_TRACE_DIR           where each process and each worker thread writes its own
 //                              <pid>-<thread>.trace; else linmem-<pid>.trace in the current directory

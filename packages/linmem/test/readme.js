@@ -24,5 +24,5 @@ export function installPacked() {
   const [{ filename, files }] = JSON.parse(run("npm", "pack", "--json", "--pack-destination", directory, root));
   writeFileSync(join(directory, "package.json"), '{ "type": "module" }');
   run("npm", "install", "--offline", "--no-audit", "--no-fund", join(directory, filename));
-  return { directory, files: files.map(({ path }) => path), run, remove: () => rmSync(directory, { recursive: true }) };
+  return { directory, filename, files: files.map(({ path }) => path), run, remove: () => rmSync(directory, { recursive: true }) };
 }

@@ -1,90 +1,57 @@
-// The instrument port: the linmem program instruments modules, once for each content, and a directory keeps
-// the results for the next run, for worker threads and for child processes.
+// The instrument port: the library of this package instruments modules, or the linmem program if that has started
+// this one. Each content is instrumented once; a cache keeps the results.
 
-import { createHash } from "node:crypto";
-import * as fs from "node:fs";
-import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
-import { threadId } from "node:worker_threads";
-import { findProgram, runProgram } from "./program.js";
+import { Cache, sha256 } from "./cache.js";
+import { libraryVersion, theLibrary } from "./library.js";
+import { instrumentBy, isProgram, programVersion } from "./program.js";
 
-// A program may replace them.
-const { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = fs;
-
-const program = findProgram(process.env);
-// Which functions allocate, where a module does not say: `["--malloc", "xa"]`.
-const options = JSON.parse(process.env.LINMEM_INSTRUMENT_OPTIONS || "[]");
-let directory;
-
-const sha256 = (contents) => createHash("sha256").update(contents).digest("hex");
+const maker = makerFor(process.env, JSON.parse(process.env.LINMEM_INSTRUMENT_OPTIONS || "[]"));
+const cache = maker.unavailable === undefined ? new Cache(maker.version) : undefined;
 
 export const instrument = {
-  unavailable: program === undefined ? `there is no program ${process.env.LINMEM_PROGRAM || "`linmem` in PATH"}` : undefined,
+  unavailable: maker.unavailable,
 
   key: sha256,
 
   make(key, original) {
-    if (program === undefined) throw new Error(instrument.unavailable);
-    return isKept(key) ? result(kept(key)) : made(key, original);
+    if (maker.unavailable !== undefined) throw new Error(maker.unavailable);
+    const kept = cache.get(key);
+    if (kept !== undefined) return parsed(kept);
+    const { wasm, map } = maker.make(original);
+    cache.put(key, { original, wasm, map });
+    return parsed({ wasm, map });
   },
 
   find(key) {
-    return isKept(key) ? { original: readFileSync(kept(key)("original")), map: mapIn(kept(key)) } : undefined;
+    const kept = cache?.get(key);
+    // A module that comes from elsewhere says by itself what it was made of.
+    return kept === undefined || sha256(kept.original) !== key ? undefined : { original: kept.original, map: JSON.parse(kept.map) };
   },
 };
 
-// The paths of what is kept for a content, by kind.
-const kept = (key) => (kind) => inCache(`${key}.${kind}`);
+const parsed = ({ wasm, map }) => ({ wasm, map: JSON.parse(map) });
 
-const inCache = (name) => join((directory ??= cacheDirectory()), name);
-
-const isKept = (key) => existsSync(kept(key)("json"));
-
-const mapIn = (path) => JSON.parse(readFileSync(path("json"), "utf8"));
-
-const result = (path) => ({ wasm: readFileSync(path("wasm")), map: mapIn(path) });
-
-// Another build of linmem may instrument differently, and other options do.
-function cacheDirectory() {
-  const key = sha256(JSON.stringify([program, statSync(program).mtimeMs, options])).slice(0, 16);
-  const path = join(cacheRoot(), key);
-  try {
-    mkdirSync(path, { recursive: true });
-    accessSync(path, constants.W_OK);
-    return path;
-  } catch {
-    return mkdtempSync(join(tmpdir(), "linmem-"));
-  }
+/**
+ * What instruments: `{ version, make }`, or why nothing does. `options` say which functions allocate, where a module
+ * does not: `["--malloc", "xa"]`.
+ */
+function makerFor({ LINMEM_PROGRAM: program }, options) {
+  if (!program) return ofLibrary(options);
+  if (!isProgram(program)) return { unavailable: `there is no program ${program}` };
+  const version = JSON.stringify([programVersion(program), options]);
+  return { version, make: (original) => instrumentBy(program, options, original) };
 }
 
-function cacheRoot() {
-  const { LINMEM_CACHE_DIR, LOCALAPPDATA, XDG_CACHE_HOME } = process.env;
-  if (LINMEM_CACHE_DIR) return LINMEM_CACHE_DIR;
-  const users = XDG_CACHE_HOME || (process.platform === "win32" && LOCALAPPDATA) || join(homedir(), ".cache");
-  return join(users, "linmem", "node");
+function ofLibrary(options) {
+  const library = libraryVersion();
+  if (library === undefined) return { unavailable: "linmem's library, dist/linmem.wasm, is not there: it is made by `npm run build`" };
+  const hints = hintsIn(options);
+  return { version: JSON.stringify([library, options]), make: (original) => theLibrary().instrument(original, hints) };
 }
 
-const KINDS = ["original", "wasm", "json"];
-
-// Others may do the same at the same time: each works on its own files. The map comes last.
-function made(key, original) {
-  const own = (kind) => inCache(`${key}.${process.pid}-${threadId}.${kind}`);
-  try {
-    writeFileSync(own("original"), original);
-    instrumentFile(own);
-    const { wasm, map } = result(own);
-    for (const kind of KINDS) renameSync(own(kind), kept(key)(kind));
-    return { wasm, map };
-  } finally {
-    for (const kind of KINDS) rmSync(own(kind), { force: true });
-  }
-}
-
-function instrumentFile(own) {
-  try {
-    runProgram(program, ["instrument", ...options, own("original"), "--output", own("wasm"), "--map", own("json")]);
-  } catch (error) {
-    // The file's name says nothing to a reader.
-    throw new Error(error.message.replace(`${own("original")}: `, ""));
-  }
+// Options are named as roles are, but with dashes.
+function hintsIn(options) {
+  const hints = [];
+  for (let at = 0; at + 1 < options.length; at += 2) hints.push([options[at].slice(2).replaceAll("-", "_"), options[at + 1]]);
+  return hints;
 }

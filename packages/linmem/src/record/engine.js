@@ -22,6 +22,9 @@ export const validate = WebAssembly.validate;
 /** Compiles the bytes as they are. */
 export const compile = (bytes) => new Module(bytes);
 
+/** Makes an instance of a compiled module. */
+export const instantiate = (module, imports) => new Instance(module, imports);
+
 export const exportsOf = getter(Instance.prototype, "exports");
 
 const bufferOf = getter(Memory.prototype, "buffer");

@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+// The `linmem` command: one file per subcommand. What they do is in the library.
+
+import { readFileSync } from "node:fs";
+import { CommandError } from "./errors.js";
+
+const HELP = `What WebAssembly memory is really doing: leaks, misuse, failed allocations and growth of WebAssembly
+modules, unmodified, with source lines
+
+Usage: linmem COMMAND
+
+Commands:
+  node        Run a Node program and report what the memories of its WebAssembly instances did
+  report      Report on a run that was recorded with \`linmem node --traces\`
+  inspect     Show what is in a module, without running it
+  instrument  Write the instrumented module
+
+linmem COMMAND --help says more. The commands run, call and check, for modules without JavaScript, are those of the
+native program: cargo install linmem-cli
+`;
+
+const COMMANDS = ["node", "report", "inspect", "instrument"];
+const NATIVE = ["run", "call", "check"];
+
+// What a command that was not understood, or that could not be done, exits with.
+const FAILED = 2;
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  // A name from a module cannot send commands to the terminal.
+  const words = error instanceof CommandError ? error.message : (error.stack ?? String(error));
+  process.stderr.write(`linmem: ${words.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, "\u{fffd}")}\n`);
+  process.exitCode = FAILED;
+}
+
+async function main([name, ...words]) {
+  if (COMMANDS.includes(name)) {
+    const { run } = await import(`./${name}.js`);
+    return run(words);
+  }
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") return print(HELP, name === undefined ? FAILED : 0);
+  if (name === "--version" || name === "-V") return print(`linmem ${version()}\n`, 0);
+  if (NATIVE.includes(name)) throw new CommandError(`\`linmem ${name}\` is a command of the native program, which runs modules without JavaScript: cargo install linmem-cli`);
+  throw new CommandError(`there is no command ${name}: the commands are ${COMMANDS.join(", ")} (see linmem --help)`);
+}
+
+function print(text, code) {
+  (code === 0 ? process.stdout : process.stderr).write(text);
+  return code;
+}
+
+function version() {
+  return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
+}

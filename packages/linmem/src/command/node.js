@@ -1,0 +1,121 @@
+// `linmem node`: run a Node program with every WebAssembly instance in it under observation. A worker thread reads what is
+// recorded meanwhile.
+
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorOptions, read, splitAtCommand } from "./arguments.js";
+import { CommandError, about } from "./errors.js";
+import { Following } from "./following.js";
+import { Output } from "./output.js";
+import { recordingsIn } from "./recordings.js";
+
+const HELP = `Run a Node program and report what the memories of its WebAssembly instances did
+
+Usage: linmem node [OPTIONS] <COMMAND>...
+
+  <COMMAND>...  A script for node, or a command that starts node, with its arguments
+
+Program:
+      --collect             Collect garbage and let finalizers run before a program ends, so that they are judged too
+      --traces <DIRECTORY>  Keep the recordings in this directory, one for each process and thread
+
+${OUTPUT_HELP}
+${ALLOCATOR_HELP}
+linmem node test.mjs --fast           runs node test.mjs --fast
+linmem node -- npx mocha test/*.js    runs any command; all node processes in it are watched
+
+Exit code: the program's own if it is not 0; else 1 when an error was found, and 2 when linmem could not do its job.
+`;
+
+const OPTIONS = { collect: { type: "boolean" }, traces: { type: "string" }, ...OUTPUT, ...ALLOCATOR };
+
+const RECORDER = new URL("../node.js", import.meta.url);
+const PRELOAD = fileURLToPath(new URL("../node/preload.cjs", import.meta.url));
+
+// As early as node can, and for older versions as early as these can. NODE_OPTIONS has quotes of its own.
+const LOADS_RECORDER = `--require="${PRELOAD.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}" --import=${RECORDER.href}`;
+
+// What a shell says of a program that Ctrl-C has ended.
+const INTERRUPTED = 130;
+
+// Most programs have stopped by then.
+const PATIENCE = 1000;
+
+export async function run(words) {
+  const [own, command] = splitAtCommand(words, OPTIONS);
+  const parsed = read(own, OPTIONS, HELP, { least: 0, most: 0 });
+  if (parsed === undefined) return 0;
+  if (command.length === 0) throw new CommandError("which program? (see --help)");
+  const output = new Output(parsed.values);
+  const scratch = mkdtempSync(join(tmpdir(), "linmem-"));
+  try {
+    const traces = tracesIn(parsed.values.traces, scratch);
+    const following = new Following(traces, output.hotSites);
+    const code = await ended(command, environment(parsed.values, traces));
+    const report = await following.finish(output.color);
+    return tell(report, output, code);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function tracesIn(directory, scratch) {
+  const path = resolve(directory ?? join(scratch, "traces"));
+  about(path, () => mkdirSync(path, { recursive: true }), "cannot make the directory ");
+  if (recordingsIn(path).length > 0) throw new CommandError(`${path} has recordings already: name another directory`);
+  return realpathSync(path);
+}
+
+function environment(values, traces) {
+  const { LINMEM_PROGRAM, LINMEM_COLLECT, ...env } = process.env;
+  return {
+    ...env,
+    NODE_OPTIONS: `${LOADS_RECORDER} ${env.NODE_OPTIONS ?? ""}`.trim(),
+    LINMEM_TRACE_DIR: traces,
+    LINMEM_INSTRUMENT_OPTIONS: JSON.stringify(allocatorOptions(values)),
+    ...(values.collect && { LINMEM_COLLECT: "1" }),
+  };
+}
+
+/** Runs a command; returns its exit code. */
+function ended(command, env) {
+  const [file, ...args] = isScript(command[0]) ? [process.execPath, ...command] : command;
+  // On Windows a command can be a script of the shell (`npx.cmd`).
+  const shell = process.platform === "win32" && file !== process.execPath;
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { env, stdio: "inherit", shell });
+    const stopListening = onInterrupt();
+    child.on("error", (error) => reject(new CommandError(`cannot run ${file}: ${error.code === "ENOENT" ? "there is no such program" : error.message}`)));
+    child.on("exit", (code, signal) => {
+      stopListening();
+      resolve(code ?? 128 + (constants.signals[signal] ?? 0));
+    });
+  });
+}
+
+const isScript = (word) => /\.[cm]?[jt]s$/.test(word);
+
+// The program has the signal too, and does with it what it does without linmem.
+function onInterrupt() {
+  let isAgain = false;
+  const listen = () => {
+    if (isAgain) process.exit(INTERRUPTED);
+    isAgain = true;
+    setTimeout(() => process.stderr.write("linmem: the program still runs; Ctrl-C again ends it without a report\n"), PATIENCE).unref();
+  };
+  process.on("SIGINT", listen);
+  return () => process.off("SIGINT", listen);
+}
+
+function tell(report, output, code) {
+  if (report.watched) {
+    output.write(report);
+    return code !== 0 ? code : Number(report.errors);
+  }
+  output.note(`linmem: ${report.truncated ? "the recording stops before the program made a WebAssembly instance" : "the program made no WebAssembly instance to watch"}`);
+  report.notes.forEach((note) => output.note(note));
+  return code;
+}

@@ -1,0 +1,32 @@
+// Recordings in files.
+
+import { closeSync, openSync, readSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { about } from "./errors.js";
+
+/** The paths of the recordings in a directory. */
+export function recordingsIn(directory) {
+  const names = about(directory, () => readdirSync(directory), "cannot read ");
+  return names.filter((name) => name.endsWith(".trace")).map((name) => join(directory, name));
+}
+
+/** Lets the library read files, see library.js. */
+export class Files {
+  #open = [];
+
+  open(path) {
+    this.#open.push({ path, descriptor: about(path, () => openSync(path, "r"), "cannot read "), at: 0 });
+    return this.#open.length - 1;
+  }
+
+  read(number, bytes) {
+    const file = this.#open[number];
+    const count = about(file.path, () => readSync(file.descriptor, bytes, 0, bytes.length, file.at), "cannot read ");
+    file.at += count;
+    return count;
+  }
+
+  close() {
+    for (const { descriptor } of this.#open.splice(0)) closeSync(descriptor);
+  }
+}
