@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { ROLES } from "../record/names.js";
-import { CommandError } from "./errors.js";
+import { CommandError } from "./command-error.js";
 
 const optionOf = (role) => role.replaceAll("_", "-");
 

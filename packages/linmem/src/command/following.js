@@ -1,8 +1,8 @@
 // Reads recordings in a worker thread while they are written. This file is both sides.
 
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
-import { theLibrary } from "../node/library.js";
-import { CommandError } from "./errors.js";
+import { theLibrary } from "../node/packaged-library.js";
+import { CommandError } from "./command-error.js";
 import { Files, recordingsIn } from "./recordings.js";
 
 // How soon to look again after there was something new, and at the latest, in milliseconds.

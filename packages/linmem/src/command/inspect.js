@@ -2,9 +2,9 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { theLibrary } from "../node/library.js";
+import { theLibrary } from "../node/packaged-library.js";
 import { ALLOCATOR, ALLOCATOR_HELP, allocatorHints, read } from "./arguments.js";
-import { about } from "./errors.js";
+import { about } from "./command-error.js";
 import { print } from "./output.js";
 
 const HELP = `Show what is in a module, without running it

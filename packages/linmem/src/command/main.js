@@ -2,7 +2,7 @@
 // The `linmem` command: one file per subcommand. What they do is in the library.
 
 import { readFileSync } from "node:fs";
-import { CommandError } from "./errors.js";
+import { CommandError } from "./command-error.js";
 
 const HELP = `What WebAssembly memory is really doing: leaks, misuse, failed allocations and growth of WebAssembly
 modules, unmodified, with source lines
@@ -19,7 +19,8 @@ linmem COMMAND --help says more. The commands run, call and check, for modules w
 native program: cargo install linmem-cli
 `;
 
-const COMMANDS = ["node", "report", "inspect", "instrument"];
+const FILES = { node: "./run-node.js", report: "./report.js", inspect: "./inspect.js", instrument: "./instrument-file.js" };
+const COMMANDS = Object.keys(FILES);
 const NATIVE = ["run", "call", "check"];
 
 // What a command that was not understood, or that could not be done, exits with.
@@ -36,7 +37,7 @@ try {
 
 async function main([name, ...words]) {
   if (COMMANDS.includes(name)) {
-    const { run } = await import(`./${name}.js`);
+    const { run } = await import(FILES[name]);
     return run(words);
   }
   if (name === undefined || name === "--help" || name === "-h" || name === "help") return print(HELP, name === undefined ? FAILED : 0);

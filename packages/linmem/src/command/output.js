@@ -1,7 +1,7 @@
 // Where reports go and how they look.
 
 import { writeFileSync, writeSync } from "node:fs";
-import { CommandError, about } from "./errors.js";
+import { CommandError, about } from "./command-error.js";
 
 export class Output {
   #values;

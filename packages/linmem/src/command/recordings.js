@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { about } from "./errors.js";
+import { about } from "./command-error.js";
 
 /** The paths of the recordings in a directory. */
 export function recordingsIn(directory) {

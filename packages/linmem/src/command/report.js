@@ -1,9 +1,9 @@
 // `linmem report`: render a recorded run again.
 
 import { statSync } from "node:fs";
-import { theLibrary } from "../node/library.js";
+import { theLibrary } from "../node/packaged-library.js";
 import { OUTPUT, OUTPUT_HELP, read } from "./arguments.js";
-import { CommandError, about } from "./errors.js";
+import { CommandError, about } from "./command-error.js";
 import { Output } from "./output.js";
 import { Files, recordingsIn } from "./recordings.js";
 

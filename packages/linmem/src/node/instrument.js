@@ -2,7 +2,7 @@
 // this one. Each content is instrumented once; a cache keeps the results.
 
 import { Cache, sha256 } from "./cache.js";
-import { libraryVersion, theLibrary } from "./library.js";
+import { libraryVersion, theLibrary } from "./packaged-library.js";
 import { instrumentBy, isProgram, programVersion } from "./program.js";
 
 const maker = makerFor(process.env, JSON.parse(process.env.LINMEM_INSTRUMENT_OPTIONS || "[]"));

@@ -62,17 +62,23 @@ export class Compilation {
     const watched = this.#known(module);
     if (watched === undefined) return Reflect.construct(target, values, newTarget);
     const prepared = this.#prepare(watched, imports);
-    const make = () => Reflect.construct(target, [module, prepared.imports], newTarget);
-    return this.#complete(this.#granted(() => this.#recorder.refusals.guard(make), prepared), prepared);
+    // No frame of the recorder's own is put between: an error of the program has only so many.
+    let instance;
+    try {
+      instance = Reflect.construct(target, [module, prepared.imports], newTarget);
+    } catch (error) {
+      instance = this.#madeAgain(error, () => Reflect.construct(target, [module, prepared.imports], newTarget), prepared);
+    }
+    return this.#complete(instance, prepared);
   }
 
   // What was not made is told.
-  #granted(make, prepared) {
+  #madeAgain(error, make, prepared) {
     try {
-      return make();
-    } catch (error) {
-      this.#refused(error, prepared);
-      throw error;
+      return this.#recorder.refusals.again(error, make);
+    } catch (last) {
+      this.#refused(last, prepared);
+      throw last;
     }
   }
 

@@ -37,10 +37,15 @@ export class Refusals {
     try {
       return make();
     } catch (error) {
-      if (!isForWantOfMemory(error) || this.#letGo === undefined) throw error;
-      this.#letGo();
-      return make();
+      return this.again(error, make);
     }
+  }
+
+  /** Calls `make` once more, which threw this error, if it may succeed then. */
+  again(error, make) {
+    if (!isForWantOfMemory(error) || this.#letGo === undefined) throw error;
+    this.#letGo();
+    return make();
   }
 
   /** The engine refused a memory. */

@@ -7,7 +7,7 @@ import { constants, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorOptions, read, splitAtCommand } from "./arguments.js";
-import { CommandError, about } from "./errors.js";
+import { CommandError, about } from "./command-error.js";
 import { Following } from "./following.js";
 import { Output } from "./output.js";
 import { recordingsIn } from "./recordings.js";

@@ -1,3 +1,5 @@
+// Errors for the user of the command, and files that cannot be read or written.
+
 /** Why a command cannot be done; its message is for the user, and is all that the user sees. */
 export class CommandError extends Error {}
 

@@ -1,9 +1,9 @@
 // `linmem instrument`: write the instrumented module.
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { theLibrary } from "../node/library.js";
+import { theLibrary } from "../node/packaged-library.js";
 import { ALLOCATOR, ALLOCATOR_HELP, allocatorHints, read } from "./arguments.js";
-import { CommandError, about } from "./errors.js";
+import { CommandError, about } from "./command-error.js";
 
 const HELP = `Write the instrumented module that linmem runs
 
