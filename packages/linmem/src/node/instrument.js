@@ -6,6 +6,7 @@ import * as fs from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { threadId } from "node:worker_threads";
+import { mayHaveMemory } from "../record/sections.js";
 import { findProgram, runProgram } from "./program.js";
 
 // A program may replace them.
@@ -25,6 +26,8 @@ export const instrument = {
 
   make(key, original) {
     if (program === undefined) throw new Error(instrument.unavailable);
+    // A program may make very many of these, one for each function that it hands to a module.
+    if (!mayHaveMemory(original)) throw new Error("the module has no memory, so nothing is recorded");
     return isKept(key) ? result(kept(key)) : made(key, original);
   },
 
