@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -61,13 +62,15 @@ impl<'a> Recordings<'a> {
 
     /// Reads what is recorded, until the command that records has ended.
     pub fn follow(&mut self, mut command: Child) -> Result<ExitStatus> {
+        let (ended, end) = mpsc::channel();
+        thread::spawn(move || ended.send(command.wait()));
         let mut pause = SOONEST;
         loop {
-            let status = command.try_wait()?;
             pause = if self.take_in()? { SOONEST } else { LATEST.min(2 * pause) };
-            match status {
-                Some(status) => return Ok(status),
-                None => thread::sleep(pause),
+            match end.recv_timeout(pause) {
+                Ok(status) => return Ok(status?),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }
