@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::{Child, ExitStatus};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -29,14 +30,16 @@ impl<'a> Recordings<'a> {
 
     /// Reads what is recorded, until the command that records has ended.
     pub fn follow(&mut self, mut command: Child) -> Result<ExitStatus> {
+        let (ended, end) = mpsc::channel();
+        thread::spawn(move || ended.send(command.wait()));
         let mut pause = SOONEST;
         loop {
-            let status = command.try_wait()?;
             self.add_new_ones()?;
             pause = if self.recordings.take_in()? { SOONEST } else { LATEST.min(2 * pause) };
-            match status {
-                Some(status) => return Ok(status),
-                None => thread::sleep(pause),
+            match end.recv_timeout(pause) {
+                Ok(status) => return Ok(status?),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }

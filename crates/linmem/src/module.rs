@@ -6,6 +6,7 @@
 
 pub(crate) mod body;
 pub(crate) mod call_graph;
+pub(crate) mod initial_memory;
 pub(crate) mod memory_map;
 mod parse;
 mod statics;
@@ -213,29 +214,6 @@ impl<'a> Module<'a> {
     pub fn low_memory_bytes(&self) -> u64 {
         const MOST: u64 = 1024;
         self.first_data_address().map_or(MOST, |address| address.min(MOST))
-    }
-
-    /// The word of so many bytes that lies at an address of memory 0 when the program begins, if a data segment says
-    /// something about it: an active one, or a passive one that the module copies to a fixed place. Around segments
-    /// all is zero.
-    pub fn initial_word(&self, address: u64, bytes: u64) -> Option<u64> {
-        let near = self.placed_data().filter(|(segment, start)| {
-            *start < address.saturating_add(bytes) && address < start.saturating_add(segment.len)
-        });
-        let mut word = None;
-        // A later segment lies over an earlier one.
-        for (segment, start) in near {
-            let contents = self.bytes.get(segment.range.clone())?;
-            for place in 0..bytes {
-                let offset =
-                    (address + place).checked_sub(start).and_then(|o| usize::try_from(o).ok());
-                let Some(&byte) = offset.and_then(|offset| contents.get(offset)) else { continue };
-                let shift = 8 * place;
-                let others = word.unwrap_or(0) & !(0xff << shift);
-                word = Some(others | u64::from(byte) << shift);
-            }
-        }
-        word
     }
 
     /// The address after the last data segment whose place is known.

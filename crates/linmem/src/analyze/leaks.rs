@@ -211,7 +211,8 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
     let frames_may_hold = matches!(obstacle, Some(Obstacle::Frames(_)));
     let can_mark = obstacle.is_none() || frames_may_hold;
     let mut leaks = Leaks { not_judged: obstacle.map(Obstacle::text), ..Leaks::default() };
-    let mark = marked(memory, &blocks, can_mark);
+    let addresses: Vec<u64> = blocks.iter().map(|live| live.address).collect();
+    let mark = marked(memory, Blocks { live: &blocks, addresses: &addresses }, can_mark);
     let (host_may_hold, threads_may_hold) = (host_may_hold(memory), threads_may_hold(memory));
     for (index, Live { address, block, .. }) in blocks.iter().enumerate() {
         let is_emptied = memory.heap().is_emptied(*address, block);
@@ -249,14 +250,16 @@ fn is_of_start_up(memory: Memory<'_, '_>, context: ContextId) -> bool {
 }
 
 /// The mark over the live blocks, run if they can be judged.
-fn marked<'s>(memory: Memory<'s, '_>, blocks: &'s [Live], can_judge: bool) -> Mark<'s> {
+fn marked<'s>(memory: Memory<'s, '_>, blocks: Blocks<'s>, can_judge: bool) -> Mark<'s> {
     let word_bytes = if memory.is_64() { 8 } else { 4 };
     let snapshot = memory.recorded().snapshot.as_ref();
-    let mut mark = Mark::new(Blocks(blocks), snapshot, word_bytes);
+    let mut mark = Mark::new(blocks, snapshot, word_bytes);
     let is_left = |live: &Live| memory.heap().finalizer(live.address, &live.block).is_some();
-    let left: Vec<usize> = (0..blocks.len()).filter(|&block| is_left(&blocks[block])).collect();
+    let all = blocks.live.iter().enumerate();
+    let left = all.filter(|(_, live)| is_left(live)).map(|(block, _)| block);
+    let left: Vec<usize> = left.collect();
     if let (Some(snapshot), true) = (snapshot, can_judge) {
-        mark.run(&roots::words(memory, snapshot, Blocks(blocks), word_bytes), &left);
+        mark.run(&roots::words(memory, snapshot, blocks, word_bytes), &left);
     }
     mark
 }

@@ -71,7 +71,7 @@ pub(super) fn is_of_one(memory: Memory<'_, '_>, misuse: &Misuse) -> bool {
     }
     let modules = memory.modules();
     let head = misuse.pointer.checked_sub(WORD_BYTES).and_then(|address| {
-        modules.iter().find_map(|facts| facts.prepared.module.initial_word(address, WORD_BYTES))
+        modules.iter().find_map(|facts| facts.initial.word(address, WORD_BYTES))
     });
     let Some(head) = head else { return false };
     let size = head & !7;

@@ -25,8 +25,11 @@ const NOT_TAKEN: &str = "(callers not looked at)";
 /// the compiler unrolled, are one place to people.
 #[derive(Default)]
 pub(crate) struct Places {
-    /// The first context that was asked for with each stack as people see it.
-    same: RefCell<FxHashMap<Vec<SeenFrame>, ContextId>>,
+    /// The first context that was asked for with each stack as people see it: a list of numbers of frames.
+    same: RefCell<FxHashMap<Vec<u32>, ContextId>>,
+    /// What people see of each recorded frame of a module, and the number of each such frame.
+    seen: RefCell<FxHashMap<RecordedFrame, Vec<Seen>>>,
+    numbers: RefCell<FxHashMap<SeenFrame, u32>>,
     first: RefCell<FxHashMap<ContextId, ContextId>>,
     /// By what is known of a stack whose callers were not looked at: the only callers that were seen
     /// there, if there is one.
@@ -35,6 +38,9 @@ pub(crate) struct Places {
 
 /// What is known of a stack without its callers: the entry, and the stack inside the module.
 type Known = ((usize, Option<u32>), Vec<Frame>);
+
+/// A frame as it was recorded, and the module that it is of.
+type RecordedFrame = (Option<usize>, Frame);
 
 /// What people see of a frame: function, file, line, offset.
 type SeenFrame = (String, Option<String>, Option<u32>, Option<u32>);
@@ -61,11 +67,37 @@ impl Places {
     }
 
     fn look_alike(&self, context: ContextId, stacks: &Stacks<'_, '_>) -> ContextId {
-        let frames = stacks.of(context);
+        let mut frames = Vec::new();
+        stacks.for_each_recorded(context, |module, frame| {
+            self.push_seen(module, frame, stacks, &mut frames);
+        });
         if frames.is_empty() {
             return context;
         }
-        *self.same.borrow_mut().entry(as_seen(frames)).or_insert(context)
+        *self.same.borrow_mut().entry(as_seen(&frames)).or_insert(context)
+    }
+
+    fn push_seen(
+        &self,
+        module: Option<usize>,
+        frame: &Frame,
+        stacks: &Stacks<'_, '_>,
+        frames: &mut Vec<Seen>,
+    ) {
+        let mut seen = self.seen.borrow_mut();
+        let known = seen.entry((module, frame.clone())).or_insert_with(|| {
+            let resolved = stacks.frame(module, frame).into_iter();
+            resolved.map(|frame| self.numbered(frame)).collect()
+        });
+        frames.extend_from_slice(known);
+    }
+
+    fn numbered(&self, frame: StackFrame) -> Seen {
+        let is_library = frame.is_library();
+        let mut numbers = self.numbers.borrow_mut();
+        let next = numbers.len() as u32;
+        let seen = (frame.function, frame.file, frame.line, frame.offset);
+        Seen { number: *numbers.entry(seen).or_insert(next), is_library }
     }
 
     fn find_only_callers(&self, stacks: &Stacks<'_, '_>) -> FxHashMap<Known, Option<ContextId>> {
@@ -82,21 +114,29 @@ impl Places {
     }
 }
 
+/// A frame as people see it.
+#[derive(Clone, Copy)]
+struct Seen {
+    number: u32,
+    is_library: bool,
+}
+
 /// What people see of a stack: frames of libraries are folded, so where they call is not seen.
-fn as_seen(frames: Stack) -> Vec<SeenFrame> {
-    let mut seen: Vec<SeenFrame> = Vec::new();
-    for (folded, frame) in folded(&frames).into_iter().zip(frames) {
+fn as_seen(frames: &[Seen]) -> Vec<u32> {
+    let mut seen: Vec<u32> = Vec::with_capacity(frames.len());
+    let of_library = frames.iter().map(|frame| frame.is_library).collect();
+    for (folded, frame) in folded(of_library).into_iter().zip(frames) {
         match folded {
             true if seen.last() == Some(&FOLDED) => {}
             true => seen.push(FOLDED),
-            false => seen.push((frame.function, frame.file, frame.line, frame.offset)),
+            false => seen.push(frame.number),
         }
     }
     seen
 }
 
 /// Frames of libraries, whichever they are.
-const FOLDED: SeenFrame = (String::new(), None, None, None);
+const FOLDED: u32 = u32::MAX;
 
 fn known(replay: &Replay, context: ContextId) -> Known {
     (replay.contexts.entry(context), replay.contexts.inner(context).to_vec())
@@ -110,21 +150,28 @@ impl<'a, 'm> Stacks<'a, 'm> {
 
     /// The stack of a context.
     pub fn of(&self, context: ContextId) -> Stack {
+        let mut stack = Stack::new();
+        self.for_each_recorded(context, |module, frame| stack.extend(self.frame(module, frame)));
+        stack
+    }
+
+    /// The frames of a context's stack as they were recorded, each with its module.
+    fn for_each_recorded(&self, context: ContextId, mut each: impl FnMut(Option<usize>, &Frame)) {
         let contexts = &self.replay.contexts;
         let (module, entry) = contexts.entry(context);
-        let mut stack = self.resolve(Some(module), contexts.inner(context));
-        if let (true, Some(entry)) = (stack.is_empty(), entry) {
-            stack.extend(self.frame(Some(module), &Frame::Wasm { function: entry, offset: None }));
+        let inner = contexts.inner(context);
+        inner.iter().for_each(|frame| each(Some(module), frame));
+        if let (true, Some(function)) = (inner.is_empty(), entry) {
+            each(Some(module), &Frame::Wasm { function, offset: None });
         }
         match contexts.caller_stack(context) {
             CallerStack::Unrecorded => {}
-            CallerStack::NotTaken => stack.push(named(NOT_TAKEN.to_owned())),
+            CallerStack::NotTaken => each(None, &Frame::Host(NOT_TAKEN.to_owned())),
             CallerStack::Taken(caller) => {
                 let (module, frames) = contexts.host(caller);
-                stack.extend(self.resolve(module, frames));
+                frames.iter().for_each(|frame| each(module, frame));
             }
         }
-        stack
     }
 
     /// The part of a context's stack outside all modules: what the host did before it called the first.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::allocator::Evidence;
 use crate::module::Module;
+use crate::module::initial_memory::InitialMemory;
 use crate::prepared::Prepared;
 use crate::replay::contexts::CallerStack;
 use crate::replay::heap::Heap;
@@ -44,6 +45,8 @@ pub(crate) struct ModuleFacts<'a, 'm> {
     pub coverage: Coverage,
     /// What judging its blocks starts from.
     pub premises: Premises,
+    /// What its data segments put into memory.
+    pub initial: InitialMemory<'m>,
 }
 
 impl<'a, 'm> Subject<'a, 'm> {
@@ -60,6 +63,7 @@ impl<'a, 'm> Subject<'a, 'm> {
                 source_lines: prepared.source_lines(),
                 coverage: Coverage::of(prepared.allocator(), |f| prepared.function_name(f)),
                 premises: Premises::new(prepared),
+                initial: InitialMemory::of(&prepared.module),
             });
         Subject {
             replay,

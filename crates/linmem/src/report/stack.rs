@@ -26,13 +26,20 @@ pub struct StackFrame {
     pub inlined: bool,
 }
 
-/// Which frames of a stack are folded where people read it: those of the language's libraries, except the innermost
-/// frame. A stack of such frames alone is shown in full.
-pub(crate) fn folded(stack: &[StackFrame]) -> Vec<bool> {
-    let of_library = |frame: &StackFrame| is_library(&frame.function, frame.file.as_deref());
-    if stack.iter().skip(1).all(of_library) {
-        return vec![false; stack.len()];
+impl StackFrame {
+    /// Whether it belongs to one of the language's libraries.
+    pub(crate) fn is_library(&self) -> bool {
+        is_library(&self.function, self.file.as_deref())
     }
-    let frames = stack.iter().enumerate();
-    frames.map(|(index, frame)| index > 0 && of_library(frame)).collect()
+}
+
+/// Which frames of a stack are folded where people read it, given which are those of the language's libraries: these,
+/// except the innermost frame. A stack of such frames alone is shown in full.
+pub(crate) fn folded(mut of_library: Vec<bool>) -> Vec<bool> {
+    if of_library.iter().skip(1).all(|&is_library| is_library) {
+        of_library.fill(false);
+    } else if let Some(innermost) = of_library.first_mut() {
+        *innermost = false;
+    }
+    of_library
 }

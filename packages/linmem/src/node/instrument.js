@@ -4,6 +4,7 @@
 import { Cache, sha256 } from "./cache.js";
 import { libraryVersion, theLibrary } from "./packaged-library.js";
 import { instrumentBy, isProgram, programVersion } from "./program.js";
+import { mayHaveMemory } from "../record/sections.js";
 
 const maker = makerFor(process.env, JSON.parse(process.env.LINMEM_INSTRUMENT_OPTIONS || "[]"));
 const cache = maker.unavailable === undefined ? new Cache(maker.version) : undefined;
@@ -15,6 +16,8 @@ export const instrument = {
 
   make(key, original) {
     if (maker.unavailable !== undefined) throw new Error(maker.unavailable);
+    // A program may make very many of these, one for each function that it hands to a module.
+    if (!mayHaveMemory(original)) throw new Error("the module has no memory, so nothing is recorded");
     const kept = cache.get(key);
     if (kept !== undefined) return parsed(kept);
     const { wasm, map } = maker.make(original);

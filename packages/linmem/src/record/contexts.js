@@ -6,6 +6,12 @@ import { CALLERS_OF_CONTEXT, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FR
 // What the host does has no such value, so each time costs a stack: a program may ask for a size in a loop.
 const MAX_HOST_STACKS = 4096;
 
+// Frames of events' own stacks that are taken in full. A frame costs more the larger its function is: more than a
+// microsecond in an interpreter, whose stacks are the deepest too. After these, so many of the engine's frames of a stack
+// are taken.
+const MAX_FRAMES = 131072;
+const SHORT_STACK = 24;
+
 const NOT_LOOKED_AT = "(callers not looked at)";
 
 export const isPowerOfTwo = (number) => (number & (number - 1)) === 0;
@@ -24,6 +30,7 @@ export class Contexts {
   #frames;
   #count = 0;
   #stacks = 0;
+  #framesTaken = 0;
   #withoutFrames = -1;
 
   #hostCount = 0;
@@ -46,15 +53,16 @@ export class Contexts {
   }
 
   /**
-   * Whether a new context's stack is still within the budget. Whoever comes first cannot use up all of it: each
-   * entry, a function that the host calls, has a part of its own.
+   * The stack of a new context as `ofEvent` of the frames has it, if it is still within the budget. Whoever comes first
+   * cannot use up all of it: each entry, a function that the host calls, has a part of its own.
    */
-  wantsStack(module, entry) {
-    if (this.#stacks < MAX_STACKS) {
-      this.#stacks++;
-      return true;
-    }
-    return isWithinPart(module.stacksOfEntry, entry);
+  take(module, entry) {
+    if (this.#stacks < MAX_STACKS) this.#stacks++;
+    else if (!isWithinPart(module.stacksOfEntry, entry)) return { inner: [], caller: undefined, isSeen: true };
+    if (this.#framesTaken >= MAX_FRAMES) return this.#frames.ofEventInShort(module, SHORT_STACK);
+    const taken = this.#frames.ofEvent(module);
+    this.#framesTaken += taken.inner.length + taken.caller.length;
+    return taken;
   }
 
   /** The context of an event of `module` whose value for it, in two halves, comes for the first time. */

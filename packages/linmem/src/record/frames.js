@@ -10,6 +10,9 @@
 
 const NOTHING = Object.freeze([]);
 
+// The outermost frame of a module's part that is not taken as a whole.
+const NOT_LOOKED_AT = Object.freeze({ host: "(frames not looked at)" });
+
 // A host function that enters a module mostly does so a few frames from where the module called it.
 const NEARBY = 16;
 
@@ -33,16 +36,27 @@ export class Frames {
     return this.#split(module, this.#stacks.take());
   }
 
+  /**
+   * The same of at most so many of the engine's frames. What called is not known then; and where the host's entry is not
+   * among them, the last frame says so.
+   */
+  ofEventInShort(module, depth) {
+    const { inner, isSeen, isCut } = this.#split(module, this.#stacks.take(depth));
+    if (isCut) inner.push(NOT_LOOKED_AT);
+    return { inner, caller: undefined, isSeen };
+  }
+
   #split(module, taken) {
     if (module.url === undefined) this.#learn(module, taken);
     const inner = [];
     let at = 0;
     for (; at < taken.length && this.#ownerOf(taken[at]) === module; at++) {
       const origin = this.#originOf(taken[at], module);
-      if (origin.kind === "entry") return { inner, caller: taken.slice(at + 1), isSeen: true };
+      if (origin.kind === "entry") return { inner, caller: taken.slice(at + 1), isSeen: true, isCut: false };
       show(origin, inner);
     }
-    return { inner, caller: taken.slice(at), isSeen: at === taken.length };
+    const isCut = at === taken.length;
+    return { inner, caller: taken.slice(at), isSeen: isCut, isCut };
   }
 
   /** Whether code of `module` waits for an entry of it that begins. */

@@ -88,8 +88,7 @@ export class Instance {
 
   #newContext(low, high) {
     const { current } = this.#entries;
-    const wantsStack = this.#contexts.wantsStack(this.module, current.index);
-    const { inner, caller, isSeen } = wantsStack ? this.#recorder.frames.ofEvent(this.module) : { inner: [], isSeen: true };
+    const { inner, caller, isSeen } = this.#contexts.take(this.module, current.index);
     const context = this.#contexts.add(this.module, low, high, inner);
     // A start function is entered by the engine.
     if (!isSeen && inner.length > 0 && this.exports !== undefined) {

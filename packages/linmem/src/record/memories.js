@@ -123,7 +123,7 @@ export class Memories {
     this.#watchView(TextDecoder.prototype, "decode", 0, patch);
     this.#watchView(TextEncoder.prototype, "encodeInto", 1, patch);
     const prototype = Object.getPrototypeOf(Uint8Array.prototype);
-    this.#watchWrites = () => patch.after(prototype, "set", (view, values) => this.#written(view, values[0], values[1]));
+    this.#watchWrites = () => patch.after(prototype, "set", (view, source, offset) => this.#written(view, source, offset));
     this.#watchMethods = () => {
       for (const name of ["set", "subarray", "fill", "slice", "copyWithin"]) this.#watchMethod(prototype, name, patch);
     };

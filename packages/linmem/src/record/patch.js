@@ -37,7 +37,10 @@ export class Patch {
     redefine(object, name, { value: guarded[name] });
   }
 
-  /** Replaces a function of one parameter, and others that may follow, that is called often; `seen(self, values)` is called after it. */
+  /**
+   * Replaces a function of one parameter, and another one that may follow, that is called often;
+   * `seen(self, first, second)` is called after it. The engine makes no object of the arguments.
+   */
   after(object, name, seen) {
     const target = object[name];
     const cleaned = this.#cleaned;
@@ -45,7 +48,7 @@ export class Patch {
       [name](_) {
         try {
           const result = Reflect.apply(target, this, arguments);
-          seen(this, arguments);
+          seen(this, arguments[0], arguments[1]);
           return result;
         } catch (error) {
           throw cleaned(error);

@@ -1,11 +1,24 @@
-// Reads the few things that a recorder needs from a module's bytes, which are known to be valid, and
-// adds a custom section.
+// Reads the few things that a recorder needs from a module's bytes, and adds a custom section. The bytes are known to be
+// valid, unless a function says otherwise.
 
 const CUSTOM = 0;
 const IMPORT = 2;
+const MEMORY = 5;
 const EXPORT = 7;
 
+// The first bytes of a module. Those of a component go on in another way.
+const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+
+// Kinds of imports and exports.
 const FUNCTION = 0;
+const TABLE = 1;
+const MEMORY_KIND = 2;
+const GLOBAL = 3;
+const TAG = 4;
+
+// Types of one byte; and references, whose byte another type follows.
+const isShortType = (byte) => (byte >= 0x69 && byte <= 0x74) || (byte >= 0x7b && byte <= 0x7f);
+const isReference = (byte) => byte === 0x63 || byte === 0x64;
 
 class Reader {
   #bytes;
@@ -21,6 +34,7 @@ class Reader {
   }
 
   byte() {
+    if (this.isAtEnd) throw new RangeError("the bytes end too early");
     return this.#bytes[this.at++];
   }
 
@@ -34,6 +48,7 @@ class Reader {
   }
 
   bytes(length) {
+    if (this.at + length > this.#bytes.length) throw new RangeError("the bytes end too early");
     this.at += length;
     return this.#bytes.subarray(this.at - length, this.at);
   }
@@ -68,6 +83,61 @@ export function exportedFunctions(bytes) {
     }
   }
   return indices;
+}
+
+/**
+ * Whether a module has a memory, its own or an imported one. These bytes may be anything: true where that cannot be
+ * told.
+ */
+export function mayHaveMemory(bytes) {
+  if (HEADER.some((byte, at) => bytes[at] !== byte)) return true;
+  try {
+    for (const { id, body } of sections(bytes)) {
+      if (id === MEMORY && body.number() > 0) return true;
+      if (id === IMPORT && importsMemory(body)) return true;
+    }
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function importsMemory(body) {
+  for (let left = body.number(); left > 0; left--) {
+    body.bytes(body.number());
+    body.bytes(body.number());
+    const kind = body.byte();
+    if (kind === MEMORY_KIND) return true;
+    skipImport(kind, body);
+  }
+  return false;
+}
+
+function skipImport(kind, body) {
+  if (kind === FUNCTION) body.number();
+  else if (kind === TABLE) skipTable(body);
+  else if (kind === GLOBAL) skipGlobal(body);
+  else if (kind === TAG) body.bytes(1), body.number();
+  else throw new RangeError(`imports of kind ${kind} are not known`);
+}
+
+function skipTable(body) {
+  skipType(body);
+  const flags = body.byte();
+  if (flags > 7) throw new RangeError(`limits with the flags ${flags} are not known`);
+  body.number();
+  if (flags & 1) body.number();
+}
+
+function skipGlobal(body) {
+  skipType(body);
+  body.bytes(1);
+}
+
+function skipType(body) {
+  const byte = body.byte();
+  if (isReference(byte)) body.number();
+  else if (!isShortType(byte)) throw new RangeError(`the type ${byte} is not known`);
 }
 
 /** The module's name in the name section; undefined where it has none. */

@@ -60,8 +60,15 @@ function* parts(memory) {
   }
 }
 
-// The first of four words that are not all zero, which is most of the work on a large memory; `to` where there are none.
+// The first of sixteen words that are not all zero, which is most of the work on a large memory; `to` where there are
+// none. The words of a part are a multiple of them.
 function firstSet(words, from, to) {
-  for (let at = from; at < to; at += 4) if ((words[at] | words[at + 1] | words[at + 2] | words[at + 3]) !== 0) return at;
+  for (let at = from; at < to; at += 16) {
+    const first = words[at] | words[at + 1] | words[at + 2] | words[at + 3];
+    const second = words[at + 4] | words[at + 5] | words[at + 6] | words[at + 7];
+    const third = words[at + 8] | words[at + 9] | words[at + 10] | words[at + 11];
+    const last = words[at + 12] | words[at + 13] | words[at + 14] | words[at + 15];
+    if ((first | second | third | last) !== 0) return at;
+  }
   return to;
 }

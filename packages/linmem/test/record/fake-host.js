@@ -58,7 +58,7 @@ export class FakeHost {
     this.recorder = new Recorder({
       sink,
       clock: { micros: () => 0, every: () => () => {} },
-      stacks: { take: () => (this.stacksTaken++, this.#frames), isHostsOwn: () => false, wordsOf: () => undefined, cleaned: (error) => error },
+      stacks: { take: (depth) => (this.stacksTaken++, this.#frames.slice(0, depth)), isHostsOwn: () => false, wordsOf: () => undefined, cleaned: (error) => error },
       instrument: { key: () => "guest", make: (_, wasm) => ({ wasm, map: mapOf(lowMemory, malloc) }), find: () => undefined },
       complain: (message) => this.complaints.push(message),
     });
@@ -71,10 +71,12 @@ export class FakeHost {
 
   /**
    * Calls a hook. The stack is one frame of the guest, of this function at this offset, unless the host enters just
-   * now; the entry; and the frames of the host, which are texts, or `[function, offset]` of the guest.
+   * now; so many frames of other functions; the entry; and the frames of the host, which are texts, or
+   * `[function, offset]` of the guest.
    */
-  hook(name, values, { frame, host = [] }) {
+  hook(name, values, { frame, below = 0, host = [] }) {
     const inner = frame === undefined ? [] : [frameOf(frame)];
+    for (let number = 0; number < below; number++) inner.push(frameOf([number % FUNCTIONS, 1000 + number]));
     const callers = host.map((frame) => (typeof frame === "string" ? textOf(frame) : frameOf(frame)));
     return this.#run([...inner, ENTRY, ...callers], () => this.#instance.hooks[name](...values));
   }

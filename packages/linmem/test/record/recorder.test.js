@@ -53,6 +53,27 @@ test("contexts after very many stacks have no frames, but each entry has a part 
   assert.deepEqual(contexts[last - 1].frames, [[3, last - 1]]);
 });
 
+test("after very many frames stacks are taken in short, and say so; callers are still taken in full", () => {
+  const host = new FakeHost();
+  const callers = Array.from({ length: 30 }, (_, line) => `caller (app.mjs:${line})`);
+  const free = (value, below) => host.hook("freed", [4096, -1, 0, 3, value], { frame: [3, value], below, host: callers });
+  const enter = () => host.hook("entered", [5, 0, 0, 0, 0, 0, 0, 0], { host: callers });
+  enter();
+  for (let value = 0; value < 1400; value++) free(value, 98);
+  enter();
+  free(1400, 98);
+  enter();
+  free(1401, 10);
+  const records = host.records();
+  const lengths = of(records, "CONTEXT").map(({ frames }) => frames.length);
+  assert.deepEqual([lengths[0], lengths[1000]], [99, 99], "in full");
+  assert.deepEqual([lengths[1399], lengths[1400], lengths[1401]], [25, 25, 11], "in short, if they are longer than that");
+  const [deep, whole] = of(records, "CONTEXT").slice(-2).map(({ frames }) => frames.at(-1));
+  assert.deepEqual([deep, whole], ["(frames not looked at)", [9, 1009]]);
+  const last = of(records, "ENTERED").at(-1).caller;
+  assert.deepEqual(of(records, "HOST_STACK")[last].frames, callers);
+});
+
 test("callers are taken for many entries with the same first context, and then for few", () => {
   const host = new FakeHost();
   const entries = 4 * CALLERS_OF_CONTEXT;

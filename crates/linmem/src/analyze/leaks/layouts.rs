@@ -114,9 +114,7 @@ impl Contents<'_> {
 
     /// The word of so many bytes at an offset; 0 also where a snapshot has nothing.
     fn word(&self, offset: u64, bytes: u64) -> u64 {
-        let start = self.live.address.saturating_add(offset);
-        let mut words = self.snapshot.words(start, start.saturating_add(bytes), bytes);
-        words.next().map_or(0, |(_, word)| word)
+        self.snapshot.word_at(self.live.address.saturating_add(offset), bytes)
     }
 }
 

@@ -36,13 +36,24 @@ pub struct Live {
 
 /// The live blocks of an instance, by address.
 #[derive(Clone, Copy)]
-pub struct Blocks<'a>(pub &'a [Live]);
+pub struct Blocks<'a> {
+    /// The blocks.
+    pub live: &'a [Live],
+    /// Their addresses alone, which are searched for each word: they lie closer together.
+    pub addresses: &'a [u64],
+}
 
 impl<'a> Blocks<'a> {
     /// The block that an address lies in.
     pub fn containing(self, address: u64) -> Option<usize> {
-        let after = self.0.partition_point(|live| live.address <= address);
-        let live = self.0[after.checked_sub(1)?];
+        // Most words are not addresses, which is quickly seen.
+        let (lowest, highest) = (self.live.first()?, self.live.last()?);
+        let end = highest.address.saturating_add(highest.extent);
+        if !(lowest.address..=end).contains(&address) {
+            return None;
+        }
+        let after = self.addresses.partition_point(|start| *start <= address);
+        let live = self.live[after.checked_sub(1)?];
         (address - live.address < live.extent.max(1)).then_some(after - 1)
     }
 
@@ -53,7 +64,7 @@ impl<'a> Blocks<'a> {
     /// that it lies in.
     pub fn pointed_into(self, address: u64) -> Option<usize> {
         let index = self.containing(address)?;
-        let live = self.0[index];
+        let live = self.live[index];
         let end = live.address.saturating_add(live.extent);
         let next_header = address.is_multiple_of(8) && end.saturating_sub(address) <= 4;
         (address == live.address || !next_header).then_some(index)
@@ -67,10 +78,10 @@ impl<'a> Mark<'a> {
             blocks,
             snapshot,
             word_bytes,
-            kinds: vec![Kind::Reachable; blocks.0.len()],
-            indirect: vec![Held::default(); blocks.0.len()],
+            kinds: vec![Kind::Reachable; blocks.live.len()],
+            indirect: vec![Held::default(); blocks.live.len()],
             recurring: BTreeSet::new(),
-            seen: vec![false; blocks.0.len()],
+            seen: vec![false; blocks.live.len()],
         }
     }
 
@@ -92,12 +103,12 @@ impl<'a> Mark<'a> {
     /// well point into the middle, and so may that of one more.
     fn accept_siblings(&mut self) {
         let mut hanging: FxHashMap<ContextId, usize> = FxHashMap::default();
-        for (kind, live) in self.kinds.iter().zip(self.blocks.0) {
+        for (kind, live) in self.kinds.iter().zip(self.blocks.live) {
             if matches!(kind, Kind::HostHeld(Holder::LedTo(_)) | Kind::FinalizerHeld) {
                 *hanging.entry(live.block.context).or_default() += 1;
             }
         }
-        for (kind, live) in self.kinds.iter_mut().zip(self.blocks.0) {
+        for (kind, live) in self.kinds.iter_mut().zip(self.blocks.live) {
             let siblings = hanging.get(&live.block.context).copied().unwrap_or(0);
             if *kind == Kind::Possible && siblings >= layouts::FEWEST_OF_LAYOUT {
                 *kind = Kind::Reachable;
@@ -109,7 +120,7 @@ impl<'a> Mark<'a> {
         let blocks = self.blocks;
         let starts = roots.iter().filter_map(|&word| self.owned_at(word)).collect();
         self.spread(starts, Kind::Reachable, false);
-        let reached: Vec<usize> = (0..blocks.0.len()).filter(|&b| self.seen[b]).collect();
+        let reached: Vec<usize> = (0..blocks.live.len()).filter(|&b| self.seen[b]).collect();
         let interior = roots.iter().filter_map(|&word| blocks.pointed_into(word));
         let through_blocks = reached.iter().flat_map(|&b| self.pointers(b, true));
         let possible = interior.chain(through_blocks).collect();
@@ -128,7 +139,7 @@ impl<'a> Mark<'a> {
         words.filter_map(|word| {
             let block = self.blocks.pointed_into(word)?;
             (self.kinds[block] == Kind::Possible)
-                .then_some((block, word - self.blocks.0[block].address))
+                .then_some((block, word - self.blocks.live[block].address))
         })
     }
 
@@ -145,7 +156,7 @@ impl<'a> Mark<'a> {
     /// Marks the blocks whose addresses the host has, and what they lead to, by how it got them.
     fn spread_from_host(&mut self) {
         let mut held: BTreeMap<Crossed, Vec<usize>> = BTreeMap::new();
-        for (block, live) in self.blocks.0.iter().enumerate() {
+        for (block, live) in self.blocks.live.iter().enumerate() {
             if let (Some(crossing), false) = (live.block.crossed, self.seen[block]) {
                 held.entry(crossing).or_default().push(block);
             }
@@ -190,7 +201,7 @@ impl<'a> Mark<'a> {
             while let Some(block) = pending.pop() {
                 if !std::mem::replace(&mut self.seen[block], true) {
                     self.kinds[block] = Kind::Indirect;
-                    below += Held { blocks: 1, bytes: self.blocks.0[block].block.size };
+                    below += Held { blocks: 1, bytes: self.blocks.live[block].block.size };
                     pending.extend(self.pointers(block, true));
                 }
             }
@@ -205,7 +216,7 @@ impl<'a> Mark<'a> {
         // Of a cycle that nothing else leads to, the block that is entered first is left last: the oldest, which made
         // the others.
         let mut by_age: Vec<usize> = (0..entered.len()).collect();
-        by_age.sort_by_key(|&block| self.blocks.0[block].block.serial);
+        by_age.sort_by_key(|&block| self.blocks.live[block].block.serial);
         for lost in by_age {
             let mut pending = vec![(lost, false)];
             while let Some((block, leaving)) = pending.pop() {
@@ -223,7 +234,7 @@ impl<'a> Mark<'a> {
     /// The block that starts at an address, or that its owner points into there.
     fn owned_at(&self, address: u64) -> Option<usize> {
         let block = self.blocks.containing(address)?;
-        let live = &self.blocks.0[block];
+        let live = &self.blocks.live[block];
         let offset = address - live.address;
         let is_owned = offset == 0
             || self.recurring.contains(&offset)
@@ -232,7 +243,7 @@ impl<'a> Mark<'a> {
                 live,
                 offset,
                 self.word_bytes,
-                self.blocks.0[0].address,
+                self.blocks.live[0].address,
             );
         is_owned.then_some(block)
     }
@@ -247,10 +258,10 @@ impl<'a> Mark<'a> {
 
     /// The words of a block that are not zero.
     fn words(&self, block: usize) -> impl Iterator<Item = u64> + use<'a, '_> {
-        let Live { address, extent, .. } = self.blocks.0[block];
+        let Live { address, extent, .. } = self.blocks.live[block];
         let word_bytes = self.word_bytes;
         // What blocks share, where they overlap, belongs to the last of them.
-        let next = self.blocks.0.get(block + 1).map_or(u64::MAX, |next| next.address);
+        let next = self.blocks.live.get(block + 1).map_or(u64::MAX, |next| next.address);
         let end = address.saturating_add(extent).min(next);
         let words = self.snapshot.into_iter().flat_map(move |s| s.words(address, end, word_bytes));
         words.map(|(_, word)| word).filter(|word| *word != 0)

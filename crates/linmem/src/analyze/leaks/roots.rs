@@ -36,8 +36,7 @@ pub fn words(
 /// Whether a word still has the value that it had when the program began. No block was there then.
 fn is_initial(memory: Memory<'_, '_>, address: u64, word: u64, word_bytes: u64) -> bool {
     let modules = memory.modules();
-    let mut initial =
-        modules.iter().map(|facts| facts.prepared.module.initial_word(address, word_bytes));
+    let mut initial = modules.iter().map(|facts| facts.initial.word(address, word_bytes));
     initial.any(|initial| initial == Some(word))
 }
 

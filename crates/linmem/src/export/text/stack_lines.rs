@@ -57,7 +57,8 @@ impl Line<'_> {
 /// stack of such frames alone is shown in full.
 fn lines_of(stack: &[StackFrame]) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
-    for (frame, folded) in stack.iter().zip(folded(stack)) {
+    let of_library = stack.iter().map(StackFrame::is_library).collect();
+    for (frame, folded) in stack.iter().zip(folded(of_library)) {
         match lines.last_mut() {
             Some(Line::Library(frames)) if folded => *frames += 1,
             _ if folded => lines.push(Line::Library(1)),
