@@ -11,6 +11,7 @@ Usage: linmem COMMAND
 
 Commands:
   node        Run a Node program and report what the memories of its WebAssembly instances did
+  browser     Open a page in Chromium and report what the memories of its WebAssembly instances did
   report      Report on a run that was recorded with \`linmem node --traces\`
   inspect     Show what is in a module, without running it
   instrument  Write the instrumented module
@@ -19,7 +20,7 @@ linmem COMMAND --help says more. The commands run, call and check, for modules w
 native program: cargo install linmem-cli
 `;
 
-const COMMANDS = ["node", "report", "inspect", "instrument"];
+const COMMANDS = ["node", "browser", "report", "inspect", "instrument"];
 const NATIVE = ["run", "call", "check"];
 
 // What a command that was not understood, or that could not be done, exits with.
