@@ -21,14 +21,12 @@ export function callSites(depth) {
 
 const POSITION = /wasm-function\[(\d+)\]:0x([0-9a-f]+)\)?$/;
 
-/** Frames of call sites, in a page of this URL; `isOwn` says of a file whether it is the recorder's. */
+/** Frames of call sites, `isOwn` says of a file whether it is the recorder's. */
 export class CallSites {
   #isOwn;
-  #page;
   #known = new Map();
 
-  constructor(page, isOwn) {
-    this.#page = page;
+  constructor(isOwn) {
     this.#isOwn = isOwn;
   }
 
@@ -48,7 +46,7 @@ export class CallSites {
   #hostFrame(site, file) {
     const shown = file ?? (site.isEval() ? "eval" : undefined);
     if (shown === undefined || this.#isOwn(shown)) return undefined;
-    const place = placeOf(shown, site.getLineNumber(), site.getColumnNumber(), this.#page);
+    const place = placeOf(shown, site.getLineNumber(), site.getColumnNumber());
     const name = site.getFunctionName();
     if (!name) return { text: place };
     return { text: `${site.isAsync() ? "async " : ""}${site.isConstructor() ? "new " : ""}${name} (${place})` };

@@ -3,15 +3,19 @@
 //
 //   b<id>           the recording with this id begins
 //   t<id><base64>   a part of its trace
+//   l<id>           the page may be left now: this was a snapshot, and nothing follows if it is
 //   e<id>           it has ended
 //   c<id><text>     a line for the user
 
 import { watchScope } from "./scope.js";
 
 // A program may replace them.
-const { addEventListener, btoa, crypto } = globalThis;
+const { btoa, crypto, setTimeout } = globalThis;
 const { apply } = Reflect;
 const { fromCharCode } = String;
+
+// A server has answered by then, mostly.
+const HOLD_MILLISECONDS = 5000;
 
 // As many arguments as an engine surely takes.
 const PART = 8192;
@@ -22,24 +26,70 @@ export function recordFor({ binding, ...settings }) {
   delete globalThis[binding];
   const id = newId();
   const send = (kind, text = "") => post(kind + id + text);
-  let hasEnded = false;
-  const sink = (bytes) => {
-    if (!hasEnded) send("t", base64Of(bytes));
-  };
   const complain = (message) => send("c", message);
+  const outlet = new Outlet(send);
 
-  watchScope({ ...settings, sink, complain }, (recorder) => {
+  watchScope({ ...settings, sink: (bytes) => outlet.put(bytes), complain }, (recorder) => {
+    const leave = () => {
+      if (outlet.isHeld || outlet.isClosed || !recorder.isKept) return;
+      recorder.snapshot();
+      recorder.records.tick();
+      outlet.hold();
+    };
     // What happens from now on is not recorded.
     const end = () => {
-      if (hasEnded) return;
+      if (outlet.isClosed) return;
+      outlet.release();
       if (recorder.isKept) recorder.end(0);
-      hasEnded = true;
-      send("e");
+      outlet.close();
     };
-    endWithScope(recorder, end);
+    endWithWorker(recorder, end);
     send("b");
-    return { end };
+    return { end, leave };
   });
+}
+
+/** Where the trace goes out. */
+class Outlet {
+  #send;
+  #held;
+
+  isClosed = false;
+
+  constructor(send) {
+    this.#send = send;
+  }
+
+  put(bytes) {
+    if (this.isClosed) return;
+    if (this.isHeld) this.#held.push(bytes.slice());
+    else this.#send("t", base64Of(bytes));
+  }
+
+  get isHeld() {
+    return this.#held !== undefined;
+  }
+
+  /**
+   * The page may be left, in which case a snapshot is to be the last that is heard: what is sent when the page is hidden
+   * comes too late in part. It may stay, too.
+   */
+  hold() {
+    this.#send("l");
+    this.#held = [];
+    setTimeout(() => this.release(), HOLD_MILLISECONDS);
+  }
+
+  release() {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    held.forEach((bytes) => this.put(bytes));
+  }
+
+  close() {
+    this.isClosed = true;
+    this.#send("e");
+  }
 }
 
 function newId() {
@@ -54,9 +104,8 @@ function base64Of(bytes) {
   return btoa(text);
 }
 
-// A page is left, or a worker closes itself. Nobody tells a worker that it is terminated.
-function endWithScope({ patch }, end) {
-  addEventListener?.("pagehide", ({ persisted }) => persisted || end());
+// A worker may close itself. Nobody tells it that it is terminated.
+function endWithWorker({ patch }, end) {
   const owner = globalThis.document === undefined ? ownerOf("close") : undefined;
   if (owner === undefined) return;
   patch.call(owner, "close", (target, self, values) => {

@@ -10,11 +10,11 @@ const LONGEST_WORDS = 300;
 const OWN_FOLDERS = ["./", "../record/"];
 
 /** Stacks, given where this code is itself: a script, or a module with others beside it. */
-export function stacksOf({ page, own, isModule }) {
+export function stacksOf({ own, isModule }) {
   const files = isModule ? OWN_FOLDERS.map((folder) => new URL(folder, own).href) : [];
   const isOwn = (text) => text.includes(own) || files.some((file) => text.includes(file));
   return {
-    take: taker(page, isOwn),
+    take: taker(isOwn),
 
     // No browser brings along modules of its own that go through the page's `WebAssembly`.
     isHostsOwn: () => false,
@@ -36,11 +36,11 @@ export function stacksOf({ page, own, isModule }) {
 const isError = (value) => Object.prototype.toString.call(value) === "[object Error]";
 
 // By call sites where the engine has them.
-function taker(page, isOwn) {
+function taker(isOwn) {
   if (callSites(1).length > 0) {
-    const sites = new CallSites(page, isOwn);
+    const sites = new CallSites(isOwn);
     return (depth = DEPTH) => callSites(depth).map((site) => sites.frameOf(site)).filter((frame) => frame !== undefined);
   }
-  const texts = new StackTexts(page, isOwn);
+  const texts = new StackTexts(isOwn);
   return () => texts.framesOf(new Error().stack ?? "");
 }

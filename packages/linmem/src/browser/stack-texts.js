@@ -6,14 +6,12 @@ const LINE = /^(.*?)@(.*)$/;
 const OF_SCRIPT = /^(.+?)(?: line \d+ > [^:]+)?:(\d+):(\d+)$/;
 const OF_MODULE = /^(.+):wasm-function\[(\d+)\]:0x([0-9a-f]+)$/;
 
-/** Frames of a stack's text, in a page of this URL; `isOwn` says of a file whether it is the recorder's. */
+/** Frames of a stack's text, `isOwn` says of a file whether it is the recorder's. */
 export class StackTexts {
   #isOwn;
-  #page;
   #known = new Map();
 
-  constructor(page, isOwn) {
-    this.#page = page;
+  constructor(isOwn) {
     this.#isOwn = isOwn;
   }
 
@@ -34,7 +32,7 @@ export class StackTexts {
     if (module !== null) return { url: module[1], index: Number(module[2]), offset: parseInt(module[3], 16), name: ownName(name) };
     const script = OF_SCRIPT.exec(place);
     if (script === null || this.#isOwn(script[1])) return undefined;
-    const shown = placeOf(script[1], Number(script[2]), Number(script[3]), this.#page);
+    const shown = placeOf(script[1], Number(script[2]), Number(script[3]));
     return { text: name === "" ? shown : `${name.replace("async*", "async ")} (${shown})` };
   }
 }

@@ -76,7 +76,7 @@ async function watched(path, profile, traces, { url, seconds, headless = false, 
   const stop = stopping(seconds);
   try {
     const targets = new Targets(chromium.devtools, recordings, { hints: allocatorHints(values), complain });
-    const opened = targets.open(url).then((failed) => {
+    const opened = targets.open(url).catch(({ message }) => message).then((failed) => {
       if (failed !== undefined) throw new CommandError(`cannot open ${url}: ${failed}`);
       return new Promise(() => {});
     });

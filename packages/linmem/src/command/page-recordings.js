@@ -6,8 +6,11 @@ import { join } from "node:path";
 import { TAGS } from "../record/names.js";
 import { about } from "./errors.js";
 
-const MESSAGE = /^([btec])([0-9a-f]{16})/;
+const MESSAGE = /^([btlec])([0-9a-f]{16})/;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+// A record of its own that ends a recording, with exit code 0.
+const EXIT = Uint8Array.of(TAGS.EXIT, 0);
 
 // More than any page needs.
 const MOST_RECORDINGS = 10_000;
@@ -19,7 +22,7 @@ export class PageRecordings {
   #complain;
   #complaints = 0;
 
-  // By id: `{ target, context, path, hasEnded }`.
+  // By id: `{ target, context, path, bytes, isLeft, hasEnded }`.
   #recordings = new Map();
 
   /** Files are made in `directory`; `complain(line)` tells the user something. */
@@ -37,6 +40,7 @@ export class PageRecordings {
     if (recording?.target !== target || recording.context !== context || recording.hasEnded) return;
     const text = message.slice(head.length);
     if (kind === "t" && BASE64.test(text)) append(recording, Buffer.from(text, "base64"));
+    recording.isLeft = kind === "l";
     if (kind === "c") this.#tell(`${target.name}: ${text}`);
     if (kind === "e") recording.hasEnded = true;
   }
@@ -44,7 +48,7 @@ export class PageRecordings {
   #begin(target, context, id) {
     const { size } = this.#recordings;
     if (size >= MOST_RECORDINGS || this.#recordings.has(id)) return;
-    this.#recordings.set(id, { target, context, path: join(this.#directory, `${target.number}-${size}.trace`), bytes: 0, hasEnded: false });
+    this.#recordings.set(id, { target, context, path: join(this.#directory, `${target.number}-${size}.trace`), bytes: 0, isLeft: false, hasEnded: false });
   }
 
   #tell(words) {
@@ -58,8 +62,9 @@ export class PageRecordings {
 
   /** No more comes: reports say which recordings have no end. */
   finish() {
-    for (const recording of this.unfinished) {
-      if (recording.bytes > 0) append(recording, note(`${recording.target.name} was stopped before its last records came: nobody knows what was left in its memories`));
+    for (const recording of this.unfinished.filter(({ bytes }) => bytes > 0)) {
+      if (recording.isLeft) append(recording, EXIT);
+      else append(recording, note(`${recording.target.name} was stopped before its last records came: nobody knows what was left in its memories`));
     }
   }
 }

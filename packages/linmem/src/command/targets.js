@@ -48,14 +48,12 @@ export class Targets {
     devtools.send("Target.setDiscoverTargets", { discover: true });
   }
 
-  /** Opens a URL in a new page, which takes the place of the first one; returns why that failed. */
+  /** Opens a URL in the empty page that Chromium begins with; returns why that failed. */
   async open(url) {
-    const empty = await this.#firstPage.promise;
-    const { targetId } = await this.#devtools.send("Target.createTarget", { url: "" });
-    const { session } = [...this.#attached.values()].find((target) => target.targetId === targetId);
-    const opened = this.#devtools.send("Page.navigate", { url }, session);
-    this.#devtools.send("Target.closeTarget", { targetId: empty.targetId });
-    return (await opened).errorText;
+    const session = await this.#firstPage.promise;
+    // A new page would not wait for the recorder.
+    const { errorText } = await this.#devtools.send("Page.navigate", { url }, session);
+    return errorText;
   }
 
   /** Settles when the last page is closed. */
@@ -97,7 +95,8 @@ export class Targets {
     hooked.catch((error) => this.#notHooked(target, error));
     send("Target.setAutoAttach", AUTO_ATTACH);
     send("Runtime.runIfWaitingForDebugger");
-    if (kind === "page") this.#firstPage.resolve(target);
+    // A script that is not there yet is lost where the next document has a process of its own.
+    if (kind === "page") hooked.catch(() => {}).then(() => this.#firstPage.resolve(session));
   }
 
   #hookDocuments(send, session) {
