@@ -7,10 +7,10 @@
 //   e<id>           it has ended
 //   c<id><text>     a line for the user
 
+import { early } from "./globals.js";
 import { watchScope } from "./scope.js";
 
-// A program may replace them.
-const { btoa, crypto, setTimeout } = globalThis;
+const [btoa, setTimeout] = ["btoa", "setTimeout"].map(early);
 const { apply } = Reflect;
 const { fromCharCode } = String;
 

@@ -1,7 +1,8 @@
 // The clock port: the monotonic clock of a page or a worker, and its timer.
 
-// A program may replace them.
-const { clearInterval, setInterval } = globalThis;
+import { early } from "./globals.js";
+
+const [clearInterval, setInterval] = ["clearInterval", "setInterval"].map(early);
 const now = performance.now.bind(performance);
 
 const began = now();

@@ -1,10 +1,13 @@
 // The linmem library in a page or a worker. It has to be there at once, when the first module is compiled.
 
 import { compile } from "../record/engine.js";
+import { early } from "./globals.js";
 import { Library } from "../library/library.js";
 
+const atob = early("atob");
+
 // A program may replace them.
-const { atob, XMLHttpRequest } = globalThis;
+const { XMLHttpRequest } = globalThis;
 const { open, overrideMimeType, send } = XMLHttpRequest?.prototype ?? {};
 const { apply } = Reflect;
 

@@ -83,7 +83,6 @@ export class Targets {
     clearTimeout(timer);
   }
 
-  // Commands to a target are done one after another, so none of them has to be waited for.
   #attach({ sessionId: session, targetInfo: { targetId, type: kind, url } }) {
     const target = { number: this.#count++, session, targetId, kind, name: nameOf(kind, url) };
     this.#attached.set(session, target);
@@ -92,11 +91,10 @@ export class Targets {
     send("Runtime.enable");
     send("Runtime.addBinding", { name: BINDING });
     const hooked = KINDS_OF_DOCUMENT.includes(kind) ? this.#hookDocuments(send, session) : this.#hook(session);
-    hooked.catch((error) => this.#notHooked(target, error));
     send("Target.setAutoAttach", AUTO_ATTACH);
-    send("Runtime.runIfWaitingForDebugger");
-    // A script that is not there yet is lost where the next document has a process of its own.
-    if (kind === "page") hooked.catch(() => {}).then(() => this.#firstPage.resolve(session));
+    // A worker would hear this before the rest is done.
+    const resumed = hooked.catch((error) => this.#notHooked(target, error)).then(() => send("Runtime.runIfWaitingForDebugger"));
+    if (kind === "page") resumed.then(() => this.#firstPage.resolve(session), () => {});
   }
 
   #hookDocuments(send, session) {
