@@ -28,7 +28,7 @@ const GUEST = bytesOfText(`(module (memory (export "memory") 1 9) (global $next 
 const POLICY = { "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'" };
 const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin-Resource-Policy": "same-origin" };
 
-const headersOf = (pathname) => ({ ...(pathname === "/manifold.html" && POLICY), ...ISOLATED });
+const headersOf = (pathname) => ({ ...(pathname === "/policy.html" && POLICY), ...ISOLATED });
 
 function missing() {
   try {
@@ -41,7 +41,7 @@ function missing() {
 
 const withoutPackages = !existsSync(path(PACKAGES)) && "no packages: npm ci in examples/npm";
 
-describe("in Chromium", { skip: missing() }, () => {
+describe("recording in Chromium", { skip: missing() }, () => {
   let server;
   const directory = mkdtempSync(join(tmpdir(), "linmem-browser-"));
 
@@ -81,8 +81,10 @@ describe("in Chromium", { skip: missing() }, () => {
 
   const CASES = [
     { page: "yoga.html", name: "an embind module, `delete` forgotten", code: "leak-host-held", line: "yoga.js:6", skip: withoutPackages },
-    { page: "manifold.html", name: "a strict Content-Security-Policy", code: "leak-host-held", line: "manifold.js:10", skip: withoutPackages },
-    { page: "worker.html", name: "a wasm-bindgen module in a module worker", code: "memory-grows-each-call", line: "tokens.js:9", skip: withoutPackages },
+    { page: "manifold.html", name: "embind with functions that are made of texts", code: "leak-host-held", line: "manifold.js:10", skip: withoutPackages },
+    { page: "policy.html", name: "a strict Content-Security-Policy", code: "leak-host-held", line: "policy.js:5" },
+    { page: "module.html", name: "a module that is compiled in the page and sent to a worker", code: "leak-host-held", line: "compiled.js:5" },
+    { page: "worker.html", name: "a wasm-bindgen module in a module worker", code: "grows-with-calls", line: "tokens.js:9", skip: withoutPackages },
     { page: "blob.html", name: "a script in a worker that was made of a text", code: "leak-host-held", line: "guest.js:6" },
     { page: "text.html", name: "a worker that was made of a text", code: "leak-host-held", line: /blob:[0-9a-f]{8}:6/ },
     { page: "stale.html", name: "a view that is older than a growth", code: "stale-view", line: "stale.js:9" },
@@ -95,7 +97,7 @@ describe("in Chromium", { skip: missing() }, () => {
       const { report, stderr } = await reported(`${page}?leak`);
       const [first] = serious(report);
       assert.equal(first?.code, code, stderr);
-      assert.match(first.message, line instanceof RegExp ? line : new RegExp(`\\b${line.replace(".", "\\.")}\\b`));
+      assert.match(JSON.stringify(first), line instanceof RegExp ? line : new RegExp(`\\b${line.replace(".", "\\.")}\\b`));
     });
 
     test(`${name}: the healthy one is silent`, { skip }, async () => {
@@ -105,4 +107,52 @@ describe("in Chromium", { skip: missing() }, () => {
       assert.equal(status, 0);
     });
   }
+
+  test("a worker that closes itself has a snapshot", async () => {
+    const { report } = await reported("terminated.html?closes");
+    assert.match(serious(report)[0].message, /guest\.js:6/);
+  });
+
+  test("a worker that is terminated has none, and the report says so", async () => {
+    const { report, stderr } = await reported("terminated.html");
+    assert.equal(report.truncated, true);
+    assert.match(stderr, /worker http:\/\/127\.0\.0\.1:\d+\/terminated\.js was stopped before its last records came/);
+    assert.deepEqual(serious(report), []);
+  });
+
+  test("a page without WebAssembly, for some seconds", async () => {
+    const { status, stderr } = await ended(linmem("--timeout", "1", `${server.address}last.html`));
+    assert.deepEqual({ status, stderr }, { status: 0, stderr: "linmem: the page made no WebAssembly instance to watch\n" });
+  });
+
+  test("a page that is not there", async () => {
+    const { status, stderr } = await ended(linmem("http://127.0.0.1:9/"));
+    assert.equal(status, 2);
+    assert.match(stderr, /^linmem: cannot open http:\/\/127\.0\.0\.1:9\/: net::ERR_/);
+  });
+
+  test("recordings can be kept, and reported on again", async () => {
+    const { stderr } = await reported("policy.html?leak", "--traces", "kept");
+    assert.deepEqual(readdirSync(join(directory, "kept")).map((name) => /^\d+-\d+\.trace$/.test(name)), [true]);
+    const again = spawn(process.execPath, [COMMAND, "report", "kept"], { cwd: directory });
+    assert.equal((await ended(again)).stderr, stderr);
+  });
+
+  test("without a driver: the page records itself, and reports", async () => {
+    const browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"] });
+    try {
+      const page = await browser.newPage();
+      for (const [query, code] of [["?leak", "leak-host-held"], ["", undefined]]) {
+        await page.goto(`${server.address}auto.html${query}`);
+        await page.waitForFunction(() => globalThis.ended !== undefined);
+        const { report, json, bytes } = await page.evaluate(() => globalThis.ended);
+        assert.equal(serious(json.report)[0]?.code, code, report);
+        assert.equal(/auto\.js:9/.test(report), code !== undefined);
+        assert.doesNotMatch(report, /src\/record\//);
+        assert.ok(bytes > 100);
+      }
+    } finally {
+      await browser.close();
+    }
+  });
 });

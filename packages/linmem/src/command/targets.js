@@ -94,7 +94,7 @@ export class Targets {
     send("Target.setAutoAttach", AUTO_ATTACH);
     // A worker would hear this before the rest is done.
     const resumed = hooked.catch((error) => this.#notHooked(target, error)).then(() => send("Runtime.runIfWaitingForDebugger"));
-    if (kind === "page") resumed.then(() => this.#firstPage.resolve(session), () => {});
+    resumed.then(() => kind === "page" && this.#firstPage.resolve(session), () => {});
   }
 
   #hookDocuments(send, session) {
