@@ -1,6 +1,7 @@
 // The linmem library in a page or a worker. It has to be there at once, when the first module is compiled.
 
 import { compile } from "../record/engine.js";
+import { inflate } from "./inflate.js";
 import { early } from "./globals.js";
 import { Library } from "../library/library.js";
 
@@ -11,10 +12,13 @@ const { XMLHttpRequest } = globalThis;
 const { open, overrideMimeType, send } = XMLHttpRequest?.prototype ?? {};
 const { apply } = Reflect;
 
-/** Gives the library, from its bytes in base64 or from its URL, the first time that it is asked for. */
-export function libraryFrom({ base64, url }) {
+/**
+ * Gives the library the first time that it is asked for: from its URL, or from its bytes, of which there are `length`,
+ * deflated and in base64.
+ */
+export function libraryFrom({ url, deflated, length }) {
   let library;
-  return () => (library ??= new Library(compile(base64 === undefined ? fetched(url) : decoded(base64))));
+  return () => (library ??= new Library(compile(deflated === undefined ? fetched(url) : inflate(decoded(deflated), length))));
 }
 
 // An engine that decodes by itself is ten times as fast.

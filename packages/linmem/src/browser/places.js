@@ -28,7 +28,7 @@ function shorten(file) {
   const url = parsed(file);
   if (url === undefined) return file;
   if (url.protocol === "blob:") return `blob:${file.slice(file.lastIndexOf("/") + 1).slice(0, BLOB_DIGITS)}`;
-  if (url.protocol === "data:") return "data:";
+  if (url.protocol === "data:") return "data";
   if (url.origin === "null" || url.origin !== ownOrigin()) return url.href.slice(0, url.href.length - url.search.length - url.hash.length);
   return url.pathname === "/" ? "/" : url.pathname.slice(1);
 }

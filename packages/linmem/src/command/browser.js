@@ -11,7 +11,7 @@ import { Following } from "./following.js";
 import { Output, print } from "./output.js";
 import { PageRecordings } from "./page-recordings.js";
 import { directoryForTraces } from "./recordings.js";
-import { Targets } from "./targets.js";
+import { Targets, sourceWith } from "./targets.js";
 
 const HELP = `Open a page in Chromium and report what the memories of its WebAssembly instances did
 
@@ -75,7 +75,8 @@ async function watched(path, profile, traces, { url, seconds, headless = false, 
   const chromium = new Chromium(path, { profile, headless, words });
   const stop = stopping(seconds);
   try {
-    const targets = new Targets(chromium.devtools, recordings, { hints: allocatorHints(values), complain });
+    const source = await sourceWith(allocatorHints(values));
+    const targets = new Targets(chromium.devtools, recordings, { source, complain });
     const opened = targets.open(url).catch(({ message }) => message).then((failed) => {
       if (failed !== undefined) throw new CommandError(`cannot open ${url}: ${failed}`);
       return new Promise(() => {});

@@ -1,6 +1,8 @@
 // Every page, frame and worker of a browser waits before its own code until the recorder is in it.
 
 import { readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { deflateRaw } from "node:zlib";
 import { about } from "./errors.js";
 
 const SCRIPT = new URL("../../dist/browser.js", import.meta.url);
@@ -34,11 +36,12 @@ export class Targets {
   #firstPage = deferred();
   #lastPage = deferred();
 
-  constructor(devtools, recordings, { hints, complain }) {
+  /** `source` is what each target runs first; `complain(line)` tells the user something. */
+  constructor(devtools, recordings, { source, complain }) {
     this.#devtools = devtools;
     this.#recordings = recordings;
     this.#complain = complain;
-    this.#source = JSON.stringify(sourceWith(hints));
+    this.#source = JSON.stringify(source);
     devtools.on("Target.attachedToTarget", (event) => this.#attach(event));
     devtools.on("Target.detachedFromTarget", ({ sessionId }) => this.#detach(sessionId));
     devtools.on("Target.targetInfoChanged", ({ targetInfo }) => this.#rename(targetInfo));
@@ -141,10 +144,14 @@ function deferred() {
   return { promise, resolve };
 }
 
-// The library goes along, as no target could load it at once by itself.
-function sourceWith(hints) {
-  const script = about("linmem is not built", () => readFileSync(SCRIPT, "utf8"), "");
-  const library = { base64: readFileSync(LIBRARY).toString("base64") };
+/**
+ * What every target runs first. The library goes along, as no target could load it at once by itself: deflated, since
+ * the protocol takes longer for the rest than a target for inflating it, and only those that compile a module do that.
+ */
+export async function sourceWith(hints) {
+  const [script, wasm] = [SCRIPT, LIBRARY].map((file) => about("linmem's own files, made by `npm run build`", () => readFileSync(file), "cannot read "));
+  const deflated = await promisify(deflateRaw)(wasm);
+  const library = { deflated: deflated.toString("base64"), length: wasm.length };
   const settings = { own: OWN, isModule: false, library, hints, binding: BINDING };
   return `((LINMEM_SETTINGS) => {${script}})(${JSON.stringify(settings)});\n//# sourceURL=${OWN}`;
 }
