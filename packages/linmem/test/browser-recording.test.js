@@ -25,8 +25,16 @@ const GUEST = bytesOfText(`(module (memory (export "memory") 1 9) (global $next 
   (func (export "text") (result i32) (call $malloc (i32.const 100)))
   (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))`);
 
+const SHARED = bytesOfText(
+  `(module (import "host" "memory" (memory 2 2 shared))
+    (func $malloc (export "malloc") (param $size i32) (result i32) (i32.atomic.rmw.add (i32.const 1024) (local.get $size)))
+    (func $free (export "free") (param i32))
+    (func (export "text") (result i32) (call $malloc (i32.const 100))))`,
+  { threads: true },
+);
+
 const POLICY = { "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'" };
-const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin-Resource-Policy": "same-origin" };
+const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin-Resource-Policy": "cross-origin" };
 
 const headersOf = (pathname) => ({ ...(pathname === "/policy.html" && POLICY), ...ISOLATED });
 
@@ -47,7 +55,7 @@ describe("recording in Chromium", { skip: missing() }, () => {
 
   before(async () => {
     const folders = { "/node_modules/": folder(PACKAGES), "/linmem/": folder("../"), "/": folder("browser/pages/") };
-    server = await servePages(folders, { "/guest.wasm": GUEST }, headersOf);
+    server = await servePages(folders, { "/guest.wasm": GUEST, "/shared.wasm": SHARED }, headersOf);
   });
 
   after(() => {
@@ -89,6 +97,9 @@ describe("recording in Chromium", { skip: missing() }, () => {
     { page: "text.html", name: "a worker that was made of a text", code: "leak-host-held", line: /blob:[0-9a-f]{8}:6/ },
     { page: "stale.html", name: "a view that is older than a growth", code: "stale-view", line: "stale.js:9" },
     { page: "frames.html", name: "a frame without a URL", code: "leak-host-held", line: "guest.js:6" },
+    { page: "elsewhere.html", name: "a frame of another site, in a process of its own", code: "leak-host-held", line: "guest.js:6" },
+    { page: "sharedworker.html", name: "a shared worker", code: "leak-host-held", line: "guest.js:6" },
+    { page: "serviceworker.html", name: "a service worker", code: "leak-host-held", line: "guest.js:6" },
     { page: "leaves.html", name: "a page that is left", code: "leak-host-held", line: "guest.js:6" },
   ];
 
@@ -120,6 +131,21 @@ describe("recording in Chromium", { skip: missing() }, () => {
     assert.deepEqual(serious(report), []);
   });
 
+  test("threads that share a memory: nothing is judged, and the report says so", async () => {
+    const { status, report } = await reported("threads.html");
+    assert.deepEqual(serious(report).map(({ code }) => code), ["events-missing", "events-missing"]);
+    assert.deepEqual(report.memories.map(({ totals }) => totals.allocations + totals.failed), [20, 20]);
+    assert.equal(status, 0);
+  });
+
+  test("what is left to finalizers can be collected first", { skip: withoutPackages }, async () => {
+    const [before, after] = [await reported("worker.html?leak"), await reported("worker.html?leak", "--collect")];
+    const isWaiting = ({ code, message }) => code === "waits-for-finalizer" && message.includes("alive at the end");
+    assert.ok(before.report.findings.some(isWaiting), before.stderr);
+    assert.ok(!after.report.findings.some(isWaiting), after.stderr);
+    assert.equal(after.report.truncated, false);
+  });
+
   test("a page without WebAssembly, for some seconds", async () => {
     const { status, stderr } = await ended(linmem("--timeout", "1", `${server.address}last.html`));
     assert.deepEqual({ status, stderr }, { status: 0, stderr: "linmem: the page made no WebAssembly instance to watch\n" });
@@ -147,7 +173,7 @@ describe("recording in Chromium", { skip: missing() }, () => {
         await page.waitForFunction(() => globalThis.ended !== undefined);
         const { report, json, bytes } = await page.evaluate(() => globalThis.ended);
         assert.equal(serious(json.report)[0]?.code, code, report);
-        assert.equal(/auto\.js:9/.test(report), code !== undefined);
+        assert.equal(/^warning.*auto\.js:9/m.test(report), code !== undefined);
         assert.doesNotMatch(report, /src\/record\//);
         assert.ok(bytes > 100);
       }

@@ -9,7 +9,7 @@ export class DevTools {
   #count = 0;
   #parts = [];
 
-  /** `to` and `from` are streams; messages of Chromium that are no messages are not heard. */
+  /** `to` and `from` are the streams of the pipes. */
   constructor(to, from) {
     this.#to = to;
     to.on("error", () => this.#close());

@@ -19,7 +19,7 @@ const OTHERS = ["browser", "browser_ui", "tab"].map((type) => ({ type, exclude: 
 const AUTO_ATTACH = { autoAttach: true, waitForDebuggerOnStart: true, flatten: true, filter: [...OTHERS, {}] };
 
 // A worker that waits for another one does not answer, in milliseconds.
-const PATIENCE = 3000;
+const PATIENCE = 10_000;
 
 const KINDS_OF_DOCUMENT = ["page", "iframe"];
 
@@ -95,8 +95,10 @@ export class Targets {
     send("Runtime.addBinding", { name: BINDING });
     const hooked = KINDS_OF_DOCUMENT.includes(kind) ? this.#hookDocuments(send, session) : this.#hook(session);
     send("Target.setAutoAttach", AUTO_ATTACH);
-    // A worker would hear this before the rest is done.
-    const resumed = hooked.catch((error) => this.#notHooked(target, error)).then(() => send("Runtime.runIfWaitingForDebugger"));
+    // A dedicated worker would hear this before the rest is done; a service worker does the rest only then.
+    const ready = kind === "service_worker" ? Promise.resolve() : hooked.catch(() => {});
+    const resumed = ready.then(() => send("Runtime.runIfWaitingForDebugger"));
+    hooked.catch((error) => this.#notHooked(target, error));
     resumed.then(() => kind === "page" && this.#firstPage.resolve(session), () => {});
   }
 
