@@ -22,7 +22,7 @@ export class PageRecordings {
   #complain;
   #complaints = 0;
 
-  // By id: `{ target, context, path, bytes, isLeft, hasEnded }`.
+  // By id: `{ target, context, name, path, bytes, isLeft, hasEnded }`.
   #recordings = new Map();
 
   /** Files are made in `directory`; `complain(line)` tells the user something. */
@@ -40,6 +40,8 @@ export class PageRecordings {
     if (recording?.target !== target || recording.context !== context || recording.hasEnded) return;
     const text = message.slice(head.length);
     if (kind === "t" && BASE64.test(text)) append(recording, Buffer.from(text, "base64"));
+    // A target has another name with its next document.
+    if (kind === "t") recording.name = target.name;
     recording.isLeft = kind === "l";
     if (kind === "c") this.#tell(`${target.name}: ${text}`);
     if (kind === "e") recording.hasEnded = true;
@@ -64,7 +66,7 @@ export class PageRecordings {
   finish() {
     for (const recording of this.unfinished.filter(({ bytes }) => bytes > 0)) {
       if (recording.isLeft) append(recording, EXIT);
-      else append(recording, note(`${recording.target.name} was stopped before its last records came: nobody knows what was left in its memories`));
+      else append(recording, note(`${recording.name} was stopped before its last records came: nobody knows what was left in its memories`));
     }
   }
 }

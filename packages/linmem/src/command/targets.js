@@ -46,6 +46,7 @@ export class Targets {
     devtools.on("Target.detachedFromTarget", ({ sessionId }) => this.#detach(sessionId));
     devtools.on("Target.targetInfoChanged", ({ targetInfo }) => this.#rename(targetInfo));
     devtools.on("Runtime.bindingCalled", (event, session) => this.#hear(event, session));
+    devtools.on("Runtime.exceptionThrown", ({ exceptionDetails }, session) => this.#thrown(exceptionDetails, session));
     devtools.on("Runtime.consoleAPICalled", (_, session) => this.#forget(session));
     devtools.send("Target.setAutoAttach", AUTO_ATTACH);
     devtools.send("Target.setDiscoverTargets", { discover: true });
@@ -109,7 +110,15 @@ export class Targets {
 
   async #hook(session) {
     const { exceptionDetails } = await this.#devtools.sendText("Runtime.evaluate", `{"expression":${this.#source}}`, session);
-    if (exceptionDetails !== undefined) throw new Error(exceptionDetails.exception?.description?.split("\n", 1)[0] ?? exceptionDetails.text);
+    if (exceptionDetails !== undefined) throw new Error(reasonIn(exceptionDetails));
+  }
+
+  // In a document nobody waits for the script's result.
+  #thrown(details, session) {
+    const frames = details.stackTrace?.callFrames ?? [];
+    const isOurs = details.text === "Uncaught" && frames.length > 0 && frames.every(({ url }) => url === OWN);
+    const target = this.#attached.get(session);
+    if (isOurs && target !== undefined) this.#notHooked(target, new Error(reasonIn(details)));
   }
 
   // One that is gone by now has not done anything.
@@ -137,6 +146,8 @@ export class Targets {
     if (name === BINDING && target !== undefined && typeof payload === "string") this.#recordings.take(target, executionContextId, payload);
   }
 }
+
+const reasonIn = ({ exception, text }) => exception?.description?.split("\n", 1)[0] ?? text;
 
 const nameOf = (kind, url) => `${kind.replaceAll("_", " ")} ${url || "about:blank"}`;
 

@@ -80,6 +80,15 @@ test("a page that is left has an end, if its snapshot was the last thing", () =>
   assert.match(JSON.stringify(stopped), /page http:\/\/localhost\/ was stopped before its last records came/);
 });
 
+test("a recording is named as the document was that made it", () => {
+  const tab = { ...page };
+  recordings.take(tab, 1, `b${ID}`);
+  recordings.take(tab, 1, `t${ID}${base64(MAGIC)}`);
+  tab.name = "page http://localhost/next";
+  recordings.finish();
+  assert.match(JSON.stringify(readRecords(contents("3-0.trace"))), /page http:\/\/localhost\/ was stopped/);
+});
+
 test("complaints are short and few", () => {
   recordings.take(page, 1, `b${ID}`);
   for (let time = 0; time < 1000; time++) recordings.take(page, 1, `c${ID}${"x".repeat(10_000)}`);
