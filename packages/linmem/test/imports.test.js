@@ -44,6 +44,12 @@ test("record/ names nothing of Node", () => {
   assert.deepEqual(files.filter((name) => folderOf(name) === "record" && names.test(code(sources.get(name)))), []);
 });
 
+test("browser/, library/ and record/ make up what runs in a page", () => {
+  const ofPages = ["browser", "library", "record", "strings", ""];
+  assert.deepEqual(importsOf("browser").filter(([, target]) => !ofPages.includes(folderOf(target))), []);
+  assert.deepEqual(imports.get("browser.js").filter((target) => folderOf(target) !== "browser"), []);
+});
+
 test("strings/ and test/ import nothing of Node", () => {
   const targets = ["", "strings", "test"].flatMap(importsOf).filter(([name]) => name !== "node.js");
   assert.deepEqual(targets.filter(([, target]) => target.startsWith("node:") || folderOf(target) === "node"), []);

@@ -38,8 +38,9 @@ fn host_line(frame: &str) -> Option<&str> {
     (!file.is_empty() && is_number).then_some(place)
 }
 
+// What is made from a text at run time is a library's, such as the functions that embind makes: no file has the line.
 fn is_own(place: &str) -> bool {
-    let of_runtime = ["node:", "wasm:"].iter().any(|scheme| place.starts_with(scheme));
+    let of_runtime = ["node:", "wasm:", "eval:"].iter().any(|scheme| place.starts_with(scheme));
     !of_runtime && !place.split(['/', '\\']).any(|folder| folder == "node_modules")
 }
 
@@ -79,11 +80,20 @@ mod tests {
         for other in [
             "node:fs:12",
             "wasm://wasm/1234:1",
+            "eval:8",
+            "https://cdn.example/node_modules/yoga/index.js:5",
             "node_modules/yoga/dist/index.js:5",
             "/home/me/app/node_modules/yoga/index.js:5",
         ] {
             assert!(!is_own(other), "{other}");
         }
-        assert!(is_own("src/node_modules.js:5"));
+        for own in [
+            "src/node_modules.js:5",
+            "https://cdn.example/app.js:5",
+            "blob:0a1b2c3d:5",
+            "src/eval:5",
+        ] {
+            assert!(is_own(own), "{own}");
+        }
     }
 }

@@ -11,6 +11,7 @@ Usage: linmem COMMAND
 
 Commands:
   node        Run a Node program and report what the memories of its WebAssembly instances did
+  browser     Open a page in Chromium and report what the memories of its WebAssembly instances did
   report      Report on a run that was recorded with \`linmem node --traces\`
   inspect     Show what is in a module, without running it
   instrument  Write the instrumented module
@@ -19,7 +20,7 @@ linmem COMMAND --help says more. The commands run, call and check, for modules w
 native program: cargo install linmem-cli
 `;
 
-const FILES = { node: "./run-node.js", report: "./report.js", inspect: "./inspect.js", instrument: "./instrument-file.js" };
+const FILES = { node: "./run-node.js", browser: "./run-browser.js", report: "./report.js", inspect: "./inspect.js", instrument: "./instrument-file.js" };
 const COMMANDS = Object.keys(FILES);
 const NATIVE = ["run", "call", "check"];
 

@@ -2,15 +2,15 @@
 // recorded meanwhile.
 
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorOptions, read, splitAtCommand } from "./arguments.js";
-import { CommandError, about } from "./command-error.js";
+import { CommandError } from "./command-error.js";
 import { Following } from "./following.js";
 import { Output } from "./output.js";
-import { recordingsIn } from "./recordings.js";
+import { directoryForTraces } from "./recordings.js";
 
 const HELP = `Run a Node program and report what the memories of its WebAssembly instances did
 
@@ -52,7 +52,7 @@ export async function run(words) {
   const output = new Output(parsed.values);
   const scratch = mkdtempSync(join(tmpdir(), "linmem-"));
   try {
-    const traces = tracesIn(parsed.values.traces, scratch);
+    const traces = directoryForTraces(parsed.values.traces, scratch);
     const following = new Following(traces, output.hotSites);
     const code = await ended(command, environment(parsed.values, traces));
     const report = await following.finish(output.color);
@@ -60,13 +60,6 @@ export async function run(words) {
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-}
-
-function tracesIn(directory, scratch) {
-  const path = resolve(directory ?? join(scratch, "traces"));
-  about(path, () => mkdirSync(path, { recursive: true }), "cannot make the directory ");
-  if (recordingsIn(path).length > 0) throw new CommandError(`${path} has recordings already: name another directory`);
-  return realpathSync(path);
 }
 
 function environment(values, traces) {

@@ -4,7 +4,8 @@
 //
 //   instrument.key(bytes)         names a content
 //   instrument.make(key, bytes)   { wasm, map } for a module of this content; throws where it cannot be instrumented
-//   instrument.find(key)          { original, map } of what some thread has made; undefined where it is gone
+//   instrument.find(key, module)  { original, map } of the compiled `module`, which some thread has made; undefined where
+//                                 that is gone
 //   instrument.unavailable        why nothing can be instrumented at all; else undefined
 
 import { copyOfBytes, customSections, validate } from "./engine.js";
@@ -74,13 +75,13 @@ export class Modules {
     const [section] = customSections(module, ORIGIN_SECTION);
     if (section === undefined) return undefined;
     const key = new TextDecoder().decode(section);
-    if (!this.#byKey.has(key)) this.#byKey.set(key, this.#found(key));
+    if (!this.#byKey.has(key)) this.#byKey.set(key, this.#found(key, module));
     return this.#byKey.get(key);
   }
 
-  #found(key) {
+  #found(key, module) {
     try {
-      const found = this.#instrument.find(key);
+      const found = this.#instrument.find(key, module);
       return found === undefined ? null : this.#watched(key, found.original, found.map);
     } catch {
       return null;

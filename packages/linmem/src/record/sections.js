@@ -151,10 +151,11 @@ export function moduleName(bytes) {
   return undefined;
 }
 
-/** The module with one more custom section. It is the last one, so nothing before it moves. */
-export function withCustomSection(bytes, name, text) {
+/** The module with one more custom section, of bytes or of a text. It is the last one, so nothing before it moves. */
+export function withCustomSection(bytes, name, value) {
   const encoder = new TextEncoder();
-  const [label, contents] = [encoder.encode(name), encoder.encode(text)];
+  const label = encoder.encode(name);
+  const contents = typeof value === "string" ? encoder.encode(value) : value;
   const length = numberBytes(label.length);
   const size = numberBytes(length.length + label.length + contents.length);
   return joined([bytes, [CUSTOM], size, length, label, contents]);

@@ -110,7 +110,7 @@ test("a program without WebAssembly is said to have none", () => {
 });
 
 const MISTAKES = {
-  "no such command": [["rnu"], /^linmem: there is no command rnu: the commands are node, report, inspect, instrument \(see linmem --help\)\n$/],
+  "no such command": [["rnu"], /^linmem: there is no command rnu: the commands are node, browser, report, inspect, instrument \(see linmem --help\)\n$/],
   "a command of the native program": [["run", "a.wasm"], /^linmem: `linmem run` is a command of the native program.*cargo install linmem-cli\n$/],
   "an unknown option": [["node", "--tob", "3", "leak.mjs"], /^linmem: Unknown option '--tob' \(see --help\)\n$/],
   "no program": [["node"], /^linmem: which program\? \(see --help\)\n$/],

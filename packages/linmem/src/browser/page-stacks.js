@@ -1,0 +1,46 @@
+// The stacks port of a page or a worker.
+
+import { CallSites, callSites } from "./call-sites.js";
+import { StackTexts } from "./stack-texts.js";
+
+const DEPTH = 100;
+const LONGEST_WORDS = 300;
+
+// The files of the recorder: one, or those in these folders.
+const OWN_FOLDERS = ["./", "../record/"];
+
+/** Stacks, given where this code is itself: a script, or a module with others beside it. */
+export function stacksOf({ own, isModule }) {
+  const files = isModule ? OWN_FOLDERS.map((folder) => new URL(folder, own).href) : [];
+  const isOwn = (text) => text.includes(own) || files.some((file) => text.includes(file));
+  return {
+    take: taker(isOwn),
+
+    // No browser brings along modules of its own that go through the page's `WebAssembly`.
+    isHostsOwn: () => false,
+
+    wordsOf(error) {
+      if (!isError(error) || typeof error.stack !== "string" || !/wasm:\/\/|wasm-function\[/.test(error.stack)) return undefined;
+      return `${error.name}: ${error.message}`.slice(0, LONGEST_WORDS);
+    },
+
+    cleaned(error) {
+      if (isError(error) && typeof error.stack === "string" && isOwn(error.stack)) {
+        error.stack = error.stack.split("\n").filter((line) => !isOwn(line)).join("\n");
+      }
+      return error;
+    },
+  };
+}
+
+const isError = (value) => Object.prototype.toString.call(value) === "[object Error]";
+
+// By call sites where the engine has them.
+function taker(isOwn) {
+  if (callSites(1).length > 0) {
+    const sites = new CallSites(isOwn);
+    return (depth = DEPTH) => callSites(depth).map((site) => sites.frameOf(site)).filter((frame) => frame !== undefined);
+  }
+  const texts = new StackTexts(isOwn);
+  return () => texts.framesOf(new Error().stack ?? "");
+}

@@ -1,0 +1,51 @@
+// Watches the page or the worker that this code runs in.
+
+import { Recorder } from "../record/recorder.js";
+import { libraryFrom } from "./page-library.js";
+import { clock } from "./page-clock.js";
+import { instrumentBy } from "./page-instrument.js";
+import { stacksOf } from "./page-stacks.js";
+
+const RECORDER = Symbol.for("linmem.browser");
+
+// A program may replace it.
+const { addEventListener } = globalThis;
+
+/**
+ * Watches from now on, unless it does so already, and returns what `made(recorder)` makes for others to find. What is
+ * given is where this code is, see page-stacks.js; where the library is, see page-library.js; and the ports that are left.
+ * `leave()`, if it is among that, is called when the page may be left: what is done when it is hidden mostly comes too late
+ * for others to hear.
+ */
+export function watchScope({ own, isModule, library, hints = [], sink, complain }, made) {
+  const known = watcher();
+  // The first document of a frame hands its realm on to the next one, but no listeners.
+  if (known !== undefined) {
+    known.listen();
+    return known;
+  }
+  const recorder = new Recorder({
+    sink,
+    clock,
+    complain,
+    stacks: stacksOf({ own, isModule }),
+    instrument: instrumentBy(libraryFrom(library), hints),
+  });
+  const found = madeFor(recorder, made);
+  Object.defineProperty(globalThis, RECORDER, { value: found });
+  recorder.watch(globalThis);
+  recorder.watchViews(globalThis);
+  found.listen();
+  return found;
+}
+
+function madeFor(recorder, made) {
+  const { leave, ...others } = made(recorder);
+  const failed = ({ error, reason }) => recorder.uncaught(error ?? reason);
+  const events = [["error", failed], ["unhandledrejection", failed], ["beforeunload", leave], ["pagehide", leave]];
+  const listen = () => events.forEach(([name, hear]) => hear && addEventListener?.(name, hear));
+  return Object.freeze({ ...others, listen });
+}
+
+/** What watches this page or worker; undefined if nothing does. */
+export const watcher = () => (Object.hasOwn(globalThis, RECORDER) ? globalThis[RECORDER] : undefined);

@@ -1,0 +1,41 @@
+// Stacks of engines that give them as text only, `name@file:line:column`, as Firefox and Safari do.
+
+import { placeOf } from "./places.js";
+
+const LINE = /^(.*?)@(.*)$/;
+const OF_SCRIPT = /^(.+?)(?: line \d+ > [^:]+)?:(\d+):(\d+)$/;
+const OF_MODULE = /^(.+):wasm-function\[(\d+)\]:0x([0-9a-f]+)$/;
+
+/** Frames of a stack's text, `isOwn` says of a file whether it is the recorder's. */
+export class StackTexts {
+  #isOwn;
+  #known = new Map();
+
+  constructor(isOwn) {
+    this.#isOwn = isOwn;
+  }
+
+  framesOf(stack) {
+    return stack.split("\n").map((line) => this.#known.get(line) ?? this.#learn(line)).filter((frame) => frame !== undefined);
+  }
+
+  #learn(line) {
+    const frame = this.#frameOf(line);
+    if (frame !== undefined) this.#known.set(line, frame);
+    return frame;
+  }
+
+  #frameOf(line) {
+    const [, name, place] = LINE.exec(line) ?? [];
+    if (place === undefined) return undefined;
+    const module = OF_MODULE.exec(place);
+    if (module !== null) return { url: module[1], index: Number(module[2]), offset: parseInt(module[3], 16), name: ownName(name) };
+    const script = OF_SCRIPT.exec(place);
+    if (script === null || this.#isOwn(script[1])) return undefined;
+    const shown = placeOf(script[1], Number(script[2]), Number(script[3]));
+    return { text: name === "" ? shown : `${name.replace("async*", "async ")} (${shown})` };
+  }
+}
+
+// A function without a name is called by its index.
+const ownName = (name) => (name === "" || name.startsWith("wasm-function[") ? undefined : name);

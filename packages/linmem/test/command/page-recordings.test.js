@@ -1,0 +1,114 @@
+// What pages send to `linmem browser` is a stranger's: no message makes another file, or goes into somebody else's.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { PageRecordings } from "../../src/command/page-recordings.js";
+import { MAGIC, TAGS } from "../../src/record/names.js";
+import { readRecords } from "../node/read-trace.js";
+
+const ID = "0123456789abcdef";
+const OTHER = "fedcba9876543210";
+const base64 = (bytes) => Buffer.from(bytes).toString("base64");
+
+let directory, recordings, told;
+const page = { number: 3, session: "A", name: "page http://localhost/" };
+const worker = { number: 4, session: "B", name: "worker http://localhost/worker.js" };
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "linmem-pages-"));
+  told = [];
+  recordings = new PageRecordings(directory, (line) => told.push(line));
+});
+
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const files = () => readdirSync(directory).sort();
+const contents = (name) => readFileSync(join(directory, name));
+
+test("a trace comes in parts", () => {
+  recordings.take(page, 1, `b${ID}`);
+  assert.deepEqual(files(), []);
+  recordings.take(page, 1, `t${ID}${base64([1, 2])}`);
+  recordings.take(page, 1, `t${ID}${base64([3])}`);
+  recordings.take(page, 1, `e${ID}`);
+  recordings.take(page, 1, `t${ID}${base64([4])}`);
+  recordings.finish();
+  assert.deepEqual(files(), ["3-0.trace"]);
+  assert.deepEqual([...contents("3-0.trace")], [1, 2, 3]);
+});
+
+for (const message of ["", "b", `b../../${ID}`, `t${ID}`, `x${ID}`, `b${ID.toUpperCase()}`, `t../../../x${ID}AAAA`, `\0b${ID}`]) {
+  test(`no file for ${JSON.stringify(message)}`, () => {
+    recordings.take(page, 1, message);
+    recordings.take(page, 1, `t${ID}${base64([1])}`);
+    recordings.finish();
+    assert.deepEqual(files(), []);
+  });
+}
+
+test("what is not base64 is not written", () => {
+  recordings.take(page, 1, `b${ID}`);
+  for (const text of ["AA AA", "AAAA\n", "=AAA", "é"]) recordings.take(page, 1, `t${ID}${text}`);
+  assert.deepEqual(files(), []);
+});
+
+test("a recording belongs to the context that began it", () => {
+  recordings.take(page, 1, `b${ID}`);
+  for (const [target, context] of [[worker, 1], [page, 2]]) {
+    recordings.take(target, context, `t${ID}${base64([9])}`);
+    recordings.take(target, context, `e${ID}`);
+    recordings.take(target, context, `b${ID}`);
+  }
+  recordings.take(page, 1, `t${ID}${base64([1])}`);
+  assert.deepEqual([...contents("3-0.trace")], [1]);
+  assert.deepEqual(recordings.unfinished.map(({ context }) => context), [1]);
+});
+
+test("a page that is left has an end, if its snapshot was the last thing", () => {
+  for (const [id, last] of [[ID, `l${ID}`], [OTHER, `t${OTHER}`]]) {
+    recordings.take(page, 1, `b${id}`);
+    recordings.take(page, 1, `t${id}${base64(MAGIC)}`);
+    recordings.take(page, 1, `l${id}`);
+    recordings.take(page, 1, last);
+  }
+  recordings.finish();
+  const [left, stopped] = files().map((name) => readRecords(contents(name)));
+  assert.deepEqual(left.map(({ record }) => record), ["EXIT"]);
+  assert.match(JSON.stringify(stopped), /page http:\/\/localhost\/ was stopped before its last records came/);
+});
+
+test("a recording is named as the document was that made it", () => {
+  const tab = { ...page };
+  recordings.take(tab, 1, `b${ID}`);
+  recordings.take(tab, 1, `t${ID}${base64(MAGIC)}`);
+  tab.name = "page http://localhost/next";
+  recordings.finish();
+  assert.match(JSON.stringify(readRecords(contents("3-0.trace"))), /page http:\/\/localhost\/ was stopped/);
+});
+
+test("complaints are short and few", () => {
+  recordings.take(page, 1, `b${ID}`);
+  for (let time = 0; time < 1000; time++) recordings.take(page, 1, `c${ID}${"x".repeat(10_000)}`);
+  assert.equal(told.length, 100);
+  assert.ok(told.every((line) => line.length <= 300));
+});
+
+test("there are not more recordings than any page needs", () => {
+  for (let count = 0; count < 10_100; count++) {
+    const id = count.toString(16).padStart(16, "0");
+    recordings.take(page, 1, `b${id}`);
+  }
+  assert.equal(recordings.unfinished.length, 10_000);
+});
+
+test("a record by the driver is one that can be read", () => {
+  assert.equal(TAGS.EXIT < 0x80 && TAGS.NOTE < 0x80, true);
+  const long = { ...page, name: `page http://localhost/${"x".repeat(1000)}` };
+  recordings.take(long, 1, `b${ID}`);
+  recordings.take(long, 1, `t${ID}${base64(MAGIC)}`);
+  recordings.finish();
+  assert.equal(readRecords(contents("3-0.trace")).length, 1);
+});
