@@ -10,12 +10,7 @@ const NAMES: [&str; 3] = ["main", "__original_main", "__main_void"];
 
 /// The user's `main`: of the functions with these names, the one that calls no other.
 pub(crate) fn main_function(module: &Module<'_>) -> Option<u32> {
-    let names = module.names.functions.iter();
-    // A large module has many names, and demangling takes time.
-    let named: Vec<u32> = names
-        .filter(|(_, name)| name.contains("main") && NAMES.contains(&&*demangle(name)))
-        .map(|(&function, _)| function)
-        .collect();
+    let named: Vec<u32> = named(module).collect();
     let calls_another = |function: u32| {
         let body = module.functions.get(function as usize).and_then(|f| f.body.as_ref());
         body.is_some_and(|body| {
@@ -30,6 +25,17 @@ pub(crate) fn main_function(module: &Module<'_>) -> Option<u32> {
     let mut innermost = named.iter().copied().filter(|&function| !calls_another(function));
     let only = innermost.next()?;
     innermost.next().is_none().then_some(only)
+}
+
+/// Whether a function is `main`, or one around it: so it was not put into another one.
+pub(crate) fn has_main_function(module: &Module<'_>) -> bool {
+    named(module).next().is_some()
+}
+
+fn named(module: &Module<'_>) -> impl Iterator<Item = u32> {
+    // A large module has many names, and demangling takes time.
+    let names = module.names.functions.iter().filter(|(_, name)| name.contains("main"));
+    names.filter(|(_, name)| NAMES.contains(&&*demangle(name))).map(|(&function, _)| function)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::main_function;
+use super::main_function::has_main_function;
 use crate::module::{Module, SiteKind};
 
 /// The functions of a C or Rust runtime that stand between `_start` and `proc_exit` when `main`
@@ -29,7 +29,7 @@ impl RuntimeFrames {
     /// Finds them by their names.
     pub(crate) fn of(module: &Module<'_>) -> RuntimeFrames {
         let last_call = last_call(module);
-        if main_function(module).is_none() {
+        if !has_main_function(module) {
             return RuntimeFrames { functions: BTreeSet::new(), last_call };
         }
         let of_runtime = |name: &str| {
