@@ -141,7 +141,8 @@ describe("recording in Chromium", { skip: missing() }, () => {
   test("what is left to finalizers can be collected first", { skip: withoutPackages }, async () => {
     const [before, after] = [await reported("worker.html?leak"), await reported("worker.html?leak", "--collect")];
     const isWaiting = ({ code, message }) => code === "waits-for-finalizer" && message.includes("alive at the end");
-    assert.ok(before.report.findings.some(isWaiting), before.stderr);
+    // How many of them the engine has collected by itself is up to it.
+    assert.ok(before.report.findings.some(({ code, numbers }) => code === "waits-for-finalizer" && numbers.objects === 12), before.stderr);
     assert.ok(!after.report.findings.some(isWaiting), after.stderr);
     assert.equal(after.report.truncated, false);
   });

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { PROGRAM } from "../node/support.js";
 import { installPacked } from "../readme.js";
 
-const MOST_PACKED_BYTES = 1_000_000;
+const MOST_PACKED_BYTES = 1 << 20;
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 const examples = join(root, "examples/npm");
@@ -41,11 +41,14 @@ for (const script of ["manifold", "tiktoken", "yoga-layout", "draco3d", "rosu", 
   for (const use of ["leak", "clean"]) {
     test(`${script}, ${use}`, { skip }, () => {
       const [ours, theirs] = [command, PROGRAM].map((program, index) => findings(program, `${script}-${use}-${index}`, `${script}.mjs`, use));
-      assert.deepEqual(ours, theirs);
+      assert.deepEqual(ours.map(withoutCollected), theirs.map(withoutCollected));
       assert.equal(ours.some(({ severity }) => severity !== "note"), use === "leak" && !NOTES.includes(script));
     });
   }
 }
+
+// How many of the objects that are left to finalizers have been collected by the end is up to the engine.
+const withoutCollected = (finding) => (finding.code === "waits-for-finalizer" ? { code: finding.code, objects: finding.numbers.objects } : finding);
 
 // What leaks there is left to finalizers, which may free it.
 const NOTES = ["rosu"];
