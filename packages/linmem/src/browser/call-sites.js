@@ -1,25 +1,7 @@
-// Stacks as V8 gives them to `Error.prepareStackTrace`: call sites. The same place is the same frame each time.
+// Frames of V8's call sites in a page. The same place is the same frame each time.
 
+import { moduleFrame, placedFrame } from "../record/v8-sites.js";
 import { placeOf } from "./places.js";
-
-/** Takes call sites; the page's own handler and limit are put back at once. */
-export function callSites(depth) {
-  if (Object.isFrozen(Error)) return [];
-  const handler = Object.getOwnPropertyDescriptor(Error, "prepareStackTrace");
-  const { stackTraceLimit } = Error;
-  try {
-    Error.stackTraceLimit = depth;
-    Error.prepareStackTrace = (_, sites) => sites;
-    const { stack } = new Error();
-    return Array.isArray(stack) ? stack : [];
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-    if (handler) Object.defineProperty(Error, "prepareStackTrace", handler);
-    else delete Error.prepareStackTrace;
-  }
-}
-
-const POSITION = /wasm-function\[(\d+)\]:0x([0-9a-f]+)\)?$/;
 
 /** Frames of call sites, `isOwn` says of a file whether it is the recorder's. */
 export class CallSites {
@@ -46,14 +28,6 @@ export class CallSites {
   #hostFrame(site, file) {
     const shown = file ?? (site.isEval() ? "eval" : undefined);
     if (shown === undefined || this.#isOwn(shown)) return undefined;
-    const place = placeOf(shown, site.getLineNumber(), site.getColumnNumber());
-    const name = site.getFunctionName();
-    if (!name) return { text: place };
-    return { text: `${site.isAsync() ? "async " : ""}${site.isConstructor() ? "new " : ""}${name} (${place})` };
+    return placedFrame(site, placeOf(shown, site.getLineNumber(), site.getColumnNumber()));
   }
-}
-
-function moduleFrame(site, url) {
-  const [, index, digits] = POSITION.exec(String(site));
-  return { url, index: Number(index), offset: parseInt(digits, 16), name: site.getFunctionName() ?? undefined };
 }

@@ -1,6 +1,7 @@
 // Without a driver: what is recorded is kept in the page's memory until it is asked for.
 
 import { TAGS } from "../record/names.js";
+import { joined } from "../record/sections.js";
 import { libraryFrom } from "./page-library.js";
 import { watchScope } from "./scope.js";
 
@@ -37,14 +38,4 @@ function reported(library, trace, hotSites) {
   const reading = library.reading({ open: () => 0, read }, hotSites);
   reading.add(NAME);
   return reading.finish();
-}
-
-function joined(parts) {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

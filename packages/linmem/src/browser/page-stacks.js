@@ -1,6 +1,7 @@
 // The stacks port of a page or a worker.
 
-import { CallSites, callSites } from "./call-sites.js";
+import { callSites } from "../record/v8-sites.js";
+import { CallSites } from "./call-sites.js";
 import { StackTexts } from "./stack-texts.js";
 
 const DEPTH = 100;

@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { CommandError } from "./command-error.js";
+import { escaped } from "./output.js";
 
 const HELP = `What WebAssembly memory is really doing: leaks, misuse, failed allocations and growth of WebAssembly
 modules, unmodified, with source lines
@@ -32,7 +33,7 @@ try {
 } catch (error) {
   // A name from a module cannot send commands to the terminal.
   const words = error instanceof CommandError ? error.message : (error.stack ?? String(error));
-  process.stderr.write(`linmem: ${words.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, "\u{fffd}")}\n`);
+  process.stderr.write(`linmem: ${words.split("\n").map(escaped).join("\n")}\n`);
   process.exitCode = FAILED;
 }
 

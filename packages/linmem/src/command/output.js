@@ -35,7 +35,7 @@ export class Output {
 
   /** Writes a line in place of a report. */
   note(line) {
-    this.#writeText(`${line}\n`);
+    this.#writeText(`${escaped(line)}\n`);
   }
 
   #writeText(text) {
@@ -51,6 +51,9 @@ export class Output {
     else if (path !== undefined) about(path, () => writeFileSync(path, json), "cannot write ");
   }
 }
+
+/** A line without what commands a terminal: it may have names from a module or a page. */
+export const escaped = (line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, "\u{fffd}");
 
 /** Writes text to a descriptor, which may be a pipe that is full for a while, or one that nobody reads any more. */
 export function print(descriptor, text) {

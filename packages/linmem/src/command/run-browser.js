@@ -8,7 +8,7 @@ import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorHints, read } 
 import { Chromium, findChromium } from "./chromium.js";
 import { CommandError } from "./command-error.js";
 import { Following } from "./following.js";
-import { Output, print } from "./output.js";
+import { Output, escaped, print } from "./output.js";
 import { PageRecordings } from "./page-recordings.js";
 import { directoryForTraces } from "./recordings.js";
 import { Targets, sourceWith } from "./targets.js";
@@ -90,7 +90,7 @@ async function watched(path, profile, traces, { url, seconds, headless = false, 
   }
 }
 
-const complain = (line) => print(2, `linmem: ${line.replace(/[\u0000-\u001f\u007f-\u009f]/g, "\u{fffd}")}\n`);
+const complain = (line) => print(2, `linmem: ${escaped(line)}\n`);
 
 /** Waits for Ctrl-C, or until so many seconds are over. */
 function stopping(seconds) {

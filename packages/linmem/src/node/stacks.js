@@ -3,6 +3,7 @@
 import { isAbsolute, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { types } from "node:util";
+import { callSites, moduleFrame, placedFrame } from "../record/v8-sites.js";
 
 const OWN_FILES = [new URL(".", import.meta.url).href, new URL("../record/", import.meta.url).href];
 const STARTED_IN = process.cwd();
@@ -37,23 +38,6 @@ export const stacks = {
   },
 };
 
-// The program's own handler and limit are put back at once.
-function callSites(depth) {
-  if (Object.isFrozen(Error)) return [];
-  const handler = Object.getOwnPropertyDescriptor(Error, "prepareStackTrace");
-  const { stackTraceLimit } = Error;
-  try {
-    Error.stackTraceLimit = depth;
-    Error.prepareStackTrace = (_, sites) => sites;
-    const { stack } = new Error();
-    return Array.isArray(stack) ? stack : [];
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-    if (handler) Object.defineProperty(Error, "prepareStackTrace", handler);
-    else delete Error.prepareStackTrace;
-  }
-}
-
 // The frames that are known, by file and position. A frame costs far less than the engine's words for it.
 const known = new Map();
 
@@ -68,21 +52,11 @@ function frameOf(site) {
   return frames.get(position);
 }
 
-const POSITION = /wasm-function\[(\d+)\]:0x([0-9a-f]+)\)?$/;
-
-function moduleFrame(site, url) {
-  const [, index, digits] = POSITION.exec(String(site));
-  return { url, index: Number(index), offset: parseInt(digits, 16), name: site.getFunctionName() ?? undefined };
-}
-
 // Nothing for what belongs to Node, to the engine, or to the recorder.
 function hostFrame(site, file) {
   const shown = file ?? (site.isEval() ? "eval" : undefined);
   if (shown === undefined || shown.startsWith("node:") || isOwn(shown)) return undefined;
-  const place = `${shortPath(shown)}:${positionIn(site, shown)}`;
-  const name = site.getFunctionName();
-  if (!name) return { text: place };
-  return { text: `${site.isAsync() ? "async " : ""}${site.isConstructor() ? "new " : ""}${name} (${place})` };
+  return placedFrame(site, `${shortPath(shown)}:${positionIn(site, shown)}`);
 }
 
 // What stands further to the right than this is on a line that no one wrote, with much else on it.

@@ -161,7 +161,8 @@ export function withCustomSection(bytes, name, value) {
   return joined([bytes, [CUSTOM], size, length, label, contents]);
 }
 
-function joined(parts) {
+/** Bytes in parts as one. */
+export function joined(parts) {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

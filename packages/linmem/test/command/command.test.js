@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Output } from "../../src/command/output.js";
 import { PROGRAM } from "../node/support.js";
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
@@ -164,4 +165,10 @@ setInterval(() => {}, 1000);
   child.stdout.once("data", () => process.kill(-child.pid, "SIGINT"));
   assert.equal(await ended, 5);
   assert.match(said.stderr, /the host got 20 blocks from `text`/);
+});
+
+test("a line with what a module is called cannot command the terminal", () => {
+  const output = new Output({ top: "3", color: "auto", output: join(directory, "note.txt") });
+  output.note("module \u001b[2Jx\u009b1m is not watched\r");
+  assert.equal(readFileSync(join(directory, "note.txt"), "utf8"), "module \ufffd[2Jx\ufffd1m is not watched\ufffd\n");
 });
