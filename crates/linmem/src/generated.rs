@@ -10,7 +10,7 @@ use crate::instrument::hooks::{
     SIZE_EXPORT, TABLE_EXPORT,
 };
 use crate::record::{
-    CALLERS_OF_CONTEXT, CALLS_LOOKED_AT, Hook, MAX_CALLER_FRAMES, MAX_CONTEXTS,
+    CALLERS_OF_CONTEXT, CALLS_LOOKED_AT, FRAMES_OF_A_STACK, Hook, MAX_CALLER_FRAMES, MAX_CONTEXTS,
     MAX_RARE_CALLER_FRAMES, MAX_STACKS, OBJECTS_LOOKED_AT, STACKS_OF_ENTRY,
 };
 use crate::trace::{MAGIC, Refused, SizeReadBy, tags};
@@ -80,9 +80,12 @@ export const CALLS_LOOKED_AT = {CALLS_LOOKED_AT};
 /** The same for functions that make objects. */
 export const OBJECTS_LOOKED_AT = {OBJECTS_LOOKED_AT};
 
-/** Frames of callers that are taken for all entries, deep stacks cost much, and then for every 2^k-th: of outermost ones, and as many of those inside others. */
-export const MAX_CALLER_FRAMES = {MAX_CALLER_FRAMES};
-export const MAX_RARE_CALLER_FRAMES = {MAX_RARE_CALLER_FRAMES};
+/** Frames of callers that are taken for all entries, and then for every 2^k-th: of outermost ones, and of those inside others, which come more often and deeper. */
+export const MAX_CALLER_FRAMES = {MAX_CALLER_FRAMES:?};
+export const MAX_RARE_CALLER_FRAMES = {MAX_RARE_CALLER_FRAMES:?};
+
+/** What a stack costs besides its frames, in frames. */
+export const FRAMES_OF_A_STACK = {FRAMES_OF_A_STACK};
 "#
     )
 }

@@ -30,8 +30,8 @@ use calls::Called;
 use contexts::Contexts;
 #[cfg(test)]
 pub(crate) use contexts::{
-    CALLERS_OF_CONTEXT, CALLS_LOOKED_AT, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES,
-    MAX_STACKS, OBJECTS_LOOKED_AT, STACKS_OF_ENTRY,
+    CALLERS_OF_CONTEXT, CALLS_LOOKED_AT, FRAMES_OF_A_STACK, MAX_CALLER_FRAMES, MAX_CONTEXTS,
+    MAX_RARE_CALLER_FRAMES, MAX_STACKS, OBJECTS_LOOKED_AT, STACKS_OF_ENTRY,
 };
 use instance::Instance;
 use low_memory::LowMemory;
@@ -224,7 +224,7 @@ impl Recorder {
 
     /// Instrumented code called a hook with these arguments, as [`Hook`] lists them, without the
     /// instance; those of 32 bits are extended with zeros. Returns what the hook returns: the level of
-    /// the entry for [`Hook::Entered`], else 0.
+    /// the entry for [`Hook::Entered`], or its complement, else 0.
     ///
     /// # Panics
     ///
@@ -414,15 +414,9 @@ impl Recorder {
         crossing: impl Fn(u32) -> Crossing,
         guest: &mut dyn Guest,
     ) {
-        let Instance { memory, module, ref entries, .. } = self.instances[instance];
+        let memory = self.instances[instance].memory;
         let Some((lowest, highest)) = self.memories[memory].blocks else { return };
-        // A host with a stack is on its way from the module to itself, unless it allocates or frees for its
-        // own. Of another one it is not known for certain that the entry is inside.
-        if crossing(0) != Crossing::HandedOut
-            && entries.is_inside()
-            && guest.has_host_stack()
-            && !entries.function().is_some_and(|function| self.modules[module].is_hooked(function))
-        {
+        if crossing(0) != Crossing::HandedOut && !self.is_crossed(instance, guest) {
             return;
         }
         let values = values.iter().copied().zip(0..);
@@ -430,6 +424,16 @@ impl Recorder {
             self.select(instance);
             self.writer.event(&Event::Crossed { pointer, crossing: crossing(index) });
         }
+    }
+
+    /// Whether what the entry under way passes and returns crosses to the host. A host with a stack is on its way
+    /// from the module to itself, unless it allocates or frees for its own. Of another one it is not known for
+    /// certain that the entry is inside.
+    fn is_crossed(&self, instance: usize, guest: &dyn Guest) -> bool {
+        let Instance { module, ref entries, .. } = self.instances[instance];
+        !entries.is_inside()
+            || !guest.has_host_stack()
+            || entries.function().is_some_and(|function| self.modules[module].is_hooked(function))
     }
 
     /// Records whether memory near address 0 has changed since the last look. The host looks after

@@ -12,6 +12,7 @@ import { clock } from "./node/clock.js";
 import { collectAtEnd } from "./node/collect.js";
 import { watchExit } from "./node/exit.js";
 import { instrument } from "./node/instrument.js";
+import { isZero } from "./node/is-zero.js";
 import { letGo } from "./node/kept-objects.js";
 import { watchRealms } from "./node/realms.js";
 import { stacks } from "./node/stacks.js";
@@ -24,7 +25,7 @@ const RECORDER = Symbol.for("linmem.node");
 
 // Given twice, by `--require` and `--import` or by hand and by the environment, it still watches once.
 if (!Object.hasOwn(process, RECORDER)) {
-  const recorder = new Recorder({ sink, clock, stacks, instrument, complain, letGo, threads: threads() });
+  const recorder = new Recorder({ sink, clock, stacks, instrument, complain, isZero, letGo, threads: threads() });
   Object.defineProperty(process, RECORDER, { value: recorder });
   watchRealms(recorder);
   watchViews(recorder);

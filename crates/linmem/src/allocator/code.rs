@@ -1,7 +1,7 @@
 //! What the searches for allocators without names read: functions by their type, their calls, and their
 //! instructions.
 
-use wasmparser::{BinaryReader, FunctionBody, Operator, ValType};
+use wasmparser::{Operator, ValType};
 
 use super::Role;
 use crate::module::{Body, Module, Site, SiteKind};
@@ -48,11 +48,7 @@ impl Functions<'_, '_> {
     }
 
     pub fn operators(&self, function: u32) -> impl Iterator<Item = Operator<'_>> {
-        let range = self.body(function).map_or(0..0, |body| body.range.clone());
-        let bytes = self.0.bytes.get(range.clone()).unwrap_or_default();
-        let body = FunctionBody::new(BinaryReader::new(bytes, range.start));
-        // The module is valid.
-        body.get_operators_reader().into_iter().flatten().map_while(Result::ok)
+        self.body(function).into_iter().flat_map(|body| body.operators(self.0.bytes))
     }
 
     /// The functions that grow memory 0 or ask for its size. Emscripten grows it from JavaScript.

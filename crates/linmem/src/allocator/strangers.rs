@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wasmparser::{BinaryReader, FunctionBody, Operator};
+use wasmparser::Operator;
 
 use super::Allocator;
 use crate::module::{Body, CallGraph, Module};
@@ -99,10 +99,7 @@ const LOWEST_OBJECT: u64 = 1024;
 
 /// Whether a function does not end with `unreachable`.
 fn returns(module: &Module<'_>, body: &Body) -> bool {
-    let code = module.bytes.get(body.range.clone()).unwrap_or_default();
-    let body = FunctionBody::new(BinaryReader::new(code, body.range.start));
-    let operators = body.get_operators_reader().into_iter().flatten().map_while(Result::ok);
-    let last = operators.filter(|operator| *operator != Operator::End).last();
+    let last = body.operators(module.bytes).filter(|operator| *operator != Operator::End).last();
     last != Some(Operator::Unreachable)
 }
 

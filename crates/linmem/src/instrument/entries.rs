@@ -1,7 +1,7 @@
 //! Entries: the functions that the host calls instead of the module's own.
 
-use wasm_encoder::{Encode, Function, Instruction, InstructionSink, ValType};
-use wasmparser::FuncType;
+use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
+use wasmparser::{FuncType, Operator};
 
 use super::boundary::{self, Values, addresses};
 use super::contexts;
@@ -17,16 +17,20 @@ use crate::prepared::Prepared;
 /// here, so what a trap left behind is reset where that matters. For `(func (param i32) (result i32))`:
 ///
 /// ```wat
-/// (func (param i32) (result i32) (local $level i32) (local i32)
+/// (func (param i32) (result i32) (local $level i32) (local $answer i32) (local i32)
 ///   (call $entered $function (global.get $level) (global.get $running) (global.get $stack_pointer)
 ///     (local.get 0) 0 0 0)
+///   local.tee $answer  (i32.shr_s (local.get $answer) 31)  i32.xor
 ///   local.tee $level  global.set $level
 ///   local.get $level  global.set $deepest
 ///   (i32.add (local.get $level) 1)  global.set $running
-///   (call $original (local.get 0))  local.set 2
+///   (call $original (local.get 0))  local.set 3
 ///   local.get $level  global.set $running
-///   (call $returned $function (local.get 2))
-///   local.get 2)
+///   (i32.ge_s (local.get $answer) 0)
+///   if  ;; the host wants to know
+///     (call $returned $function (local.get 3))
+///   end
+///   local.get 3)
 /// ```
 ///
 /// A function that only moves the stack pointer is called and nothing else: that comes very often, and says nothing.
@@ -79,10 +83,11 @@ impl Inserted for Entry<'_> {
             return self.plain_call(space, ty);
         }
         let level = ty.params().len() as u32;
-        let first_result = level + 1;
+        let answer = level + 1;
+        let first_result = answer + 1;
         let results = addresses(features, ty.results(), first_result);
         let kept = if results.len() > 0 { numbers(ty.results()) } else { None };
-        let locals = [(1, ValType::I32)].into_iter();
+        let locals = [(2, ValType::I32)].into_iter();
         let locals = locals.chain(kept.iter().flatten().map(|result| (1, *result)));
         let mut body = Function::new(locals.collect::<Vec<_>>());
         let mut code = body.instructions();
@@ -99,7 +104,9 @@ impl Inserted for Entry<'_> {
             for local in locals.clone().rev() {
                 code.local_set(local);
             }
+            if_wanted(answer, &mut code);
             self.report_results(space, results, &mut code);
+            code.end();
             for local in locals {
                 code.local_get(local);
             }
@@ -115,14 +122,16 @@ impl Entry<'_> {
     fn only_moves_stack(&self) -> bool {
         let Some(pointer) = self.stack_pointer else { return false };
         let body = self.module.functions[self.function as usize].body.as_ref();
-        let code = body.and_then(|body| self.module.bytes.get(body.code_start..body.range.end));
-        let does = |instructions: &[Instruction<'_>]| {
-            let mut bytes = Vec::new();
-            instructions.iter().for_each(|instruction| instruction.encode(&mut bytes));
-            code == Some(&bytes[..])
-        };
-        does(&[Instruction::GlobalGet(pointer), Instruction::End])
-            || does(&[Instruction::LocalGet(0), Instruction::GlobalSet(pointer), Instruction::End])
+        let operators = body.into_iter().flat_map(|body| body.operators(self.module.bytes));
+        match operators.take(4).collect::<Vec<_>>()[..] {
+            [Operator::GlobalGet { global_index }, Operator::End]
+            | [
+                Operator::LocalGet { local_index: 0 },
+                Operator::GlobalSet { global_index },
+                Operator::End,
+            ] => global_index == pointer,
+            _ => false,
+        }
     }
 
     fn plain_call(&self, space: &IndexSpace, ty: &FuncType) -> Vec<u8> {
@@ -154,11 +163,17 @@ impl Entry<'_> {
         }
         boundary::push_up_to_four(features, &mut arguments, code);
         space.call_hook(Hook::Entered, code);
+        let answer = level + 1;
+        code.local_tee(answer).local_get(answer).i32_const(31).i32_shr_s().i32_xor();
         code.local_tee(level).global_set(space.global(AddedGlobal::Level));
         code.local_get(level).global_set(space.global(AddedGlobal::Deepest));
         code.local_get(level).i32_const(1).i32_add();
         code.global_set(space.global(AddedGlobal::Running));
-        boundary::report(features, space, Hook::Passed, arguments, code);
+        if arguments.len() > 0 {
+            if_wanted(answer, code);
+            boundary::report(features, space, Hook::Passed, arguments, code);
+            code.end();
+        }
     }
 
     fn report_results(&self, space: &IndexSpace, results: Values, code: &mut InstructionSink<'_>) {
@@ -168,6 +183,11 @@ impl Entry<'_> {
             space.call_hook(Hook::Returned, code);
         }
     }
+}
+
+/// Begins what is only done where the host wants to know what an entry passes and returns.
+fn if_wanted(answer: u32, code: &mut InstructionSink<'_>) {
+    code.local_get(answer).i32_const(0).i32_ge_s().if_(BlockType::Empty);
 }
 
 /// The global that is the stack pointer, if it is as wide as an address.

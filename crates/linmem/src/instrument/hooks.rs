@@ -127,7 +127,8 @@ pub enum Hook {
     /// stack pointer is 0 where the module has none. The others are the first arguments that can be
     /// addresses, 0 where there are fewer. If there are more, `passed` follows.
     ///
-    /// It returns the level of the entry as the host knows it.
+    /// It returns the level of the entry as the host knows it; the complement of that, which is negative, where the
+    /// host wants neither `passed` nor `returned` of this entry.
     Entered,
     /// `resumed(level)`, when the host is back from an import, and entered the instance meanwhile.
     Resumed,

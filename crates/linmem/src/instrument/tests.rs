@@ -9,8 +9,11 @@ use super::*;
 
 /// The instrumented module as text. `malloc` and `free` are found by their exported names.
 fn instrumented(wat: &str, mode: &Mode) -> String {
-    let wasm = wat::parse_str(wat).unwrap();
-    let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
+    instrumented_binary(&wat::parse_str(wat).unwrap(), mode)
+}
+
+fn instrumented_binary(wasm: &[u8], mode: &Mode) -> String {
+    let prepared = Prepared::new(wasm, &Vec::new(), None).unwrap();
     let new = instrument(&prepared, mode).unwrap();
     wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all())
         .validate_all(&new.wasm)

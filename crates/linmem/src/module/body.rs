@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use wasmparser::Operator;
+use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use super::statics::{Follower, Statics};
 
@@ -101,6 +101,13 @@ impl Body {
             statics: follower.finish(),
             static_addresses,
         })
+    }
+
+    /// All instructions, given the bytes of the module, which is valid.
+    pub fn operators<'m>(&self, module: &'m [u8]) -> impl Iterator<Item = Operator<'m>> + use<'m> {
+        let bytes = module.get(self.range.clone()).unwrap_or_default();
+        let body = FunctionBody::new(BinaryReader::new(bytes, self.range.start));
+        body.get_operators_reader().into_iter().flatten().map_while(Result::ok)
     }
 }
 

@@ -17,9 +17,12 @@ pub(crate) const STACKS_OF_ENTRY: u32 = 1 << 6;
 pub(crate) const CALLERS_OF_CONTEXT: u32 = 1 << 12;
 
 /// Frames of callers in a recording, since deep stacks cost much: for all entries, and then for every
-/// 2^k-th only; of outermost entries, and as many of entries inside others.
-pub(crate) const MAX_CALLER_FRAMES: usize = 65_536;
-pub(crate) const MAX_RARE_CALLER_FRAMES: usize = 98_304;
+/// 2^k-th only; of outermost entries, and of entries inside others, which come more often and deeper.
+pub(crate) const MAX_CALLER_FRAMES: [usize; 2] = [65_536, 16_384];
+pub(crate) const MAX_RARE_CALLER_FRAMES: [usize; 2] = [98_304, 24_576];
+
+/// What a stack costs besides its frames, in frames: those of the recorder and of the engine's own code.
+pub(crate) const FRAMES_OF_A_STACK: usize = 4;
 
 /// Calls of each function by the host whose callers are looked at when they begin, so that they are known if the
 /// call does not return; and as many again after one that did not.
@@ -115,27 +118,28 @@ impl Contexts {
         nth: u32,
     ) -> bool {
         let is_rare = nth.is_power_of_two();
-        let taken = self.callers[level.min(1)];
-        if taken < MAX_CALLER_FRAMES {
+        let kind = level.min(1);
+        let taken = self.callers[kind];
+        if taken < MAX_CALLER_FRAMES[kind] {
             return is_rare || nth <= CALLERS_OF_CONTEXT;
         }
-        is_rare && taken < MAX_RARE_CALLER_FRAMES
+        is_rare && taken < MAX_RARE_CALLER_FRAMES[kind]
             || is_within_part(&mut self.callers_of_entry, (module, Some(function)))
     }
 
     /// Whether callers may still be looked at when calls begin: a function may fail for ever.
     pub(super) fn may_look(&self) -> bool {
-        self.looked_at < MAX_CALLER_FRAMES
+        self.looked_at < MAX_CALLER_FRAMES[0]
     }
 
     /// So many frames of callers were looked at when a call began.
     pub(super) fn looked_at(&mut self, frames: usize) {
-        self.looked_at += frames;
+        self.looked_at += frames + FRAMES_OF_A_STACK;
     }
 
     /// So many frames of callers were taken, of an entry at this level.
     pub(super) fn took_caller(&mut self, level: usize, frames: usize) {
-        self.callers[level.min(1)] += frames;
+        self.callers[level.min(1)] += frames + FRAMES_OF_A_STACK;
     }
 
     /// The number of a value that has not been seen before in its module, and whether the number is new.

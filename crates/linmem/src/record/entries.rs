@@ -145,7 +145,7 @@ impl Entries {
 
 impl Recorder {
     /// The host enters, given how many entries seem to wait for the host and how many have not returned;
-    /// returns the level of the entry.
+    /// returns the level of the entry, or its complement where nothing of it crosses.
     pub(super) fn entered(
         &mut self,
         instance: usize,
@@ -175,7 +175,8 @@ impl Recorder {
             self.look_at_caller(instance, guest);
         }
         self.passed(instance, passed, guest);
-        level as u32
+        let level = level as u32;
+        if self.is_crossed(instance, guest) { level } else { !level }
     }
 
     /// Looks at what calls where an outermost entry begins.

@@ -1,7 +1,7 @@
 // Numbers the distinct call stacks of a trace: of the module's part, which an event names by a 64-bit value that
 // the instrumented module computes, and of the host's.
 
-import { CALLERS_OF_CONTEXT, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES, MAX_STACKS, STACKS_OF_ENTRY } from "./names.js";
+import { CALLERS_OF_CONTEXT, FRAMES_OF_A_STACK, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES, MAX_STACKS, STACKS_OF_ENTRY } from "./names.js";
 
 // What the host does has no such value, so each time costs a stack: a program may ask for a size in a loop.
 const MAX_HOST_STACKS = 4096;
@@ -90,9 +90,10 @@ export class Contexts {
    */
   wantsCaller(module, entry, level, nth) {
     const isRare = isPowerOfTwo(nth);
-    const taken = this.#callers[kindOf(level)];
-    if (taken < MAX_CALLER_FRAMES) return isRare || nth <= CALLERS_OF_CONTEXT;
-    return (isRare && taken < MAX_RARE_CALLER_FRAMES) || isWithinPart(module.callersOfEntry, entry);
+    const kind = kindOf(level);
+    const taken = this.#callers[kind];
+    if (taken < MAX_CALLER_FRAMES[kind]) return isRare || nth <= CALLERS_OF_CONTEXT;
+    return (isRare && taken < MAX_RARE_CALLER_FRAMES[kind]) || isWithinPart(module.callersOfEntry, entry);
   }
 
   /** The number of the stack of what the host does now. */
@@ -105,18 +106,18 @@ export class Contexts {
 
   /** The number of the stack of the callers of an entry at this level, given the engine's frames, in `module`. */
   ofCaller(module, level, frames) {
-    this.#callers[kindOf(level)] += frames.length;
+    this.#callers[kindOf(level)] += frames.length + FRAMES_OF_A_STACK;
     return this.#ofFrames(module, frames);
   }
 
   /** Whether callers may still be looked at when calls begin: a function may fail for ever. */
   get mayLook() {
-    return this.#lookedAt < MAX_CALLER_FRAMES;
+    return this.#lookedAt < MAX_CALLER_FRAMES[0];
   }
 
   /** The number of the stack of callers that are looked at when a call begins, given the engine's frames. */
   ofLook(module, frames) {
-    this.#lookedAt += frames.length;
+    this.#lookedAt += frames.length + FRAMES_OF_A_STACK;
     return this.#ofFrames(module, frames);
   }
 

@@ -95,6 +95,7 @@ export function hooksOf(instance, { memories, observations, records }) {
 
     entered(index, level, running, stackPointer, a, b, c, d) {
       const known = instance.entered(index, level, running, unsigned(stackPointer), a, b, c, d);
+      if (!instance.isCrossed) return instance.module.tellsSizeIn(index) ? known : ~known;
       passAll(instance, records, a, b, c, d);
       return known;
     },
@@ -108,7 +109,7 @@ export function hooksOf(instance, { memories, observations, records }) {
     },
 
     returned(index, value) {
-      if (instance.module.tellsSize && instance.sizeTold(index, unsigned(value))) return;
+      if (instance.module.tellsSizeIn(index) && instance.sizeTold(index, unsigned(value))) return;
       if (instance.isCrossed && instance.mayBeBlock(unsigned(value)) && numbered()) records.returned(index, unsigned(value));
     },
 

@@ -22,6 +22,7 @@ export class Module {
 
   // By place: how many more calls of the function are looked at when they begin.
   #looks;
+  #tellsSize;
 
   /** How many entries there were with each first context. */
   entriesOfContext = [];
@@ -63,9 +64,14 @@ export class Module {
     this.#places = placesOf(map.entries);
     this.#constructors = new Set(map.constructors);
     this.#looks = Uint16Array.from(map.entries, (index) => this.#looksFor(index));
-    this.tellsSize = Object.keys(map.sizes).length > 0;
+    this.#tellsSize = Object.keys(map.sizes).length > 0;
     /** The names under which instrumentation exports its tables of functions. */
     this.tables = map.tables.map((index) => `${EXPORTS.table}${index}`);
+  }
+
+  /** Whether this function, which the program can call, tells the size of the memory. */
+  tellsSizeIn(index) {
+    return this.#tellsSize && this.map.sizes[index] !== undefined;
   }
 
   /** Its number in the trace, where it is written the first time that it is asked for. */

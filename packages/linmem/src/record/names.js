@@ -90,6 +90,9 @@ export const CALLS_LOOKED_AT = 16;
 /** The same for functions that make objects. */
 export const OBJECTS_LOOKED_AT = 4096;
 
-/** Frames of callers that are taken for all entries, deep stacks cost much, and then for every 2^k-th: of outermost ones, and as many of those inside others. */
-export const MAX_CALLER_FRAMES = 65536;
-export const MAX_RARE_CALLER_FRAMES = 98304;
+/** Frames of callers that are taken for all entries, and then for every 2^k-th: of outermost ones, and of those inside others, which come more often and deeper. */
+export const MAX_CALLER_FRAMES = [65536, 16384];
+export const MAX_RARE_CALLER_FRAMES = [98304, 24576];
+
+/** What a stack costs besides its frames, in frames. */
+export const FRAMES_OF_A_STACK = 4;

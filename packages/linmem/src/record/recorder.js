@@ -7,6 +7,7 @@
 //   stacks             call stacks, see frames.js
 //   instrument         makes instrumented modules, see modules.js
 //   complain(message)  tells the user one line
+//   isZero(page)       whether a page of a memory is zero; may be left out
 //   letGo()            lets go of what WeakRefs keep until the job ends; may be left out, see refusals.js
 //   threads            what this thread has in common with others of its process, see threads.js; may be left out
 
@@ -22,7 +23,7 @@ import { Observations } from "./observations.js";
 import { Patch } from "./patch.js";
 import { Records } from "./records.js";
 import { Refusals } from "./refusals.js";
-import { snapshot } from "./snapshot.js";
+import { isZeroPage, snapshot } from "./snapshot.js";
 import { Suspension } from "./suspension.js";
 import { Threads } from "./threads.js";
 import { offerWatch, watchOf } from "./watch.js";
@@ -32,7 +33,7 @@ export class Recorder {
   #watched = new WeakSet();
   #stacks;
 
-  constructor({ sink, clock, stacks, instrument, complain, letGo, threads }) {
+  constructor({ sink, clock, stacks, instrument, complain, isZero = isZeroPage, letGo, threads }) {
     this.records = new Records({ sink, clock, complain });
     this.threads = new Threads(this, threads);
     this.records.atTurn(() => this.threads.turn());
@@ -49,6 +50,7 @@ export class Recorder {
     this.observations = new Observations(this);
     this.modules = new Modules(this.records, { instrument, complain });
     this.compilation = new Compilation(this, stacks);
+    this.isZero = isZero;
     /** Replaces functions of the host. */
     this.patch = new Patch((error) => stacks.cleaned(error));
   }

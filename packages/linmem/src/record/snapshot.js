@@ -12,7 +12,7 @@ const PART_WORDS = 4096 / WORD_BYTES;
 const PAGE_WORDS = PAGE_BYTES / WORD_BYTES;
 
 /** Writes a snapshot of each live instance of a recording. */
-export function snapshot({ frames, instances, memories, records, suspension, threads }) {
+export function snapshot({ frames, instances, isZero, memories, records, suspension, threads }) {
   const framesLive = frames.isInModule || suspension.isUsed;
   instances.recordCollected();
   const seen = new Set();
@@ -23,14 +23,14 @@ export function snapshot({ frames, instances, memories, records, suspension, thr
     if (!framesLive) instance.end();
     instance.select();
     // The first thread ends last.
-    if (!seen.has(instance.ledger) && (threads.isFirst || !instance.ledger.isShared)) snapshotOf(instance, records);
+    if (!seen.has(instance.ledger) && (threads.isFirst || !instance.ledger.isShared)) snapshotOf(instance, records, isZero);
     seen.add(instance.ledger);
     records.globals(liveFrames(framesLive, instance, threads), globalsOf(instance));
   }
   if (!threads.isFirst || !threads.haveEvents) return;
   if (threads.someAreUnwatched) memories.tellUnwatched();
   // Others may have used them.
-  for (const shared of memories.tellShared()) if (!seen.has(shared.ledger) && shared.memory !== undefined) snapshotOf(shared, records);
+  for (const shared of memories.tellShared()) if (!seen.has(shared.ledger) && shared.memory !== undefined) snapshotOf(shared, records, isZero);
 }
 
 // Whose frames are live, as the trace tells it.
@@ -39,28 +39,34 @@ function liveFrames(framesLive, { ledger }, threads) {
   return ledger.isShared && threads.othersAreActive ? OTHER_THREADS : NOBODYS;
 }
 
-function snapshotOf({ ledger, memory }, records) {
+function snapshotOf({ ledger, memory }, records, isZero) {
   const bytes = bytesIn(memory);
   records.snapshot(ledger.number, bytes.length / PAGE_BYTES);
-  for (const [from, to] of parts(bytes)) records.snapshotBytes(from, bytes.subarray(from, to));
+  for (let page = 0; page < bytes.length; page += PAGE_BYTES) {
+    if (isZero(bytes.subarray(page, page + PAGE_BYTES))) continue;
+    for (const [from, to] of parts(bytes, page)) records.snapshotBytes(from, bytes.subarray(from, to));
+  }
 }
 
 const globalsOf = ({ exports, module }) => module.map.globals.map((index) => [index, unsigned(exports[`${EXPORTS.global}${index}`].value)]);
 
-/** The ranges that are not zero, within a page each. */
-function* parts(memory) {
-  const words = new Int32Array(memory.buffer, 0, memory.length / WORD_BYTES);
+/** The ranges of a page that are not zero. */
+function* parts(memory, page) {
+  const words = new Int32Array(memory.buffer, page, PAGE_WORDS);
   for (let at = 0; ; ) {
-    const first = firstSet(words, at, words.length);
-    if (first === words.length) return;
+    const first = firstSet(words, at, PAGE_WORDS);
+    if (first === PAGE_WORDS) return;
     const from = first - (first % PART_WORDS);
     at = from + PART_WORDS;
-    while (at % PAGE_WORDS !== 0 && firstSet(words, at, at + PART_WORDS) < at + PART_WORDS) at += PART_WORDS;
-    yield [from * WORD_BYTES, at * WORD_BYTES];
+    while (at < PAGE_WORDS && firstSet(words, at, at + PART_WORDS) < at + PART_WORDS) at += PART_WORDS;
+    yield [page + from * WORD_BYTES, page + at * WORD_BYTES];
   }
 }
 
-// The first of sixteen words that are not all zero, which is most of the work on a large memory; `to` where there are
+/** Whether a page is zero, for hosts that have nothing faster. */
+export const isZeroPage = (bytes) => firstSet(new Int32Array(bytes.buffer, bytes.byteOffset, PAGE_WORDS), 0, PAGE_WORDS) === PAGE_WORDS;
+
+// The first of sixteen words that are not all zero, which is most of the work; `to` where there are
 // none. The words of a part are a multiple of them.
 function firstSet(words, from, to) {
   for (let at = from; at < to; at += 16) {

@@ -96,7 +96,7 @@ test("entries that come often and deep do not use up the callers of others: each
     host.hook("freed", [4096, -1, 0, 3, index], { frame: [3, index], ...where });
   };
   enter(1, 0, { host: ["main (app.mjs:1)"] });
-  const entries = 2 * (MAX_CALLER_FRAMES / 100);
+  const entries = 2 * (MAX_CALLER_FRAMES[1] / 100);
   for (let entry = 0; entry < entries; entry++) enter(2, 1, deep);
   // Nothing is left for entries inside others, but this function was not among them.
   enter(4, 1, deep);

@@ -189,7 +189,7 @@ fn the_host_enters_through_a_function_that_resets_what_a_trap_left_behind() {
         function(&text, r#"$"entry: work""#),
         str![[r#"
   (func $"entry: work" (;21;) (type 3)
-    (local i32)
+    (local i32 i32)
     i32.const 4
     global.get 5
     global.get 6
@@ -200,6 +200,11 @@ fn the_host_enters_through_a_function_that_resets_what_a_trap_left_behind() {
     i32.const 0
     global.get 4
     call $linmem.entered
+    local.tee 1
+    local.get 1
+    i32.const 31
+    i32.shr_s
+    i32.xor
     local.tee 0
     global.set 5
     local.get 0
@@ -231,7 +236,7 @@ fn an_exported_function_reports_addresses_that_go_in_and_come_out() {
         function(&text, r#"$"entry: malloc""#),
         str![[r#"
   (func $"entry: malloc" (;19;) (type 1) (param i32) (result i32)
-    (local i32 i32)
+    (local i32 i32 i32)
     i32.const 1
     global.get 5
     global.get 6
@@ -242,6 +247,11 @@ fn an_exported_function_reports_addresses_that_go_in_and_come_out() {
     i32.const 0
     global.get 4
     call $linmem.entered
+    local.tee 2
+    local.get 2
+    i32.const 31
+    i32.shr_s
+    i32.xor
     local.tee 1
     global.set 5
     local.get 1
@@ -262,12 +272,17 @@ fn an_exported_function_reports_addresses_that_go_in_and_come_out() {
     call $"malloc: malloc"
     local.get 1
     global.set 6
-    local.set 2
-    i32.const 1
+    local.set 3
     local.get 2
-    global.get 4
-    call $linmem.returned
-    local.get 2
+    i32.const 0
+    i32.ge_s
+    if ;; label = @1
+      i32.const 1
+      local.get 3
+      global.get 4
+      call $linmem.returned
+    end
+    local.get 3
   )
 "#]]
     );
@@ -286,7 +301,7 @@ fn arguments_beyond_four_are_reported_and_results_keep_their_order() {
         function(&text, r#"$"entry: many""#),
         str![[r#"
   (func $"entry: many" (;13;) (type 0) (param i32 i32 f64 i32 i32 i32) (result i32 f32 i32)
-    (local i32 i32 f32 i32)
+    (local i32 i32 i32 f32 i32)
     i32.const 0
     global.get 5
     global.get 6
@@ -297,6 +312,11 @@ fn arguments_beyond_four_are_reported_and_results_keep_their_order() {
     local.get 4
     global.get 4
     call $linmem.entered
+    local.tee 7
+    local.get 7
+    i32.const 31
+    i32.shr_s
+    i32.xor
     local.tee 6
     global.set 5
     local.get 6
@@ -305,12 +325,17 @@ fn arguments_beyond_four_are_reported_and_results_keep_their_order() {
     i32.const 1
     i32.add
     global.set 6
-    local.get 5
+    local.get 7
     i32.const 0
-    i32.const 0
-    i32.const 0
-    global.get 4
-    call $linmem.passed
+    i32.ge_s
+    if ;; label = @1
+      local.get 5
+      i32.const 0
+      i32.const 0
+      i32.const 0
+      global.get 4
+      call $linmem.passed
+    end
     local.get 0
     local.get 1
     local.get 2
@@ -320,20 +345,25 @@ fn arguments_beyond_four_are_reported_and_results_keep_their_order() {
     call $many
     local.get 6
     global.set 6
+    local.set 10
     local.set 9
     local.set 8
-    local.set 7
-    i32.const 0
     local.get 7
-    global.get 4
-    call $linmem.returned
     i32.const 0
-    local.get 9
-    global.get 4
-    call $linmem.returned
-    local.get 7
+    i32.ge_s
+    if ;; label = @1
+      i32.const 0
+      local.get 8
+      global.get 4
+      call $linmem.returned
+      i32.const 0
+      local.get 10
+      global.get 4
+      call $linmem.returned
+    end
     local.get 8
     local.get 9
+    local.get 10
   )
 "#]]
     );
@@ -512,6 +542,24 @@ fn an_entry_of_a_function_that_only_moves_the_stack_pointer_tells_nothing() {
     );
     let tells = |name| function(&text, &format!(r#"$"entry: {name}""#)).contains("$linmem.entered");
     assert_eq!(["save", "restore", "take", "reserve"].map(tells), [false, false, true, true]);
+}
+
+/// Linkers leave an index as wide as it can be.
+#[test]
+fn the_stack_pointer_is_known_by_a_wide_index_too() {
+    let wasm = wat::parse_str(
+        r#"(module
+             (memory 1)
+             (global $__stack_pointer (mut i32) (i32.const 65536))
+             (func $save (export "save") (result i32) global.get $__stack_pointer))"#,
+    );
+    let mut wasm = wasm.unwrap();
+    let narrow = [0x0a, 6, 1, 4, 0, 0x23, 0, 0x0b];
+    let wide = [0x0a, 10, 1, 8, 0, 0x23, 0x80, 0x80, 0x80, 0x80, 0, 0x0b];
+    let at = wasm.windows(narrow.len()).position(|bytes| bytes == narrow).unwrap();
+    wasm.splice(at..at + narrow.len(), wide);
+    let text = instrumented_binary(&wasm, &Mode::default());
+    assert!(!function(&text, r#"$"entry: save""#).contains("$linmem.entered"), "{text}");
 }
 
 /// After a tail call nothing can be done any more. Where the module calls the same import otherwise, it waits.
