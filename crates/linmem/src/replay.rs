@@ -59,6 +59,8 @@ pub struct Replay {
     pub thread: Option<(String, u64)>,
     /// Whether only threads other than the first of their process recorded it.
     pub is_of_workers: bool,
+    /// Whether threads were ended in the middle.
+    pub threads_were_ended: bool,
     selected: usize,
     /// The memory whose snapshot is being read.
     photographed: Option<usize>,
@@ -198,6 +200,7 @@ impl Replay {
                 }
                 let instance = &mut self.instances[number];
                 instance.active.get_or_insert((self.events, self.events)).1 = self.events;
+                instance.last_given = event.given();
             }
         }
         Ok(())

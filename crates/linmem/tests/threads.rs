@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use linmem::trace::{ContextId, Crossing, Event, Record, Sharing, UNKNOWN_SIZE, Writer};
+use linmem::trace::{
+    ContextId, Crossing, Event, LiveFrames, Record, Sharing, UNKNOWN_SIZE, Writer,
+};
 use linmem::{Analysis, AnalysisOptions, MergedAnalysis, Report};
 use proptest::prelude::*;
 
@@ -132,23 +134,25 @@ fn in_contexts_of(thread: usize, mut event: Event) -> Event {
 
 /// A recording of each thread, with numbers where others have some in between.
 fn recordings(events: &[(usize, Event)]) -> Vec<Vec<u8>> {
-    let recording = |of: usize| {
-        let mut writer = Writer::new(Vec::new());
-        head(Sharing::Shared(7), Some(of as u64)).iter().for_each(|record| writer.record(record));
-        writer.record(&Record::Instance { module: 0, memory: 0 });
-        contexts(of).for_each(|record| writer.record(&record));
-        let mut expected = 0;
-        for (number, (_, event)) in (0..).zip(events).filter(|(_, (thread, _))| *thread == of) {
-            if number != expected {
-                writer.record(&Record::Sequence { number });
-            }
-            expected = number + 1;
-            writer.record(&Record::Event(*event));
+    (0..THREADS).map(|of| recording(of, events, &[Record::Exit { code: 0 }])).collect()
+}
+
+/// The recording of one thread, and how it ends.
+fn recording(of: usize, events: &[(usize, Event)], end: &[Record]) -> Vec<u8> {
+    let mut writer = Writer::new(Vec::new());
+    head(Sharing::Shared(7), Some(of as u64)).iter().for_each(|record| writer.record(record));
+    writer.record(&Record::Instance { module: 0, memory: 0 });
+    contexts(of).for_each(|record| writer.record(&record));
+    let mut expected = 0;
+    for (number, (_, event)) in (0..).zip(events).filter(|(_, (thread, _))| *thread == of) {
+        if number != expected {
+            writer.record(&Record::Sequence { number });
         }
-        writer.record(&Record::Exit { code: 0 });
-        writer.finish().unwrap()
-    };
-    (0..THREADS).map(recording).collect()
+        expected = number + 1;
+        writer.record(&Record::Event(*event));
+    }
+    end.iter().for_each(|record| writer.record(record));
+    writer.finish().unwrap()
 }
 
 fn merged(recordings: &[Vec<u8>]) -> Report {
@@ -202,5 +206,30 @@ proptest! {
         let report = merged(&recordings);
         prop_assert!(!report.has_errors(), "{}", report);
         prop_assert!(report.findings.iter().any(|finding| finding.code.name() == "events-missing"));
+    }
+}
+
+/// A worker that is ended in a call had no chance to keep or to free what it just got.
+#[test]
+fn the_last_block_of_a_thread_that_was_ended_is_not_judged() {
+    let allocated = |pointer| {
+        let (size, align, context) = (8, 0, ContextId(0));
+        Event::Allocated { pointer, size, align, context }
+    };
+    let freed = |pointer| {
+        let (size, align, context) = (UNKNOWN_SIZE, 0, ContextId(1));
+        Event::Freed { pointer, size, align, context }
+    };
+    let first = [(1, allocated(4096)), (0, allocated(8192)), (0, freed(8192))];
+    let more = [(1, allocated(12288)), (1, freed(12288))];
+    for (events, code) in
+        [(first.to_vec(), "not-judged"), ([&first[..], &more].concat(), "leak-definite")]
+    {
+        let globals = Record::Globals { live_frames: LiveFrames::None, values: Vec::new() };
+        let snapshot = Record::Snapshot { memory: 0, pages: 1 };
+        let end = [snapshot, globals, Record::Exit { code: 0 }];
+        let report = merged(&[recording(0, &events, &end), recording(1, &events, &[])]);
+        let codes: Vec<_> = report.findings.iter().map(|finding| finding.code.name()).collect();
+        assert_eq!(codes, [code], "{report}");
     }
 }

@@ -25,7 +25,8 @@ const RECORDER = Symbol.for("linmem.node");
 
 // Given twice, by `--require` and `--import` or by hand and by the environment, it still watches once.
 if (!Object.hasOwn(process, RECORDER)) {
-  const recorder = new Recorder({ sink, clock, stacks, instrument, complain, isZero, letGo, threads: threads() });
+  const { port, seal } = threads();
+  const recorder = new Recorder({ sink, clock, stacks, instrument, complain, isZero, letGo, seal, threads: port });
   Object.defineProperty(process, RECORDER, { value: recorder });
   watchRealms(recorder);
   watchViews(recorder);

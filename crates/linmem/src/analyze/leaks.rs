@@ -8,7 +8,8 @@
 //! - *reachable*: a chain of pointers to block starts leads there from a root
 //! - *host-held*: no such chain does, but the address of the block, or of a block that leads to it, came
 //!   to the host or from it
-//! - *thread-held*: nothing in the memory does, but code of another thread was perhaps running
+//! - *thread-held*: nothing in the memory does, but code of another thread was perhaps running, or was ended when it had
+//!   just got the block
 //! - *possible*: only a chain with an interior pointer does, and that is not how the block's owner points (`layouts`)
 //! - *definite*: nothing points there
 //! - *indirect*: only lost blocks point there
@@ -29,8 +30,8 @@ use crate::instrument::boundary;
 use crate::language::{self, StartUp};
 use crate::module::memory_map::MemoryMap;
 use crate::prepared::Prepared;
-use crate::replay::heap::Crossed;
-use crate::replay::heap::{Block, Held};
+use crate::replay::RecordedInstance;
+use crate::replay::heap::{Block, Crossed, Held};
 use crate::report::{LeakSummary, Sentence};
 use crate::trace::{ContextId, LiveFrames};
 
@@ -214,12 +215,17 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
     let addresses: Vec<u64> = blocks.iter().map(|live| live.address).collect();
     let mark = marked(memory, Blocks { live: &blocks, addresses: &addresses }, can_mark);
     let (host_may_hold, threads_may_hold) = (host_may_hold(memory), threads_may_hold(memory));
+    let cut_off = cut_off(memory);
     for (index, Live { address, block, .. }) in blocks.iter().enumerate() {
         let is_emptied = memory.heap().is_emptied(*address, block);
         let kind = match mark.kinds[index] {
             _ if is_of_start_up(memory, block.context) => Kind::Runtime,
             kind if frames_may_hold && kind != Kind::Reachable => Kind::FrameHeld,
-            kind if threads_may_hold && kind.is_refuted_by_a_pointer() => Kind::ThreadHeld,
+            kind if kind.is_refuted_by_a_pointer()
+                && (threads_may_hold || cut_off.contains(address)) =>
+            {
+                Kind::ThreadHeld
+            }
             Kind::Definite | Kind::Indirect | Kind::Possible if host_may_hold => {
                 Kind::HostHeld(Holder::MayHave)
             }
@@ -287,6 +293,17 @@ fn live_blocks(memory: Memory<'_, '_>) -> Vec<Live> {
 fn threads_may_hold(memory: Memory<'_, '_>) -> bool {
     let mut globals = memory.users().filter_map(|user| user.recorded().globals.as_ref());
     globals.any(|globals| globals.live_frames == LiveFrames::OtherThreads)
+}
+
+/// The blocks that threads had just got when they were ended: it is not known what they would have done with them.
+fn cut_off(memory: Memory<'_, '_>) -> BTreeSet<u64> {
+    let recorded = memory.users().map(|user| user.recorded());
+    let may_be_ended = |instance: &&RecordedInstance| {
+        memory.subject.replay.threads_were_ended
+            && instance.globals.is_none()
+            && !instance.collected
+    };
+    recorded.filter(may_be_ended).filter_map(|instance| instance.last_given).collect()
 }
 
 /// Whether the host may hold any block, because addresses may have crossed unseen.

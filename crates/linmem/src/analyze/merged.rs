@@ -62,7 +62,7 @@ impl<R: Read> MergedAnalysis<R> {
                     self.replay.end = ending(end);
                     self.replay.is_of_workers = false;
                 }
-                Merged::Ended { .. } => {}
+                Merged::Ended { end, .. } => self.replay.threads_were_ended |= end.is_none(),
             }
         }
         Ok(any)

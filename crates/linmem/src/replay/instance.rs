@@ -23,6 +23,8 @@ pub struct RecordedInstance {
     pub collected: bool,
     /// Events of all instances before its first and up to its last.
     pub active: Option<(u64, u64)>,
+    /// The block that the allocator gave in its last event, if it gave one.
+    pub last_given: Option<u64>,
     /// How often exported functions were called, by their indices, in the order of the first calls.
     pub calls: Vec<(u32, u64)>,
     /// Of the calls that were looked at when they began: how many came from where, by function.
@@ -58,6 +60,7 @@ impl RecordedInstance {
             created: None,
             collected: false,
             active: None,
+            last_given: None,
             calls: Vec::new(),
             called_from: BTreeMap::new(),
             place_in_calls: FxHashMap::default(),

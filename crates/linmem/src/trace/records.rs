@@ -452,4 +452,14 @@ impl Event {
             Event::Reallocated { .. } | Event::Called { .. } | Event::Crossed { .. } => None,
         }
     }
+
+    /// The block that the allocator gives, if there is one.
+    pub(crate) fn given(&self) -> Option<u64> {
+        match *self {
+            Event::Allocated { pointer, .. } | Event::Reallocated { pointer } => {
+                Some(pointer).filter(|pointer| *pointer != 0)
+            }
+            _ => None,
+        }
+    }
 }

@@ -17,7 +17,7 @@ const { addEventListener } = globalThis;
  * `leave()`, if it is among that, is called when the page may be left: what is done when it is hidden mostly comes too late
  * for others to hear.
  */
-export function watchScope({ own, isModule, library, hints = [], sink, complain }, made) {
+export function watchScope({ own, isModule, library, hints = [], seal, sink, complain }, made) {
   const known = watcher();
   // The first document of a frame hands its realm on to the next one, but no listeners.
   if (known !== undefined) {
@@ -28,6 +28,7 @@ export function watchScope({ own, isModule, library, hints = [], sink, complain 
     sink,
     clock,
     complain,
+    seal,
     stacks: stacksOf({ own, isModule }),
     instrument: instrumentBy(libraryFrom(library), hints),
   });

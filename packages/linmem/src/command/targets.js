@@ -1,5 +1,6 @@
 // Every page, frame and worker of a browser waits before its own code until the recorder is in it.
 
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { deflateRaw } from "node:zlib";
@@ -165,6 +166,6 @@ export async function sourceWith(hints) {
   const [script, wasm] = [SCRIPT, LIBRARY].map((file) => about("linmem's own files, made by `npm run build`", () => readFileSync(file), "cannot read "));
   const deflated = await promisify(deflateRaw)(wasm);
   const library = { deflated: deflated.toString("base64"), length: wasm.length };
-  const settings = { own: OWN, isModule: false, library, hints, binding: BINDING };
+  const settings = { own: OWN, isModule: false, library, hints, seal: randomUUID(), binding: BINDING };
   return `((LINMEM_SETTINGS) => {${script}})(${JSON.stringify(settings)});\n//# sourceURL=${OWN}`;
 }

@@ -13,23 +13,26 @@ import { Module } from "./module.js";
 import { MAP_VERSION } from "./names.js";
 import { withCustomSection } from "./sections.js";
 
-// Holds the key of the original in the instrumented module, by which it is known in any thread that gets it.
+// Holds the key of the original in the instrumented module, by which it is known in any thread that gets it; and the seal
+// of this program, which no module knows.
 const ORIGIN_SECTION = "linmem.origin";
 
 export class Modules {
   #records;
   #instrument;
   #complain;
+  #seal;
   #count = 0;
 
   // By the key of the content; null where it cannot be instrumented.
   #byKey = new Map();
   #byModule = new WeakMap();
 
-  constructor(records, { instrument, complain }) {
+  constructor(records, { instrument, complain, seal }) {
     this.#records = records;
     this.#instrument = instrument;
     this.#complain = complain;
+    this.#seal = seal;
   }
 
   /** The watched module for these bytes, a buffer or a view; undefined when it is not watched. */
@@ -49,7 +52,7 @@ export class Modules {
       const { wasm, map } = this.#instrument.make(key, original);
       if (!validate(wasm)) throw new Error("the engine refuses the instrumented module");
       const module = known ?? this.#watched(key, original, map);
-      module.wasm = withCustomSection(wasm, ORIGIN_SECTION, key);
+      module.wasm = withCustomSection(wasm, ORIGIN_SECTION, `${key} ${this.#seal}`);
       return module;
     } catch (error) {
       if (validate(original)) this.#notWatched(key, error.message);
@@ -72,9 +75,11 @@ export class Modules {
   }
 
   #originOf(module) {
-    const [section] = customSections(module, ORIGIN_SECTION);
+    // A module may have sections of this name by itself: the recorder's is the last one.
+    const section = customSections(module, ORIGIN_SECTION).at(-1);
     if (section === undefined) return undefined;
-    const key = new TextDecoder().decode(section);
+    const [key, seal] = new TextDecoder().decode(section).split(" ");
+    if (seal !== this.#seal) return undefined;
     if (!this.#byKey.has(key)) this.#byKey.set(key, this.#found(key, module));
     return this.#byKey.get(key);
   }

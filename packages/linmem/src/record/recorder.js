@@ -9,6 +9,8 @@
 //   complain(message)  tells the user one line
 //   isZero(page)       whether a page of a memory is zero; may be left out
 //   letGo()            lets go of what WeakRefs keep until the job ends; may be left out, see refusals.js
+//   seal               a word that only the threads of this program know, by which they know what one of them has
+//                      instrumented; may be left out
 //   threads            what this thread has in common with others of its process, see threads.js; may be left out
 
 import { Compilation } from "./compilation.js";
@@ -33,7 +35,7 @@ export class Recorder {
   #watched = new WeakSet();
   #stacks;
 
-  constructor({ sink, clock, stacks, instrument, complain, isZero = isZeroPage, letGo, threads }) {
+  constructor({ sink, clock, stacks, instrument, complain, isZero = isZeroPage, letGo, seal = "", threads }) {
     this.records = new Records({ sink, clock, complain });
     this.threads = new Threads(this, threads);
     this.records.atTurn(() => this.threads.turn());
@@ -48,7 +50,7 @@ export class Recorder {
     this.instances = new Instances(this.records);
     this.functions = new Functions(this);
     this.observations = new Observations(this);
-    this.modules = new Modules(this.records, { instrument, complain });
+    this.modules = new Modules(this.records, { instrument, complain, seal });
     this.compilation = new Compilation(this, stacks);
     this.isZero = isZero;
     /** Replaces functions of the host. */

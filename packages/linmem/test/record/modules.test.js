@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { createContext, runInContext } from "node:vm";
 import { Recorder } from "../../src/record/recorder.js";
 import { MAP_VERSION } from "../../src/record/names.js";
+import { withCustomSection } from "../../src/record/sections.js";
 import { readRecords } from "../node/read-trace.js";
 
 // "Implementation-defined Limits" of the WebAssembly JavaScript Interface: the body of a function, in bytes.
@@ -23,14 +24,15 @@ function moduleWithBody(bytes) {
   ]);
 }
 
-/** A realm that is watched with an instrument port that makes `wasm`, and the records of its trace. */
-function watchedRealm(make) {
+/** A realm that is watched with an instrument port that makes `wasm` and finds what other threads made, and the records of its trace. */
+function watchedRealm(make, { find = () => undefined, seal } = {}) {
   const chunks = [];
   const recorder = new Recorder({
     sink: (bytes) => chunks.push(Buffer.from(bytes)),
     clock: { micros: () => 0, every: () => () => {} },
     stacks: { take: () => [], isHostsOwn: () => false, cleaned: (error) => error },
-    instrument: { key: () => "0123456789", make, find: () => undefined },
+    instrument: { key: () => "0123456789", make, find },
+    seal,
     complain: (message) => assert.fail(message),
   });
   const realm = runInContext("globalThis", createContext());
@@ -77,4 +79,42 @@ test("what the engine refuses as the program made it is the program's own error,
   const { WebAssembly, notes } = watchedRealm((_, wasm) => ({ wasm, map }));
   assert.throws(() => new WebAssembly.Module(moduleWithBody(LARGEST_BODY + 1)), { name: "CompileError" });
   assert.deepEqual(notes(), []);
+});
+
+/** Realms of two threads, of which the second gets modules compiled; `asked` are the keys that it looks for. */
+function twoThreads(seals) {
+  const asked = [];
+  const find = (key) => void asked.push(key);
+  const whole = { ...map, allocator: { functions: [] }, entries: [], constructors: [], sizes: {}, tables: [] };
+  const [first, second] = seals.map((seal) => watchedRealm((_, wasm) => ({ wasm, map: whole }), { find, seal }).WebAssembly);
+  return { first, second, asked };
+}
+
+const ORIGIN = "linmem.origin";
+
+test("what one thread has instrumented is known in another one of the program", () => {
+  const { first, second, asked } = twoThreads(["seal", "seal"]);
+  new second.Instance(new first.Module(moduleWithBody(100)));
+  assert.deepEqual(asked, ["0123456789"]);
+});
+
+test("a module that says of another program that it has instrumented it is a module as any other", () => {
+  const { first, second, asked } = twoThreads(["seal", "other"]);
+  const { exports } = new second.Instance(new first.Module(moduleWithBody(100)));
+  assert.deepEqual([Object.keys(exports), asked], [["run"], []]);
+});
+
+for (const words of ["0123456789", "0123456789 ", "0123456789 guess", "../../secret seal2", ""]) {
+  test(`a module that says itself what it was made of is not believed: ${JSON.stringify(words)}`, () => {
+    const { second, asked } = twoThreads(["seal", "seal"]);
+    const forged = new WebAssembly.Module(withCustomSection(moduleWithBody(100), ORIGIN, words));
+    const { exports } = new second.Instance(forged);
+    assert.deepEqual([Object.keys(exports), asked], [["run"], []]);
+  });
+}
+
+test("what a module says itself does not stand before what the recorder says of it", () => {
+  const { first, second, asked } = twoThreads(["seal", "seal"]);
+  new second.Instance(new first.Module(withCustomSection(moduleWithBody(100), ORIGIN, "9876543210 seal")));
+  assert.deepEqual(asked, ["0123456789"]);
 });

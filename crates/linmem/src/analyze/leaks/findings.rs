@@ -154,7 +154,7 @@ fn finalizer_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Find
 /// One note for all blocks that only other threads may point to.
 fn thread_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
     let what = "alive at the end, leaked or not: nothing in the memory points there, but other threads were \
-                perhaps running, whose locals linmem cannot see";
+                perhaps running, or were ended in the call that got them, and linmem cannot see their locals";
     let finding = finding_of_all(Code::NotJudged, memory, groups, what)?;
     Some(finding.advice("Let the threads end before the program to have these judged."))
 }

@@ -5,7 +5,7 @@ import { Worker, isMainThread, parentPort, threadId, workerData } from "node:wor
 import { threads } from "../../../src/node/control-memory.js";
 import { SharedMemories } from "../../../src/record/shared-memories.js";
 
-const memories = new SharedMemories(threads().control, threadId);
+const memories = new SharedMemories(threads().port.control, threadId);
 
 const newMemory = (initial = 1) => new WebAssembly.Memory({ initial, maximum: 2, shared: true });
 const bytesOf = (memory) => Buffer.from(new Uint8Array(memory.buffer).slice());

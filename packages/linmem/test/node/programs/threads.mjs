@@ -6,7 +6,7 @@ import { threads } from "../../../src/node/control-memory.js";
 import { fileOf, ownFile } from "../../../src/node/trace-file.js";
 import { claimSlot, Drainer, leaveSlots } from "../../../src/record/slots.js";
 
-const { control, ancestors } = threads();
+const { control, ancestors } = threads().port;
 
 class Appender {
   #slot;
