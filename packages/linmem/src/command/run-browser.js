@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorHints, read } from "./arguments.js";
 import { Chromium, findChromium } from "./chromium.js";
 import { CommandError } from "./command-error.js";
-import { Following } from "./following.js";
+import { Following } from "../driver/following.js";
 import { Output, escaped, print } from "./output.js";
-import { PageRecordings } from "./page-recordings.js";
-import { directoryForTraces } from "./recordings.js";
-import { Targets, sourceWith } from "./targets.js";
+import { PageRecordings } from "../driver/page-recordings.js";
+import { directoryForTraces } from "../driver/recordings.js";
+import { Targets, sourceWith } from "../driver/targets.js";
 
 const HELP = `Open a page in Chromium and report what the memories of its WebAssembly instances did
 

@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorOptions, read, splitAtCommand } from "./arguments.js";
 import { CommandError } from "./command-error.js";
-import { Following } from "./following.js";
+import { Following } from "../driver/following.js";
 import { Output } from "./output.js";
-import { directoryForTraces } from "./recordings.js";
+import { directoryForTraces } from "../driver/recordings.js";
 
 const HELP = `Run a Node program and report what the memories of its WebAssembly instances did
 

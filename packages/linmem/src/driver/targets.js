@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { deflateRaw } from "node:zlib";
-import { about } from "./command-error.js";
+import { about } from "../command/command-error.js";
 
 const SCRIPT = new URL("../../dist/browser.js", import.meta.url);
 const LIBRARY = new URL("../../dist/linmem.wasm", import.meta.url);

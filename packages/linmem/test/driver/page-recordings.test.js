@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { PageRecordings } from "../../src/command/page-recordings.js";
+import { PageRecordings } from "../../src/driver/page-recordings.js";
 import { MAGIC, TAGS } from "../../src/record/names.js";
 import { readRecords } from "../node/read-trace.js";
 

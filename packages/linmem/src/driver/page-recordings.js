@@ -4,7 +4,7 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { TAGS } from "../record/names.js";
-import { about } from "./command-error.js";
+import { about } from "../command/command-error.js";
 
 const MESSAGE = /^([btlec])([0-9a-f]{16})/;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { Targets } from "../../src/command/targets.js";
+import { Targets } from "../../src/driver/targets.js";
 
 let devtools, recordings, complaints, targets;
 
