@@ -11,7 +11,8 @@ import { Following } from "../driver/following.js";
 import { Output, escaped, print } from "./output.js";
 import { PageRecordings } from "../driver/page-recordings.js";
 import { directoryForTraces } from "../driver/recordings.js";
-import { Targets, sourceWith } from "../driver/targets.js";
+import { sourceWith } from "../driver/source.js";
+import { Targets } from "../driver/targets.js";
 
 const HELP = `Open a page in Chromium and report what the memories of its WebAssembly instances did
 

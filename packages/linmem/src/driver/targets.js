@@ -1,18 +1,6 @@
 // Every page, frame and worker of a browser waits before its own code until the recorder is in it.
 
-import { readFileSync } from "node:fs";
-import { promisify } from "node:util";
-import { deflateRaw } from "node:zlib";
-import { about } from "../command/command-error.js";
-
-const SCRIPT = new URL("../../dist/browser.js", import.meta.url);
-const LIBRARY = new URL("../../dist/linmem.wasm", import.meta.url);
-
-// What the recorder's own code is called in stacks.
-const OWN = "linmem:recorder";
-
-const BINDING = "__linmem_recorded";
-const END = 'globalThis[Symbol.for("linmem.browser")]?.end()';
+import { BINDING, OWN, asking } from "./source.js";
 
 // The browser has pages of its own.
 const OTHERS = ["browser", "browser_ui", "tab"].map((type) => ({ type, exclude: true }));
@@ -23,32 +11,54 @@ const PATIENCE = 10_000;
 
 const KINDS_OF_DOCUMENT = ["page", "iframe"];
 
+// The origins of a page's first document, in which nothing runs.
+const EMPTY = ["", "://"];
+
+const LATE = "its code may have run before the recorder came";
+
 export class Targets {
   #devtools;
   #recordings;
   #complain;
-  #source;
+  #isShared;
+
+  // Parameters of commands, made once: they are large.
+  #expression;
+  #firstScript;
 
   // By session: `{ number, session, kind, name }`.
   #attached = new Map();
   #count = 0;
+  #pending = new Set();
+
+  // By session: the scripts that it has, while it is asked for them.
+  #scripts = new Map();
 
   #firstPage = deferred();
   #lastPage = deferred();
 
-  /** `source` is what each target runs first; `complain(line)` tells the user something. */
-  constructor(devtools, recordings, { source, complain }) {
+  /**
+   * `source` is what each target runs first; `complain(line)` tells the user something. If `isShared`, somebody else drives
+   * this browser too, and has put the source into the documents.
+   */
+  constructor(devtools, recordings, { source, complain, isShared = false }) {
     this.#devtools = devtools;
     this.#recordings = recordings;
     this.#complain = complain;
-    this.#source = JSON.stringify(source);
+    this.#isShared = isShared;
+    this.#expression = `{"expression":${JSON.stringify(source)}}`;
+    this.#firstScript = `{"runImmediately":true,"source":${JSON.stringify(source)}}`;
     devtools.on("Target.attachedToTarget", (event) => this.#attach(event));
     devtools.on("Target.detachedFromTarget", ({ sessionId }) => this.#detach(sessionId));
     devtools.on("Target.targetInfoChanged", ({ targetInfo }) => this.#rename(targetInfo));
     devtools.on("Runtime.bindingCalled", (event, session) => this.#hear(event, session));
     devtools.on("Runtime.exceptionThrown", ({ exceptionDetails }, session) => this.#thrown(exceptionDetails, session));
-    devtools.on("Runtime.consoleAPICalled", (_, session) => this.#forget(session));
-    devtools.send("Target.setAutoAttach", AUTO_ATTACH);
+    if (isShared) {
+      devtools.on("Runtime.executionContextCreated", ({ context }, session) => this.#meetDocument(context, session));
+      devtools.on("Debugger.scriptParsed", (script, session) => this.#scripts.get(session)?.push(script));
+    } else devtools.on("Runtime.consoleAPICalled", (_, session) => this.#forget(session));
+    /** Settles when this begins. */
+    this.begun = devtools.send("Target.setAutoAttach", AUTO_ATTACH);
     devtools.send("Target.setDiscoverTargets", { discover: true });
   }
 
@@ -65,15 +75,32 @@ export class Targets {
     return this.#lastPage.promise;
   }
 
+  /** Settles when all targets that are there have what they get. */
+  async ready() {
+    // What has come before the answer is known.
+    await this.#devtools.send("Target.getTargets");
+    await this.#all([...this.#pending], (hooked) => hooked);
+  }
+
+  /** Has all recordings that go on send what they have, with a snapshot. */
+  save() {
+    return this.#ask("save");
+  }
+
   /** Ends all recordings that go on, after their garbage is collected if that is asked for. */
   async end({ collect }) {
     if (collect) await this.#all([...this.#attached.keys()], (session) => this.#collect(session));
-    await this.#all(this.#recordings.unfinished, ({ target, context }) =>
-      this.#devtools.send("Runtime.evaluate", { expression: END, contextId: context }, target.session));
+    await this.#ask("end");
+  }
+
+  #ask(method) {
+    return this.#all(this.#recordings.unfinished, ({ target, context }) =>
+      this.#devtools.send("Runtime.evaluate", { expression: asking(method), contextId: context }, target.session));
   }
 
   // What is left to finalizers runs in a turn of its own.
   async #collect(session) {
+    if (this.#isShared) this.#forget(session);
     for (let round = 0; round < 2; round++) {
       await this.#devtools.send("HeapProfiler.collectGarbage", {}, session);
       await this.#devtools.send("Runtime.evaluate", { expression: "new Promise((done) => setTimeout(done))", awaitPromise: true }, session);
@@ -87,14 +114,15 @@ export class Targets {
     clearTimeout(timer);
   }
 
-  #attach({ sessionId: session, targetInfo: { targetId, type: kind, url } }) {
-    const target = { number: this.#count++, session, targetId, kind, name: nameOf(kind, url) };
+  #attach({ sessionId: session, targetInfo: { targetId, type: kind, url }, waitingForDebugger: waits }) {
+    const target = { number: this.#count++, session, targetId, kind, waits, name: nameOf(kind, url) };
     this.#attached.set(session, target);
     const send = (method, params) => this.#devtools.send(method, params, session);
     // Else the next document would not have the binding.
     send("Runtime.enable");
-    send("Runtime.addBinding", { name: BINDING });
-    const hooked = KINDS_OF_DOCUMENT.includes(kind) ? this.#hookDocuments(send, session) : this.#hook(session);
+    const bound = send("Runtime.addBinding", { name: BINDING });
+    const hooked = KINDS_OF_DOCUMENT.includes(kind) ? this.#hookDocuments(send, session, bound) : this.#hook(target);
+    this.#remember(hooked);
     send("Target.setAutoAttach", AUTO_ATTACH);
     // A dedicated worker would hear this before the rest is done; a service worker does the rest only then.
     const ready = kind === "service_worker" ? Promise.resolve() : hooked.catch(() => {});
@@ -103,14 +131,47 @@ export class Targets {
     resumed.then(() => kind === "page" && this.#firstPage.resolve(session), () => {});
   }
 
-  #hookDocuments(send, session) {
-    send("Page.enable");
-    return this.#devtools.sendText("Page.addScriptToEvaluateOnNewDocument", `{"runImmediately":true,"source":${this.#source}}`, session);
+  #remember(hooked) {
+    this.#pending.add(hooked);
+    const forget = () => this.#pending.delete(hooked);
+    hooked.then(forget, forget);
   }
 
-  async #hook(session) {
-    const { exceptionDetails } = await this.#devtools.sendText("Runtime.evaluate", `{"expression":${this.#source}}`, session);
+  #hookDocuments(send, session, bound) {
+    if (this.#isShared) return bound;
+    send("Page.enable");
+    return this.#devtools.sendText("Page.addScriptToEvaluateOnNewDocument", this.#firstScript, session);
+  }
+
+  async #hook({ session, waits }) {
+    if (this.#isShared && !waits) throw new Error(LATE);
+    const { exceptionDetails } = await this.#devtools.sendText("Runtime.evaluate", this.#expression, session);
     if (exceptionDetails !== undefined) throw new Error(reasonIn(exceptionDetails));
+    if (this.#isShared) await this.#checkOrder(session);
+  }
+
+  // Somebody else may have let a worker go on before. Its scripts are numbered as they were compiled.
+  async #checkOrder(session) {
+    const scripts = [];
+    this.#scripts.set(session, scripts);
+    await this.#devtools.send("Debugger.enable", {}, session);
+    this.#devtools.send("Debugger.disable", {}, session);
+    this.#scripts.delete(session);
+    const recorder = scripts.find(({ url }) => url === OWN);
+    const isEarlier = ({ scriptId, url }) => url !== "" && url !== OWN && Number(scriptId) < Number(recorder?.scriptId ?? Infinity);
+    if (scripts.some(isEarlier)) throw new Error(LATE);
+  }
+
+  // The recorder should be in it by now, and may have waited for the binding.
+  async #meetDocument({ id, auxData, origin }, session) {
+    const target = this.#attached.get(session);
+    if (target === undefined || !KINDS_OF_DOCUMENT.includes(target.kind) || !auxData?.isDefault || EMPTY.includes(origin)) return;
+    const { name } = target;
+    const met = this.#devtools.send("Runtime.evaluate", { expression: asking("meet"), contextId: id }, session);
+    this.#remember(met);
+    // A document that is gone by now has not done anything.
+    const { result } = await met.catch(() => ({}));
+    if (result !== undefined && !this.#recordings.has(result.value)) this.#notHooked({ ...target, name }, new Error(LATE));
   }
 
   // In a document nobody waits for the script's result.
@@ -155,16 +216,4 @@ function deferred() {
   let resolve;
   const promise = new Promise((done) => (resolve = done));
   return { promise, resolve };
-}
-
-/**
- * What every target runs first. The library goes along, as no target could load it at once by itself: deflated, since
- * the protocol takes longer for the rest than a target for inflating it, and only those that compile a module do that.
- */
-export async function sourceWith(hints) {
-  const [script, wasm] = [SCRIPT, LIBRARY].map((file) => about("linmem's own files, made by `npm run build`", () => readFileSync(file), "cannot read "));
-  const deflated = await promisify(deflateRaw)(wasm);
-  const library = { deflated: deflated.toString("base64"), length: wasm.length };
-  const settings = { own: OWN, isModule: false, library, hints, binding: BINDING };
-  return `((LINMEM_SETTINGS) => {${script}})(${JSON.stringify(settings)});\n//# sourceURL=${OWN}`;
 }

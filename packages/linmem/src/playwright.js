@@ -1,0 +1,77 @@
+// `import { test, expect } from "linmem/playwright"`: Playwright's test, with every WebAssembly instance in the browser under
+// observation.
+
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { test as base } from "@playwright/test";
+import { optionsOf } from "./playwright/options.js";
+import { failureOf } from "./playwright/failure.js";
+import { Watch } from "./playwright/watch.js";
+
+export { expect } from "@playwright/test";
+
+const NO_INSTANCE = "linmem: the page made no WebAssembly instance to watch";
+
+export const test = base.extend({
+  linmem: [{}, { option: true }],
+
+  linmemWatch: [
+    async ({ linmem, browser, browserName }, use, info) => {
+      if (linmem === false) return use(undefined);
+      const options = optionsOf(linmem);
+      if (browserName !== "chromium") {
+        throw new Error(`linmem/playwright watches Chromium, and this project runs ${browserName}: set \`linmem: false\` in the project's \`use\``);
+      }
+      const watch = await Watch.begin(browser, options);
+      try {
+        await use(watch);
+        await watch.end();
+        await judge(watch, options, info);
+      } finally {
+        await watch.end();
+        watch.remove();
+      }
+    },
+    { auto: true, title: "linmem" },
+  ],
+
+  context: async ({ context, linmemWatch }, use) => {
+    await linmemWatch?.meet(context);
+    await use(context);
+    await linmemWatch?.end();
+  },
+
+  page: async ({ page, linmemWatch }, use) => {
+    page.linmem = linmemWatch === undefined ? OFF : shown(linmemWatch);
+    await use(page);
+    await linmemWatch?.end();
+  },
+});
+
+const shown = (watch) =>
+  Object.freeze({
+    report: async () => textOf(await watch.report()),
+    json: async () => JSON.parse((await watch.report()).json),
+    async trace() {
+      const directory = await watch.recorded();
+      return readdirSync(directory).map((name) => ({ name, bytes: new Uint8Array(readFileSync(join(directory, name))) }));
+    },
+  });
+
+const off = async () => {
+  throw new Error("linmem watches nothing here: the option `linmem` is false");
+};
+const OFF = Object.freeze({ report: off, json: off, trace: off });
+
+const textOf = ({ watched, text, notes }) => (watched ? text : [NO_INSTANCE, ...notes, ""].join("\n"));
+
+async function judge(watch, options, info) {
+  if (watch.isEmpty) return;
+  const report = await watch.report();
+  const failure = failureOf({ ...report, text: textOf(report) }, watch.unwatched, options);
+  if (failure === undefined) return;
+  await info.attach("linmem report", { body: textOf(report), contentType: "text/plain" });
+  await info.attach("linmem report as JSON", { body: report.json, contentType: "application/json" });
+  // A test that has failed before may have left its work half done.
+  if (info.status === info.expectedStatus) throw failure;
+}

@@ -1,0 +1,116 @@
+// Watches a browser of Playwright's during a test: its pages, frames and workers are recorded into files.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Following } from "../driver/following.js";
+import { PageRecordings, recordingOf } from "../driver/page-recordings.js";
+import { asking, sourceWith } from "../driver/source.js";
+import { Targets } from "../driver/targets.js";
+import { Channel } from "./channel.js";
+import { Replaced } from "./replaced.js";
+
+// A page that is busy does not answer, in milliseconds.
+const PATIENCE = 2000;
+
+export class Watch {
+  #channel;
+  #targets;
+  #recordings;
+  #options;
+  #source;
+  #scratch = mkdtempSync(join(tmpdir(), "linmem-"));
+  #count = 0;
+  #contexts = new WeakSet();
+  #replaced = new Replaced();
+  #isOver;
+
+  /** Lines for the user: what could not be watched, and why. */
+  unwatched = [];
+
+  /** Watches everything that this browser opens from now on. */
+  static async begin(browser, options) {
+    const watch = new Watch();
+    await watch.#begin(browser, options);
+    return watch;
+  }
+
+  async #begin(browser, options) {
+    this.#options = options;
+    this.#source = await sourceWith(options.hints);
+    this.#recordings = new PageRecordings(this.#directory(), (line) => this.unwatched.push(line));
+    this.#channel = await Channel.open(browser);
+    this.#targets = new Targets(this.#channel, this.#recordings, { source: this.#source, complain: (line) => this.unwatched.push(line), isShared: true });
+    await this.#targets.begun;
+    this.#replaced.after(browser, "newContext", (context) => this.meet(context));
+  }
+
+  #directory() {
+    const path = join(this.#scratch, String(this.#count++));
+    mkdirSync(path);
+    return path;
+  }
+
+  /** Has the documents of a context recorded, which has none yet. */
+  async meet(context) {
+    if (this.#contexts.has(context)) return;
+    this.#contexts.add(context);
+    context.on("page", (page) => this.#meetPage(page));
+    this.#replaced.after(context, "newPage", () => this.#targets.ready());
+    this.#replaced.before(context, "close", () => Promise.all(context.pages().map(endIn)));
+    await context.addInitScript({ content: this.#source });
+  }
+
+  // Nothing more is heard of a page that is closed.
+  #meetPage(page) {
+    this.#replaced.before(page, "close", () => endIn(page));
+  }
+
+  /** Whether there is nothing to report. */
+  get isEmpty() {
+    return this.#recordings.isEmpty && this.unwatched.length === 0;
+  }
+
+  /** What is recorded until now is all. */
+  end() {
+    return (this.#isOver ??= this.#end());
+  }
+
+  async #end() {
+    this.#replaced.undo();
+    await this.#targets.ready().catch(() => {});
+    await this.#targets.end(this.#options);
+    await this.#channel.close();
+    this.#recordings.finish();
+  }
+
+  /** Removes what was recorded. */
+  remove() {
+    rmSync(this.#scratch, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** The recordings so far: the path of a directory with a file for each document and worker. */
+  async recorded() {
+    if (this.#isOver === undefined) {
+      await this.#targets.ready();
+      await this.#targets.save();
+    } else await this.#isOver;
+    const directory = this.#directory();
+    this.#recordings.copyTo(directory);
+    if (this.unwatched.length > 0) writeFileSync(join(directory, "unwatched.trace"), recordingOf(this.unwatched));
+    return directory;
+  }
+
+  /** The report so far, see library.js. */
+  async report() {
+    return new Following(await this.recorded(), this.#options.top).finish(false);
+  }
+}
+
+async function endIn(page) {
+  const ended = [...page.frames(), ...page.workers()].map((part) => part.evaluate(asking("end")));
+  let timer;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)));
+  await Promise.race([late, Promise.allSettled(ended)]);
+  clearTimeout(timer);
+}
