@@ -4,6 +4,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test as base } from "@playwright/test";
+import { Channel } from "./playwright/channel.js";
 import { optionsOf } from "./playwright/options.js";
 import { failureOf } from "./playwright/failure.js";
 import { Watch } from "./playwright/watch.js";
@@ -15,14 +16,24 @@ const NO_INSTANCE = "linmem: the page made no WebAssembly instance to watch";
 export const test = base.extend({
   linmem: [{}, { option: true }],
 
+  // Takes a while, and serves all tests of a browser.
+  linmemChannel: [
+    async ({ browser }, use) => {
+      let opened;
+      await use(() => (opened ??= Channel.open(browser)));
+      await (await opened)?.close();
+    },
+    { scope: "worker" },
+  ],
+
   linmemWatch: [
-    async ({ linmem, browser, browserName }, use, info) => {
+    async ({ linmem, browser, browserName, linmemChannel }, use, info) => {
       if (linmem === false) return use(undefined);
       const options = optionsOf(linmem);
       if (browserName !== "chromium") {
         throw new Error(`linmem/playwright watches Chromium, and this project runs ${browserName}: set \`linmem: false\` in the project's \`use\``);
       }
-      const watch = await Watch.begin(browser, options);
+      const watch = await Watch.begin(browser, await linmemChannel(), options);
       try {
         await use(watch);
         await watch.end();

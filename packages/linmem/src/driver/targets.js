@@ -107,6 +107,11 @@ export class Targets {
     }
   }
 
+  /** Lets go of all targets. */
+  async leave() {
+    await this.#devtools.send("Target.setAutoAttach", { autoAttach: false, waitForDebuggerOnStart: false, flatten: true }).catch(() => {});
+  }
+
   async #all(list, run) {
     let timer;
     const late = new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)));

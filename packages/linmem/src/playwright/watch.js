@@ -7,14 +7,12 @@ import { Following } from "../driver/following.js";
 import { PageRecordings, recordingOf } from "../driver/page-recordings.js";
 import { asking, sourceWith } from "../driver/source.js";
 import { Targets } from "../driver/targets.js";
-import { Channel } from "./channel.js";
 import { Replaced } from "./replaced.js";
 
 // A page that is busy does not answer, in milliseconds.
 const PATIENCE = 2000;
 
 export class Watch {
-  #channel;
   #targets;
   #recordings;
   #options;
@@ -29,18 +27,17 @@ export class Watch {
   unwatched = [];
 
   /** Watches everything that this browser opens from now on. */
-  static async begin(browser, options) {
+  static async begin(browser, channel, options) {
     const watch = new Watch();
-    await watch.#begin(browser, options);
+    await watch.#begin(browser, channel, options);
     return watch;
   }
 
-  async #begin(browser, options) {
+  async #begin(browser, channel, options) {
     this.#options = options;
-    this.#source = await sourceWith(options.hints);
+    this.#source = await sourceFor(options.hints);
     this.#recordings = new PageRecordings(this.#directory(), (line) => this.unwatched.push(line));
-    this.#channel = await Channel.open(browser);
-    this.#targets = new Targets(this.#channel, this.#recordings, { source: this.#source, complain: (line) => this.unwatched.push(line), isShared: true });
+    this.#targets = new Targets(channel, this.#recordings, { source: this.#source, complain: (line) => this.unwatched.push(line), isShared: true });
     await this.#targets.begun;
     this.#replaced.after(browser, "newContext", (context) => this.meet(context));
   }
@@ -80,7 +77,7 @@ export class Watch {
     this.#replaced.undo();
     await this.#targets.ready().catch(() => {});
     await this.#targets.end(this.#options);
-    await this.#channel.close();
+    await this.#targets.leave();
     this.#recordings.finish();
   }
 
@@ -105,6 +102,15 @@ export class Watch {
   async report() {
     return new Following(await this.recorded(), this.#options.top).finish(false);
   }
+}
+
+const sources = new Map();
+
+// Most tests have the same.
+function sourceFor(hints) {
+  const key = JSON.stringify(hints);
+  if (!sources.has(key)) sources.set(key, sourceWith(hints));
+  return sources.get(key);
 }
 
 async function endIn(page) {
