@@ -9,7 +9,7 @@
 //   c<id><text>     a line for the user
 
 import { early } from "./globals.js";
-import { watchScope } from "./scope.js";
+import { watchScope, watcher } from "./scope.js";
 
 const [btoa, setTimeout] = ["btoa", "setTimeout"].map(early);
 const { apply } = Reflect;
@@ -23,6 +23,10 @@ const PART = 8192;
 
 /** Watches this page or worker, for a driver that listens to the function of this name. */
 export function recordFor({ binding, ...settings }) {
+  const { library } = settings;
+  // A driver may come twice: what it brings is for the recorder that is here already.
+  watcher()?.supply?.(library);
+  watcher()?.meet?.();
   const post = poster(binding);
   const id = newId();
   const send = (kind, text = "") => post(kind + id + text);
@@ -58,7 +62,8 @@ export function recordFor({ binding, ...settings }) {
     };
     endWithWorker(recorder, end);
     send("b");
-    return { end, leave, save, meet };
+    const supply = (found) => void Object.assign(library, found);
+    return { end, leave, save, meet, supply };
   });
 }
 
@@ -67,8 +72,9 @@ function poster(name) {
   let post;
   const kept = [];
   const take = () => {
-    if (post !== undefined || typeof globalThis[name] !== "function") return;
-    post = globalThis[name];
+    const found = globalThis[name];
+    if (typeof found !== "function") return;
+    post ??= found;
     delete globalThis[name];
   };
   take();

@@ -76,7 +76,7 @@ async function watched(path, profile, traces, { url, seconds, headless = false, 
   const chromium = new Chromium(path, { profile, headless, words });
   const stop = stopping(seconds);
   try {
-    const source = await sourceWith(allocatorHints(values));
+    const { source } = await sourceWith(allocatorHints(values));
     const targets = new Targets(chromium.devtools, recordings, { source, complain });
     const opened = targets.open(url).catch(({ message }) => message).then((failed) => {
       if (failed !== undefined) throw new CommandError(`cannot open ${url}: ${failed}`);

@@ -18,13 +18,15 @@ export const BINDING = "__linmem_recorded";
 export const asking = (method) => `globalThis[Symbol.for("linmem.browser")]?.${method}()`;
 
 /**
- * The library goes along, as no target could load it at once by itself: deflated, since the protocol takes longer for the
- * rest than a target for inflating it, and only those that compile a module do that.
+ * The source, and the same in `short` without the library, which has to follow. The library goes along, as no target could
+ * load it at once by itself: deflated, since the protocol takes longer for the rest than a target for inflating it, and
+ * only those that compile a module do that.
  */
 export async function sourceWith(hints) {
   const [script, wasm] = [SCRIPT, LIBRARY].map((file) => about("linmem's own files, made by `npm run build`", () => readFileSync(file), "cannot read "));
   const deflated = await promisify(deflateRaw)(wasm);
   const library = { deflated: deflated.toString("base64"), length: wasm.length };
-  const settings = { own: OWN, isModule: false, library, hints, binding: BINDING };
-  return `((LINMEM_SETTINGS) => {${script}})(${JSON.stringify(settings)});\n//# sourceURL=${OWN}`;
+  const settings = { own: OWN, isModule: false, hints, binding: BINDING };
+  const sourceOf = (all) => `((LINMEM_SETTINGS) => {${script}})(${JSON.stringify(all)});\n//# sourceURL=${OWN}`;
+  return { source: sourceOf({ ...settings, library }), short: sourceOf({ ...settings, library: {} }) };
 }

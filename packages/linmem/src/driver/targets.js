@@ -14,6 +14,9 @@ const KINDS_OF_DOCUMENT = ["page", "iframe"];
 // The origins of a page's first document, in which nothing runs.
 const EMPTY = ["", "://"];
 
+// Workers that somebody else lets go on without waiting for us: what is short mostly comes sooner.
+const HASTY = ["service_worker", "shared_worker"];
+
 const LATE = "its code may have run before the recorder came";
 
 export class Targets {
@@ -38,10 +41,11 @@ export class Targets {
   #lastPage = deferred();
 
   /**
-   * `source` is what each target runs first; `complain(line)` tells the user something. If `isShared`, somebody else drives
-   * this browser too, and has put the source into the documents.
+   * `source` is what each target runs first; `complain(line)` tells the user something. If somebody else drives this browser
+   * too, and has put the source into the documents, `short` is the source without the library.
    */
-  constructor(devtools, recordings, { source, complain, isShared = false }) {
+  constructor(devtools, recordings, { source, short, complain }) {
+    const isShared = short !== undefined;
     this.#devtools = devtools;
     this.#recordings = recordings;
     this.#complain = complain;
@@ -57,8 +61,9 @@ export class Targets {
       devtools.on("Runtime.executionContextCreated", ({ context }, session) => this.#meetDocument(context, session));
       devtools.on("Debugger.scriptParsed", (script, session) => this.#scripts.get(session)?.push(script));
     } else devtools.on("Runtime.consoleAPICalled", (_, session) => this.#forget(session));
+    const prepared = isShared ? devtools.sendFirst(HASTY, [JSON.stringify({ expression: short }), this.#expression].map((params) => ["Runtime.evaluate", params])) : Promise.resolve();
     /** Settles when this begins. */
-    this.begun = devtools.send("Target.setAutoAttach", AUTO_ATTACH);
+    this.begun = prepared.then(() => devtools.send("Target.setAutoAttach", AUTO_ATTACH));
     devtools.send("Target.setDiscoverTargets", { discover: true });
   }
 
@@ -162,8 +167,8 @@ export class Targets {
     await this.#devtools.send("Debugger.enable", {}, session);
     this.#devtools.send("Debugger.disable", {}, session);
     this.#scripts.delete(session);
-    const recorder = scripts.find(({ url }) => url === OWN);
-    const isEarlier = ({ scriptId, url }) => url !== "" && url !== OWN && Number(scriptId) < Number(recorder?.scriptId ?? Infinity);
+    const first = Math.min(...scripts.filter(({ url }) => url === OWN).map(({ scriptId }) => scriptId));
+    const isEarlier = ({ scriptId, url }) => url !== "" && url !== OWN && scriptId < first;
     if (scripts.some(isEarlier)) throw new Error(LATE);
   }
 

@@ -9,7 +9,16 @@ const PROTOCOL = "linmemProtocol";
 const RELAY = `(() => {
   const { ${PROTOCOL}: protocol, ${PAGE_SAYS}: says } = globalThis;
   const kept = [];
-  protocol.onmessage = (message) => says(message);
+  let first = { kinds: [] };
+  const greet = ({ sessionId, targetInfo, waitingForDebugger: waits }) => {
+    if (!waits || !first.kinds.includes(targetInfo.type)) return;
+    for (const [method, number] of first.commands) protocol.send('{"id":0,"method":"' + method + '","params":' + kept[number] + ',"sessionId":"' + sessionId + '"}');
+  };
+  protocol.onmessage = (message) => {
+    if (message.startsWith('{"method":"Target.attachedToTarget"')) greet(JSON.parse(message).params);
+    says(message);
+  };
+  globalThis.sendFirst = (kinds, commands) => (first = { kinds, commands });
   globalThis.keep = (text) => kept.push(text) - 1;
   globalThis.pass = (before, number, after) => protocol.send(before + (kept[number] ?? "") + after);
 })()`;
@@ -71,6 +80,12 @@ export class Channel {
     const texts = params.length < LARGE ? [before + params, -1, after] : [before, this.#keep(params), after];
     this.#evaluate(`pass(${texts.map((text) => JSON.stringify(text)).join()})`).catch((error) => this.#settle(this.#sent, { id, error }));
     return answer;
+  }
+
+  /** Has commands, pairs of a method and parameters in JSON, sent to waiting targets of some kinds sooner than anybody else could do it. No answers are heard. */
+  async sendFirst(kinds, commands) {
+    const kept = commands.map(([method, params]) => [method, this.#keep(params)]);
+    await this.#evaluate(`sendFirst(${JSON.stringify(kinds)}, ${JSON.stringify(kept)})`);
   }
 
   #keep(text) {

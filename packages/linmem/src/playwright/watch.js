@@ -35,9 +35,10 @@ export class Watch {
 
   async #begin(browser, channel, options) {
     this.#options = options;
-    this.#source = await sourceFor(options.hints);
+    const { source, short } = await sourceFor(options.hints);
+    this.#source = source;
     this.#recordings = new PageRecordings(this.#directory(), (line) => this.unwatched.push(line));
-    this.#targets = new Targets(channel, this.#recordings, { source: this.#source, complain: (line) => this.unwatched.push(line), isShared: true });
+    this.#targets = new Targets(channel, this.#recordings, { source, short, complain: (line) => this.unwatched.push(line) });
     await this.#targets.begun;
     this.#replaced.after(browser, "newContext", (context) => this.meet(context));
   }
