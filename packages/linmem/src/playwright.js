@@ -5,9 +5,9 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test as base } from "@playwright/test";
 import { Channel } from "./playwright/channel.js";
-import { optionsOf } from "./playwright/options.js";
 import { failureOf } from "./playwright/failure.js";
-import { Watch } from "./playwright/watch.js";
+import { optionsOf } from "./playwright/options.js";
+import { BrowserWatch } from "./playwright/browser-watch.js";
 
 export { expect } from "@playwright/test";
 
@@ -33,7 +33,7 @@ export const test = base.extend({
       if (browserName !== "chromium") {
         throw new Error(`linmem/playwright watches Chromium, and this project runs ${browserName}: set \`linmem: false\` in the project's \`use\``);
       }
-      const watch = await Watch.begin(browser, await linmemChannel(), options);
+      const watch = await BrowserWatch.begin(browser, await linmemChannel(), options);
       try {
         await use(watch);
         await watch.end();
@@ -78,11 +78,12 @@ const textOf = ({ watched, text, notes }) => (watched ? text : [NO_INSTANCE, ...
 
 async function judge(watch, options, info) {
   if (watch.isEmpty) return;
-  const report = await watch.report();
-  const failure = failureOf({ ...report, text: textOf(report) }, watch.unwatched, options);
+  const { json, ...report } = await watch.report();
+  const text = textOf(report);
+  const failure = failureOf({ text, json, notes: report.notes }, options);
   if (failure === undefined) return;
-  await info.attach("linmem report", { body: textOf(report), contentType: "text/plain" });
-  await info.attach("linmem report as JSON", { body: report.json, contentType: "application/json" });
+  await info.attach("linmem report", { body: text, contentType: "text/plain" });
+  await info.attach("linmem report as JSON", { body: json, contentType: "application/json" });
   // A test that has failed before may have left its work half done.
   if (info.status === info.expectedStatus) throw failure;
 }

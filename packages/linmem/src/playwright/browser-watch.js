@@ -12,7 +12,7 @@ import { Replaced } from "./replaced.js";
 // A page that is busy does not answer, in milliseconds.
 const PATIENCE = 2000;
 
-export class Watch {
+export class BrowserWatch {
   #targets;
   #recordings;
   #options;
@@ -23,12 +23,12 @@ export class Watch {
   #replaced = new Replaced();
   #isOver;
 
-  /** Lines for the user: what could not be watched, and why. */
-  unwatched = [];
+  // What could not be watched, and why.
+  #complaints = [];
 
   /** Watches everything that this browser opens from now on. */
   static async begin(browser, channel, options) {
-    const watch = new Watch();
+    const watch = new BrowserWatch();
     await watch.#begin(browser, channel, options);
     return watch;
   }
@@ -37,8 +37,8 @@ export class Watch {
     this.#options = options;
     const { source, short } = await sourceFor(options.hints);
     this.#source = source;
-    this.#recordings = new PageRecordings(this.#directory(), (line) => this.unwatched.push(line));
-    this.#targets = new Targets(channel, this.#recordings, { source, short, complain: (line) => this.unwatched.push(line) });
+    this.#recordings = new PageRecordings(this.#directory(), (line) => this.#complaints.push(line));
+    this.#targets = new Targets(channel, this.#recordings, { source, short, complain: (line) => this.#complaints.push(line) });
     await this.#targets.begun;
     this.#replaced.after(browser, "newContext", (context) => this.meet(context));
   }
@@ -66,7 +66,7 @@ export class Watch {
 
   /** Whether there is nothing to report. */
   get isEmpty() {
-    return this.#recordings.isEmpty && this.unwatched.length === 0;
+    return this.#recordings.isEmpty && this.#complaints.length === 0;
   }
 
   /** What is recorded until now is all. */
@@ -95,7 +95,7 @@ export class Watch {
     } else await this.#isOver;
     const directory = this.#directory();
     this.#recordings.copyTo(directory);
-    if (this.unwatched.length > 0) writeFileSync(join(directory, "unwatched.trace"), recordingOf(this.unwatched));
+    if (this.#complaints.length > 0) writeFileSync(join(directory, "unwatched.trace"), recordingOf(this.#complaints));
     return directory;
   }
 
