@@ -28,11 +28,8 @@ export const test = base.extend({
 
   linmemWatch: [
     async ({ linmem, browser, browserName, linmemChannel }, use, info) => {
-      if (linmem === false) return use(undefined);
-      const options = optionsOf(linmem);
-      if (browserName !== "chromium") {
-        throw new Error(`linmem/playwright watches Chromium, and this project runs ${browserName}: set \`linmem: false\` in the project's \`use\``);
-      }
+      const options = optionsOf(linmem, browserName);
+      if (options === undefined) return use(undefined);
       const watch = await BrowserWatch.begin(browser, await linmemChannel(), options);
       try {
         await use(watch);

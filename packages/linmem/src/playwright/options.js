@@ -5,8 +5,13 @@ import { ROLES } from "../record/names.js";
 const FAIL_ON = ["error", "warning", "never"];
 const DEFAULTS = { failOn: "error", collect: false, allowUnwatched: false, top: 3, allocator: {} };
 
-/** The options with their defaults, and the allocator's functions as pairs of a role and a name. Throws what is wrong. */
-export function optionsOf(given) {
+/**
+ * The options with their defaults, and the allocator's functions as pairs of a role and a name; undefined if nothing is to be
+ * watched. Throws what is wrong.
+ */
+export function optionsOf(given, browserName) {
+  if (given === false) return undefined;
+  if (browserName !== "chromium") throw new Error(`linmem/playwright watches Chromium only, and this project runs ${browserName}: say \`linmem: false\` in its \`use\``);
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(DEFAULTS, name));
   if (unknown !== undefined) throw new Error(`linmem has no option ${unknown}: it has ${Object.keys(DEFAULTS).join(", ")}`);
   const options = { ...DEFAULTS, ...given };
