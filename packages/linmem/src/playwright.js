@@ -4,10 +4,10 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test as base } from "@playwright/test";
+import { BrowserWatch } from "./playwright/browser-watch.js";
 import { Channel } from "./playwright/channel.js";
 import { failureOf } from "./playwright/failure.js";
 import { optionsOf } from "./playwright/options.js";
-import { BrowserWatch } from "./playwright/browser-watch.js";
 
 export { expect } from "@playwright/test";
 

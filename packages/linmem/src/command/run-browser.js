@@ -4,15 +4,15 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorHints, read } from "./arguments.js";
-import { Chromium, findChromium } from "./chromium.js";
-import { CommandError } from "./command-error.js";
 import { Following } from "../driver/following.js";
-import { Output, escaped, print } from "./output.js";
 import { PageRecordings } from "../driver/page-recordings.js";
 import { directoryForTraces } from "../driver/recordings.js";
 import { sourceWith } from "../driver/source.js";
 import { Targets } from "../driver/targets.js";
+import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorHints, read } from "./arguments.js";
+import { Chromium, findChromium } from "./chromium.js";
+import { CommandError } from "./command-error.js";
+import { Output, escaped, print } from "./output.js";
 
 const HELP = `Open a page in Chromium and report what the memories of its WebAssembly instances did
 

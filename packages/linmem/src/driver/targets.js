@@ -133,6 +133,7 @@ export class Targets {
     const bound = send("Runtime.addBinding", { name: BINDING });
     const hooked = KINDS_OF_DOCUMENT.includes(kind) ? this.#hookDocuments(send, session, bound) : this.#hook(target);
     this.#remember(hooked);
+    hooked.then(() => (target.isHooked = true), () => {});
     send("Target.setAutoAttach", AUTO_ATTACH);
     // A dedicated worker would hear this before the rest is done; a service worker does the rest only then.
     const ready = kind === "service_worker" ? Promise.resolve() : hooked.catch(() => {});
@@ -179,7 +180,7 @@ export class Targets {
     const { name } = target;
     const met = this.#devtools.send("Runtime.evaluate", { expression: asking("meet"), contextId: id }, session);
     this.#remember(met);
-    // A document that is gone by now has not done anything.
+    // One that is gone by now cannot be asked.
     const { result } = await met.catch(() => ({}));
     if (result !== undefined && !this.#recordings.has(result.value)) this.#notHooked({ ...target, name }, new Error(LATE));
   }
@@ -198,8 +199,16 @@ export class Targets {
   }
 
   #detach(session) {
+    const target = this.#attached.get(session);
     this.#attached.delete(session);
+    if (target !== undefined && this.#isShared) this.#checkEnded(target);
     if (![...this.#attached.values()].some(({ kind }) => kind === "page")) this.#lastPage.resolve();
+  }
+
+  // A worker for which nobody waited may have done its work, and be gone, before anything is known of it.
+  #checkEnded({ targetId, kind, name, isHooked }) {
+    const isAttachedTwice = [...this.#attached.values()].some((other) => other.targetId === targetId);
+    if (HASTY.includes(kind) && !isHooked && !isAttachedTwice) this.#complain(`${name} is not watched: ${LATE}`);
   }
 
   #rename({ targetId, type, url }) {

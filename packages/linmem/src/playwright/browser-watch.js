@@ -24,7 +24,7 @@ export class BrowserWatch {
   #isOver;
 
   // What could not be watched, and why.
-  #complaints = [];
+  #complaints = new Set();
 
   /** Watches everything that this browser opens from now on. */
   static async begin(browser, channel, options) {
@@ -37,8 +37,8 @@ export class BrowserWatch {
     this.#options = options;
     const { source, short } = await sourceFor(options.hints);
     this.#source = source;
-    this.#recordings = new PageRecordings(this.#directory(), (line) => this.#complaints.push(line));
-    this.#targets = new Targets(channel, this.#recordings, { source, short, complain: (line) => this.#complaints.push(line) });
+    this.#recordings = new PageRecordings(this.#directory(), (line) => this.#complaints.add(line));
+    this.#targets = new Targets(channel, this.#recordings, { source, short, complain: (line) => this.#complaints.add(line) });
     await this.#targets.begun;
     this.#replaced.after(browser, "newContext", (context) => this.meet(context));
   }
@@ -66,7 +66,7 @@ export class BrowserWatch {
 
   /** Whether there is nothing to report. */
   get isEmpty() {
-    return this.#recordings.isEmpty && this.#complaints.length === 0;
+    return this.#recordings.isEmpty && this.#complaints.size === 0;
   }
 
   /** What is recorded until now is all. */
@@ -95,7 +95,7 @@ export class BrowserWatch {
     } else await this.#isOver;
     const directory = this.#directory();
     this.#recordings.copyTo(directory);
-    if (this.#complaints.length > 0) writeFileSync(join(directory, "unwatched.trace"), recordingOf(this.#complaints));
+    if (this.#complaints.size > 0) writeFileSync(join(directory, "unwatched.trace"), recordingOf([...this.#complaints]));
     return directory;
   }
 

@@ -79,6 +79,31 @@ for (const [name, scripts, complaint] of [
   });
 }
 
+for (const [name, kind, isHooked, complaint] of [
+  ["before it has the recorder", "shared_worker", false, told("shared worker")],
+  ["with the recorder", "shared_worker", true, []],
+  ["having waited for it", "worker", false, []],
+]) {
+  test(`a ${kind} that ends ${name}`, async () => {
+    if (!isHooked) devtools.answers["Runtime.evaluate"] = new Promise(() => {});
+    devtools.during["Debugger.enable"] = (session) => devtools.tell("Debugger.scriptParsed", { scriptId: "3", url: OWN }, session);
+    attach("S", kind);
+    await turn();
+    devtools.tell("Target.detachedFromTarget", { sessionId: "S" });
+    assert.deepEqual(complaints, complaint);
+  });
+}
+
+test("one of two sessions of a worker may end", async () => {
+  devtools.answers["Runtime.evaluate"] = new Promise(() => {});
+  attach("S", "service_worker");
+  devtools.tell("Target.attachedToTarget", { sessionId: "T", targetInfo: { targetId: "of S", type: "service_worker", url: "http://localhost/" }, waitingForDebugger: true });
+  devtools.tell("Target.detachedFromTarget", { sessionId: "T" });
+  assert.deepEqual(complaints, []);
+  devtools.tell("Target.detachedFromTarget", { sessionId: "S" });
+  assert.deepEqual(complaints, told("service worker"));
+});
+
 test("a worker that did not wait is told, and gets no recorder", async () => {
   attach("W", "worker", { waits: false });
   await turn();

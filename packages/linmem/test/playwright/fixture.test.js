@@ -36,7 +36,31 @@ const FILES = {
         expect(report.findings.map(({ code }) => code)).toEqual(["leak-host-held"]);
         expect(report.findings[0].message).toContain(\`(allocated at \${line})\`);
       });
-    }`,
+    }
+    for (const path of ["sharedworker.html?leak", "serviceworker.html?leak"]) {
+      test(path, async ({ page }) => {
+        await open(page, path);
+        expect(await page.linmem.report()).toMatch(/leak-host-held.*guest\\.js:6|worker .* is not watched: its code may have run|linmem's library has not come yet/);
+      });
+    }
+    test.describe("collected", () => {
+      test.use({ linmem: { failOn: "never", collect: true } });
+      test("finalizers", async ({ page, linmemWatch }) => {
+        await page.goto(process.env.SERVER + "last.html");
+        await page.evaluate(async () => {
+          const { instance } = await WebAssembly.instantiateStreaming(fetch("guest.wasm"));
+          globalThis.registry = new FinalizationRegistry((block) => instance.exports.free(block));
+          for (let time = 0; time < 20; time++) {
+            const object = {};
+            globalThis.registry.register(object, instance.exports.text());
+            console.log(object);
+          }
+        });
+        expect(await page.linmem.report()).toContain("20 allocations (2,000 bytes), 0 reallocations, 0 frees");
+        await linmemWatch.end();
+        expect(await page.linmem.report()).toContain("20 allocations (2,000 bytes), 0 reallocations, 20 frees");
+      });
+    });`,
 
   "asks.spec.js": `${START}
     test.use({ linmem: { failOn: "never" } });
@@ -172,6 +196,10 @@ describe("Playwright's tests in Chromium", { skip: missing() }, () => {
   test("a page without WebAssembly passes, and nothing is said", () => passes("last.html"));
 
   for (const page of Object.keys(PAGES)) test(`${page}: its leak is found, and only that`, () => passes(page));
+
+  for (const page of ["sharedworker.html?leak", "serviceworker.html?leak"]) test(`${page}: its leak is found, or the worker is told`, () => passes(page));
+
+  test("finalizers run before a recording ends, if that is asked for", () => passes("finalizers"));
 
   test("the report is attached, as text and as JSON", () => {
     const [text, json] = results.get("policy.html?leak").attachments.map(({ body }) => Buffer.from(body ?? "", "base64").toString());
