@@ -9,6 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { findChromium } from "../src/command/chromium.js";
+import { GUEST } from "./browser/guest-module.js";
 import { servePages } from "./browser/page-server.js";
 import { bytesOfText } from "./support.js";
 
@@ -17,13 +18,6 @@ const path = (relative) => fileURLToPath(folder(relative));
 
 const COMMAND = path("../src/command/main.js");
 const PACKAGES = "../../../examples/npm/node_modules/";
-
-const GUEST = bytesOfText(`(module (memory (export "memory") 1 9) (global $next (mut i32) (i32.const 4096))
-  (func $malloc (export "malloc") (param $size i32) (result i32)
-    (global.get $next) (global.set $next (i32.add (global.get $next) (local.get $size))))
-  (func $free (export "free") (param i32))
-  (func (export "text") (result i32) (call $malloc (i32.const 100)))
-  (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))`);
 
 const SHARED = bytesOfText(
   `(module (import "host" "memory" (memory 2 2 shared))

@@ -22,6 +22,9 @@ function resolved(from, to) {
 
 const imports = new Map([...sources].map(([name, source]) => [name, [...source.matchAll(IMPORT)].map((match) => resolved(name, match[1] ?? match[2] ?? match[3]))]));
 
+// What the user has installed.
+const PEERS = { "playwright.js": ["@playwright/test"] };
+
 const folderOf = (name) => (name.includes("/") ? name.slice(0, name.indexOf("/")) : "");
 const importsOf = (folder) => [...imports].filter(([name]) => folderOf(name) === folder).flatMap(([name, targets]) => targets.map((target) => [name, target]));
 
@@ -29,7 +32,7 @@ test("each import is found, in a file that is there", () => {
   for (const [name, source] of sources) {
     assert.equal(source.match(/^import\b/gm)?.length ?? 0, source.match(/^import\b[^;]*"[^"]+";$/gm)?.length ?? 0, name);
   }
-  const targets = [...imports.values()].flat().filter((target) => !target.startsWith("node:"));
+  const targets = [...imports].flatMap(([name, targets]) => targets.filter((target) => !target.startsWith("node:") && !PEERS[name]?.includes(target)));
   assert.deepEqual(targets.filter((target) => !sources.has(target)), []);
   assert.ok(imports.get("record/recorder.js").length > 10);
 });
@@ -50,8 +53,17 @@ test("browser/, library/ and record/ make up what runs in a page", () => {
   assert.deepEqual(imports.get("browser.js").filter((target) => folderOf(target) !== "browser"), []);
 });
 
+test("driver/ knows neither the command nor Playwright", () => {
+  const known = ([, target]) => target.startsWith("node:") || ["driver", "node", "record"].includes(folderOf(target)) || target === "command/command-error.js";
+  assert.deepEqual(importsOf("driver").filter((pair) => !known(pair)), []);
+});
+
+test("playwright/ drives a browser, without the command", () => {
+  assert.deepEqual(importsOf("playwright").filter(([, target]) => !target.startsWith("node:") && !["playwright", "driver", "record"].includes(folderOf(target))), []);
+});
+
 test("strings/ and test/ import nothing of Node", () => {
-  const targets = ["", "strings", "test"].flatMap(importsOf).filter(([name]) => name !== "node.js");
+  const targets = ["", "strings", "test"].flatMap(importsOf).filter(([name]) => !["node.js", "playwright.js"].includes(name));
   assert.deepEqual(targets.filter(([, target]) => target.startsWith("node:") || folderOf(target) === "node"), []);
 });
 

@@ -1,14 +1,15 @@
-// Under `linmem browser`: what is recorded goes out through a function that the DevTools protocol has added, one text
-// each time.
+// Under a driver, `linmem browser` or `linmem/playwright`: what is recorded goes out through a function that the DevTools
+// protocol has added, one text each time.
 //
 //   b<id>           the recording with this id begins
 //   t<id><base64>   a part of its trace
+//   s<id>           this was a snapshot; the page goes on
 //   l<id>           the page may be left now: this was a snapshot, and nothing follows if it is
 //   e<id>           it has ended
 //   c<id><text>     a line for the user
 
 import { early } from "./globals.js";
-import { watchScope } from "./scope.js";
+import { watchScope, watcher } from "./scope.js";
 
 const [btoa, setTimeout] = ["btoa", "setTimeout"].map(early);
 const { apply } = Reflect;
@@ -22,8 +23,11 @@ const PART = 8192;
 
 /** Watches this page or worker, for a driver that listens to the function of this name. */
 export function recordFor({ binding, ...settings }) {
-  const post = globalThis[binding];
-  delete globalThis[binding];
+  const { library } = settings;
+  // A driver may come twice: what it brings is for the recorder that is here already.
+  watcher()?.supply?.(library);
+  watcher()?.meet?.();
+  const post = poster(binding);
   const id = newId();
   const send = (kind, text = "") => post(kind + id + text);
   const complain = (message) => send("c", message);
@@ -43,10 +47,42 @@ export function recordFor({ binding, ...settings }) {
       if (recorder.isKept) recorder.end(0);
       outlet.close();
     };
+    const save = () => {
+      if (outlet.isClosed) return;
+      outlet.release();
+      if (!recorder.isKept) return;
+      recorder.snapshot();
+      recorder.records.tick();
+      send("s");
+    };
+    // A driver that comes later than the page hears what it has missed.
+    const meet = () => {
+      post();
+      return id;
+    };
     endWithWorker(recorder, end);
     send("b");
-    return { end, leave };
+    const supply = (found) => void Object.assign(library, found);
+    return { end, leave, save, meet, supply };
   });
+}
+
+/** Posts to the function of this name. Until there is one, what is posted is kept. */
+function poster(name) {
+  let post;
+  const kept = [];
+  const take = () => {
+    const found = globalThis[name];
+    if (typeof found !== "function") return;
+    post ??= found;
+    delete globalThis[name];
+  };
+  take();
+  return (...texts) => {
+    kept.push(...texts);
+    take();
+    if (post !== undefined) kept.splice(0).forEach((text) => post(text));
+  };
 }
 
 /** Where the trace goes out. */

@@ -14,11 +14,17 @@ const { apply } = Reflect;
 
 /**
  * Gives the library the first time that it is asked for: from its URL, or from its bytes, of which there are `length`,
- * deflated and in base64.
+ * deflated and in base64. All of this may be there later than the function.
  */
-export function libraryFrom({ url, deflated, length }) {
+export function libraryFrom(place) {
   let library;
-  return () => (library ??= new Library(compile(deflated === undefined ? fetched(url) : inflate(decoded(deflated), length))));
+  return () => (library ??= new Library(compile(bytesFrom(place))));
+}
+
+function bytesFrom({ url, deflated, length }) {
+  if (deflated !== undefined) return inflate(decoded(deflated), length);
+  if (url === undefined) throw new Error("linmem's library has not come yet");
+  return fetched(url);
 }
 
 // An engine that decodes by itself is ten times as fast.

@@ -1,11 +1,11 @@
 // `linmem report`: render a recorded run again.
 
 import { statSync } from "node:fs";
+import { Files, recordingsIn } from "../driver/recordings.js";
 import { theLibrary } from "../node/packaged-library.js";
 import { OUTPUT, OUTPUT_HELP, read } from "./arguments.js";
 import { CommandError, about } from "./command-error.js";
 import { Output } from "./output.js";
-import { Files, recordingsIn } from "./recordings.js";
 
 const HELP = `Report on a run that was recorded with \`linmem node --traces\`
 

@@ -4,14 +4,15 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Following } from "../driver/following.js";
+import { PageRecordings } from "../driver/page-recordings.js";
+import { directoryForTraces } from "../driver/recordings.js";
+import { sourceWith } from "../driver/source.js";
+import { Targets } from "../driver/targets.js";
 import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorHints, read } from "./arguments.js";
 import { Chromium, findChromium } from "./chromium.js";
 import { CommandError } from "./command-error.js";
-import { Following } from "./following.js";
 import { Output, escaped, print } from "./output.js";
-import { PageRecordings } from "./page-recordings.js";
-import { directoryForTraces } from "./recordings.js";
-import { Targets, sourceWith } from "./targets.js";
 
 const HELP = `Open a page in Chromium and report what the memories of its WebAssembly instances did
 
@@ -75,7 +76,7 @@ async function watched(path, profile, traces, { url, seconds, headless = false, 
   const chromium = new Chromium(path, { profile, headless, words });
   const stop = stopping(seconds);
   try {
-    const source = await sourceWith(allocatorHints(values));
+    const { source } = await sourceWith(allocatorHints(values));
     const targets = new Targets(chromium.devtools, recordings, { source, complain });
     const opened = targets.open(url).catch(({ message }) => message).then((failed) => {
       if (failed !== undefined) throw new CommandError(`cannot open ${url}: ${failed}`);

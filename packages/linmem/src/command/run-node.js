@@ -6,11 +6,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Following } from "../driver/following.js";
+import { directoryForTraces } from "../driver/recordings.js";
 import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorOptions, read, splitAtCommand } from "./arguments.js";
 import { CommandError } from "./command-error.js";
-import { Following } from "./following.js";
 import { Output } from "./output.js";
-import { directoryForTraces } from "./recordings.js";
 
 const HELP = `Run a Node program and report what the memories of its WebAssembly instances did
 

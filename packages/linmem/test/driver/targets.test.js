@@ -2,37 +2,11 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { Targets } from "../../src/command/targets.js";
+import { Targets } from "../../src/driver/targets.js";
+import { FakeDevTools, turn } from "./fake-devtools.js";
 
 let devtools, recordings, complaints, targets;
 
-/** Answers each command at once, or as `answers` says: with a result, a promise of one, or an error. */
-class FakeDevTools {
-  listeners = new Map();
-  sent = [];
-  answers = {};
-
-  on(event, listen) {
-    this.listeners.set(event, listen);
-  }
-
-  send(method, params, session) {
-    return this.sendText(method, JSON.stringify(params ?? {}), session);
-  }
-
-  async sendText(method, params, session) {
-    this.sent.push({ method, params: JSON.parse(params), session });
-    return (await this.answers[method]) ?? {};
-  }
-
-  tell(event, params, session) {
-    this.listeners.get(event)(params, session);
-  }
-
-  to = (session) => this.sent.filter((command) => command.session === session).map(({ method }) => method);
-}
-
-const turn = () => new Promise((resolve) => setTimeout(resolve));
 const attach = (session, type, url = "http://localhost/") =>
   devtools.tell("Target.attachedToTarget", { sessionId: session, targetInfo: { targetId: `of ${session}`, type, url } });
 

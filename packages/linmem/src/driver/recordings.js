@@ -2,7 +2,7 @@
 
 import { closeSync, mkdirSync, openSync, readSync, readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { CommandError, about } from "./command-error.js";
+import { CommandError, about } from "../command/command-error.js";
 
 /** The paths of the recordings in a directory. */
 export function recordingsIn(directory) {

@@ -2,7 +2,7 @@
 
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 import { theLibrary } from "../node/packaged-library.js";
-import { CommandError } from "./command-error.js";
+import { CommandError } from "../command/command-error.js";
 import { Files, recordingsIn } from "./recordings.js";
 
 // How soon to look again after there was something new, and at the latest, in milliseconds.

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { PageRecordings } from "../../src/command/page-recordings.js";
+import { PageRecordings, recordingOf } from "../../src/driver/page-recordings.js";
 import { MAGIC, TAGS } from "../../src/record/names.js";
 import { readRecords } from "../node/read-trace.js";
 
@@ -78,6 +78,38 @@ test("a page that is left has an end, if its snapshot was the last thing", () =>
   const [left, stopped] = files().map((name) => readRecords(contents(name)));
   assert.deepEqual(left.map(({ record }) => record), ["EXIT"]);
   assert.match(JSON.stringify(stopped), /page http:\/\/localhost\/ was stopped before its last records came/);
+});
+
+test("a copy has an end where a snapshot was the last thing, and the recording goes on", () => {
+  const copies = mkdtempSync(join(directory, "copies-"));
+  for (const [id, last] of [[ID, `s${ID}`], [OTHER, `t${OTHER}`]]) {
+    recordings.take(page, 1, `b${id}`);
+    assert.equal(recordings.has(id), true);
+    recordings.take(page, 1, `t${id}${base64(MAGIC)}`);
+    recordings.take(page, 1, `s${id}`);
+    recordings.take(page, 1, last);
+  }
+  recordings.copyTo(copies);
+  const [saved, stopped] = readdirSync(copies).sort().map((name) => readRecords(readFileSync(join(copies, name))));
+  assert.deepEqual(saved.map(({ record }) => record), ["EXIT"]);
+  assert.match(JSON.stringify(stopped), /was stopped before its last records came/);
+  assert.deepEqual([...contents("3-0.trace")], [...MAGIC]);
+  // A snapshot in between is not the end of a page that is gone.
+  recordings.finish();
+  assert.match(JSON.stringify(readRecords(contents("3-0.trace"))), /was stopped before its last records came/);
+});
+
+test("a recording that has ended is copied as it is", () => {
+  const copies = mkdtempSync(join(directory, "copies-"));
+  for (const message of [`b${ID}`, `t${ID}${base64(MAGIC)}`, `e${ID}`]) recordings.take(page, 1, message);
+  recordings.copyTo(copies);
+  assert.deepEqual([...readFileSync(join(copies, "3-0.trace"))], [...MAGIC]);
+});
+
+test("what only the driver has to say is a recording too", () => {
+  assert.equal(recordings.isEmpty, true);
+  const records = readRecords(recordingOf(["worker x is not watched", "y"]));
+  assert.deepEqual(records.map(({ record }) => record), ["NOTE", "NOTE", "EXIT"]);
 });
 
 test("a recording is named as the document was that made it", () => {
