@@ -112,7 +112,7 @@ pub fn options_for(remedy: Remedy) -> Option<&'static str> {
         Remedy::NameAllocatorFunctions => Some("--malloc, --free, …"),
         Remedy::NameMalloc => Some("--malloc INDEX"),
         Remedy::MoreCalls => Some("--times"),
-        Remedy::Collect => Some("to see what finalizers free: linmem node --collect"),
+        Remedy::Collect => Some("to see what finalizers free: the option --collect"),
         _ => None,
     }
 }

@@ -38,7 +38,7 @@ pub fn options_for(remedy: Remedy) -> Option<&'static str> {
     match remedy {
         Remedy::NameAllocatorFunctions => Some("--malloc, --free, …"),
         Remedy::NameMalloc => Some("--malloc INDEX"),
-        Remedy::Collect => Some("to see what finalizers free: linmem node --collect"),
+        Remedy::Collect => Some("to see what finalizers free: the option --collect"),
         _ => None,
     }
 }
