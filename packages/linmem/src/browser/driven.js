@@ -1,5 +1,4 @@
-// Under `linmem browser`: what is recorded goes out through a function that the DevTools protocol has added, one text
-// each time.
+// With a driver: what is recorded goes out to it, one text each time.
 //
 //   b<id>           the recording with this id begins
 //   t<id><base64>   a part of its trace
@@ -20,21 +19,27 @@ const HOLD_MILLISECONDS = 5000;
 // As many arguments as an engine surely takes.
 const PART = 8192;
 
-/** Watches this page or worker, for a driver that listens to the function of this name. */
-export function recordFor({ binding, ...settings }) {
-  const post = globalThis[binding];
-  delete globalThis[binding];
-  const id = newId();
+// As many bytes as a driver takes at once.
+const MOST_BYTES = 1 << 20;
+
+/**
+ * Watches this page or worker, for a driver to which `post(text)` sends a text. `left(isAtOnce)` is called after the last
+ * texts before the page may be left, perhaps at once. What the page can find of it has what `more({ leave })` returns, too.
+ */
+export function recordFor({ id, post, left = () => {}, more = () => {}, isMarked, ...settings }) {
   const send = (kind, text = "") => post(kind + id + text);
-  const complain = (message) => send("c", message);
+  const complain = (message) => send("c", message.replace(/\s+/g, " "));
   const outlet = new Outlet(send);
 
-  watchScope({ ...settings, sink: (bytes) => outlet.put(bytes), complain }, (recorder) => {
-    const leave = () => {
-      if (outlet.isHeld || outlet.isClosed || !recorder.isKept) return;
-      recorder.snapshot();
-      recorder.records.tick();
-      outlet.hold();
+  watchScope({ ...settings, mark: isMarked ? id : undefined, sink: (bytes) => outlet.put(bytes), complain }, (recorder) => {
+    const leave = (event) => {
+      if (outlet.isHeld || outlet.isClosed) return;
+      if (recorder.isKept) {
+        recorder.snapshot();
+        recorder.records.tick();
+        outlet.hold();
+      }
+      left(event?.type === "beforeunload");
     };
     // What happens from now on is not recorded.
     const end = () => {
@@ -44,8 +49,9 @@ export function recordFor({ binding, ...settings }) {
       outlet.close();
     };
     endWithWorker(recorder, end);
+    const found = { end, leave, ...more({ leave }) };
     send("b");
-    return { end, leave };
+    return found;
   });
 }
 
@@ -63,7 +69,7 @@ class Outlet {
   put(bytes) {
     if (this.isClosed) return;
     if (this.isHeld) this.#held.push(bytes.slice());
-    else this.#send("t", base64Of(bytes));
+    else for (let at = 0; at < bytes.length; at += MOST_BYTES) this.#send("t", base64Of(bytes.subarray(at, at + MOST_BYTES)));
   }
 
   get isHeld() {
@@ -92,7 +98,8 @@ class Outlet {
   }
 }
 
-function newId() {
+/** Tells one recording from all others. */
+export function newId() {
   const digits = crypto.getRandomValues(new Uint8Array(8));
   return Array.from(digits, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

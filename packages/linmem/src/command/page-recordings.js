@@ -5,6 +5,8 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { TAGS } from "../record/names.js";
 import { about } from "./command-error.js";
+import { MarkedPlaces, textOf } from "./marked-places.js";
+import { SourceMaps } from "./source-maps.js";
 
 const MESSAGE = /^([btlec])([0-9a-f]{16})/;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
@@ -21,49 +23,81 @@ export class PageRecordings {
   #directory;
   #complain;
   #complaints = 0;
+  #maps;
 
-  // By id: `{ target, context, name, path, bytes, isLeft, hasEnded }`.
+  // By id: `{ target, context, name, path, bytes, places, waits, isLeft, hasEnded }`.
   #recordings = new Map();
 
-  /** Files are made in `directory`; `complain(line)` tells the user something. */
-  constructor(directory, complain) {
+  /** Files are made in `directory`; `complain(line)` tells the user something; `maps` has lines of sources. */
+  constructor(directory, complain, maps = new SourceMaps(() => undefined)) {
     this.#directory = directory;
     this.#complain = complain;
+    this.#maps = maps;
   }
 
-  /** Takes a message of a target, `{ number, session, name }`, from one of its contexts. */
+  /**
+   * Takes a message of a target, `{ number, session, name }`, from one of its contexts. Returns whether it is one that a
+   * recorder sends.
+   */
   take(target, context, message) {
     const [head, kind, id] = MESSAGE.exec(message) ?? [];
-    if (head === undefined) return;
+    if (head === undefined) return false;
     if (kind === "b") return this.#begin(target, context, id);
     const recording = this.#recordings.get(id);
-    if (recording?.target !== target || recording.context !== context || recording.hasEnded) return;
+    if (recording?.target !== target || recording.context !== context || recording.hasEnded) return false;
     const text = message.slice(head.length);
-    if (kind === "t" && BASE64.test(text)) append(recording, Buffer.from(text, "base64"));
+    if (kind === "t" && !BASE64.test(text)) return false;
+    if (kind === "t") this.#append(recording, recording.places.take(Buffer.from(text, "base64")));
     // A target has another name with its next document.
     if (kind === "t") recording.name = target.name;
     recording.isLeft = kind === "l";
     if (kind === "c") this.#tell(`${target.name}: ${text}`);
-    if (kind === "e") recording.hasEnded = true;
+    if (kind === "e") this.#end(recording);
+    return true;
   }
 
   #begin(target, context, id) {
     const { size } = this.#recordings;
-    if (size >= MOST_RECORDINGS || this.#recordings.has(id)) return;
-    this.#recordings.set(id, { target, context, path: join(this.#directory, `${target.number}-${size}.trace`), bytes: 0, isLeft: false, hasEnded: false });
+    if (size >= MOST_RECORDINGS || this.#recordings.has(id)) return false;
+    const path = join(this.#directory, `${target.number}-${size}.trace`);
+    this.#recordings.set(id, { target, context, path, bytes: 0, places: new MarkedPlaces(id), waits: undefined, isLeft: false, hasEnded: false });
+    return true;
+  }
+
+  #end(recording) {
+    recording.hasEnded = true;
+    this.#append(recording, recording.places.finish());
+  }
+
+  // Parts are bytes and positions, whose words may have to be waited for.
+  #append(recording, parts) {
+    for (const part of parts) {
+      const bytes = Buffer.isBuffer(part) ? part : this.#maps.wordsOf(part);
+      if (recording.waits === undefined && !(bytes instanceof Promise)) append(recording, bytes);
+      else wait(recording, bytes);
+    }
   }
 
   #tell(words) {
     if (++this.#complaints <= MOST_COMPLAINTS) this.#complain(words.slice(0, LONGEST_WORDS));
   }
 
-  /** The recordings that go on: `{ target, context }` of each. */
+  /** The recordings that go on: `{ target, context, isLeft }` of each, which says whether a snapshot was the last thing. */
   get unfinished() {
     return [...this.#recordings.values()].filter(({ hasEnded }) => !hasEnded);
   }
 
-  /** No more comes: reports say which recordings have no end. */
+  /** Settles when everything that has come so far is written; rejects where that failed. */
+  async settled() {
+    for (const recording of this.#recordings.values()) {
+      await recording.waits;
+      recording.waits = undefined;
+    }
+  }
+
+  /** No more comes, and what has come is written: reports say which recordings have no end. */
   finish() {
+    for (const recording of this.unfinished) this.#append(recording, recording.places.finish());
     for (const recording of this.unfinished.filter(({ bytes }) => bytes > 0)) {
       if (recording.isLeft) append(recording, EXIT);
       else append(recording, note(`${recording.name} was stopped before its last records came: nobody knows what was left in its memories`));
@@ -71,14 +105,20 @@ export class PageRecordings {
   }
 }
 
-function append(recording, bytes) {
+// One behind the other. Whether that failed is told when all is settled.
+function wait(recording, part) {
+  recording.waits = Promise.all([part, recording.waits]).then(([ready]) => append(recording, ready));
+  recording.waits.catch(() => {});
+}
+
+// Bytes, or the words of a frame.
+function append(recording, part) {
+  const bytes = typeof part === "string" ? textOf(part) : part;
   recording.bytes += bytes.length;
   about(recording.path, () => appendFileSync(recording.path, bytes), "cannot write ");
 }
 
 // A record as the recorder would write it.
 function note(words) {
-  const text = Buffer.from(words.slice(0, LONGEST_WORDS));
-  const length = text.length < 0x80 ? [text.length] : [(text.length & 0x7f) | 0x80, text.length >> 7];
-  return Buffer.from([TAGS.NOTE, ...length, ...text]);
+  return Buffer.concat([Buffer.of(TAGS.NOTE), textOf(words.slice(0, LONGEST_WORDS))]);
 }

@@ -7,10 +7,12 @@ import { join } from "node:path";
 import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorHints, read } from "./arguments.js";
 import { Chromium, findChromium } from "./chromium.js";
 import { CommandError } from "./command-error.js";
+import { fetchedMap } from "./fetched-maps.js";
 import { Following } from "./following.js";
 import { Output, escaped, print } from "./output.js";
 import { PageRecordings } from "./page-recordings.js";
 import { directoryForTraces } from "./recordings.js";
+import { SourceMaps } from "./source-maps.js";
 import { Targets, sourceWith } from "./targets.js";
 
 const HELP = `Open a page in Chromium and report what the memories of its WebAssembly instances did
@@ -71,7 +73,7 @@ function secondsIn(text) {
 /** Opens the page, and writes recordings until it is closed. */
 async function watched(path, profile, traces, { url, seconds, headless = false, collect = false, words, ...values }) {
   mkdirSync(profile);
-  const recordings = new PageRecordings(traces, complain);
+  const recordings = new PageRecordings(traces, complain, new SourceMaps(fetchedMap));
   const chromium = new Chromium(path, { profile, headless, words });
   const stop = stopping(seconds);
   try {
@@ -86,6 +88,7 @@ async function watched(path, profile, traces, { url, seconds, headless = false, 
   } finally {
     stop.listenNoMore();
     await chromium.close();
+    await recordings.settled();
     recordings.finish();
   }
 }

@@ -165,6 +165,6 @@ export async function sourceWith(hints) {
   const [script, wasm] = [SCRIPT, LIBRARY].map((file) => about("linmem's own files, made by `npm run build`", () => readFileSync(file), "cannot read "));
   const deflated = await promisify(deflateRaw)(wasm);
   const library = { deflated: deflated.toString("base64"), length: wasm.length };
-  const settings = { own: OWN, isModule: false, library, hints, binding: BINDING };
+  const settings = { own: OWN, isModule: false, library, hints, binding: BINDING, isMarked: true };
   return `((LINMEM_SETTINGS) => {${script}})(${JSON.stringify(settings)});\n//# sourceURL=${OWN}`;
 }
