@@ -29,7 +29,7 @@ test("each import is found, in a file that is there", () => {
   for (const [name, source] of sources) {
     assert.equal(source.match(/^import\b/gm)?.length ?? 0, source.match(/^import\b[^;]*"[^"]+";$/gm)?.length ?? 0, name);
   }
-  const targets = [...imports.values()].flat().filter((target) => !target.startsWith("node:"));
+  const targets = [...imports.values()].flat().filter((target) => !target.startsWith("node:") && target !== "vitest");
   assert.deepEqual(targets.filter((target) => !sources.has(target)), []);
   assert.ok(imports.get("record/recorder.js").length > 10);
 });
@@ -50,8 +50,17 @@ test("browser/, library/ and record/ make up what runs in a page", () => {
   assert.deepEqual(imports.get("browser.js").filter((target) => folderOf(target) !== "browser"), []);
 });
 
+test("of other packages only Vitest is imported, by what runs in it", () => {
+  const isOthers = (target) => !target.startsWith("node:") && !sources.has(target);
+  assert.deepEqual([...imports].flatMap(([name, targets]) => targets.filter(isOthers).map((target) => [name, target])), [["vite/test-setup.js", "vitest"]]);
+});
+
+test("vite/ is for vite.js alone", () => {
+  assert.deepEqual([...imports].filter(([name, targets]) => targets.some((target) => folderOf(target) === "vite") && folderOf(name) !== "vite").map(([name]) => name), ["vite.js"]);
+});
+
 test("strings/ and test/ import nothing of Node", () => {
-  const targets = ["", "strings", "test"].flatMap(importsOf).filter(([name]) => name !== "node.js");
+  const targets = ["", "strings", "test"].flatMap(importsOf).filter(([name]) => !["node.js", "vite.js"].includes(name));
   assert.deepEqual(targets.filter(([, target]) => target.startsWith("node:") || folderOf(target) === "node"), []);
 });
 
