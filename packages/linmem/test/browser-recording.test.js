@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { findChromium } from "../src/command/chromium.js";
 import { GUEST } from "./browser/guest-module.js";
@@ -43,13 +44,19 @@ function missing() {
 
 const withoutPackages = !existsSync(path(PACKAGES)) && "no packages: npm ci in examples/npm";
 
+// A script as bundlers make it of TypeScript: one line, with a map beside it.
+async function bundled() {
+  const { outputFiles } = await build({ entryPoints: [path("browser/pages/src/bundled.ts")], outdir: path("browser/pages"), bundle: true, minify: true, sourcemap: true, write: false, format: "esm" });
+  return Object.fromEntries(outputFiles.map(({ path: file, text }) => [`/${file.endsWith(".map") ? "bundled.js.map" : "bundled.js"}`, text]));
+}
+
 describe("recording in Chromium", { skip: missing() }, () => {
   let server;
   const directory = mkdtempSync(join(tmpdir(), "linmem-browser-"));
 
   before(async () => {
     const folders = { "/node_modules/": folder(PACKAGES), "/linmem/": folder("../"), "/": folder("browser/pages/") };
-    server = await servePages(folders, { "/guest.wasm": GUEST, "/shared.wasm": SHARED }, headersOf);
+    server = await servePages(folders, { "/guest.wasm": GUEST, "/shared.wasm": SHARED, ...(await bundled()) }, headersOf);
   });
 
   after(() => {
@@ -94,6 +101,7 @@ describe("recording in Chromium", { skip: missing() }, () => {
     { page: "elsewhere.html", name: "a frame of another site, in a process of its own", code: "leak-host-held", line: "guest.js:6" },
     { page: "sharedworker.html", name: "a shared worker", code: "leak-host-held", line: "guest.js:6" },
     { page: "serviceworker.html", name: "a service worker", code: "leak-host-held", line: "guest.js:6" },
+    { page: "bundled.html", name: "a bundle with a source map", code: "leak-host-held", line: "src/bundled.ts:13" },
     { page: "leaves.html", name: "a page that is left", code: "leak-host-held", line: "guest.js:6" },
   ];
 

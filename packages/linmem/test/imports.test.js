@@ -23,7 +23,7 @@ function resolved(from, to) {
 const imports = new Map([...sources].map(([name, source]) => [name, [...source.matchAll(IMPORT)].map((match) => resolved(name, match[1] ?? match[2] ?? match[3]))]));
 
 // What the user has installed.
-const PEERS = { "playwright.js": ["@playwright/test"] };
+const PEERS = { "playwright.js": ["@playwright/test"], "vite/test-setup.js": ["vitest"] };
 
 const folderOf = (name) => (name.includes("/") ? name.slice(0, name.indexOf("/")) : "");
 const importsOf = (folder) => [...imports].filter(([name]) => folderOf(name) === folder).flatMap(([name, targets]) => targets.map((target) => [name, target]));
@@ -54,7 +54,7 @@ test("browser/, library/ and record/ make up what runs in a page", () => {
 });
 
 test("driver/ knows neither the command nor Playwright", () => {
-  const known = ([, target]) => target.startsWith("node:") || ["driver", "node", "record"].includes(folderOf(target)) || target === "command/command-error.js";
+  const known = ([, target]) => target.startsWith("node:") || ["driver", "node", "record"].includes(folderOf(target)) || ["command/command-error.js", "browser/places.js"].includes(target);
   assert.deepEqual(importsOf("driver").filter((pair) => !known(pair)), []);
 });
 
@@ -62,8 +62,12 @@ test("playwright/ drives a browser, without the command", () => {
   assert.deepEqual(importsOf("playwright").filter(([, target]) => !target.startsWith("node:") && !["playwright", "driver", "record"].includes(folderOf(target))), []);
 });
 
+test("vite/ is for vite.js alone", () => {
+  assert.deepEqual([...imports].filter(([name, targets]) => targets.some((target) => folderOf(target) === "vite") && folderOf(name) !== "vite").map(([name]) => name), ["vite.js"]);
+});
+
 test("strings/ and test/ import nothing of Node", () => {
-  const targets = ["", "strings", "test"].flatMap(importsOf).filter(([name]) => !["node.js", "playwright.js"].includes(name));
+  const targets = ["", "strings", "test"].flatMap(importsOf).filter(([name]) => !["node.js", "playwright.js", "vite.js"].includes(name));
   assert.deepEqual(targets.filter(([, target]) => target.startsWith("node:") || folderOf(target) === "node"), []);
 });
 

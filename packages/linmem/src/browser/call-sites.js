@@ -1,15 +1,17 @@
 // Frames of V8's call sites in a page. The same place is the same frame each time.
 
 import { moduleFrame, placedFrame } from "../record/v8-sites.js";
-import { placeOf } from "./places.js";
+import { frameAt } from "./places.js";
 
-/** Frames of call sites, `isOwn` says of a file whether it is the recorder's. */
+/** Frames of call sites, `isOwn` says of a file whether it is the recorder's; `mark` is as in places.js. */
 export class CallSites {
   #isOwn;
+  #mark;
   #known = new Map();
 
-  constructor(isOwn) {
+  constructor(isOwn, mark) {
     this.#isOwn = isOwn;
+    this.#mark = mark;
   }
 
   /** The frame of a call site; undefined for what belongs to the engine or to the recorder. */
@@ -28,6 +30,6 @@ export class CallSites {
   #hostFrame(site, file) {
     const shown = file ?? (site.isEval() ? "eval" : undefined);
     if (shown === undefined || this.#isOwn(shown)) return undefined;
-    return placedFrame(site, placeOf(shown, site.getLineNumber(), site.getColumnNumber()));
+    return frameAt(this.#mark, (place) => placedFrame(site, place).text, shown, site.getLineNumber(), site.getColumnNumber());
   }
 }

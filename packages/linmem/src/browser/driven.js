@@ -1,5 +1,4 @@
-// Under a driver, `linmem browser` or `linmem/playwright`: what is recorded goes out through a function that the DevTools
-// protocol has added, one text each time.
+// With a driver: what is recorded goes out to it, one text each time.
 //
 //   b<id>           the recording with this id begins
 //   t<id><base64>   a part of its trace
@@ -9,7 +8,7 @@
 //   c<id><text>     a line for the user
 
 import { early } from "./globals.js";
-import { watchScope, watcher } from "./scope.js";
+import { watchScope } from "./scope.js";
 
 const [btoa, setTimeout] = ["btoa", "setTimeout"].map(early);
 const { apply } = Reflect;
@@ -21,24 +20,27 @@ const HOLD_MILLISECONDS = 5000;
 // As many arguments as an engine surely takes.
 const PART = 8192;
 
-/** Watches this page or worker, for a driver that listens to the function of this name. */
-export function recordFor({ binding, ...settings }) {
-  const { library } = settings;
-  // A driver may come twice: what it brings is for the recorder that is here already.
-  watcher()?.supply?.(library);
-  watcher()?.meet?.();
-  const post = poster(binding);
-  const id = newId();
+// As many bytes as a driver takes at once.
+const MOST_BYTES = 1 << 20;
+
+/**
+ * Watches this page or worker, for a driver to which `post(text)` sends a text. `left(isAtOnce)` is called after the last
+ * texts before the page may be left, perhaps at once. What the page can find of it has what `more({ leave })` returns, too.
+ */
+export function recordFor({ id, post, left = () => {}, more = () => {}, isMarked, ...settings }) {
   const send = (kind, text = "") => post(kind + id + text);
-  const complain = (message) => send("c", message);
+  const complain = (message) => send("c", message.replace(/\s+/g, " "));
   const outlet = new Outlet(send);
 
-  watchScope({ ...settings, sink: (bytes) => outlet.put(bytes), complain }, (recorder) => {
-    const leave = () => {
-      if (outlet.isHeld || outlet.isClosed || !recorder.isKept) return;
-      recorder.snapshot();
-      recorder.records.tick();
-      outlet.hold();
+  watchScope({ ...settings, mark: isMarked ? id : undefined, sink: (bytes) => outlet.put(bytes), complain }, (recorder) => {
+    const leave = (event) => {
+      if (outlet.isHeld || outlet.isClosed) return;
+      if (recorder.isKept) {
+        recorder.snapshot();
+        recorder.records.tick();
+        outlet.hold();
+      }
+      left(event?.type === "beforeunload");
     };
     // What happens from now on is not recorded.
     const end = () => {
@@ -55,34 +57,13 @@ export function recordFor({ binding, ...settings }) {
       recorder.records.tick();
       send("s");
     };
-    // A driver that comes later than the page hears what it has missed.
-    const meet = () => {
-      post();
-      return id;
-    };
+    // A driver may bring the library later.
+    const supply = (library) => void Object.assign(settings.library, library);
     endWithWorker(recorder, end);
+    const found = { end, leave, save, supply, ...more({ leave }) };
     send("b");
-    const supply = (found) => void Object.assign(library, found);
-    return { end, leave, save, meet, supply };
+    return found;
   });
-}
-
-/** Posts to the function of this name. Until there is one, what is posted is kept. */
-function poster(name) {
-  let post;
-  const kept = [];
-  const take = () => {
-    const found = globalThis[name];
-    if (typeof found !== "function") return;
-    post ??= found;
-    delete globalThis[name];
-  };
-  take();
-  return (...texts) => {
-    kept.push(...texts);
-    take();
-    if (post !== undefined) kept.splice(0).forEach((text) => post(text));
-  };
 }
 
 /** Where the trace goes out. */
@@ -99,7 +80,7 @@ class Outlet {
   put(bytes) {
     if (this.isClosed) return;
     if (this.isHeld) this.#held.push(bytes.slice());
-    else this.#send("t", base64Of(bytes));
+    else for (let at = 0; at < bytes.length; at += MOST_BYTES) this.#send("t", base64Of(bytes.subarray(at, at + MOST_BYTES)));
   }
 
   get isHeld() {
@@ -128,7 +109,8 @@ class Outlet {
   }
 }
 
-function newId() {
+/** Tells one recording from all others. */
+export function newId() {
   const digits = crypto.getRandomValues(new Uint8Array(8));
   return Array.from(digits, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

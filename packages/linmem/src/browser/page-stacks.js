@@ -10,12 +10,12 @@ const LONGEST_WORDS = 300;
 // The files of the recorder: one, or those in these folders.
 const OWN_FOLDERS = ["./", "../record/"];
 
-/** Stacks, given where this code is itself: a script, or a module with others beside it. */
-export function stacksOf({ own, isModule }) {
+/** Stacks, given where this code is itself: a script, or a module with others beside it; `mark` is as in places.js. */
+export function stacksOf({ own, isModule, mark }) {
   const files = isModule ? OWN_FOLDERS.map((folder) => new URL(folder, own).href) : [];
   const isOwn = (text) => text.includes(own) || files.some((file) => text.includes(file));
   return {
-    take: taker(isOwn),
+    take: taker(isOwn, mark),
 
     // No browser brings along modules of its own that go through the page's `WebAssembly`.
     isHostsOwn: () => false,
@@ -37,11 +37,11 @@ export function stacksOf({ own, isModule }) {
 const isError = (value) => Object.prototype.toString.call(value) === "[object Error]";
 
 // By call sites where the engine has them.
-function taker(isOwn) {
+function taker(isOwn, mark) {
   if (callSites(1).length > 0) {
-    const sites = new CallSites(isOwn);
+    const sites = new CallSites(isOwn, mark);
     return (depth = DEPTH) => callSites(depth).map((site) => sites.frameOf(site)).filter((frame) => frame !== undefined);
   }
-  const texts = new StackTexts(isOwn);
+  const texts = new StackTexts(isOwn, mark);
   return () => texts.framesOf(new Error().stack ?? "");
 }

@@ -6,18 +6,19 @@ import { clock } from "./page-clock.js";
 import { instrumentBy } from "./page-instrument.js";
 import { stacksOf } from "./page-stacks.js";
 
-const RECORDER = Symbol.for("linmem.browser");
+/** Where a page has what watches it. */
+export const RECORDER = Symbol.for("linmem.browser");
 
 // A program may replace it.
 const { addEventListener } = globalThis;
 
 /**
  * Watches from now on, unless it does so already, and returns what `made(recorder)` makes for others to find. What is
- * given is where this code is, see page-stacks.js; where the library is, see page-library.js; and the ports that are left.
+ * given is where this code is and how places are marked, see page-stacks.js; where the library is, see page-library.js; and the ports that are left.
  * `leave()`, if it is among that, is called when the page may be left: what is done when it is hidden mostly comes too late
  * for others to hear.
  */
-export function watchScope({ own, isModule, library, hints = [], seal, sink, complain }, made) {
+export function watchScope({ own, isModule, mark, library, hints = [], seal, sink, complain }, made) {
   const known = watcher();
   // The first document of a frame hands its realm on to the next one, but no listeners.
   if (known !== undefined) {
@@ -29,7 +30,7 @@ export function watchScope({ own, isModule, library, hints = [], seal, sink, com
     clock,
     complain,
     seal,
-    stacks: stacksOf({ own, isModule }),
+    stacks: stacksOf({ own, isModule, mark }),
     instrument: instrumentBy(libraryFrom(library), hints),
   });
   const found = madeFor(recorder, made);

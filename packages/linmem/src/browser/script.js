@@ -1,14 +1,24 @@
-// What dist/browser.js is made of: one classic script. `linmem browser` runs it in each page and worker, with settings
-// around it; in a page's own `<script>` there are none.
+// What dist/browser.js is made of: one classic script. A driver has it run in each page and worker, with settings around
+// it; in a page's own `<script>` there are none.
 
-import { recordFor } from "./driven.js";
+import { recordThrough } from "./binding.js";
+import { newId, recordFor } from "./driven.js";
 import { keepRecording } from "./kept.js";
+import { Posts } from "./posts.js";
 
 /* global LINMEM_SETTINGS */
 if (typeof LINMEM_SETTINGS === "undefined") keepRecording(ofScript());
-else recordFor(LINMEM_SETTINGS);
+else if (LINMEM_SETTINGS.binding !== undefined) recordThrough(LINMEM_SETTINGS);
+else recordTo(LINMEM_SETTINGS);
 
 function ofScript() {
   const { href } = new URL(globalThis.document?.currentScript?.src ?? globalThis.location.href);
   return { own: href, isModule: false, library: { url: new URL("linmem.wasm", href).href } };
+}
+
+// To a server.
+function recordTo({ server, ...settings }) {
+  const id = newId();
+  const posts = new Posts(server, id);
+  recordFor({ ...settings, id, post: (text) => posts.post(text), left: () => posts.left(), more: (found) => posts.begin(found) });
 }

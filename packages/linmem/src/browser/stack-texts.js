@@ -1,18 +1,20 @@
 // Stacks of engines that give them as text only, `name@file:line:column`, as Firefox and Safari do.
 
-import { placeOf } from "./places.js";
+import { frameAt } from "./places.js";
 
 const LINE = /^(.*?)@(.*)$/;
 const OF_SCRIPT = /^(.+?)(?: line \d+ > [^:]+)?:(\d+):(\d+)$/;
 const OF_MODULE = /^(.+):wasm-function\[(\d+)\]:0x([0-9a-f]+)$/;
 
-/** Frames of a stack's text, `isOwn` says of a file whether it is the recorder's. */
+/** Frames of a stack's text, `isOwn` says of a file whether it is the recorder's; `mark` is as in places.js. */
 export class StackTexts {
   #isOwn;
+  #mark;
   #known = new Map();
 
-  constructor(isOwn) {
+  constructor(isOwn, mark) {
     this.#isOwn = isOwn;
+    this.#mark = mark;
   }
 
   framesOf(stack) {
@@ -32,8 +34,8 @@ export class StackTexts {
     if (module !== null) return { url: module[1], index: Number(module[2]), offset: parseInt(module[3], 16), name: ownName(name) };
     const script = OF_SCRIPT.exec(place);
     if (script === null || this.#isOwn(script[1])) return undefined;
-    const shown = placeOf(script[1], Number(script[2]), Number(script[3]));
-    return { text: name === "" ? shown : `${name.replace("async*", "async ")} (${shown})` };
+    const words = (place) => (name === "" ? place : `${name.replace("async*", "async ")} (${place})`);
+    return frameAt(this.#mark, words, script[1], Number(script[2]), Number(script[3]));
   }
 }
 

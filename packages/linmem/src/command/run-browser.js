@@ -4,9 +4,11 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fetchedMap } from "../driver/fetched-maps.js";
 import { Following } from "../driver/following.js";
 import { PageRecordings } from "../driver/page-recordings.js";
 import { directoryForTraces } from "../driver/recordings.js";
+import { SourceMaps } from "../driver/source-maps.js";
 import { sourceWith } from "../driver/source.js";
 import { Targets } from "../driver/targets.js";
 import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorHints, read } from "./arguments.js";
@@ -72,7 +74,7 @@ function secondsIn(text) {
 /** Opens the page, and writes recordings until it is closed. */
 async function watched(path, profile, traces, { url, seconds, headless = false, collect = false, words, ...values }) {
   mkdirSync(profile);
-  const recordings = new PageRecordings(traces, complain);
+  const recordings = new PageRecordings(traces, complain, new SourceMaps(fetchedMap));
   const chromium = new Chromium(path, { profile, headless, words });
   const stop = stopping(seconds);
   try {
@@ -87,6 +89,7 @@ async function watched(path, profile, traces, { url, seconds, headless = false, 
   } finally {
     stop.listenNoMore();
     await chromium.close();
+    await recordings.settled();
     recordings.finish();
   }
 }

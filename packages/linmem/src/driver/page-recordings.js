@@ -5,6 +5,8 @@ import { appendFileSync, copyFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { MAGIC, TAGS } from "../record/names.js";
 import { about } from "../command/command-error.js";
+import { MarkedPlaces, textOf } from "./marked-places.js";
+import { SourceMaps } from "./source-maps.js";
 
 const MESSAGE = /^([btslec])([0-9a-f]{16})/;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
@@ -21,44 +23,69 @@ export class PageRecordings {
   #directory;
   #complain;
   #complaints = 0;
+  #maps;
 
-  // By id: `{ target, context, name, path, bytes, isSaved, isLeft, hasEnded }`.
+  // By id: `{ target, context, name, path, bytes, places, waits, isSaved, isLeft, hasEnded }`.
   #recordings = new Map();
 
-  /** Files are made in `directory`; `complain(line)` tells the user something. */
-  constructor(directory, complain) {
+  /** Files are made in `directory`; `complain(line)` tells the user something; `maps` has lines of sources. */
+  constructor(directory, complain, maps = new SourceMaps(() => undefined)) {
     this.#directory = directory;
     this.#complain = complain;
+    this.#maps = maps;
   }
 
-  /** Takes a message of a target, `{ number, session, name }`, from one of its contexts. */
+  /**
+   * Takes a message of a target, `{ number, session, name }`, from one of its contexts. Returns whether it is one that a
+   * recorder sends.
+   */
   take(target, context, message) {
     const [head, kind, id] = MESSAGE.exec(message) ?? [];
-    if (head === undefined) return;
+    if (head === undefined) return false;
     if (kind === "b") return this.#begin(target, context, id);
     const recording = this.#recordings.get(id);
-    if (recording?.target !== target || recording.context !== context || recording.hasEnded) return;
+    if (recording?.target !== target || recording.context !== context || recording.hasEnded) return false;
     const text = message.slice(head.length);
-    if (kind === "t" && BASE64.test(text)) append(recording, Buffer.from(text, "base64"));
+    if (kind === "t" && !BASE64.test(text)) return false;
+    if (kind === "t") this.#append(recording, recording.places.take(Buffer.from(text, "base64")));
     // A target has another name with its next document.
     if (kind === "t") recording.name = target.name;
+    // A snapshot ends with a record.
+    if (kind === "s" || kind === "l") this.#append(recording, recording.places.finish());
     recording.isLeft = kind === "l";
     recording.isSaved = kind === "s";
     if (kind === "c") this.#tell(`${target.name}: ${text}`);
-    if (kind === "e") recording.hasEnded = true;
+    if (kind === "e") this.#end(recording);
+    return true;
   }
 
   #begin(target, context, id) {
     const { size } = this.#recordings;
-    if (size >= MOST_RECORDINGS || this.#recordings.has(id)) return;
-    this.#recordings.set(id, { target, context, path: join(this.#directory, `${target.number}-${size}.trace`), bytes: 0, isSaved: false, isLeft: false, hasEnded: false });
+    if (size >= MOST_RECORDINGS || this.#recordings.has(id)) return false;
+    const path = join(this.#directory, `${target.number}-${size}.trace`);
+    this.#recordings.set(id, { target, context, path, bytes: 0, places: new MarkedPlaces(id), waits: undefined, isSaved: false, isLeft: false, hasEnded: false });
+    return true;
+  }
+
+  #end(recording) {
+    recording.hasEnded = true;
+    this.#append(recording, recording.places.finish());
+  }
+
+  // Parts are bytes and positions, whose words may have to be waited for.
+  #append(recording, parts) {
+    for (const part of parts) {
+      const bytes = Buffer.isBuffer(part) ? part : this.#maps.wordsOf(part);
+      if (recording.waits === undefined && !(bytes instanceof Promise)) append(recording, bytes);
+      else wait(recording, bytes);
+    }
   }
 
   #tell(words) {
     if (++this.#complaints <= MOST_COMPLAINTS) this.#complain(words.slice(0, LONGEST_WORDS));
   }
 
-  /** The recordings that go on: `{ target, context }` of each. */
+  /** The recordings that go on: `{ target, context, isLeft }` of each, which says whether a snapshot was the last thing. */
   get unfinished() {
     return [...this.#recordings.values()].filter(({ hasEnded }) => !hasEnded);
   }
@@ -70,32 +97,52 @@ export class PageRecordings {
 
   /** Whether anything was recorded. */
   get isEmpty() {
-    return this.#written.length === 0;
+    return this.#begun.length === 0;
   }
 
-  get #written() {
-    return [...this.#recordings.values()].filter(({ bytes }) => bytes > 0);
+  // Those of which anything has come.
+  get #begun() {
+    return [...this.#recordings.values()].filter(({ bytes, places, waits }) => bytes > 0 || places.rest.length > 0 || waits !== undefined);
   }
 
-  /** Copies what there is by now to another directory, as if no more came. */
-  copyTo(directory) {
-    for (const recording of this.#written) {
-      const path = join(directory, basename(recording.path));
-      about(path, () => copyFileSync(recording.path, path), "cannot write ");
-      if (!recording.hasEnded) appendTo(path, endOf(recording, recording.isLeft || recording.isSaved));
+  /** Settles when everything that has come so far is written; rejects where that failed. */
+  async settled() {
+    for (const recording of this.#recordings.values()) {
+      await recording.waits;
+      recording.waits = undefined;
     }
   }
 
-  /** No more comes: reports say which recordings have no end. */
+  /** Copies what has come by now, and is written, to another directory, as if no more came. */
+  copyTo(directory) {
+    for (const recording of this.#begun) {
+      const path = join(directory, basename(recording.path));
+      if (recording.bytes > 0) about(path, () => copyFileSync(recording.path, path), "cannot write ");
+      if (recording.hasEnded) continue;
+      appendTo(path, recording.places.rest);
+      appendTo(path, endOf(recording, recording.isLeft || recording.isSaved));
+    }
+  }
+
+  /** No more comes, and what has come is written: reports say which recordings have no end. */
   finish() {
-    for (const recording of this.#written.filter(({ hasEnded }) => !hasEnded)) append(recording, endOf(recording, recording.isLeft));
+    for (const recording of this.unfinished) this.#append(recording, recording.places.finish());
+    for (const recording of this.#begun.filter(({ hasEnded }) => !hasEnded)) append(recording, endOf(recording, recording.isLeft));
   }
 }
 
 const endOf = ({ name }, isComplete) =>
   isComplete ? EXIT : note(`${name} was stopped before its last records came: nobody knows what was left in its memories`);
 
-function append(recording, bytes) {
+// One behind the other. Whether that failed is told when all is settled.
+function wait(recording, part) {
+  recording.waits = Promise.all([part, recording.waits]).then(([ready]) => append(recording, ready));
+  recording.waits.catch(() => {});
+}
+
+// Bytes, or the words of a frame.
+function append(recording, part) {
+  const bytes = typeof part === "string" ? textOf(part) : part;
   recording.bytes += bytes.length;
   appendTo(recording.path, bytes);
 }
@@ -107,7 +154,5 @@ export const recordingOf = (lines) => Buffer.concat([Buffer.from(MAGIC), ...line
 
 // A record as the recorder would write it.
 function note(words) {
-  const text = Buffer.from(words.slice(0, LONGEST_WORDS));
-  const length = text.length < 0x80 ? [text.length] : [(text.length & 0x7f) | 0x80, text.length >> 7];
-  return Buffer.from([TAGS.NOTE, ...length, ...text]);
+  return Buffer.concat([Buffer.of(TAGS.NOTE), textOf(words.slice(0, LONGEST_WORDS))]);
 }

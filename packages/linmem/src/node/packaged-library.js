@@ -7,13 +7,14 @@ import { Library } from "../library/library.js";
 // A program may replace them.
 const { existsSync, readFileSync } = fs;
 
-const FILE = new URL("../../dist/linmem.wasm", import.meta.url);
+/** Where it is. */
+export const LIBRARY = new URL("../../dist/linmem.wasm", import.meta.url);
 const HASH = new URL("../../dist/linmem.wasm.sha256", import.meta.url);
 
 let library;
 
 /** The library, which is compiled the first time that it is asked for. */
-export const theLibrary = () => (library ??= new Library(compile(readFileSync(FILE))));
+export const theLibrary = () => (library ??= new Library(compile(readFileSync(LIBRARY))));
 
 /** Stands for its content; undefined if there is none, in a checkout without `npm run build`. */
 export const libraryVersion = () => (existsSync(HASH) ? readFileSync(HASH, "latin1").trim() : undefined);

@@ -3,8 +3,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fetchedMap } from "../driver/fetched-maps.js";
 import { Following } from "../driver/following.js";
 import { PageRecordings, recordingOf } from "../driver/page-recordings.js";
+import { SourceMaps } from "../driver/source-maps.js";
 import { asking, sourceWith } from "../driver/source.js";
 import { Targets } from "../driver/targets.js";
 import { Replaced } from "./replaced.js";
@@ -37,7 +39,7 @@ export class BrowserWatch {
     this.#options = options;
     const { source, short } = await sourceFor(options.hints);
     this.#source = source;
-    this.#recordings = new PageRecordings(this.#directory(), (line) => this.#complaints.add(line));
+    this.#recordings = new PageRecordings(this.#directory(), (line) => this.#complaints.add(line), new SourceMaps(fetchedMap));
     this.#targets = new Targets(channel, this.#recordings, { source, short, complain: (line) => this.#complaints.add(line) });
     await this.#targets.begun;
     this.#replaced.after(browser, "newContext", (context) => this.meet(context));
@@ -79,6 +81,7 @@ export class BrowserWatch {
     await this.#targets.ready().catch(() => {});
     await this.#targets.end(this.#options);
     await this.#targets.leave();
+    await this.#recordings.settled();
     this.#recordings.finish();
   }
 
@@ -93,6 +96,7 @@ export class BrowserWatch {
       await this.#targets.ready();
       await this.#targets.save();
     } else await this.#isOver;
+    await this.#recordings.settled();
     const directory = this.#directory();
     this.#recordings.copyTo(directory);
     if (this.#complaints.size > 0) writeFileSync(join(directory, "unwatched.trace"), recordingOf([...this.#complaints]));

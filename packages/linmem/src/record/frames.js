@@ -1,7 +1,8 @@
 // Call stacks in the terms of the original modules. The stacks port says what the engine says:
 //
 //   stacks.take(depth)     the frames, the innermost first, without those of the recorder and of the engine:
-//                          `{ text }` of the host; `{ url, index, offset, name }` of a module. The same place is
+//                          `{ text }` of the host, with `sent` where a trace has something else in its place;
+//                          `{ url, index, offset, name }` of a module. The same place is
 //                          the same object each time, as far as the engine tells. Of at most `depth` frames of the
 //                          engine, or of as many as a report shows
 //   stacks.isHostsOwn()    whether the host itself called, for a module that it brings along
@@ -90,14 +91,14 @@ export class Frames {
     return undefined;
   }
 
-  /** The engine's frames as `{ host }`, or as `{ index, offset, name }` where they are of `module`. */
+  /** The engine's frames as `{ host, sent }`, or as `{ index, offset, name }` where they are of `module`. */
   shown(frames, module) {
     const shown = [];
     for (const frame of frames) {
       const owner = this.#ownerOf(frame);
       const own = [];
       if (owner !== undefined) show(this.#originOf(frame, owner), own, shown);
-      else own.push({ host: frame.text ?? `${frame.name ?? "function"} (${frame.url})` });
+      else own.push({ host: frame.text ?? `${frame.name ?? "function"} (${frame.url})`, sent: frame.sent });
       shown.push(...(owner === undefined || owner === module ? own : own.map(({ name }) => ({ host: `${name ?? "function"} (${owner.name})` }))));
     }
     return shown;

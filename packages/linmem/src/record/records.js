@@ -209,7 +209,7 @@ export class Records extends TraceWriter {
     this.commit();
   }
 
-  /** Frames are `{ host }`, or `{ index, offset }` in the module, which is null if there is none. */
+  /** Frames are `{ host, sent }`, of which `sent` is written if it is there, or `{ index, offset }` in the module, which is null if there is none. */
   hostStack(module, frames) {
     this.begin(TAGS.HOST_STACK);
     this.optional(module);
@@ -250,14 +250,14 @@ export class Records extends TraceWriter {
     for (const frame of frames) this.#frame(frame);
   }
 
-  #frame({ host, index, offset }) {
+  #frame({ host, sent, index, offset }) {
     if (this.isFull) this.spill();
     if (host === undefined) {
       this.number(index + 1);
       this.number(offset === undefined ? 0 : offset + 1);
     } else {
       this.number(0);
-      this.text(host);
+      this.text(sent ?? host);
     }
   }
 

@@ -62,9 +62,10 @@ test("a recording belongs to the context that began it", () => {
     recordings.take(target, context, `e${ID}`);
     recordings.take(target, context, `b${ID}`);
   }
-  recordings.take(page, 1, `t${ID}${base64([1])}`);
-  assert.deepEqual([...contents("3-0.trace")], [1]);
   assert.deepEqual(recordings.unfinished.map(({ context }) => context), [1]);
+  recordings.take(page, 1, `t${ID}${base64([1])}`);
+  recordings.take(page, 1, `e${ID}`);
+  assert.deepEqual([...contents("3-0.trace")], [1]);
 });
 
 test("a page that is left has an end, if its snapshot was the last thing", () => {
@@ -119,6 +120,26 @@ test("a recording is named as the document was that made it", () => {
   tab.name = "page http://localhost/next";
   recordings.finish();
   assert.match(JSON.stringify(readRecords(contents("3-0.trace"))), /page http:\/\/localhost\/ was stopped/);
+});
+
+test("words that come late are in their place, and what cannot be written is told in the end", async () => {
+  const mark = (line) => `${ID}["","http://localhost/a.js",${line},1,"","http://localhost"]`;
+  const frame = (text) => [0, text.length, ...Buffer.from(text)];
+  const maps = { wordsOf: async ({ line }) => (await new Promise((resolve) => setTimeout(resolve, 10 / line)), `line ${line}`) };
+  const late = new PageRecordings(directory, () => {}, maps);
+  late.take(page, 1, `b${ID}`);
+  late.take(page, 1, `t${ID}${base64([7, ...frame(mark(1)), 8, ...frame(mark(2))])}`);
+  late.take(page, 1, `t${ID}${base64([9])}`);
+  late.take(page, 1, `e${ID}`);
+  await late.settled();
+  late.finish();
+  assert.deepEqual([...contents("3-0.trace")], [7, ...frame("line 1"), 8, ...frame("line 2"), 9]);
+
+  const failing = new PageRecordings(join(directory, "missing"), () => {}, maps);
+  failing.take(page, 1, `b${ID}`);
+  failing.take(page, 1, `t${ID}${base64(frame(mark(1)).slice(1))}`);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  await assert.rejects(failing.settled(), /cannot write .*no such file or directory/);
 });
 
 test("complaints are short and few", () => {
