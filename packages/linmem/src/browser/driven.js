@@ -8,6 +8,7 @@
 //   c<id><text>     a line for the user
 
 import { early } from "./globals.js";
+import { connect, ofDocument } from "./page-threads.js";
 import { watchScope } from "./scope.js";
 
 const [btoa, setTimeout] = ["btoa", "setTimeout"].map(early);
@@ -25,14 +26,18 @@ const MOST_BYTES = 1 << 20;
 
 /**
  * Watches this page or worker, for a driver to which `post(text)` sends a text. `left(isAtOnce)` is called after the last
- * texts before the page may be left, perhaps at once. What the page can find of it has what `more({ leave })` returns, too.
+ * texts before the page may be left, perhaps at once. What the page can find of it has what `more({ leave })` returns, too. `reachesWorkers` says that every
+ * worker has a recorder for the same driver.
  */
-export function recordFor({ id, post, left = () => {}, more = () => {}, isMarked, ...settings }) {
+export function recordFor({ id, post, left = () => {}, more = () => {}, isMarked, reachesWorkers = false, ...settings }) {
   const send = (kind, text = "") => post(kind + id + text);
   const complain = (message) => send("c", message.replace(/\s+/g, " "));
   const outlet = new Outlet(send);
+  const sink = (bytes) => outlet.put(bytes);
+  const threads = reachesWorkers ? ofDocument(id, sink) : undefined;
 
-  watchScope({ ...settings, mark: isMarked ? id : undefined, sink: (bytes) => outlet.put(bytes), complain }, (recorder) => {
+  watchScope({ ...settings, mark: isMarked ? id : undefined, sink, complain, threads }, (recorder) => {
+    if (reachesWorkers) connect(recorder, threads, sink);
     const leave = (event) => {
       if (outlet.isHeld || outlet.isClosed) return;
       if (recorder.isKept) {
@@ -57,10 +62,12 @@ export function recordFor({ id, post, left = () => {}, more = () => {}, isMarked
       recorder.records.tick();
       send("s");
     };
+    // What threads do with shared memories from now on is not recorded.
+    const stop = () => recorder.threads.stop();
     // A driver may bring the library later.
     const supply = (library) => void Object.assign(settings.library, library);
     endWithWorker(recorder, end);
-    const found = { end, leave, save, supply, ...more({ leave }) };
+    const found = { end, leave, save, stop, supply, ...more({ leave }) };
     send("b");
     return found;
   });

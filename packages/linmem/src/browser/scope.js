@@ -18,7 +18,7 @@ const { addEventListener } = globalThis;
  * `leave()`, if it is among that, is called when the page may be left: what is done when it is hidden mostly comes too late
  * for others to hear.
  */
-export function watchScope({ own, isModule, mark, library, hints = [], seal, sink, complain }, made) {
+export function watchScope({ own, isModule, mark, library, hints = [], seal, sink, complain, threads }, made) {
   const known = watcher();
   // The first document of a frame hands its realm on to the next one, but no listeners.
   if (known !== undefined) {
@@ -30,6 +30,7 @@ export function watchScope({ own, isModule, mark, library, hints = [], seal, sin
     clock,
     complain,
     seal,
+    threads,
     stacks: stacksOf({ own, isModule, mark }),
     instrument: instrumentBy(libraryFrom(library), hints),
   });

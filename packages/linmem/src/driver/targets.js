@@ -95,11 +95,15 @@ export class Targets {
   /** Ends all recordings that go on, after their garbage is collected if that is asked for. */
   async end({ collect }) {
     if (collect) await this.#all([...this.#attached.keys()], (session) => this.#collect(session));
-    await this.#ask("end");
+    // The page has the last word on the memories that it shares with its workers.
+    const isDocument = ({ target }) => KINDS_OF_DOCUMENT.includes(target.kind);
+    await this.#ask("stop", isDocument);
+    await this.#ask("end", (recording) => !isDocument(recording));
+    await this.#ask("end", isDocument);
   }
 
-  #ask(method) {
-    return this.#all(this.#recordings.unfinished, ({ target, context }) =>
+  #ask(method, isMeant = () => true) {
+    return this.#all(this.#recordings.unfinished.filter(isMeant), ({ target, context }) =>
       this.#devtools.send("Runtime.evaluate", { expression: asking(method), contextId: context }, target.session));
   }
 

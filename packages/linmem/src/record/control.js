@@ -6,9 +6,12 @@
 //   from 1,024 on      64 bytes for each slot: its header
 //   from 65,536 on     256 KiB for each slot: its records
 
-// A program sees other ones later.
+import { bufferBehind, bytesIn } from "./engine.js";
+
+// A program may replace them.
 const { Memory } = WebAssembly;
-const { load, or, store } = Atomics;
+const { add, load, or, store, wait } = Atomics;
+const { now } = Date;
 
 export const SLOTS = 64;
 export const SLOT_BYTES = 262144;
@@ -18,6 +21,7 @@ export const WORDS = {
   NUMBER: 0, // and 1: the next number of an event, 64 bits
   ENDED: 32, // 1 once the recording has ended
   KEPT: 33, // 1 once a thread has something worth a trace
+  THREADS: 34, // how many threads were given a number, where the host gives none
   MEMORIES: 48, // how many shared memories have a number
   MEMORIES_LOCK: 49, // the thread that looks for a memory's number, plus 1; else 0
   WATCHED: 64, // to 127: a bit for each thread that has a recorder
@@ -36,7 +40,7 @@ export class Control {
   /** `memory` is that of another thread of this process; without it, this thread is the first one. */
   constructor(memory = new Memory({ initial: PAGES, maximum: PAGES, shared: true })) {
     this.memory = memory;
-    this.buffer = memory.buffer;
+    this.buffer = bufferBehind(bytesIn(memory));
     this.words = new Int32Array(this.buffer, 0, HEADERS_AT / 4);
   }
 
@@ -63,6 +67,11 @@ export class Control {
   /** Whether the recording of the process has ended: what happens from now on is not recorded. */
   get hasEnded() {
     return load(this.words, WORDS.ENDED) === 1;
+  }
+
+  /** A number for a further thread. The first one is 0. */
+  newThread() {
+    return add(this.words, WORDS.THREADS, 1) + 1;
   }
 
   /** This thread has a recorder. */
@@ -106,5 +115,15 @@ export class Control {
   /** Ends the recording of the process. */
   end() {
     store(this.words, WORDS.ENDED, 1);
+  }
+}
+
+/** Waits as `Atomics.wait` does. A page must not: there, it looks again and again. */
+export function waitAt(words, index, value, milliseconds) {
+  try {
+    return wait(words, index, value, milliseconds);
+  } catch {
+    for (const until = now() + milliseconds; now() < until; ) if (load(words, index) !== value) return "not-equal";
+    return "timed-out";
   }
 }

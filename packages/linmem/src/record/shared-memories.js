@@ -16,11 +16,11 @@
 //   users of a futex must expect to be woken for nothing. More cannot be excluded, since waiters cannot be looked at.
 // - A number is never given again. After 240 memories, further ones are not told apart.
 
-import { WORDS } from "./control.js";
+import { WORDS, waitAt } from "./control.js";
 import { bufferBehind, bytesIn } from "./engine.js";
 
 // A program may replace them. Not every engine has `waitAsync`.
-const { add, compareExchange, load, notify, store, wait, waitAsync } = Atomics;
+const { add, compareExchange, load, notify, store, waitAsync } = Atomics;
 
 const TOP_WORD = 255;
 const LIMIT = 240;
@@ -90,7 +90,7 @@ export class SharedMemories {
     const words = this.#words;
     const lock = WORDS.MEMORIES_LOCK;
     for (let holder; (holder = compareExchange(words, lock, 0, this.#owner)) !== 0; ) {
-      if (wait(words, lock, holder, LOCK_MILLISECONDS) !== "timed-out") continue;
+      if (waitAt(words, lock, holder, LOCK_MILLISECONDS) !== "timed-out") continue;
       if (compareExchange(words, lock, holder, this.#owner) === holder) break;
     }
     try {

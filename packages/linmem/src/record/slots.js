@@ -25,11 +25,11 @@
 // 6. A thread that sees another one end says so in STATE: the slot is LEFT. The drainer then drains it whatever
 //    its lock says, and it is free for another thread.
 
-import { SLOTS } from "./control.js";
+import { SLOTS, waitAt } from "./control.js";
 import { BUSY, counterOf } from "./counter.js";
 
 // A program may replace them.
-const { compareExchange, load, notify, store, wait } = Atomics;
+const { compareExchange, load, notify, store } = Atomics;
 const { now } = Date;
 
 const STATE = 0;
@@ -94,7 +94,7 @@ class Slot {
 
   /** Lets other threads have the processor. */
   pause() {
-    wait(this.header, STATE, IN_USE, 1);
+    waitAt(this.header, STATE, IN_USE, 1);
   }
 
   unlock() {
@@ -179,7 +179,7 @@ class OwnSlot {
     const slot = this.#slot;
     for (let waited = 0; !slot.lock(BY_OWNER); waited += 10) {
       if (waited >= WAIT_MILLISECONDS) throw new Error("another thread does not end its write");
-      wait(slot.header, LOCK, BY_DRAINER, 10);
+      waitAt(slot.header, LOCK, BY_DRAINER, 10);
     }
     try {
       run();
@@ -229,7 +229,7 @@ export class Drainer {
   #fileOf;
   #slots;
 
-  /** `fileOf(id, attempt)` opens the file of a thread. */
+  /** `fileOf(id, attempt)` opens the file of a thread; undefined where nobody but the thread can write to it. */
   constructor(control, fileOf) {
     this.#control = control;
     this.#fileOf = fileOf;
@@ -270,9 +270,11 @@ export class Drainer {
   /** Whether it could; else the owner is writing itself. */
   #drain(slot) {
     if (slot.length === 0) return true;
+    const file = this.#fileOf(slot.header[THREAD], slot.header[ATTEMPT]);
+    if (file === undefined) return true;
     if (!slot.lock(BY_DRAINER)) return false;
     try {
-      slot.write(this.#fileOf(slot.header[THREAD], slot.header[ATTEMPT]));
+      slot.write(file);
     } finally {
       slot.unlock();
     }

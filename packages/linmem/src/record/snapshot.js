@@ -23,11 +23,11 @@ export function snapshot({ frames, instances, isZero, memories, records, suspens
     if (!framesLive) instance.end();
     instance.select();
     // The first thread ends last.
-    if (!seen.has(instance.ledger) && (threads.isFirst || !instance.ledger.isShared)) snapshotOf(instance, records, isZero);
+    if (!seen.has(instance.ledger) && (threads.seesEnd || !instance.ledger.isShared)) snapshotOf(instance, records, isZero);
     seen.add(instance.ledger);
     records.globals(liveFrames(framesLive, instance, threads), globalsOf(instance));
   }
-  if (!threads.isFirst || !threads.haveEvents) return;
+  if (!threads.seesEnd || !threads.haveEvents) return;
   if (threads.someAreUnwatched) memories.tellUnwatched();
   // Others may have used them.
   for (const shared of memories.tellShared()) if (!seen.has(shared.ledger) && shared.memory !== undefined) snapshotOf(shared, records, isZero);

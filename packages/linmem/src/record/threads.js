@@ -23,9 +23,13 @@ export class Threads {
 
   constructor({ records }, port) {
     this.#records = records;
+    if (port !== undefined) this.join(port);
+  }
+
+  /** From now on this thread has to do with others: before it can have got a memory from them. */
+  join(port) {
     this.#port = port;
-    if (port === undefined) return;
-    records.thread(port.name, port.id);
+    this.#records.thread(port.name, port.id);
     port.control.watched(port.id);
     this.#memories = new SharedMemories(port.control, port.id);
     if (port.isFirst) this.#drainer = new Drainer(port.control, port.fileOf);
@@ -128,9 +132,19 @@ export class Threads {
     this.#drainer?.drain();
   }
 
+  /** What any thread does with a shared memory from now on is not recorded. */
+  stop() {
+    this.#port?.control.end();
+  }
+
   /** Ends the recording of the process, if this is its first thread: what others do from now on is not recorded. */
   end() {
     this.#drainer?.end();
+  }
+
+  /** Whether this thread can tell what shared memories hold at the end, if it is that. */
+  get seesEnd() {
+    return this.#port === undefined || (this.isFirst && this.#port.control.hasEnded);
   }
 
   /** Whether code of a module may be running in another thread. */
