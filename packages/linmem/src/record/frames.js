@@ -98,7 +98,7 @@ export class Frames {
       const owner = this.#ownerOf(frame);
       const own = [];
       if (owner !== undefined) show(this.#originOf(frame, owner), own, shown);
-      else own.push({ host: frame.text ?? `${frame.name ?? "function"} (${frame.url})`, sent: frame.sent });
+      else own.push({ host: frame.text ?? `${frame.name ?? "function"} (${nameIn(frame.url)})`, sent: frame.sent });
       shown.push(...(owner === undefined || owner === module ? own : own.map(({ name }) => ({ host: `${name ?? "function"} (${owner.name})` }))));
     }
     return shown;
@@ -125,6 +125,9 @@ export class Frames {
     return origin;
   }
 }
+
+// V8 names a module by its own name and a hash of its bytes, which are others in each run: they have the program's seal.
+const nameIn = (url) => url.replace(/^wasm:\/\/wasm\/(?:(.+)-)?[0-9a-f]{8,}$/, (_, name) => name ?? "wasm");
 
 // Appends what a frame stands for. A wrapper's frame stands for the allocator function, unless that is there itself.
 function show({ kind, index, offset, name }, frames, before = NOTHING) {
