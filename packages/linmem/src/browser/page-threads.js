@@ -4,6 +4,7 @@
 // keeps that is terminated, or that waits while its page is closed, is lost.
 
 import { Control } from "../record/control.js";
+import { isMemory } from "../record/engine.js";
 
 // A program may replace them.
 const { addEventListener, removeEventListener, Worker } = globalThis;
@@ -48,7 +49,8 @@ function whenTold(recorder, sink) {
   const hear = (event) => {
     removeEventListener("message", hear);
     const handed = event.data?.[KEY];
-    if (handed === undefined) return;
+    // The program may have one that looks alike.
+    if (!isMemory(handed?.memory)) return;
     event.stopImmediatePropagation();
     const own = portOf(handed, sink);
     recorder.threads.join(own);

@@ -61,6 +61,7 @@ export class Endpoint {
       isModule: false,
       isMarked: true,
       hints: this.#hints,
+      seal: this.#token,
       library: { url: `${this.#address}linmem.wasm` },
       server: { address: this.#address, token: this.#token },
     };

@@ -98,7 +98,8 @@ export class PageLife {
       this.#logger.warn(`linmem: ${escaped(this.name)}\n${text.trimEnd()}\n`);
       return;
     }
-    if (watched) this.#logger.info(`linmem: ${escaped(this.name)}: no problems found`, { timestamp: true });
+    // Its first line also says what was not judged.
+    if (watched) this.#logger.info(`linmem: ${escaped(this.name)}: ${text.split("\n", 1)[0].replace(/^linmem: /, "")}`, { timestamp: true });
     // What was not seen.
     notes.forEach((note) => this.tell(note));
   }

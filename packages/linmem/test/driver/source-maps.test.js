@@ -71,7 +71,7 @@ test("where sources are", async () => {
   assert.equal(shown({ sources: ["../lib/a.ts"] }), "lib/a.ts:5");
   assert.equal(shown({ sources: ["../../../../a.ts"] }), "a.ts:5");
   assert.equal(shown({ sources: ["webpack://app/./src/a.ts"] }), "src/a.ts:5");
-  assert.equal(shown({ sources: ["a.ts"], sourceRoot: "/root/" }), "root/a.ts:5");
+  assert.equal(shown({ sources: ["a.ts"], sourceRoot: "/base/" }), "base/a.ts:5");
   assert.equal(shown({ sources: ["https://cdn.example/a.ts"] }), "https://cdn.example/a.ts:5");
   assert.equal(shown({ sources: [null] }), "src/main.js:2");
 });
@@ -89,7 +89,7 @@ test("a line that the map does not have is the script's", async () => {
 });
 
 for (const payload of [undefined, null, 5, "map", {}, [], { version: 3 }, { version: 3, sources: 7, mappings: "AAAA" }, { version: 3, sources: ["a"], mappings: 7 }, { version: 3, sources: ["a"], mappings: "!!!!;;;,,zzzzzzzzzzzzzz" }, { version: 3, sections: [{}] }, { version: 3, sources: [{}], mappings: "AAAA" }]) {
-  test(`what is no map: ${JSON.stringify(payload)}`, async () => {
+  test(`what is not a map: ${JSON.stringify(payload)}`, async () => {
     for (const load of [() => payload, async () => payload]) assert.match(await new SourceMaps(load).wordsOf(place(1, 1)), /^work \((src\/main\.js|src\/a):1\)$/);
   });
 }
