@@ -1,10 +1,14 @@
 // The DevTools protocol over a pair of pipes: JSON, and a zero byte after each message.
 
+import { Answers, around } from "../driver/answers.js";
+
 const END = 0;
+
+const ENDED = "Chromium has ended";
 
 export class DevTools {
   #to;
-  #pending = new Map();
+  #answers = new Answers();
   #listeners = new Map();
   #count = 0;
   #parts = [];
@@ -31,22 +35,15 @@ export class DevTools {
   /** The same with parameters that are JSON already. */
   sendText(method, params, session) {
     const id = ++this.#count;
-    const of = session === undefined ? "" : `,"sessionId":${JSON.stringify(session)}`;
-    const answer = new Promise((resolve, reject) => this.#pending.set(id, { resolve, reject }));
-    // Whoever does not wait for the answer does not need it.
-    answer.catch(() => {});
-    if (this.#to.destroyed) this.#fail(id, "Chromium has ended");
-    else this.#to.write(`{"id":${id},"method":"${method}","params":${params}${of}}\0`);
+    const answer = this.#answers.to(id);
+    const [before, after] = around(id, method, session);
+    if (this.#to.destroyed) this.#answers.fail(ENDED);
+    else this.#to.write(`${before}${params}${after}\0`);
     return answer;
   }
 
-  #fail(id, reason) {
-    this.#pending.get(id).reject(new Error(reason));
-    this.#pending.delete(id);
-  }
-
   #close() {
-    for (const id of [...this.#pending.keys()]) this.#fail(id, "Chromium has ended");
+    this.#answers.fail(ENDED);
     this.#to.destroy();
   }
 
@@ -60,12 +57,9 @@ export class DevTools {
     if (from < bytes.length) this.#parts.push(bytes.subarray(from));
   }
 
-  #handle({ id, method, params, result, error, sessionId }) {
-    if (method !== undefined) return this.#listeners.get(method)?.(params, sessionId);
-    const pending = this.#pending.get(id);
-    if (pending === undefined) return;
-    this.#pending.delete(id);
-    if (error === undefined) pending.resolve(result);
-    else pending.reject(new Error(error.message));
+  #handle(message) {
+    const { method, params, sessionId } = message;
+    if (method !== undefined) this.#listeners.get(method)?.(params, sessionId);
+    else this.#answers.take(message);
   }
 }

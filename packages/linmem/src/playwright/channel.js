@@ -2,6 +2,8 @@
 // sessions that these would have, so workers would be out of reach. An empty page, which Playwright does not know, can be
 // given all of the protocol: it passes on what it is sent.
 
+import { Answers, around } from "../driver/answers.js";
+
 const PAGE_SAYS = "linmemSays";
 const PROTOCOL = "linmemProtocol";
 
@@ -31,8 +33,8 @@ export class Channel {
   #listeners = new Map();
 
   // What was sent, to the page and by it, and has no answer yet.
-  #asked = new Map();
-  #sent = new Map();
+  #asked = new Answers();
+  #sent = new Answers();
   #count = 0;
 
   // Texts that the page has, by their numbers there.
@@ -72,13 +74,10 @@ export class Channel {
   /** The same with parameters that are JSON already. */
   sendText(method, params, session) {
     const id = ++this.#count;
-    const of = session === undefined ? "" : `,"sessionId":${JSON.stringify(session)}`;
-    const answer = new Promise((resolve, reject) => this.#sent.set(id, { resolve, reject }));
-    // Whoever does not wait for the answer does not need it.
-    answer.catch(() => {});
-    const [before, after] = [`{"id":${id},"method":"${method}","params":`, `${of}}`];
+    const answer = this.#sent.to(id);
+    const [before, after] = around(id, method, session);
     const texts = params.length < LARGE ? [before + params, -1, after] : [before, this.#keep(params), after];
-    this.#evaluate(`pass(${texts.map((text) => JSON.stringify(text)).join()})`).catch((error) => this.#settle(this.#sent, { id, error }));
+    this.#evaluate(`pass(${texts.map((text) => JSON.stringify(text)).join()})`).catch((error) => this.#sent.take({ id, error }));
     return answer;
   }
 
@@ -109,35 +108,27 @@ export class Channel {
 
   #ask(method, params = {}) {
     const id = ++this.#count;
-    const answer = new Promise((resolve, reject) => this.#asked.set(id, { resolve, reject }));
+    const answer = this.#asked.to(id);
     const message = JSON.stringify({ id, method, params });
-    this.#root.send("Target.sendMessageToTarget", { sessionId: this.#page.sessionId, message }).catch((error) => this.#settle(this.#asked, { id, error }));
+    this.#root.send("Target.sendMessageToTarget", { sessionId: this.#page.sessionId, message }).catch((error) => this.#asked.take({ id, error }));
     return answer;
   }
 
   #hearPage(message) {
-    if (message.id !== undefined) return this.#settle(this.#asked, message);
+    if (message.id !== undefined) return this.#asked.take(message);
     const { method, params } = message;
     if (method === "Runtime.bindingCalled" && params.name === PAGE_SAYS) this.#hear(JSON.parse(params.payload));
   }
 
   #hear(message) {
-    if (message.id !== undefined) return this.#settle(this.#sent, message);
+    if (message.id !== undefined) return this.#sent.take(message);
     const { method, params, sessionId } = message;
     // The page itself is not part of what is driven.
     if (params?.targetInfo?.targetId !== this.#page.targetId) return this.#listeners.get(method)?.(params, sessionId);
     if (method === "Target.attachedToTarget") this.send("Target.detachFromTarget", { sessionId: params.sessionId });
   }
 
-  #settle(waiting, { id, result, error }) {
-    const asked = waiting.get(id);
-    waiting.delete(id);
-    if (error === undefined) asked?.resolve(result);
-    else asked?.reject(new Error(error.message));
-  }
-
   #fail() {
-    const error = new Error("the browser has ended");
-    for (const waiting of [this.#asked, this.#sent]) for (const id of [...waiting.keys()]) this.#settle(waiting, { id, error });
+    for (const answers of [this.#asked, this.#sent]) answers.fail("the browser has ended");
   }
 }
