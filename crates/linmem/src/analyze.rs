@@ -37,6 +37,8 @@ mod notes;
 mod objects;
 mod older_blocks;
 #[cfg(test)]
+mod read_alike;
+#[cfg(test)]
 mod recording;
 mod recordings;
 mod refusals;

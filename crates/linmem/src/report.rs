@@ -1,6 +1,7 @@
 //! The two results of an analysis as plain data: a [`Report`] for people, and a [`Profile`] with the
 //! weights of every call stack that allocates.
 
+mod alike;
 mod code;
 mod coverage;
 mod exports;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::replay::heap::{AskedBy, Extent, Held, Totals};
 
 pub use crate::module::symbolize::SourceLines;
+pub(crate) use alike::Alike;
 pub use code::Code;
 pub(crate) use code::Family;
 pub use coverage::{Coverage, HookedFunction, UnseenReport};
@@ -168,14 +170,9 @@ impl Report {
         names
     }
 
-    /// Number of findings of a severity.
-    pub(crate) fn count(&self, severity: Severity) -> usize {
-        self.findings.iter().filter(|finding| finding.severity == severity).count()
-    }
-
     /// Whether anything is wrong: there is a finding of severity [`Severity::Error`].
     pub fn has_errors(&self) -> bool {
-        self.count(Severity::Error) > 0
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
     }
 }
 

@@ -349,6 +349,11 @@ fn merged_reports_point_to_their_own_memories() {
     let memories: Vec<_> = all.instances.iter().map(|instance| instance.memory).collect();
     assert_eq!(memories, [0, 0, 1, 1]);
     let text = all.to_string();
+    assert!(text.contains(" in 4 instances (0 to 3); in instances 0 and 1: "), "{text}");
+    let mut distinct = all;
+    distinct.findings.iter_mut().for_each(|finding| finding.stacks.clear());
+    distinct.findings[0].message = "other words".to_owned();
+    let text = distinct.to_string();
     assert!(text.contains("(instances 0 and 1)") && text.contains("(instances 2 and 3)"), "{text}");
 }
 

@@ -50,6 +50,10 @@ sentences! {
     GrewUnseen "nothing wrong found, but the memory grew {} past the functions that are hooked"
     RecordingStops "The recording stops before the program ended."
 
+    // Findings that read alike.
+    AlikeOfBlocks "{} in {} in {} ({}); in {}: {}"
+    AlikeInMany "in {} ({}); in {}: {}"
+
     // How the program ended.
     ProgramTrapped "The program trapped: {}"
     ExitedWith "The program exited with code {}."

@@ -3,17 +3,16 @@
 use std::fmt::{self, Write};
 
 use super::{BOLD, CYAN, DIM, RED, Text, YELLOW};
-use crate::report::{Finding, LabelledStack, Report, Severity};
-use crate::units::{count, escape, ranges};
+use crate::report::{Alike, Finding, Held, LabelledStack, Report, Sentence, Severity};
+use crate::units::{bytes, count, escape, number_of, ranges};
 
 impl Text {
     /// All findings and notes.
     pub(super) fn findings(&mut self, report: &Report) -> fmt::Result {
         for severity in [Severity::Error, Severity::Warning, Severity::Note] {
-            let of_severity: Vec<&Finding> =
-                report.findings.iter().filter(|f| f.severity == severity).collect();
-            for finding in of_severity.iter().take(self.options.findings) {
-                self.finding(finding, &place(report, finding))?;
+            let of_severity = report.alike(severity);
+            for alike in of_severity.iter().take(self.options.findings) {
+                self.finding(alike.finding, &sentence(report, alike))?;
             }
             if let Some(hidden) = of_severity.len().checked_sub(self.options.findings + 1) {
                 writeln!(self.out, "\n… and {} more like these", count(hidden as u64 + 1))?;
@@ -26,15 +25,15 @@ impl Text {
         Ok(())
     }
 
-    fn finding(&mut self, finding: &Finding, place: &str) -> fmt::Result {
+    fn finding(&mut self, finding: &Finding, sentence: &str) -> fmt::Result {
         let (style, severity) = match finding.severity {
             Severity::Error => (RED, "error"),
             Severity::Warning => (YELLOW, "warning"),
             Severity::Note => (CYAN, "note"),
         };
         let label = self.styled(style, &format!("{severity}[{}]", finding.code.name()));
-        let message = self.styled(BOLD, &escape(&finding.message));
-        writeln!(self.out, "\n{label}: {message}{place}")?;
+        let sentence = self.styled(BOLD, sentence);
+        writeln!(self.out, "\n{label}: {sentence}")?;
         for LabelledStack { label, stack } in &finding.stacks {
             writeln!(self.out, "  {label}:")?;
             self.stack(stack)?;
@@ -44,13 +43,38 @@ impl Text {
     }
 }
 
-/// Which instances a finding is about, where there are several.
-fn place(report: &Report, finding: &Finding) -> String {
-    let instance = report.instances.get(finding.instance).filter(|_| report.instances.len() > 1);
-    let memory = instance.and_then(|instance| report.memories.get(instance.memory));
-    match memory.map(|memory| &memory.users[..]) {
-        None => String::new(),
-        Some([_] | []) => format!(" (instance {})", finding.instance),
-        Some(users) => format!(" (instances {})", ranges(users)),
+/// What a finding says, and of which instances, where there are several.
+fn sentence(report: &Report, alike: &Alike<'_>) -> String {
+    let (finding, several) = (alike.finding, alike.instances.len() > 1);
+    let (message, place) = (escape(&finding.message), place(report, finding.instance));
+    if !several {
+        return if place.is_empty() { message } else { format!("{message} ({place})") };
     }
+    let instances = alike.instances.iter();
+    let instances: Vec<usize> =
+        instances.flat_map(|&instance| sharing(report, instance)).copied().collect();
+    let (many, which) = (number_of(instances.len(), "instance"), ranges(&instances));
+    let Held { blocks, bytes: size } = alike.held;
+    let (size, of_blocks) = (bytes(size), number_of(blocks, "block"));
+    match blocks {
+        0 => Sentence::AlikeInMany.with([&many, &which, &place, &message]),
+        _ => Sentence::AlikeOfBlocks.with([&size, &of_blocks, &many, &which, &place, &message]),
+    }
+}
+
+/// Which instances a finding is about, as in `instances 0 and 1`; empty if there is only one.
+fn place(report: &Report, instance: usize) -> String {
+    match sharing(report, instance) {
+        _ if report.instances.len() < 2 => String::new(),
+        [] => String::new(),
+        [_] => format!("instance {instance}"),
+        users => format!("instances {}", ranges(users)),
+    }
+}
+
+/// The instances that use the memory of one.
+fn sharing(report: &Report, instance: usize) -> &[usize] {
+    let instance = report.instances.get(instance);
+    let memory = instance.and_then(|instance| report.memories.get(instance.memory));
+    memory.map_or(&[], |memory| &memory.users)
 }

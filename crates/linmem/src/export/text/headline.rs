@@ -41,7 +41,8 @@ impl Text {
 }
 
 fn verdict(report: &Report) -> (anstyle::Style, String) {
-    let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
+    let number_of_alike = |severity| report.alike(severity).len();
+    let (errors, warnings) = (number_of_alike(Severity::Error), number_of_alike(Severity::Warning));
     if errors > 0 {
         (RED, format!("{}{}", number_of(errors, "error"), also(warnings, "warning")))
     } else if matches!(report.end, Some(EndReport::Trap { .. })) {
