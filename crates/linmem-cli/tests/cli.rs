@@ -286,3 +286,14 @@ fn a_nul_inside_of_a_text_needs_a_length() {
     assert_eq!(whole.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&whole.stdout), "a\\u{0}b\n");
 }
+
+/// Only what is freed in the call was taken over.
+#[test]
+fn an_export_takes_over_the_texts_that_it_frees() {
+    let scene = Scene::new();
+    let took = "note: `free` took over the texts that it was given: it freed 3 of 3";
+    let freed = stderr(&scene.run("linmem call --times 3 $TMP/values.wasm free hello"));
+    assert!(freed.contains(took), "{freed}");
+    let kept = stderr(&scene.run("linmem call --times 3 $TMP/values.wasm first_byte hello"));
+    assert!(!kept.contains("took over"), "{kept}");
+}

@@ -17,6 +17,8 @@ mod discover;
 mod dlmalloc;
 mod emmalloc;
 mod names;
+#[cfg(test)]
+mod notes_tests;
 mod role;
 mod strangers;
 mod values;

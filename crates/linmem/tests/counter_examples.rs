@@ -20,9 +20,13 @@ fn rows(table: usize) -> Vec<[&'static str; 3]> {
 
 /// The text of all tests, in Rust and in JavaScript.
 fn tests() -> String {
+    sources(&["crates", "packages/linmem/test"])
+}
+
+/// The text of all Rust and JavaScript in these folders.
+fn sources(folders: &[&str]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut pending: Vec<PathBuf> =
-        ["crates", "packages/linmem/test/node"].iter().map(|folder| root.join(folder)).collect();
+    let mut pending: Vec<PathBuf> = folders.iter().map(|folder| root.join(folder)).collect();
     let mut text = String::new();
     while let Some(path) = pending.pop() {
         if path.is_dir() {
@@ -35,8 +39,12 @@ fn tests() -> String {
     text
 }
 
-/// Whether there is such a test: `program: way` is a use of a program in `cases.test.js`.
+/// Whether there is such a test: `program: way` is a use of a program in `cases.test.js`; a sentence is the name of
+/// another test in JavaScript.
 fn is_known(tests: &str, test: &str) -> bool {
+    if ['"', '`'].iter().any(|quote| tests.contains(&format!("({quote}{test}{quote}, "))) {
+        return true;
+    }
     let Some((program, way)) = test.split_once(": ") else {
         return tests.contains(&format!("fn {test}("));
     };
@@ -60,6 +68,11 @@ fn sorted<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
 #[track_caller]
 fn assert_rows<'t>(rows: &[[&'t str; 3]], all: impl Iterator<Item = &'t str>) {
     assert_eq!(sorted(rows.iter().map(|[said, ..]| *said)), sorted(all));
+    assert_tests(rows);
+}
+
+#[track_caller]
+fn assert_tests(rows: &[[&str; 3]]) {
     let tests = tests();
     for [said, _, test] in rows {
         assert!(is_known(&tests, test), "there is no test {test}, for {said}");
@@ -76,13 +89,39 @@ fn each_sentence_has_a_counter_example() {
     assert_rows(&rows(2), SENTENCES.iter().copied());
 }
 
+/// The words of a note stand in the sources, whatever is filled in and however the lines are broken.
+#[test]
+fn each_note_has_a_counter_example() {
+    let sources = sources(&[
+        "crates/linmem/src",
+        "crates/linmem-wasmtime/src",
+        "crates/linmem-cli/src",
+        "packages/linmem/src",
+    ]);
+    let continued = sources.replace("\" +\n", "").replace("\\\n", "");
+    let words: Vec<&str> = continued.split_whitespace().collect();
+    let text = words.join(" ");
+    let rows = rows(3);
+    assert!(rows.len() > 10);
+    for [note, ..] in &rows {
+        for part in note.split("{}").map(str::trim).filter(|part| part.len() > 3) {
+            assert!(text.contains(part), "nothing notes {part:?}, of {note}");
+        }
+    }
+    assert_tests(&rows);
+}
+
 #[test]
 fn a_test_that_does_not_exist_is_not_known() {
     let tests = "fn a_test() {\nprogram(\"two\", {\n  first(report) {\n  \"then, late\": x,\n";
     for known in ["a_test", "two: first", "two: then, late"] {
         assert!(is_known(tests, known), "{known}");
     }
-    for unknown in ["another_test", "two: last", "one: first", "two: then"] {
+    assert!(is_known(
+        "watched(`a sentence, with ${options}`, () => {",
+        "a sentence, with ${options}"
+    ));
+    for unknown in ["another_test", "a sentence", "two: last", "one: first", "two: then"] {
         assert!(!is_known(tests, unknown), "{unknown}");
     }
 }

@@ -340,7 +340,7 @@ fn obstacle(memory: Memory<'_, '_>) -> Option<Obstacle> {
         true => blind(Sentence::ThreadEnded),
         false => blind(sentence),
     };
-    let is_collected = memory.users().all(|user| user.recorded().collected);
+    let is_collected = memory.is_gone();
     let may_go_on = memory.subject.replay.truncated && !is_collected;
     if memory.heap().totals().at_end.blocks == 0 && !may_go_on {
         // Nothing was left, so there is nothing to judge.

@@ -211,6 +211,7 @@ fn an_instance_that_was_collected_is_judged_where_all_was_freed() {
     };
     let why = "the instance was garbage-collected before";
     says(&collected(false), why, "blocks left  none");
+    says(&collected(false), "The memory went with the instance", "Let the program return");
     says(&collected(true), "blocks left  none", why);
 }
 

@@ -148,6 +148,11 @@ impl<'s, 'm> Memory<'s, 'm> {
         self.recorded().users.iter().map(move |&number| self.subject.instance(number))
     }
 
+    /// Whether all that used it was garbage-collected before the end.
+    pub fn is_gone(self) -> bool {
+        self.users().all(|user| user.recorded().collected)
+    }
+
     /// The instance that used it first.
     pub fn first_user(self) -> usize {
         self.recorded().users.first().copied().unwrap_or_default()

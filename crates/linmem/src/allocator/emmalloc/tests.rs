@@ -121,6 +121,7 @@ fn its_functions_are_found_without_names() {
     let allocator =
         allocator_of(&format!("{} (func (export \"b\") (call $free (i32.const 0)))", allocator()));
     assert_eq!(found(&allocator), [(Role::Malloc, 0), (Role::Realloc, 5), (Role::Free, 4)]);
+    assert_eq!(allocator.notes, Vec::<String>::new());
     // It was seen whole: what sets it up does not count as other code.
     assert!(allocator.strangers.is_empty() && allocator.resizing.is_empty(), "{allocator:?}");
     assert!(allocator.state.contains(&3032) && allocator.state.contains(&3036), "{allocator:?}");

@@ -344,8 +344,11 @@ fn not_judged_finding(memory: Memory<'_, '_>, leaks: &Leaks, reason: &str) -> Op
     let live = sum_of(judged.map(|(_, group)| group));
     let advice = match unseen_events::reason(memory) {
         Some(_) => "They can be judged where all events are seen.",
-        None if is_collected(memory) => {
+        None if has_collector(memory) => {
             "Nothing is to be done, unless they grow with the work done."
+        }
+        None if memory.is_gone() => {
+            "The memory went with the instance: keep the instance until the end of the program to have its leaks judged."
         }
         None if memory.subject.replay.is_of_workers => {
             "Let the thread end by itself to have its leaks judged."
@@ -363,7 +366,7 @@ fn not_judged_finding(memory: Memory<'_, '_>, leaks: &Leaks, reason: &str) -> Op
 }
 
 /// Whether garbage is collected in a memory.
-fn is_collected(memory: Memory<'_, '_>) -> bool {
+fn has_collector(memory: Memory<'_, '_>) -> bool {
     memory.modules().iter().any(|facts| facts.premises.collector.is_some())
 }
 
