@@ -581,3 +581,23 @@ fn hooks_are_given_once() {
     let again = watched.add_to_linker(&mut linker, recording).unwrap_err();
     assert_eq!(again.kind(), linmem::ErrorKind::Engine);
 }
+
+/// Other threads may use a memory that is shared, and no other one.
+#[test]
+fn only_a_shared_memory_is_not_looked_into() {
+    let mut config = Config::new();
+    config.wasm_threads(true).shared_memory(true);
+    let engine = Engine::new(&config).unwrap();
+    let notes = |memory: &str| {
+        let watched = watch(&engine, &with_allocator(memory, LOSE), "lose.wasm");
+        let linker = linker(&engine, &[&watched]);
+        let mut store = Store::new(&engine, State::default());
+        let instance = linker.instantiate(&mut store, watched.module()).unwrap();
+        call(&mut store, instance, "lose", 8);
+        report(&mut store).notes
+    };
+    let shared = notes(r#"(memory (export "memory") 1 2 shared)"#);
+    let note = "a memory is shared between threads: nobody looked into it";
+    assert!(matches!(&shared[..], [only] if only.starts_with(note)), "{shared:?}");
+    assert_eq!(notes(OWN_MEMORY), Vec::<String>::new());
+}

@@ -10,8 +10,9 @@ use crate::instrument::hooks::{
     SIZE_EXPORT, TABLE_EXPORT,
 };
 use crate::record::{
-    CALLERS_OF_CONTEXT, CALLS_LOOKED_AT, FRAMES_OF_A_STACK, Hook, MAX_CALLER_FRAMES, MAX_CONTEXTS,
-    MAX_RARE_CALLER_FRAMES, MAX_STACKS, OBJECTS_LOOKED_AT, STACKS_OF_ENTRY,
+    CALLERS_OF_CONTEXT, CALLERS_OF_ENTRY, CALLS_LOOKED_AT, FRAMES_OF_A_STACK, Hook,
+    MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES, MAX_STACKS, OBJECTS_LOOKED_AT,
+    STACKS_OF_ENTRY,
 };
 use crate::trace::{MAGIC, Refused, SizeReadBy, tags};
 
@@ -79,6 +80,9 @@ export const CALLS_LOOKED_AT = {CALLS_LOOKED_AT};
 
 /** The same for functions that make objects. */
 export const OBJECTS_LOOKED_AT = {OBJECTS_LOOKED_AT};
+
+/** Entries of each function whose callers are taken when the frames are used up: outermost ones, and those inside others. */
+export const CALLERS_OF_ENTRY = {CALLERS_OF_ENTRY:?};
 
 /** Frames of callers that are taken for all entries, and then for every 2^k-th: of outermost ones, and of those inside others, which come more often and deeper. */
 export const MAX_CALLER_FRAMES = {MAX_CALLER_FRAMES:?};

@@ -354,15 +354,3 @@ fn leaks_are_not_judged_after_an_exit_from_inside() {
     let report = linmem::analyze(&Trace::from_bytes(buffer.take())).unwrap();
     only_finding(&report, Code::NotJudged);
 }
-
-/// Other threads may use a memory that is shared, and no other one.
-#[test]
-fn only_a_shared_memory_is_not_looked_into() {
-    let notes = |shared: &str| {
-        let wasm = assemble(&format!(r#"(module (memory 1 2 {shared}) (func (export "_start")))"#));
-        observe(Run::new(&wasm).unwrap()).report.notes
-    };
-    let note = "a memory is shared between threads: nobody looked into it";
-    assert!(notes("shared").iter().any(|words| words.starts_with(note)), "{:?}", notes("shared"));
-    assert_eq!(notes(""), Vec::<String>::new());
-}

@@ -13,6 +13,9 @@ pub(crate) const MAX_STACKS: usize = 1 << 14;
 /// Stacks that each function which the host calls has for itself, when those are used up.
 pub(crate) const STACKS_OF_ENTRY: u32 = 1 << 6;
 
+/// The same for the callers of entries, outermost ones and those inside others, whose callers are deeper.
+pub(crate) const CALLERS_OF_ENTRY: [u32; 2] = [1 << 6, 1 << 4];
+
 /// Callers that are taken for entries with the same first context; then those of every 2^k-th.
 pub(crate) const CALLERS_OF_CONTEXT: u32 = 1 << 12;
 
@@ -88,13 +91,13 @@ pub(super) struct Contexts {
 type Parts = FxHashMap<(usize, Option<u32>), u32>;
 
 /// Whether one more stack of an entry is within its own part.
-fn is_within_part(parts: &mut Parts, entry: (usize, Option<u32>)) -> bool {
+fn is_within_part(parts: &mut Parts, entry: (usize, Option<u32>), most: u32) -> bool {
     if parts.len() >= MAX_ENTRIES && !parts.contains_key(&entry) {
         return false;
     }
     let taken = parts.entry(entry).or_default();
     *taken = taken.saturating_add(1);
-    *taken <= STACKS_OF_ENTRY
+    *taken <= most
 }
 
 impl Contexts {
@@ -105,7 +108,7 @@ impl Contexts {
             self.stacks += 1;
             return true;
         }
-        is_within_part(&mut self.of_entry, (module, entry))
+        is_within_part(&mut self.of_entry, (module, entry), STACKS_OF_ENTRY)
     }
 
     /// Whether to take the callers of an entry, a call of this function of a module, which is the `nth` with
@@ -124,7 +127,11 @@ impl Contexts {
             return is_rare || nth <= CALLERS_OF_CONTEXT;
         }
         is_rare && taken < MAX_RARE_CALLER_FRAMES[kind]
-            || is_within_part(&mut self.callers_of_entry, (module, Some(function)))
+            || is_within_part(
+                &mut self.callers_of_entry,
+                (module, Some(function)),
+                CALLERS_OF_ENTRY[kind],
+            )
     }
 
     /// Whether callers may still be looked at when calls begin: a function may fail for ever.

@@ -1,7 +1,7 @@
 // Numbers the distinct call stacks of a trace: of the module's part, which an event names by a 64-bit value that
 // the instrumented module computes, and of the host's.
 
-import { CALLERS_OF_CONTEXT, FRAMES_OF_A_STACK, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES, MAX_STACKS, STACKS_OF_ENTRY } from "./names.js";
+import { CALLERS_OF_CONTEXT, CALLERS_OF_ENTRY, FRAMES_OF_A_STACK, MAX_CALLER_FRAMES, MAX_CONTEXTS, MAX_RARE_CALLER_FRAMES, MAX_STACKS, STACKS_OF_ENTRY } from "./names.js";
 
 // What the host does has no such value, so each time costs a stack: a program may ask for a size in a loop.
 const MAX_HOST_STACKS = 4096;
@@ -19,10 +19,10 @@ export const isPowerOfTwo = (number) => (number & (number - 1)) === 0;
 const kindOf = (level) => (level === 0 ? 0 : 1);
 
 // Whether one more stack of an entry is within its own part.
-function isWithinPart(stacksOfEntry, entry) {
+function isWithinPart(stacksOfEntry, entry, most) {
   const taken = (stacksOfEntry.get(entry) ?? 0) + 1;
   stacksOfEntry.set(entry, taken);
-  return taken <= STACKS_OF_ENTRY;
+  return taken <= most;
 }
 
 export class Contexts {
@@ -58,7 +58,7 @@ export class Contexts {
    */
   take(module, entry) {
     if (this.#stacks < MAX_STACKS) this.#stacks++;
-    else if (!isWithinPart(module.stacksOfEntry, entry)) return { inner: [], caller: undefined, isSeen: true };
+    else if (!isWithinPart(module.stacksOfEntry, entry, STACKS_OF_ENTRY)) return { inner: [], caller: undefined, isSeen: true };
     if (this.#framesTaken >= MAX_FRAMES) return this.#frames.ofEventInShort(module, SHORT_STACK);
     const taken = this.#frames.ofEvent(module);
     this.#framesTaken += taken.inner.length + taken.caller.length;
@@ -93,7 +93,7 @@ export class Contexts {
     const kind = kindOf(level);
     const taken = this.#callers[kind];
     if (taken < MAX_CALLER_FRAMES[kind]) return isRare || nth <= CALLERS_OF_CONTEXT;
-    return (isRare && taken < MAX_RARE_CALLER_FRAMES[kind]) || isWithinPart(module.callersOfEntry, entry);
+    return (isRare && taken < MAX_RARE_CALLER_FRAMES[kind]) || isWithinPart(module.callersOfEntry, entry, CALLERS_OF_ENTRY[kind]);
   }
 
   /** The number of the stack of what the host does now. */

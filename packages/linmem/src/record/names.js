@@ -90,6 +90,9 @@ export const CALLS_LOOKED_AT = 16;
 /** The same for functions that make objects. */
 export const OBJECTS_LOOKED_AT = 4096;
 
+/** Entries of each function whose callers are taken when the frames are used up: outermost ones, and those inside others. */
+export const CALLERS_OF_ENTRY = [64, 16];
+
 /** Frames of callers that are taken for all entries, and then for every 2^k-th: of outermost ones, and of those inside others, which come more often and deeper. */
 export const MAX_CALLER_FRAMES = [65536, 16384];
 export const MAX_RARE_CALLER_FRAMES = [98304, 24576];
