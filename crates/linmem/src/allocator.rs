@@ -19,6 +19,7 @@ mod emmalloc;
 mod names;
 #[cfg(test)]
 mod notes_tests;
+mod numbered_exports;
 mod role;
 mod strangers;
 mod values;

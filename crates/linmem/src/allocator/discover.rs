@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::ValType;
 
 use super::names::FAMILIES;
+use super::numbered_exports;
 use super::role::Layer;
 use super::{
     Allocator, AllocatorFunction, Effect, Evidence, Hints, KNOWN_BY_CODE, KnownByCode, Role, Unseen,
@@ -237,18 +238,19 @@ impl Search<'_, '_> {
     /// so that the event is recorded as deep as possible, with the frames above it.
     fn take_generic_exports(&mut self, graph: &CallGraph) {
         let beneath = graph.reaching(self.found.keys().copied());
-        let exports: Vec<_> = self.module.exported_functions().collect();
-        for (name, export) in exports {
+        let named = self.module.exported_functions().filter_map(|(name, export)| {
             let families = FAMILIES.iter().filter(|family| family.generic);
             let roles = families.flat_map(|f| f.names).filter(|(n, _)| *n == name);
-            let Some(role) = roles.map(|(_, role)| *role).find(|r| self.fits(*r, export)) else {
-                continue;
-            };
+            let role = roles.map(|(_, role)| *role).find(|role| self.fits(*role, export))?;
+            Some((name, export, role))
+        });
+        let mut exports: Vec<_> = named.collect();
+        exports.extend(numbered_exports::search(self.module, graph, |role, f| self.fits(role, f)));
+        for (name, export, role) in exports {
             let (function, evidence) = self.innermost(name, export);
-            if beneath[export as usize] {
-                continue;
+            if !beneath[export as usize] {
+                self.found.entry(function).or_insert((role, evidence));
             }
-            self.found.entry(function).or_insert((role, evidence));
         }
     }
 
@@ -337,7 +339,7 @@ impl Search<'_, '_> {
 }
 
 /// The functions that hold a `memory.grow` of memory 0.
-fn growers<'m>(module: &'m Module<'_>) -> impl Iterator<Item = u32> + 'm {
+pub(super) fn growers<'m>(module: &'m Module<'_>) -> impl Iterator<Item = u32> + 'm {
     module.functions.iter().enumerate().filter_map(|(index, function)| {
         let body = function.body.as_ref()?;
         let grows = body.sites.iter().any(|site| site.kind == SiteKind::MemoryGrow(0));
