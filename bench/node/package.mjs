@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "7" }, write: { type: "boolean" } } });
 const rounds = Number(values.rounds);
 const native = process.env.LINMEM_PROGRAM || `${root}target/release/linmem`;
-const command = `${root}packages/linmem/src/command/main.js`;
+const command = `${root}packages/linmem/dist/command/main.cjs`;
 const scratch = mkdtempSync(join(tmpdir(), "linmem-bench-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 

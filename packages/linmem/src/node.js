@@ -1,5 +1,5 @@
 // Watches every WebAssembly instance that a Node program creates, and writes what happens to a trace
-// (docs/trace-format.md): `node --require linmem/node --import linmem/node program.mjs`, then `linmem report FILE.trace`.
+// (docs/trace-format.md): `node --require linmem/node program.mjs`, then `linmem report FILE.trace`.
 //
 //   LINMEM_PROGRAM             the native program, if it has started this one: it instruments modules then
 //   LINMEM_INSTRUMENT_OPTIONS  options for `linmem instrument`, as a list in JSON: ["--malloc", "xa"]

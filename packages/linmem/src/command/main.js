@@ -21,31 +21,37 @@ linmem COMMAND --help says more. The commands run, call and check, for modules w
 native program: cargo install linmem-cli
 `;
 
-const FILES = { node: "./run-node.js", browser: "./run-browser.js", report: "./report.js", inspect: "./inspect.js", instrument: "./instrument-file.js" };
-const COMMANDS = Object.keys(FILES);
+const COMMANDS = {
+  node: () => import("./run-node.js"),
+  browser: () => import("./run-browser.js"),
+  report: () => import("./report.js"),
+  inspect: () => import("./inspect.js"),
+  instrument: () => import("./instrument-file.js"),
+};
+const NAMES = Object.keys(COMMANDS);
 const NATIVE = ["run", "call", "check"];
 
 // What a command that was not understood, or that could not be done, exits with.
 const FAILED = 2;
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  // A name from a module cannot send commands to the terminal.
-  const words = error instanceof CommandError ? error.message : (error.stack ?? String(error));
-  process.stderr.write(`linmem: ${words.split("\n").map(escaped).join("\n")}\n`);
-  process.exitCode = FAILED;
-}
+main(process.argv.slice(2)).catch(failed).then((code) => (process.exitCode = code));
 
 async function main([name, ...words]) {
-  if (COMMANDS.includes(name)) {
-    const { run } = await import(FILES[name]);
+  if (NAMES.includes(name)) {
+    const { run } = await COMMANDS[name]();
     return run(words);
   }
   if (name === undefined || name === "--help" || name === "-h" || name === "help") return print(HELP, name === undefined ? FAILED : 0);
   if (name === "--version" || name === "-V") return print(`linmem ${version()}\n`, 0);
   if (NATIVE.includes(name)) throw new CommandError(`\`linmem ${name}\` is a command of the native program, which runs modules without JavaScript: cargo install linmem-cli`);
-  throw new CommandError(`there is no command ${name}: the commands are ${COMMANDS.join(", ")} (see linmem --help)`);
+  throw new CommandError(`there is no command ${name}: the commands are ${NAMES.join(", ")} (see linmem --help)`);
+}
+
+function failed(error) {
+  // A name from a module cannot send commands to the terminal.
+  const words = error instanceof CommandError ? error.message : (error.stack ?? String(error));
+  process.stderr.write(`linmem: ${words.split("\n").map(escaped).join("\n")}\n`);
+  return FAILED;
 }
 
 function print(text, code) {

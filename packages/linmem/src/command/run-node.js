@@ -1,12 +1,11 @@
-// `linmem node`: run a Node program with every WebAssembly instance in it under observation. A worker thread reads what is
-// recorded meanwhile.
+// `linmem node`: run a Node program with every WebAssembly instance in it under observation. This thread reads what is
+// recorded meanwhile, in parts, between which it hears of Ctrl-C and of the end.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Following } from "../driver/following.js";
 import { directoryForTraces } from "../driver/recordings.js";
 import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorOptions, read, splitAtCommand } from "./arguments.js";
 import { CommandError } from "./command-error.js";
@@ -32,11 +31,13 @@ Exit code: the program's own if it is not 0; else 1 when an error was found, and
 
 const OPTIONS = { collect: { type: "boolean" }, traces: { type: "string" }, ...OUTPUT, ...ALLOCATOR };
 
-const RECORDER = new URL("../node.js", import.meta.url);
+// The recorder: CommonJS in dist, and in src ES modules, which older versions of Node can only import.
 const PRELOAD = fileURLToPath(new URL("../node/preload.cjs", import.meta.url));
+const MODULES = new URL("../node.js", import.meta.url);
 
 // As early as node can, and for older versions as early as these can. NODE_OPTIONS has quotes of its own.
-const LOADS_RECORDER = `--require="${PRELOAD.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}" --import=${RECORDER.href}`;
+const REQUIRES = `--require="${PRELOAD.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+const LOADS_RECORDER = existsSync(MODULES) ? `${REQUIRES} --import=${MODULES.href}` : REQUIRES;
 
 // What a shell says of a program that Ctrl-C has ended.
 const INTERRUPTED = 130;
@@ -53,10 +54,13 @@ export async function run(words) {
   const scratch = mkdtempSync(join(tmpdir(), "linmem-"));
   try {
     const traces = directoryForTraces(parsed.values.traces, scratch);
-    const following = new Following(traces, output.hotSites);
-    const code = await ended(command, environment(parsed.values, traces));
-    const report = await following.finish(output.color);
-    return tell(report, output, code);
+    const running = ended(command, environment(parsed.values, traces));
+    // It may fail to start while nothing waits for it yet.
+    running.catch(() => {});
+    const { FollowingHere } = await import("./following-here.js");
+    const following = new FollowingHere(traces, output.hotSites);
+    const code = await running.finally(() => following.stop());
+    return tell(following.finish(output.color), output, code);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

@@ -1,13 +1,8 @@
 // Reads recordings in a worker thread while they are written. This file is both sides.
 
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
-import { theLibrary } from "../node/packaged-library.js";
 import { CommandError } from "../command/command-error.js";
-import { Files, recordingsIn } from "./recordings.js";
-
-// How soon to look again after there was something new, and at the latest, in milliseconds.
-const SOONEST = 2;
-const LATEST = 32;
+import { ReadingFiles } from "./reading-files.js";
 
 // What the other side asks for.
 const GO_ON = 0;
@@ -19,7 +14,7 @@ export class Following {
   #report;
 
   constructor(directory, hotSites) {
-    const worker = new Worker(new URL(import.meta.url), { workerData: { directory, hotSites, asked: this.#asked }, execArgv: [], env: {} });
+    const worker = new Worker(new URL("../../src/driver/following.js", import.meta.url), { workerData: { directory, hotSites, asked: this.#asked }, execArgv: [], env: {} });
     this.#report = new Promise((resolve, reject) => {
       worker.on("message", ({ report, failed }) => (failed === undefined ? resolve(report) : reject(new CommandError(failed))));
       worker.on("error", reject);
@@ -37,20 +32,12 @@ export class Following {
 }
 
 function follow({ directory, hotSites, asked }) {
-  const files = new Files();
-  const reading = theLibrary().reading(files, hotSites);
-  const takeIn = () => {
-    recordingsIn(directory).forEach((path) => reading.add(path));
-    return reading.takeIn();
-  };
-  for (let pause = SOONEST; Atomics.load(asked, 0) !== FINISH; ) {
-    pause = takeIn() ? SOONEST : Math.min(LATEST, 2 * pause);
-    Atomics.wait(asked, 0, GO_ON, pause);
+  const reading = new ReadingFiles(directory, hotSites);
+  while (Atomics.load(asked, 0) !== FINISH) {
+    reading.takeIn();
+    Atomics.wait(asked, 0, GO_ON, reading.pause);
   }
-  takeIn();
-  const report = reading.finish({ color: Atomics.load(asked, 1) === 1 });
-  files.close();
-  return report;
+  return reading.finish(Atomics.load(asked, 1) === 1);
 }
 
 if (!isMainThread && workerData?.asked !== undefined) {

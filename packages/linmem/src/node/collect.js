@@ -1,6 +1,6 @@
 // Collects garbage when the program has nothing left to do, and lets finalizers run, before the program hears that.
 
-import v8 from "node:v8";
+import { createRequire } from "node:module";
 import vm from "node:vm";
 
 // A finalizer may let go of further objects.
@@ -10,6 +10,8 @@ const { runInNewContext } = vm;
 
 /** Does so the first time that the event loop is empty. */
 export function collectAtEnd() {
+  // Only here, as Node takes a while to load it.
+  const v8 = createRequire(import.meta.url)("node:v8");
   v8.setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc");
   v8.setFlagsFromString("--no-expose-gc");

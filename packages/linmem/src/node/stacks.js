@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { types } from "node:util";
 import { callSites, moduleFrame, placedFrame } from "../record/v8-sites.js";
 
-const OWN_FILES = [new URL(".", import.meta.url).href, new URL("../record/", import.meta.url).href];
+// ES modules are known by their URLs, CommonJS modules by their paths.
+const OWN_FILES = [new URL(".", import.meta.url), new URL("../record/", import.meta.url)].flatMap((folder) => [folder.href, fileURLToPath(folder)]);
 const STARTED_IN = process.cwd();
 const DEPTH = 100;
 const LONGEST_WORDS = 300;

@@ -14,7 +14,9 @@ const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), "linmem-command-"));
 after(() => rmSync(directory, { recursive: true }));
 
-const COMMAND = path("../../src/command/main.js");
+// As it is in the package, and as ES modules, which are its source.
+const COMMAND = path("../../dist/command/main.cjs");
+const SOURCE = path("../../src/command/main.js");
 const leaks = path("../../../../examples/leaks.wasm");
 
 // No native program can be found, nor another recorder.
@@ -22,6 +24,7 @@ const env = { ...process.env, PATH: join(process.execPath, ".."), LINMEM_CACHE_D
 
 const run = (file, words, options = {}) => spawnSync(file, words, { encoding: "utf8", cwd: directory, env, ...options });
 const linmem = (...words) => run(process.execPath, [COMMAND, ...words]);
+const outcome = ({ status, signal, stdout, stderr }) => ({ status, signal, stdout, stderr });
 const native = (...words) => run(PROGRAM, words);
 
 const wat = async (text) => {
@@ -60,6 +63,24 @@ test("the report is that of the native program", () => {
   delete a.report.micros;
   delete b.report.micros;
   assert.deepEqual(a, b);
+});
+
+test("the command and the recorder in the package do what their sources do", () => {
+  for (const words of [["node", "leak.mjs"], ["node", "leak.mjs", "twice", "7"], ["node", "-q", "--", "none"], ["inspect", "guest.wasm"], ["report", "none"], ["--help"], ["--version"], ["what"]]) {
+    const [packed, source] = [COMMAND, SOURCE].map((file) => run(process.execPath, [file, ...words]));
+    assert.deepEqual(outcome(packed), outcome(source));
+  }
+});
+
+test("node says of a program what it says without linmem", () => {
+  const [watched, plain] = [linmem("node", "none.mjs"), run(process.execPath, ["none.mjs"])];
+  assert.deepEqual(outcome(watched), { ...outcome(plain), stderr: `${plain.stderr}linmem: the program made no WebAssembly instance to watch\n` });
+});
+
+test("the sample that the command practises on is a recording in which much happened", () => {
+  const { status, stderr } = linmem("report", path("../../dist/sample.trace"));
+  assert.equal(status, 0);
+  for (const said of [/double-free/, /leak-host-held/, /grown by/, /kept by/, /most temporary/]) assert.match(stderr, said);
 });
 
 test("an error is exit code 1, unless the program has one of its own", () => {

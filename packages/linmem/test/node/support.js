@@ -9,11 +9,14 @@ import wabt from "wabt";
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
+// The recorder as ES modules, or, if LINMEM_PACKED is set, as the one file that is in the package.
+const MODULES = process.env.LINMEM_PACKED ? "../../dist/node/preload.cjs" : "../../src/node.js";
+
 /** The preload, as an option of node. */
-export const IMPORT = `--import=${new URL("../../src/node.js", import.meta.url).href}`;
+export const IMPORT = `--import=${new URL(MODULES, import.meta.url).href}`;
 
 // The same and what comes before it, as `linmem node` gives them.
-const PRELOADS = `--require=${JSON.stringify(path("../../src/node/preload.cjs"))} ${IMPORT}`;
+const PRELOADS = `--require=${JSON.stringify(path(process.env.LINMEM_PACKED ? MODULES : "../../src/node/preload.cjs"))} ${IMPORT}`;
 
 /** The linmem program. */
 export const PROGRAM = process.env.LINMEM_PROGRAM || path("../../../../target/release/linmem");
