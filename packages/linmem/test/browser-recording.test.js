@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { findChromium } from "../src/command/chromium.js";
+import { withCustomSection } from "../src/record/sections.js";
 import { GUEST } from "./browser/guest-module.js";
 import { servePages } from "./browser/page-server.js";
 import { bytesOfText } from "./support.js";
@@ -28,6 +29,9 @@ const SHARED = bytesOfText(
     (func (export "text") (result i32) (call $malloc (i32.const 100))))`,
   { threads: true },
 );
+
+// Larger than what a page may compile at once in its own thread.
+const LARGE = withCustomSection(withCustomSection(GUEST, "filler", new Uint8Array(9 << 20)), "question", "6 by 9");
 
 const POLICY = { "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'" };
 const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin-Resource-Policy": "cross-origin" };
@@ -57,7 +61,7 @@ describe("recording in Chromium", { skip: missing() }, () => {
 
   before(async () => {
     const folders = { "/node_modules/": folder(PACKAGES), "/linmem/": folder("../"), "/": folder("browser/pages/") };
-    server = await servePages(folders, { "/guest.wasm": GUEST, "/shared.wasm": SHARED, ...(await bundled()) }, headersOf);
+    server = await servePages(folders, { "/guest.wasm": GUEST, "/large.wasm": LARGE, "/shared.wasm": SHARED, ...(await bundled()) }, headersOf);
   });
 
   after(() => {
@@ -93,6 +97,7 @@ describe("recording in Chromium", { skip: missing() }, () => {
     { page: "yoga.html", name: "an embind module, `delete` forgotten", code: "leak-host-held", line: "yoga.js:6", skip: withoutPackages },
     { page: "manifold.html", name: "embind with functions that are made of texts", code: "leak-host-held", line: "manifold.js:10", skip: withoutPackages },
     { page: "policy.html", name: "a strict Content-Security-Policy", code: "leak-host-held", line: "policy.js:5" },
+    { page: "large.html", name: "a module of 9 MB that is asked for its sections", code: "leak-host-held", line: "large.js:12" },
     { page: "module.html", name: "a module that is compiled in the page and sent to a worker", code: "leak-host-held", line: "compiled.js:5" },
     { page: "worker.html", name: "a wasm-bindgen module in a module worker", code: "grows-with-calls", line: "tokens.js:9", skip: withoutPackages },
     { page: "blob.html", name: "a script in a worker that was made of a text", code: "leak-host-held", line: "guest.js:6" },
