@@ -60,7 +60,7 @@ describe("recording in Chromium", { skip: missing() }, () => {
   const directory = mkdtempSync(join(tmpdir(), "linmem-browser-"));
 
   before(async () => {
-    const folders = { "/node_modules/": folder(PACKAGES), "/linmem/": folder("../"), "/": folder("browser/pages/") };
+    const folders = { "/node_modules/": folder(PACKAGES), "/linmem/": folder("../"), "/pthreads/": folder("browser/pthreads/"), "/": folder("browser/pages/") };
     server = await servePages(folders, { "/guest.wasm": GUEST, "/large.wasm": LARGE, "/shared.wasm": SHARED, ...(await bundled()) }, headersOf);
   });
 
@@ -109,6 +109,7 @@ describe("recording in Chromium", { skip: missing() }, () => {
     { page: "serviceworker.html", name: "a service worker", code: "leak-host-held", line: "guest.js:6" },
     { page: "bundled.html", name: "a bundle with a source map", code: "leak-host-held", line: "src/bundled.ts:13" },
     { page: "threads.html", name: "a memory that a worker shares", code: "leak-host-held", line: "thread.js:5" },
+    { page: "pool.html", name: "Emscripten's threads, started by the page", code: "leak-definite", line: "make_texts" },
     { page: "leaves.html", name: "a page that is left", code: "leak-host-held", line: "guest.js:6" },
   ];
 
@@ -136,8 +137,26 @@ describe("recording in Chromium", { skip: missing() }, () => {
   test("a worker that is terminated has none, and the report says so", async () => {
     const { report, stderr } = await reported("terminated.html");
     assert.match(stderr, /not judged: its thread was ended before linmem could look at it/);
-    assert.match(stderr, /worker http:\/\/127\.0\.0\.1:\d+\/terminated\.js was stopped before its last records came/);
     assert.deepEqual(serious(report), []);
+    assert.deepEqual(report.memories.map(({ totals }) => totals.allocations), [20]);
+  });
+
+  // The program terminates its workers as soon as it has printed; its main function waits in one of them.
+  for (const query of ["", "?leak"]) {
+    test(`Emscripten's workers, terminated at the program's end, have no event missing ${query}`, async () => {
+      const { report, stderr } = await reported(`proxy.html${query}`);
+      assert.deepEqual(serious(report).filter(({ code }) => code !== "leak-definite"), [], stderr);
+      const made = report.findings.filter(({ message, stacks }) => /in 100 blocks/.test(message) && JSON.stringify(stacks).includes("make_texts"));
+      assert.equal(made.length, query === "" ? 0 : 1, stderr);
+      assert.doesNotMatch(stderr, /before its last records came/);
+      assert.equal(report.truncated, false);
+    });
+  }
+
+  test("a worker that waits at the end does not keep the others' events from being judged", async () => {
+    const { report, stderr } = await reported("waits.html?leak");
+    assert.deepEqual(serious(report).map(({ code, numbers }) => [code, numbers.blocks]), [["leak-host-held", 20]], stderr);
+    assert.doesNotMatch(stderr, /before its last records came/);
   });
 
   test("threads that share a memory make one history", async () => {
