@@ -97,7 +97,7 @@ export class PageRecordings {
   // A thread and its page may both send the same, one or the other first.
   #takeAt(recording, at, bytes) {
     if (at > recording.taken) {
-      recording.rest = { at, bytes };
+      recording.rest = behind(recording.rest, at, bytes);
       return;
     }
     const news = bytes.subarray(recording.taken - at);
@@ -173,6 +173,10 @@ export class PageRecordings {
     for (const recording of this.#begun.filter(isCut)) append(recording, endOf(recording, recording.isLeft));
   }
 }
+
+// What follows the rest that has come too early is a part of it.
+const behind = (rest, at, bytes) =>
+  rest !== undefined && rest.at + rest.bytes.length === at ? { at: rest.at, bytes: Buffer.concat([rest.bytes, bytes]) } : { at, bytes };
 
 const endOf = ({ name }, isComplete) =>
   isComplete ? EXIT : note(`${name} was stopped before its last records came: nobody knows what was left in its memories`);

@@ -181,6 +181,7 @@ for (const [what, send] of Object.entries({
   "all of it again": () => [sent(1, 2, 3, 4), rest(1, 2, 3)],
   "before it": () => [rest(2, 3, 4), sent(1), sent(2)],
   "before it, and some of it again": () => [rest(1, 2, 3, 4), sent(1, 2, 3), sent(4)],
+  "before it, in parts": () => [rest(2, 3), rest(3, 4), sent(1, 2)],
   "first of all": () => [rest(0, 1, 2, 3, 4), sent(1, 2)],
 })) {
   test(`a page sends for a thread ${what}`, () => {
