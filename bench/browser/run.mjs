@@ -1,6 +1,6 @@
 // How much longer pages take under `linmem browser` than in the same Chromium without it, interleaved.
-// usage: node bench/browser/run.mjs [--rounds N] [--only WORD] [--write]     (after `npm ci` in packages/linmem, bench/node and
-//                                                              examples/npm, and `npm run build` in packages/linmem)
+// usage: node bench/browser/run.mjs [--rounds N] [--only WORD] [--write]     (after `npm ci` in packages/linmem, bench/node
+//                                      and examples/npm, and `npm run build` in packages/linmem)
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
