@@ -28,7 +28,7 @@ export class PageRecordings {
   #maps;
 
   // By id: `{ target, context, name, path, bytes, places, waits, isSaved, isLeft, hasEnded }`; of a thread also `page`, the
-  // recording of its page, and how many bytes it has `sent` itself; `taken` have come from both. `rest` is what came from
+  // id of its page, and how many bytes it has `sent` itself; `taken` have come from both. `rest` is what came from
   // the page too early.
   #recordings = new Map();
 
@@ -84,8 +84,9 @@ export class PageRecordings {
 
   #join(recording, thread) {
     if (!THREAD.test(thread) || this.#threads.has(thread) || recording.page !== undefined) return;
-    recording.page = this.#recordings.get(thread.slice(0, thread.indexOf(":")));
-    if (recording.page !== undefined) this.#threads.set(thread, recording);
+    // A page may be heard of later than its thread.
+    recording.page = thread.slice(0, thread.indexOf(":"));
+    this.#threads.set(thread, recording);
   }
 
   #takeRest(id, text) {
@@ -169,7 +170,7 @@ export class PageRecordings {
   finish() {
     for (const recording of this.unfinished) this.#append(recording, recording.places.finish());
     // A thread's recording has no end where the thread was ended: that of its page tells what that means.
-    const isCut = ({ hasEnded, page, rest }) => !hasEnded && !(page?.hasEnded && rest === undefined);
+    const isCut = ({ hasEnded, page, rest }) => !hasEnded && !(this.#recordings.get(page)?.hasEnded && rest === undefined);
     for (const recording of this.#begun.filter(isCut)) append(recording, endOf(recording, recording.isLeft));
   }
 }

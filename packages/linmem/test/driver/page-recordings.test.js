@@ -193,6 +193,17 @@ for (const [what, send] of Object.entries({
   });
 }
 
+test("a thread may be heard of before its page", () => {
+  recordings.take(worker, 1, `b${OTHER}`);
+  recordings.take(worker, 1, `j${OTHER}${ID}:7`);
+  recordings.take(page, 1, `b${ID}`);
+  sent(1);
+  rest(1, 2);
+  recordings.take(page, 1, `e${ID}`);
+  recordings.finish();
+  assert.deepEqual([...contents("4-0.trace")], [1, 2]);
+});
+
 test("a thread of which a part is missing has no more after that, and it is told", () => {
   joined();
   recordings.take(worker, 1, `t${OTHER}${base64(MAGIC)}`);
