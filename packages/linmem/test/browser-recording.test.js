@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { findChromium } from "../src/command/chromium.js";
+import { withCustomSection } from "../src/record/sections.js";
 import { GUEST } from "./browser/guest-module.js";
 import { servePages } from "./browser/page-server.js";
 import { bytesOfText } from "./support.js";
@@ -28,6 +29,9 @@ const SHARED = bytesOfText(
     (func (export "text") (result i32) (call $malloc (i32.const 100))))`,
   { threads: true },
 );
+
+// Larger than what a page may compile at once in its own thread.
+const LARGE = withCustomSection(withCustomSection(GUEST, "filler", new Uint8Array(9 << 20)), "question", "6 by 9");
 
 const POLICY = { "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'" };
 const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin-Resource-Policy": "cross-origin" };
@@ -56,8 +60,8 @@ describe("recording in Chromium", { skip: missing() }, () => {
   const directory = mkdtempSync(join(tmpdir(), "linmem-browser-"));
 
   before(async () => {
-    const folders = { "/node_modules/": folder(PACKAGES), "/linmem/": folder("../"), "/": folder("browser/pages/") };
-    server = await servePages(folders, { "/guest.wasm": GUEST, "/shared.wasm": SHARED, ...(await bundled()) }, headersOf);
+    const folders = { "/node_modules/": folder(PACKAGES), "/linmem/": folder("../"), "/pthreads/": folder("browser/pthreads/"), "/": folder("browser/pages/") };
+    server = await servePages(folders, { "/guest.wasm": GUEST, "/large.wasm": LARGE, "/shared.wasm": SHARED, ...(await bundled()) }, headersOf);
   });
 
   after(() => {
@@ -93,6 +97,7 @@ describe("recording in Chromium", { skip: missing() }, () => {
     { page: "yoga.html", name: "an embind module, `delete` forgotten", code: "leak-host-held", line: "yoga.js:6", skip: withoutPackages },
     { page: "manifold.html", name: "embind with functions that are made of texts", code: "leak-host-held", line: "manifold.js:10", skip: withoutPackages },
     { page: "policy.html", name: "a strict Content-Security-Policy", code: "leak-host-held", line: "policy.js:5" },
+    { page: "large.html", name: "a module of 9 MB that is asked for its sections", code: "leak-host-held", line: "large.js:12" },
     { page: "module.html", name: "a module that is compiled in the page and sent to a worker", code: "leak-host-held", line: "compiled.js:5" },
     { page: "worker.html", name: "a wasm-bindgen module in a module worker", code: "grows-with-calls", line: "tokens.js:9", skip: withoutPackages },
     { page: "blob.html", name: "a script in a worker that was made of a text", code: "leak-host-held", line: "guest.js:6" },
@@ -104,6 +109,7 @@ describe("recording in Chromium", { skip: missing() }, () => {
     { page: "serviceworker.html", name: "a service worker", code: "leak-host-held", line: "guest.js:6" },
     { page: "bundled.html", name: "a bundle with a source map", code: "leak-host-held", line: "src/bundled.ts:13" },
     { page: "threads.html", name: "a memory that a worker shares", code: "leak-host-held", line: "thread.js:5" },
+    { page: "pool.html", name: "Emscripten's threads, started by the page", code: "leak-definite", line: "make_texts" },
     { page: "leaves.html", name: "a page that is left", code: "leak-host-held", line: "guest.js:6" },
   ];
 
@@ -131,8 +137,26 @@ describe("recording in Chromium", { skip: missing() }, () => {
   test("a worker that is terminated has none, and the report says so", async () => {
     const { report, stderr } = await reported("terminated.html");
     assert.match(stderr, /not judged: its thread was ended before linmem could look at it/);
-    assert.match(stderr, /worker http:\/\/127\.0\.0\.1:\d+\/terminated\.js was stopped before its last records came/);
     assert.deepEqual(serious(report), []);
+    assert.deepEqual(report.memories.map(({ totals }) => totals.allocations), [20]);
+  });
+
+  // The program terminates its workers as soon as it has printed; its main function waits in one of them.
+  for (const query of ["", "?leak"]) {
+    test(`Emscripten's workers, terminated at the program's end, have no event missing ${query}`, async () => {
+      const { report, stderr } = await reported(`proxy.html${query}`);
+      assert.deepEqual(serious(report).filter(({ code }) => code !== "leak-definite"), [], stderr);
+      const made = report.findings.filter(({ message, stacks }) => /in 100 blocks/.test(message) && JSON.stringify(stacks).includes("make_texts"));
+      assert.equal(made.length, query === "" ? 0 : 1, stderr);
+      assert.doesNotMatch(stderr, /before its last records came/);
+      assert.equal(report.truncated, false);
+    });
+  }
+
+  test("a worker that waits at the end does not keep the others' events from being judged", async () => {
+    const { report, stderr } = await reported("waits.html?leak");
+    assert.deepEqual(serious(report).map(({ code, numbers }) => [code, numbers.blocks]), [["leak-host-held", 20]], stderr);
+    assert.doesNotMatch(stderr, /before its last records came/);
   });
 
   test("threads that share a memory make one history", async () => {

@@ -6,6 +6,8 @@
 //   l<id>           the page may be left now: this was a snapshot, and nothing follows if it is
 //   e<id>           it has ended
 //   c<id><text>     a line for the user
+//   j<id><page's id>:<thread>      the recording is that of a thread of this page, which may send what the thread does not
+//   r<id><thread>:<at>:<base64>    a part of the trace of a thread of this page, from this byte on
 
 import { early } from "./globals.js";
 import { connect, ofDocument } from "./page-threads.js";
@@ -34,10 +36,10 @@ export function recordFor({ id, post, left = () => {}, more = () => {}, isMarked
   const complain = (message) => send("c", message.replace(/\s+/g, " "));
   const outlet = new Outlet(send);
   const sink = (bytes) => outlet.put(bytes);
-  const threads = reachesWorkers ? ofDocument(id, sink) : undefined;
+  const threads = reachesWorkers ? ofDocument(id, outlet) : undefined;
 
   watchScope({ ...settings, mark: isMarked ? id : undefined, sink, complain, threads }, (recorder) => {
-    if (reachesWorkers) connect(recorder, threads, sink);
+    if (reachesWorkers) connect(recorder, threads, outlet);
     const leave = (event) => {
       if (outlet.isHeld || outlet.isClosed) return;
       if (recorder.isKept) {
@@ -80,6 +82,9 @@ class Outlet {
 
   isClosed = false;
 
+  /** How many bytes were sent. */
+  size = 0;
+
   constructor(send) {
     this.#send = send;
   }
@@ -87,7 +92,20 @@ class Outlet {
   put(bytes) {
     if (this.isClosed) return;
     if (this.isHeld) this.#held.push(bytes.slice());
-    else for (let at = 0; at < bytes.length; at += MOST_BYTES) this.#send("t", base64Of(bytes.subarray(at, at + MOST_BYTES)));
+    else {
+      this.size += bytes.length;
+      for (let at = 0; at < bytes.length; at += MOST_BYTES) this.#send("t", base64Of(bytes.subarray(at, at + MOST_BYTES)));
+    }
+  }
+
+  /** This is a thread of a page. */
+  join(page, thread) {
+    this.#send("j", `${page}:${thread}`);
+  }
+
+  /** Sends for another thread of the page. */
+  putRest(thread, at, bytes) {
+    if (!this.isClosed) this.#send("r", `${thread}:${at}:${base64Of(bytes)}`);
   }
 
   get isHeld() {

@@ -8,7 +8,9 @@ import { about } from "../command/command-error.js";
 import { MarkedPlaces, textOf } from "./marked-places.js";
 import { SourceMaps } from "./source-maps.js";
 
-const MESSAGE = /^([btslec])([0-9a-f]{16})/;
+const MESSAGE = /^([btslecjr])([0-9a-f]{16})/;
+const THREAD = /^[0-9a-f]{16}:\d{1,9}$/;
+const REST = /^(\d{1,9}):(\d{1,15}):([A-Za-z0-9+/]*={0,2})$/;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 // A record of its own that ends a recording, with exit code 0.
@@ -25,8 +27,13 @@ export class PageRecordings {
   #complaints = 0;
   #maps;
 
-  // By id: `{ target, context, name, path, bytes, places, waits, isSaved, isLeft, hasEnded }`.
+  // By id: `{ target, context, name, path, bytes, places, waits, isSaved, isLeft, hasEnded }`; of a thread also `page`, the
+  // id of its page, and how many bytes it has `sent` itself; `taken` have come from both. `rest` is what came from
+  // the page too early.
   #recordings = new Map();
+
+  // Those of threads, by the page's id and the thread's number.
+  #threads = new Map();
 
   /** Files are made in `directory`; `complain(line)` tells the user something; `maps` has lines of sources. */
   constructor(directory, complain, maps = new SourceMaps(() => undefined)) {
@@ -47,7 +54,9 @@ export class PageRecordings {
     if (recording?.target !== target || recording.context !== context || recording.hasEnded) return false;
     const text = message.slice(head.length);
     if (kind === "t" && !BASE64.test(text)) return false;
-    if (kind === "t") this.#append(recording, recording.places.take(Buffer.from(text, "base64")));
+    if (kind === "t") this.#sent(recording, Buffer.from(text, "base64"));
+    if (kind === "j") this.#join(recording, text);
+    if (kind === "r") this.#takeRest(id, text);
     // A target has another name with its next document.
     if (kind === "t") recording.name = target.name;
     // A snapshot ends with a record.
@@ -63,8 +72,41 @@ export class PageRecordings {
     const { size } = this.#recordings;
     if (size >= MOST_RECORDINGS || this.#recordings.has(id)) return false;
     const path = join(this.#directory, `${target.number}-${size}.trace`);
-    this.#recordings.set(id, { target, context, path, bytes: 0, places: new MarkedPlaces(id), waits: undefined, isSaved: false, isLeft: false, hasEnded: false });
+    this.#recordings.set(id, { target, context, path, bytes: 0, places: new MarkedPlaces(id), waits: undefined, sent: 0, taken: 0, isSaved: false, isLeft: false, hasEnded: false });
     return true;
+  }
+
+  #sent(recording, bytes) {
+    const at = recording.sent;
+    recording.sent += bytes.length;
+    this.#takeAt(recording, at, bytes);
+  }
+
+  #join(recording, thread) {
+    if (!THREAD.test(thread) || this.#threads.has(thread) || recording.page !== undefined) return;
+    // A page may be heard of later than its thread.
+    recording.page = thread.slice(0, thread.indexOf(":"));
+    this.#threads.set(thread, recording);
+  }
+
+  #takeRest(id, text) {
+    const [, thread, at, data] = REST.exec(text) ?? [];
+    const recording = this.#threads.get(`${id}:${thread}`);
+    if (recording !== undefined && !recording.hasEnded) this.#takeAt(recording, Number(at), Buffer.from(data, "base64"));
+  }
+
+  // A thread and its page may both send the same, one or the other first.
+  #takeAt(recording, at, bytes) {
+    if (at > recording.taken) {
+      recording.rest = behind(recording.rest, at, bytes);
+      return;
+    }
+    const news = bytes.subarray(recording.taken - at);
+    recording.taken += news.length;
+    if (news.length > 0) this.#append(recording, recording.places.take(news));
+    const { rest } = recording;
+    recording.rest = undefined;
+    if (rest !== undefined) this.#takeAt(recording, rest.at, rest.bytes);
   }
 
   #end(recording) {
@@ -85,7 +127,7 @@ export class PageRecordings {
     if (++this.#complaints <= MOST_COMPLAINTS) this.#complain(words.slice(0, LONGEST_WORDS));
   }
 
-  /** The recordings that go on: `{ target, context, isLeft }` of each, which says whether a snapshot was the last thing. */
+  /** The recordings that go on: `{ target, context, page, isLeft }` of each, which says whether a snapshot was the last thing. */
   get unfinished() {
     return [...this.#recordings.values()].filter(({ hasEnded }) => !hasEnded);
   }
@@ -127,9 +169,15 @@ export class PageRecordings {
   /** No more comes, and what has come is written: reports say which recordings have no end. */
   finish() {
     for (const recording of this.unfinished) this.#append(recording, recording.places.finish());
-    for (const recording of this.#begun.filter(({ hasEnded }) => !hasEnded)) append(recording, endOf(recording, recording.isLeft));
+    // A thread's recording has no end where the thread was ended: that of its page tells what that means.
+    const isCut = ({ hasEnded, page, rest }) => !hasEnded && !(this.#recordings.get(page)?.hasEnded && rest === undefined);
+    for (const recording of this.#begun.filter(isCut)) append(recording, endOf(recording, recording.isLeft));
   }
 }
+
+// What follows the rest that has come too early is a part of it.
+const behind = (rest, at, bytes) =>
+  rest !== undefined && rest.at + rest.bytes.length === at ? { at: rest.at, bytes: Buffer.concat([rest.bytes, bytes]) } : { at, bytes };
 
 const endOf = ({ name }, isComplete) =>
   isComplete ? EXIT : note(`${name} was stopped before its last records came: nobody knows what was left in its memories`);

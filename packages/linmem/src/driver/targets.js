@@ -9,6 +9,9 @@ const AUTO_ATTACH = { autoAttach: true, waitForDebuggerOnStart: true, flatten: t
 // A worker that waits for another one does not answer, in milliseconds.
 const PATIENCE = 10_000;
 
+// For a thread of a page, what it has not sent comes from the page.
+const PATIENCE_WITH_THREADS = 2000;
+
 const KINDS_OF_DOCUMENT = ["page", "iframe"];
 
 // The origins of a page's first document, in which nothing runs.
@@ -98,13 +101,17 @@ export class Targets {
     // The page has the last word on the memories that it shares with its workers.
     const isDocument = ({ target }) => KINDS_OF_DOCUMENT.includes(target.kind);
     await this.#ask("stop", isDocument);
-    await this.#ask("end", (recording) => !isDocument(recording));
+    const isThread = ({ page }) => page !== undefined;
+    await Promise.all([
+      this.#ask("end", (recording) => !isDocument(recording) && !isThread(recording)),
+      this.#ask("end", isThread, PATIENCE_WITH_THREADS),
+    ]);
     await this.#ask("end", isDocument);
   }
 
-  #ask(method, isMeant = () => true) {
-    return this.#all(this.#recordings.unfinished.filter(isMeant), ({ target, context }) =>
-      this.#devtools.send("Runtime.evaluate", { expression: asking(method), contextId: context }, target.session));
+  #ask(method, isMeant = () => true, patience = PATIENCE) {
+    const ask = ({ target, context }) => this.#devtools.send("Runtime.evaluate", { expression: asking(method), contextId: context }, target.session);
+    return this.#all(this.#recordings.unfinished.filter(isMeant), ask, patience);
   }
 
   // What is left to finalizers runs in a turn of its own.
@@ -121,9 +128,9 @@ export class Targets {
     await this.#devtools.send("Target.setAutoAttach", { autoAttach: false, waitForDebuggerOnStart: false, flatten: true }).catch(() => {});
   }
 
-  async #all(list, run) {
+  async #all(list, run, patience = PATIENCE) {
     let timer;
-    const late = new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)));
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, patience)));
     await Promise.race([late, Promise.allSettled(list.map(run))]);
     clearTimeout(timer);
   }

@@ -166,9 +166,10 @@ export class Compilation {
   }
 
   #listCustomSections(target, self, values) {
-    const [module, ...rest] = values;
-    const known = this.#known(module);
-    return Reflect.apply(target, self, known ? [known.original, ...rest] : values);
+    const known = this.#known(values[0]);
+    if (!known || values[1] === undefined) return Reflect.apply(target, self, values);
+    const name = `${values[1]}`;
+    return Reflect.apply(target, self, [known.sections(name), name]);
   }
 
   #exportsOf(get, self) {

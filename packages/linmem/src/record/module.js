@@ -3,7 +3,7 @@
 import { compile } from "./engine.js";
 import { ContextTable } from "./context-table.js";
 import { CALLS_LOOKED_AT, EXPORTS, OBJECTS_LOOKED_AT, ROLES } from "./names.js";
-import { exportedFunctions, importCount, moduleName } from "./sections.js";
+import { exportedFunctions, importCount, moduleName, withOnlySections } from "./sections.js";
 
 // The wrapper of an allocator function is named `malloc: dlmalloc`.
 const WRAPPER = new RegExp(`^(?:${ROLES.join("|")}): `);
@@ -15,7 +15,6 @@ export class Module {
   #bytes;
   #fallbackName;
   #number;
-  #original;
   #functions;
   #places;
   #constructors;
@@ -88,9 +87,12 @@ export class Module {
     return this.#bytes;
   }
 
-  /** The same, compiled. */
-  get original() {
-    return (this.#original ??= compile(this.#bytes));
+  /**
+   * A compiled module that has only the original's custom sections of this name: a page must not compile 8 MB at once in
+   * its own thread.
+   */
+  sections(name) {
+    return compile(withOnlySections(this.#bytes, name));
   }
 
   /** The indices of the exported functions of the original, by name. */

@@ -53,6 +53,10 @@ class Reader {
     return this.#bytes.subarray(this.at - length, this.at);
   }
 
+  rest() {
+    return this.bytes(this.#bytes.length - this.at);
+  }
+
   text() {
     return this.#decoder.decode(this.bytes(this.number()));
   }
@@ -149,6 +153,15 @@ export function moduleName(bytes) {
     }
   }
   return undefined;
+}
+
+/** A module that has only the custom sections of this name. */
+export function withOnlySections(bytes, name) {
+  let module = Uint8Array.from(HEADER);
+  for (const { id, body } of sections(bytes)) {
+    if (id === CUSTOM && body.text() === name) module = withCustomSection(module, name, body.rest());
+  }
+  return module;
 }
 
 /** The module with one more custom section, of bytes or of a text. It is the last one, so nothing before it moves. */

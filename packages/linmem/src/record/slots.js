@@ -85,7 +85,8 @@ class Slot {
   write(file) {
     const written = file.size() - Number(load(this.long, BASE));
     const { length } = this;
-    if (written < length) file.append(this.room.subarray(Math.max(written, 0), length));
+    const from = Math.max(written, 0);
+    if (written < length) file.append(this.room.subarray(from, length), Number(load(this.long, BASE)) + from);
   }
 
   lock(by) {
@@ -103,7 +104,7 @@ class Slot {
   }
 }
 
-/** The slot of this thread. Its file is a port: `size()` in bytes, and `append(bytes)`. */
+/** The slot of this thread. Its file is a port: `size()` in bytes, and `append(bytes, at)`, where `at` is where they belong. */
 class OwnSlot {
   #slot;
   #header;

@@ -165,3 +165,73 @@ test("a record by the driver is one that can be read", () => {
   recordings.finish();
   assert.equal(readRecords(contents("3-0.trace")).length, 1);
 });
+
+const joined = (thread = "7") => {
+  recordings.take(page, 1, `b${ID}`);
+  recordings.take(worker, 1, `b${OTHER}`);
+  recordings.take(worker, 1, `j${OTHER}${ID}:${thread}`);
+};
+const sent = (...bytes) => recordings.take(worker, 1, `t${OTHER}${base64(bytes)}`);
+const rest = (at, ...bytes) => recordings.take(page, 1, `r${ID}7:${at}:${base64(bytes)}`);
+
+// What a thread has sent and what its page sends, in several orders: each byte once, and the end is not told.
+for (const [what, send] of Object.entries({
+  "after it": () => [sent(1, 2), rest(2, 3, 4)],
+  "some of it again": () => [sent(1, 2), rest(1, 2, 3, 4)],
+  "all of it again": () => [sent(1, 2, 3, 4), rest(1, 2, 3)],
+  "before it": () => [rest(2, 3, 4), sent(1), sent(2)],
+  "before it, and some of it again": () => [rest(1, 2, 3, 4), sent(1, 2, 3), sent(4)],
+  "before it, in parts": () => [rest(2, 3), rest(3, 4), sent(1, 2)],
+  "first of all": () => [rest(0, 1, 2, 3, 4), sent(1, 2)],
+})) {
+  test(`a page sends for a thread ${what}`, () => {
+    joined();
+    send();
+    recordings.take(page, 1, `e${ID}`);
+    recordings.finish();
+    assert.deepEqual([...contents("4-1.trace")], [1, 2, 3, 4]);
+  });
+}
+
+test("a thread may be heard of before its page", () => {
+  recordings.take(worker, 1, `b${OTHER}`);
+  recordings.take(worker, 1, `j${OTHER}${ID}:7`);
+  recordings.take(page, 1, `b${ID}`);
+  sent(1);
+  rest(1, 2);
+  recordings.take(page, 1, `e${ID}`);
+  recordings.finish();
+  assert.deepEqual([...contents("4-0.trace")], [1, 2]);
+});
+
+test("a thread of which a part is missing has no more after that, and it is told", () => {
+  joined();
+  recordings.take(worker, 1, `t${OTHER}${base64(MAGIC)}`);
+  rest(MAGIC.length + 3, 3, 4);
+  recordings.take(page, 1, `e${ID}`);
+  recordings.finish();
+  assert.match(JSON.stringify(readRecords(contents("4-1.trace"))), /worker http:\/\/localhost\/worker\.js was stopped before its last records came/);
+});
+
+test("so it is where the page has not ended", () => {
+  joined();
+  recordings.take(worker, 1, `t${OTHER}${base64(MAGIC)}`);
+  recordings.finish();
+  assert.match(JSON.stringify(readRecords(contents("4-1.trace"))), /stopped before its last records came/);
+});
+
+test("nobody else sends for a thread, or makes another thread's recording its own", () => {
+  joined();
+  sent(1);
+  for (const message of ["r", `r${ID}`, `r${ID}7:1:é`, `r${ID}8:1:${base64([9])}`, `r${ID}-7:1:${base64([9])}`, `r${OTHER}7:1:${base64([9])}`]) recordings.take(page, 1, message);
+  recordings.take(worker, 1, `r${ID}7:1:${base64([9])}`);
+  recordings.take(page, 2, `r${ID}7:1:${base64([9])}`);
+  const third = "00000000000000aa";
+  recordings.take(page, 1, `b${third}`);
+  for (const text of [`${ID}:7`, `${ID}`, `${ID}:x`, `../${ID}:1`, `${OTHER.replace("f", "0")}:1`]) recordings.take(page, 1, `j${third}${text}`);
+  rest(1, 2);
+  recordings.take(worker, 1, `e${OTHER}`);
+  rest(2, 3);
+  assert.deepEqual([...contents("4-1.trace")], [1, 2]);
+  assert.deepEqual(files(), ["4-1.trace"]);
+});

@@ -1,8 +1,9 @@
-// Whether bytes are those of a module that has a memory: "no" is only said where it is certain.
+// Whether bytes are those of a module that has a memory: "no" is only said where it is certain. And a module's custom
+// sections.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mayHaveMemory } from "../../src/record/sections.js";
+import { mayHaveMemory, withCustomSection, withOnlySections } from "../../src/record/sections.js";
 import { bytesOfText } from "../support.js";
 
 const EMPTY = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
@@ -54,4 +55,16 @@ test("of bytes that are no module nothing is said", () => {
   for (let length = 0; length < whole.length; length++) assert.doesNotThrow(() => mayHaveMemory(whole.subarray(0, length)), `${length} bytes`);
   assert.equal(mayHaveMemory(Uint8Array.from([...EMPTY, 2, 0x7f, 1])), true, "a section that is too long");
   assert.equal(mayHaveMemory(Uint8Array.from([...EMPTY, 1, 0x80, 0x80])), true, "a number without an end");
+});
+
+test("a module with only the custom sections of a name has all of them, in their order", () => {
+  const parts = [["a", "1"], ["b", "2".repeat(300)], ["a", ""], ["ä", "3"], ["a", "4"]];
+  const whole = parts.reduce((bytes, part) => withCustomSection(bytes, ...part), bytesOfText("(module (memory 1) (func $named))"));
+  const contents = (bytes, name) => WebAssembly.Module.customSections(new WebAssembly.Module(bytes), name).map((section) => new TextDecoder().decode(section));
+  for (const name of ["a", "b", "ä", "none", ""]) {
+    const only = withOnlySections(whole, name);
+    assert.deepEqual(contents(only, name), contents(whole, name), name);
+    assert.deepEqual(["a", "b", "ä"].filter((other) => other !== name && contents(only, other).length > 0), [], name);
+  }
+  assert.deepEqual(withOnlySections(whole, "none"), Uint8Array.from(EMPTY));
 });
