@@ -4,15 +4,23 @@ use crate::report::Stack;
 
 /// The innermost line of the host's code that is not a package's or the runtime's own: `app.mjs:5`.
 pub(crate) fn user_line(stack: &Stack) -> Option<&str> {
-    let lines = stack.iter().filter_map(|frame| host_line(&frame.function));
-    lines.into_iter().find(|line| is_own(line))
+    lines(stack).find(|line| is_own(line))
+}
+
+/// Where Emscripten's glue calls the function that a thread was started with. From there on, a stack has its glue alone.
+const THREAD_ENTRY: &str = "invokeEntryPoint (";
+
+/// The lines of the host's code, the innermost first.
+fn lines(stack: &Stack) -> impl Iterator<Item = &str> {
+    let frames = stack.iter().take_while(|frame| !frame.function.starts_with(THREAD_ENTRY));
+    frames.filter_map(|frame| host_line(&frame.function))
 }
 
 /// The user's own line; where none is known, as in a chain of promises, the innermost line of a package, without the
 /// folders that the package is in.
 pub(crate) fn nearest_line(stack: &Stack) -> Option<&str> {
     let of_package = || {
-        let line = stack.iter().find_map(|frame| host_line(&frame.function))?;
+        let line = lines(stack).next()?;
         Some(line.rsplit_once("node_modules/").map_or(line, |(_, inside)| inside))
     };
     user_line(stack).or_else(of_package)
@@ -20,8 +28,7 @@ pub(crate) fn nearest_line(stack: &Stack) -> Option<&str> {
 
 /// Whether the innermost line of the host's code is a package's or the runtime's own; not so where no line is known.
 pub(crate) fn begins_in_library(stack: &Stack) -> bool {
-    let mut lines = stack.iter().filter_map(|frame| host_line(&frame.function));
-    lines.next().is_some_and(|line| !is_own(line))
+    lines(stack).next().is_some_and(|line| !is_own(line))
 }
 
 /// The user's own line in parentheses after a space, or nothing.
@@ -73,6 +80,9 @@ mod tests {
         assert_eq!(nearest(&[package, "app.mjs:5"]).as_deref(), Some("app.mjs:5"));
         assert_eq!(nearest(&[package]).as_deref(), Some("yoga/dist/yoga.js:63:305"));
         assert_eq!(nearest(&["work"]), None);
+        let thread = ["invokeEntryPoint (pool.js:1914)", "self.onmessage (pool.worker.js:1)"];
+        assert_eq!(nearest(&thread), None, "Emscripten's glue starts a thread");
+        assert_eq!(nearest(&["log (pool.js:7)", thread[0]]).as_deref(), Some("pool.js:7"));
     }
 
     #[test]

@@ -216,6 +216,24 @@ fn an_instance_that_was_collected_is_judged_where_all_was_freed() {
 }
 
 #[test]
+fn the_headline_counts_blocks_that_threads_may_hold() {
+    let headline = |pointer: u32| {
+        let mut recording = working(WHOLE);
+        recording.allocate(0x1000, 8, 0);
+        recording.0.record(&Record::Snapshot { memory: 0, pages: 2 });
+        let bytes = pointer.to_le_bytes().to_vec();
+        recording.0.record(&Record::SnapshotBytes { address: 0x400, bytes });
+        let live_frames = LiveFrames::OtherThreads;
+        recording.0.record(&Record::Globals { live_frames, values: Vec::new() });
+        let text = recording.finish().report().unwrap().to_string();
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    let not_judged = "nothing wrong found, but 1 block not judged, as other threads may hold them";
+    assert_eq!(headline(0), format!("linmem: a.wasm: {not_judged}"));
+    assert_eq!(headline(0x1000), "linmem: a.wasm: nothing wrong found");
+}
+
+#[test]
 fn a_heap_was_watched_where_its_allocator_is_seen_whole() {
     let not_watched = "heap         not watched: no allocation was seen";
     says(&text(working(NO_ALLOCATOR)), not_watched, "0 allocations");

@@ -47,6 +47,7 @@ sentences! {
     NoAllocation "no allocation was seen, so only growth was watched"
     NothingWrong "nothing wrong found"
     NothingWrongBut "nothing wrong found, but {} left to finalizers"
+    NothingWrongButHeld "nothing wrong found, but {} not judged, as other threads may hold them"
     GrewUnseen "nothing wrong found, but the memory grew {} past the functions that are hooked"
     RecordingStops "The recording stops before the program ended."
 

@@ -62,11 +62,13 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
     } else if let Some(growths) = growths_unseen(report) {
         (YELLOW, Sentence::GrewUnseen.with([&times(growths)]))
     } else {
-        let all_well = match left_to_finalizers(report) {
-            0 => Sentence::NothingWrong.with([]),
-            left => Sentence::NothingWrongBut.with([&number_of(left, "object")]),
-        };
-        (GREEN, all_well)
+        match (left_to_finalizers(report), held_by_threads(report)) {
+            (_, held @ 1..) => {
+                (YELLOW, Sentence::NothingWrongButHeld.with([&number_of(held, "block")]))
+            }
+            (0, _) => (GREEN, Sentence::NothingWrong.with([])),
+            (left, _) => (GREEN, Sentence::NothingWrongBut.with([&number_of(left, "object")])),
+        }
     }
 }
 
@@ -83,6 +85,11 @@ fn growths_unseen(report: &Report) -> Option<u64> {
             .count() as u64
     });
     Some(growths.sum()).filter(|growths| *growths > 0)
+}
+
+/// Blocks that are not judged, since locals of other threads may point to them.
+fn held_by_threads(report: &Report) -> u64 {
+    report.memories.iter().map(|memory| memory.leaks.thread_held.blocks).sum()
 }
 
 /// Objects that are left to finalizers: not wrong, but often what people look for.
