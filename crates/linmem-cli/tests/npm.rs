@@ -219,7 +219,7 @@ fn objects_are_left_to_finalizers() {
     }
 }
 
-/// wasm-bindgen leaves what is not freed to a finalizer.
+/// wasm-bindgen leaves what is not freed to a finalizer. How many of these have run by the end is up to the engine.
 #[test]
 fn photon() {
     let clean = watched("photon", "");
@@ -227,7 +227,7 @@ fn photon() {
     let waiting = watched_with("photon", "", "leak");
     let waits = |finding: &&Finding| finding.code == Code::WaitsForFinalizer;
     let finding = waiting.findings.iter().find(waits).unwrap_or_else(|| panic!("{waiting}"));
-    assert_eq!(finding.numbers["blocks"], 80);
+    assert_eq!(finding.numbers["objects"], 40);
     assert!(finding.message.contains("(examples/npm/photon.mjs:6)"), "{waiting}");
 }
 
@@ -238,7 +238,7 @@ fn rosu() {
     assert_eq!(clean.findings, [], "{clean}");
     let waiting = watched_with("rosu", "", "leak");
     let [finding] = &waiting.findings[..] else { panic!("{waiting}") };
-    assert_eq!((finding.code, finding.numbers["blocks"]), (Code::WaitsForFinalizer, 150));
+    assert_eq!((finding.code, finding.numbers["objects"]), (Code::WaitsForFinalizer, 30));
     assert!(finding.message.contains("(examples/npm/rosu.mjs:10)"), "{waiting}");
 }
 

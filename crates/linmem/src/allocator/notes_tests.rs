@@ -1,7 +1,7 @@
 //! What the search for an allocator notes, and of which modules it would be false (`docs/counter-examples.md`).
 
 use super::Allocator;
-use crate::prepared::Prepared;
+use crate::Prepared;
 
 fn allocator(module: &str) -> Allocator {
     let wasm = wat::parse_str(module).unwrap();

@@ -50,7 +50,7 @@ fn is_numbered(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::Role;
-    use crate::prepared::Prepared;
+    use crate::Prepared;
 
     /// An allocator that only its exports name, and closures of the same types.
     fn module(malloc: &str, free: &str, more: &str) -> String {
