@@ -228,6 +228,9 @@ fn photon() {
     let waits = |finding: &&Finding| finding.code == Code::WaitsForFinalizer;
     let finding = waiting.findings.iter().find(waits).unwrap_or_else(|| panic!("{waiting}"));
     assert_eq!(finding.numbers["objects"], 40);
+    // Each image that is left has two blocks.
+    let blocks = finding.numbers["blocks"];
+    assert!(blocks % 2 == 0 && (2..=80).contains(&blocks), "{waiting}");
     assert!(finding.message.contains("(examples/npm/photon.mjs:6)"), "{waiting}");
 }
 
@@ -238,7 +241,8 @@ fn rosu() {
     assert_eq!(clean.findings, [], "{clean}");
     let waiting = watched_with("rosu", "", "leak");
     let [finding] = &waiting.findings[..] else { panic!("{waiting}") };
-    assert_eq!((finding.code, finding.numbers["objects"]), (Code::WaitsForFinalizer, 30));
+    assert_eq!((finding.code, finding.numbers["blocks"]), (Code::WaitsForFinalizer, 150));
+    assert_eq!(finding.numbers["objects"], 30);
     assert!(finding.message.contains("(examples/npm/rosu.mjs:10)"), "{waiting}");
 }
 

@@ -56,6 +56,22 @@ fn findings_without_blocks_are_counted_by_instances() {
 }
 
 #[test]
+fn findings_of_one_instance_stay_several() {
+    let text = text(vec![lost(0, 1, "f"), lost(0, 2, "f"), lost(1, 1, "f"), lost(1, 2, "f")]);
+    assert!(text.starts_with("linmem: a.wasm: 2 errors\n"), "{text}");
+    assert_eq!(text.matches(" in 2 instances (0 and 1); in instance ").count(), 2, "{text}");
+}
+
+#[test]
+fn numbers_of_instances_that_are_not_there_are_left_out() {
+    let text = text(vec![lost(7, 1, "f"), lost(8, 1, "f")]);
+    assert!(
+        text.contains("]: 10 bytes in 1 block lost: nothing points to it any more\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn other_places_codes_modules_and_words_are_other_findings() {
     let double_free = Finding::new(Code::DoubleFree).message("10 bytes in 1 block lost");
     let of_export = |export| {

@@ -59,41 +59,41 @@ fn how_a_program_ended_is_said_as_it_was() {
     says(&trapped, "\nThe program trapped: unreachable\n", "The recording stops");
     let exited = ended(Record::Exit { code: 3 });
     says(&exited, "The program exited with code 3.", "trapped");
-    says(&ended(Record::Exit { code: 0 }), "nothing wrong found", "The program exited");
+    says(&ended(Record::Exit { code: 0 }), "no problems found", "The program exited");
 }
 
 #[test]
 fn nothing_is_wrong_only_where_something_was_watched() {
-    says(&text(working(WHOLE)), ": nothing wrong found\n", "so only growth was watched");
+    says(&text(working(WHOLE)), ": no problems found\n", "so only growth was watched");
     let mut leak = working(WHOLE);
     leak.allocate(0x1000, 8, 0);
-    says(&text(leak), ": 1 error\n", "nothing wrong found");
+    says(&text(leak), ": 1 error\n", "no problems found");
     // Of an allocator that is not seen whole, no allocation may be one that was not seen.
     let partly = r#"(module (memory 2) (func (export "malloc") (param i32) (result i32) (i32.const 8))
         (func (export "free") (param i32)) (func (export "work") (drop (memory.grow (i32.const 1)))))"#;
     let unseen = "no allocation was seen, so only growth was watched";
     let mut seen_in_part = of(partly);
     seen_in_part.call(2, 1);
-    says(&text(seen_in_part), unseen, "nothing wrong found");
+    says(&text(seen_in_part), unseen, "no problems found");
     let mut seen = of(partly);
     seen.call(2, 1);
     seen.allocate(0x1000, 8, 0);
     seen.free(0x1000);
-    says(&text(seen), "nothing wrong found", unseen);
+    says(&text(seen), "no problems found", unseen);
     let none = "no allocator function was found, so only growth was watched";
     says(&text(working(NO_ALLOCATOR)), none, unseen);
-    says(&text(working(WHOLE)), "nothing wrong found", none);
+    says(&text(working(WHOLE)), "no problems found", none);
 }
 
 #[test]
 fn nothing_ran_only_where_no_export_was_called() {
     let ran = "nothing ran but its initialisation, as it has no `_start`";
-    says(&text(of(WHOLE)), ran, "nothing wrong found");
-    says(&text(working(WHOLE)), "nothing wrong found", ran);
+    says(&text(of(WHOLE)), ran, "no problems found");
+    says(&text(working(WHOLE)), "no problems found", ran);
     // A host that says where it made an instance does not say what it called.
     let mut made = of(WHOLE);
     made.0.record(&Record::Host(HostRecord::Created { stack: HostStackId(0) }));
-    says(&text(made), "nothing wrong found", ran);
+    says(&text(made), "no problems found", ran);
 }
 
 #[test]
@@ -102,12 +102,12 @@ fn the_recording_stops_only_where_the_program_had_not_ended() {
     let mut early = working(WHOLE);
     early.allocate(0x1000, 8, 0);
     let text_of_early = early.stop().report().unwrap().to_string();
-    says(&text_of_early, stops, "nothing wrong found");
+    says(&text_of_early, stops, "no problems found");
     says(&text_of_early, "not judged: the recording stops before the program ended", "lost");
     // Of a memory without a snapshot nothing is left to judge: a module without a memory of its own, a worker that was
     // ended.
     let ended = working(WHOLE).finish().report().unwrap().to_string();
-    says(&ended, "nothing wrong found", "ecording stops before the program ended");
+    says(&ended, "no problems found", "ecording stops before the program ended");
     let mut left = working(WHOLE);
     left.allocate(0x1000, 8, 0);
     let left = left.finish().report().unwrap().to_string();
@@ -148,15 +148,11 @@ fn the_memory_grew_past_what_is_hooked_only_where_it_did() {
         text(recording)
     };
     let past = "the memory grew 3 times past the functions that are hooked";
-    says(&grown(partly, false, 3), past, ": nothing wrong found\n");
+    says(&grown(partly, false, 3), past, ": no problems found\n");
     for (module, in_allocator, growths) in
         [(partly, true, 3), (WHOLE, false, 3), (partly, false, 0)]
     {
-        says(
-            &grown(module, in_allocator, growths),
-            ": nothing wrong found\n",
-            "past the functions",
-        );
+        says(&grown(module, in_allocator, growths), ": no problems found\n", "past the functions");
     }
 }
 
@@ -173,9 +169,9 @@ fn leaks_are_not_judged_only_where_blocks_are_left() {
     };
     let why = "the program exited from inside a call, and its frames may hold pointers that nobody can see";
     let not_judged = format!("leaks were not judged: {why}");
-    says(&exited_inside(2), &not_judged, "nothing wrong found");
+    says(&exited_inside(2), &not_judged, "no problems found");
     says(&exited_inside(2), &format!("blocks left  not judged: {why}"), "blocks left  none");
-    says(&exited_inside(0), "nothing wrong found", "not judged");
+    says(&exited_inside(0), "no problems found", "not judged");
     let mut returned = working(WHOLE);
     returned.allocate(0x1000, 8, 0);
     says(&text(returned), "definitely lost", "not judged");
@@ -228,9 +224,9 @@ fn the_headline_counts_blocks_that_threads_may_hold() {
         let text = recording.finish().report().unwrap().to_string();
         text.lines().next().unwrap_or_default().to_owned()
     };
-    let not_judged = "nothing wrong found, but 1 block not judged, as other threads may hold them";
-    assert_eq!(headline(0), format!("linmem: a.wasm: {not_judged}"));
-    assert_eq!(headline(0x1000), "linmem: a.wasm: nothing wrong found");
+    let held = "no problems found, but 1 block perhaps held by other threads";
+    assert_eq!(headline(0), format!("linmem: a.wasm: {held}"));
+    assert_eq!(headline(0x1000), "linmem: a.wasm: no problems found");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Finding, Held, Report, Severity, Stack};
 
-/// Findings that differ in their instances and their numbers alone.
+/// Findings of different instances that differ in their numbers alone.
 pub(crate) struct Alike<'r> {
     /// The one with the most bytes, or else the first.
     pub finding: &'r Finding,
@@ -26,18 +26,20 @@ struct Likeness<'r> {
 impl Report {
     /// The findings of a severity in their order, those that read alike as one.
     pub(crate) fn alike(&self, severity: Severity) -> Vec<Alike<'_>> {
-        let mut known: HashMap<Likeness<'_>, usize> = HashMap::new();
+        let mut known: HashMap<Likeness<'_>, Vec<usize>> = HashMap::new();
         let mut all: Vec<Alike<'_>> = Vec::new();
         for finding in self.findings.iter().filter(|finding| finding.severity == severity) {
-            let number = *known.entry(self.likeness(finding)).or_insert(all.len());
-            match all.get_mut(number) {
-                Some(alike) => alike.add(finding),
-                None => all.push(Alike {
-                    finding,
-                    instances: vec![finding.instance],
-                    held: held(finding),
-                }),
+            let numbers = known.entry(self.likeness(finding)).or_default();
+            // What an instance has several of stays several.
+            let is_earlier =
+                |number: &usize| all[*number].instances.last() < Some(&finding.instance);
+            if let Some(number) = numbers.iter().copied().find(is_earlier) {
+                all[number].add(finding);
+                continue;
             }
+            numbers.push(all.len());
+            let (instances, held) = (vec![finding.instance], held(finding));
+            all.push(Alike { finding, instances, held });
         }
         all
     }

@@ -45,10 +45,10 @@ sentences! {
     NothingRan "nothing ran but its initialisation, as it has no `_start`"
     NoAllocatorFunction "no allocator function was found, so only growth was watched"
     NoAllocation "no allocation was seen, so only growth was watched"
-    NothingWrong "nothing wrong found"
-    NothingWrongBut "nothing wrong found, but {} left to finalizers"
-    NothingWrongButHeld "nothing wrong found, but {} not judged, as other threads may hold them"
-    GrewUnseen "nothing wrong found, but the memory grew {} past the functions that are hooked"
+    NothingWrong "no problems found"
+    NothingWrongBut "no problems found, but {} left to finalizers"
+    NothingWrongButHeld "no problems found, but {} perhaps held by other threads"
+    GrewUnseen "no problems found, but the memory grew {} past the functions that are hooked"
     RecordingStops "The recording stops before the program ended."
 
     // Findings that read alike.

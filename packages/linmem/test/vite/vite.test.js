@@ -110,7 +110,7 @@ describe("in Chromium", { skip: missing() }, () => {
       await page.goto(`${app.address}empty.html`);
       await app.until(1);
       assert.deepEqual(app.warnings, []);
-      assert.deepEqual(app.notices, [`linmem: page /${query === "" ? "" : `?${query}`}: wasm-a5c013ed.wasm: nothing wrong found`]);
+      assert.deepEqual(app.notices, [`linmem: page /${query === "" ? "" : `?${query}`}: wasm-a5c013ed.wasm: no problems found`]);
     });
   }
 
@@ -199,7 +199,7 @@ test("Vitest in a browser: the leak of a test is told, with its line", { skip: m
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [vitest, "run"], { cwd: APP, env });
   const told = stripVTControlCharacters(stdout + stderr);
   assert.match(told, /2 passed/);
-  assert.match(told, /linmem: tests of src\/frees\.check\.ts: wasm-a5c013ed\.wasm: nothing wrong found/);
+  assert.match(told, /linmem: tests of src\/frees\.check\.ts: wasm-a5c013ed\.wasm: no problems found/);
   assert.match(told, /linmem: tests of src\/leaks\.check\.ts\n[^]*leak-host-held.*allocated at src\/leaks\.check\.ts:7\)/);
   assert.equal(told.match(/warning\[/g).length, 1);
 });

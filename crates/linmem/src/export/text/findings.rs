@@ -45,10 +45,13 @@ impl Text {
 
 /// What a finding says, and of which instances, where there are several.
 fn sentence(report: &Report, alike: &Alike<'_>) -> String {
-    let (finding, several) = (alike.finding, alike.instances.len() > 1);
+    let finding = alike.finding;
     let (message, place) = (escape(&finding.message), place(report, finding.instance));
-    if !several {
-        return if place.is_empty() { message } else { format!("{message} ({place})") };
+    if place.is_empty() {
+        return message;
+    }
+    if alike.instances.len() == 1 {
+        return format!("{message} ({place})");
     }
     let instances = alike.instances.iter();
     let instances: Vec<usize> =
@@ -65,8 +68,7 @@ fn sentence(report: &Report, alike: &Alike<'_>) -> String {
 /// Which instances a finding is about, as in `instances 0 and 1`; empty if there is only one.
 fn place(report: &Report, instance: usize) -> String {
     match sharing(report, instance) {
-        _ if report.instances.len() < 2 => String::new(),
-        [] => String::new(),
+        users if users.is_empty() || report.instances.len() == 1 => String::new(),
         [_] => format!("instance {instance}"),
         users => format!("instances {}", ranges(users)),
     }
