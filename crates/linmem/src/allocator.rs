@@ -103,6 +103,9 @@ impl Header {
     /// Size of the word.
     pub(crate) const BYTES: u64 = 4;
 
+    /// What a block is not resized by without need: sizes are rounded up by less.
+    pub(crate) const ROUNDED_BY: u64 = 16;
+
     /// A chunk of dlmalloc overlaps the next one's first word.
     const DLMALLOC: Header = Header { flags: 7, overhead: 4 };
 

@@ -39,6 +39,7 @@ use super::subject::{Memory, Subject};
 use super::unseen_events;
 pub(crate) use findings::findings;
 use mark::{Blocks, Live, Mark};
+use roots::Roots;
 
 /// What a live block turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,6 +88,14 @@ impl Kind {
             | Kind::Runtime => false,
         }
     }
+
+    /// The kind of what only a block of this kind leads to.
+    fn of_what_it_leads_to(self) -> Kind {
+        match self {
+            Kind::HostHeld(Holder::Has(crossing)) => Kind::HostHeld(Holder::LedTo(crossing)),
+            kind => kind,
+        }
+    }
 }
 
 /// Why the host is taken to have a block's address.
@@ -118,6 +127,8 @@ struct Group {
     looked_at: u64,
     /// How many of them `realloc(p, 0)` returned.
     emptied: u64,
+    /// To how many of them words lead that are perhaps left over from earlier blocks.
+    left_over: u64,
     example: u64,
     /// Allocations up to the last of them.
     last: u64,
@@ -138,6 +149,7 @@ impl Leaks {
                 seen.held += group.held;
                 seen.indirect += group.indirect;
                 seen.emptied += group.emptied;
+                seen.left_over += group.left_over;
             }
         }
     }
@@ -238,6 +250,7 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
         group.indirect += mark.indirect[index];
         group.looked_at += u64::from(memory.is_looked_at(block.context));
         group.emptied += u64::from(is_emptied);
+        group.left_over += u64::from(mark.has_left_over[index]);
         group.last = group.last.max(block.serial);
         if group.example == 0 {
             group.example = *address;
@@ -265,13 +278,13 @@ fn marked<'s>(memory: Memory<'s, '_>, blocks: Blocks<'s>, can_judge: bool) -> Ma
     let left = all.filter(|(_, live)| is_left(live)).map(|(block, _)| block);
     let left: Vec<usize> = left.collect();
     if let (Some(snapshot), true) = (snapshot, can_judge) {
-        mark.run(&roots::words(memory, snapshot, blocks, word_bytes), &left);
+        mark.run(&Roots::of(memory, snapshot, blocks, word_bytes), &left);
     }
     mark
 }
 
 /// The live blocks, as large as they are. An allocator without names may resize blocks unseen, but one that is known
-/// by its code writes their size in front of them.
+/// by its code writes their size in front of them, rounded up.
 fn live_blocks(memory: Memory<'_, '_>) -> Vec<Live> {
     let header = memory.modules().iter().find_map(|facts| facts.recorded.allocator.header());
     let snapshot = memory.recorded().snapshot.as_ref();
@@ -284,7 +297,9 @@ fn live_blocks(memory: Memory<'_, '_>) -> Vec<Live> {
     let live = memory.heap().live().into_iter();
     live.map(|(address, block)| {
         let extent = extent(address, &block).unwrap_or(block.size);
-        Live { address, extent, block }
+        let is_rounded = extent - block.size < Header::ROUNDED_BY;
+        let asked_for = if is_rounded { block.size } else { extent };
+        Live { address, extent, asked_for, block }
     })
     .collect()
 }

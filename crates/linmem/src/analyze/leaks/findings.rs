@@ -200,6 +200,7 @@ fn host_finding(
 ) -> Option<Finding> {
     let what = how_held(memory, holder);
     let what = format!("{what}{}", by_line(memory, groups));
+    let what = format!("{what}{}", left_over(groups));
     let mut finding = finding_of_all(Code::LeakHostHeld, memory, groups, &what)?;
     let mut others: Vec<_> = groups.iter().collect();
     others.sort_by_key(|(_, group)| std::cmp::Reverse(group.held.bytes));
@@ -224,6 +225,19 @@ fn host_finding(
         true => format!("{advice}; unless the module frees it where linmem does not see it."),
         false => format!("{advice}."),
     }))
+}
+
+/// To how many blocks words lead that are perhaps left over.
+fn left_over(groups: &Groups<'_>) -> String {
+    let all = sum_of(groups.iter().map(|(_, group)| *group));
+    let of_them = match groups.iter().map(|(_, group)| group.left_over).sum() {
+        0 => return String::new(),
+        left_over if left_over == all.blocks => them(all).to_owned(),
+        left_over => format!("{} of them", count(left_over)),
+    };
+    format!(
+        "; only words that are perhaps left over lead to {of_them}, on the stack or behind what a block was asked for"
+    )
 }
 
 /// Lines of the user's own that are named.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::mark::Live;
+use crate::allocator::Header;
 use crate::replay::Snapshot;
 
 /// Whether the owner of a block points to this offset in it. `lowest` is the address of the lowest of all blocks.
@@ -58,7 +59,8 @@ impl Contents<'_> {
         let Live { extent, block, .. } = *self.live;
         let size = (self.word(0, 4) | self.word(4, 4) << 32).saturating_add(LENGTH_BYTES);
         // A chunk is rounded up.
-        let fits_chunk = extent != block.size && size <= extent && extent - size < 16;
+        let fits_chunk =
+            extent != block.size && size <= extent && extent - size < Header::ROUNDED_BY;
         size > LENGTH_BYTES && (size == block.size || fits_chunk)
     }
 
@@ -133,7 +135,7 @@ mod tests {
         let block = Block { size, align: 0, context: ContextId(0), serial: 1, crossed: None };
         is_owned_at(
             Some(&snapshot),
-            &Live { address: START, extent: size, block },
+            &Live { address: START, extent: size, asked_for: size, block },
             offset,
             4,
             START,

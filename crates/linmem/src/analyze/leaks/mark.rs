@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
+use super::roots::Roots;
 use super::{Holder, Kind, layouts};
 use crate::replay::Snapshot;
 use crate::replay::heap::{Block, Crossed, Held};
@@ -18,9 +19,22 @@ pub struct Mark<'a> {
     pub kinds: Vec<Kind>,
     /// For each definitely lost block, what only it leads to.
     pub indirect: Vec<Held>,
+    /// For each block that the host holds, whether words lead there that are perhaps left over.
+    pub has_left_over: Vec<bool>,
     /// Offsets at which so many blocks are pointed to that their owners do.
     recurring: BTreeSet<u64>,
     seen: Vec<bool>,
+}
+
+/// Which words of a block count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Words {
+    /// Those in the bytes that were asked for.
+    AskedFor,
+    /// Those behind.
+    LeftOver,
+    /// All.
+    All,
 }
 
 /// A live block.
@@ -30,6 +44,8 @@ pub struct Live {
     pub address: u64,
     /// The bytes that it has: those asked for, unless it was resized unseen.
     pub extent: u64,
+    /// How many of these were asked for: the words behind them are perhaps left over from an earlier block.
+    pub asked_for: u64,
     /// What is known of it.
     pub block: Block,
 }
@@ -80,13 +96,14 @@ impl<'a> Mark<'a> {
             word_bytes,
             kinds: vec![Kind::Reachable; blocks.live.len()],
             indirect: vec![Held::default(); blocks.live.len()],
+            has_left_over: vec![false; blocks.live.len()],
             recurring: BTreeSet::new(),
             seen: vec![false; blocks.live.len()],
         }
     }
 
     /// Marks from the words of the roots, and from the blocks that are left to finalizers.
-    pub fn run(&mut self, roots: &[u64], left: &[usize]) {
+    pub fn run(&mut self, roots: &Roots, left: &[usize]) {
         self.run_once(roots, left);
         if self.kinds.contains(&Kind::Possible) {
             let recurring = layouts::recurring(self.pointers_into_possible(roots));
@@ -116,26 +133,58 @@ impl<'a> Mark<'a> {
         }
     }
 
-    fn run_once(&mut self, roots: &[u64], left: &[usize]) {
+    fn run_once(&mut self, roots: &Roots, left: &[usize]) {
         let blocks = self.blocks;
-        let starts = roots.iter().filter_map(|&word| self.owned_at(word)).collect();
-        self.spread(starts, Kind::Reachable, false);
-        let reached: Vec<usize> = (0..blocks.live.len()).filter(|&b| self.seen[b]).collect();
-        let interior = roots.iter().filter_map(|&word| blocks.pointed_into(word));
-        let through_blocks = reached.iter().flat_map(|&b| self.pointers(b, true));
-        let possible = interior.chain(through_blocks).collect();
-        self.spread(left.to_vec(), Kind::FinalizerHeld, true);
-        // That the host has a block's address is better evidence than a pointer into its middle.
+        let starts = roots.words.iter().filter_map(|&word| self.owned_at(word)).collect();
+        self.spread(starts, Kind::Reachable, Words::AskedFor);
+        self.spread(left.to_vec(), Kind::FinalizerHeld, Words::AskedFor);
+        // That the host has a block's address is better evidence than a pointer into its middle, and than a word that
+        // is perhaps left over.
         self.spread_from_host();
-        self.spread(possible, Kind::Possible, true);
+        self.spread_from_left_over(roots);
+        let interior = roots.all().filter_map(|word| blocks.pointed_into(word));
+        let reached = self.seen_blocks().filter(|&block| self.kinds[block] == Kind::Reachable);
+        let through_blocks = reached.flat_map(|block| self.pointers(block, true, Words::All));
+        let possible = interior.chain(through_blocks).collect();
+        self.spread(possible, Kind::Possible, Words::All);
         self.judge_lost();
     }
 
+    /// Marks what only words lead to that are perhaps left over, and tells to which of the blocks that the host holds
+    /// they lead.
+    fn spread_from_left_over(&mut self, roots: &Roots) {
+        let on_stack = roots.on_stack.iter().filter_map(|&word| self.owned_at(word));
+        let mut starts = BTreeMap::from([(Kind::Reachable, on_stack.collect::<Vec<_>>())]);
+        for block in self.seen_blocks() {
+            let kind = self.kinds[block].of_what_it_leads_to();
+            let pointers = self.pointers(block, kind != Kind::Reachable, Words::LeftOver);
+            starts.entry(kind).or_default().extend(pointers);
+        }
+        self.tell_left_over(starts[&Kind::Reachable].clone());
+        for (kind, starts) in starts.into_iter().rev() {
+            self.spread(starts, kind, Words::All);
+        }
+    }
+
+    /// Tells which of the blocks that the host holds these lead to.
+    fn tell_left_over(&mut self, mut pending: Vec<usize>) {
+        while let Some(block) = pending.pop() {
+            let is_held = matches!(self.kinds[block], Kind::HostHeld(_));
+            if is_held && !std::mem::replace(&mut self.has_left_over[block], true) {
+                pending.extend(self.pointers(block, false, Words::All));
+            }
+        }
+    }
+
+    fn seen_blocks(&self) -> impl Iterator<Item = usize> {
+        (0..self.seen.len()).filter(|&block| self.seen[block])
+    }
+
     /// The possibly lost blocks that something points into, and at which offset.
-    fn pointers_into_possible(&self, roots: &[u64]) -> impl Iterator<Item = (usize, u64)> {
+    fn pointers_into_possible(&self, roots: &Roots) -> impl Iterator<Item = (usize, u64)> {
         let kept = |kind: &Kind| !matches!(kind, Kind::Definite | Kind::Indirect);
         let kept = (0..self.kinds.len()).filter(move |&block| kept(&self.kinds[block]));
-        let words = roots.iter().copied().chain(kept.flat_map(|block| self.words(block)));
+        let words = roots.all().chain(kept.flat_map(|block| self.words(block, Words::All)));
         words.filter_map(|word| {
             let block = self.blocks.pointed_into(word)?;
             (self.kinds[block] == Kind::Possible)
@@ -143,12 +192,12 @@ impl<'a> Mark<'a> {
         })
     }
 
-    /// Marks what `pending` leads to and is not marked yet.
-    fn spread(&mut self, mut pending: Vec<usize>, kind: Kind, interior: bool) {
+    /// Marks what `pending` leads to by these words and is not marked yet.
+    fn spread(&mut self, mut pending: Vec<usize>, kind: Kind, words: Words) {
         while let Some(block) = pending.pop() {
             if !std::mem::replace(&mut self.seen[block], true) {
                 self.kinds[block] = kind;
-                pending.extend(self.pointers(block, interior));
+                pending.extend(self.pointers(block, kind != Kind::Reachable, words));
             }
         }
     }
@@ -174,8 +223,8 @@ impl<'a> Mark<'a> {
                 _ => blocks.into_iter().filter(|&block| !self.seen[block]).collect(),
             };
             self.mark_held(&blocks, crossing);
-            let next = blocks.iter().flat_map(|&block| self.pointers(block, true)).collect();
-            self.spread(next, Kind::HostHeld(Holder::LedTo(crossing)), true);
+            let next = blocks.iter().flat_map(|&block| self.pointers(block, true, Words::AskedFor));
+            self.spread(next.collect(), Kind::HostHeld(Holder::LedTo(crossing)), Words::AskedFor);
         }
     }
 
@@ -197,12 +246,12 @@ impl<'a> Mark<'a> {
             }
             self.kinds[leader] = Kind::Definite;
             let mut below = Held::default();
-            let mut pending: Vec<usize> = self.pointers(leader, true).collect();
+            let mut pending: Vec<usize> = self.pointers(leader, true, Words::All).collect();
             while let Some(block) = pending.pop() {
                 if !std::mem::replace(&mut self.seen[block], true) {
                     self.kinds[block] = Kind::Indirect;
                     below += Held { blocks: 1, bytes: self.blocks.live[block].block.size };
-                    pending.extend(self.pointers(block, true));
+                    pending.extend(self.pointers(block, true, Words::All));
                 }
             }
             self.indirect[leader] = below;
@@ -224,7 +273,8 @@ impl<'a> Mark<'a> {
                     left.push(block);
                 } else if !std::mem::replace(&mut entered[block], true) {
                     pending.push((block, true));
-                    pending.extend(self.pointers(block, true).map(|next| (next, false)));
+                    let next = self.pointers(block, true, Words::All);
+                    pending.extend(next.map(|next| (next, false)));
                 }
             }
         }
@@ -248,22 +298,36 @@ impl<'a> Mark<'a> {
         is_owned.then_some(block)
     }
 
-    /// The blocks that the words of a block point to.
-    fn pointers(&self, block: usize, interior: bool) -> impl Iterator<Item = usize> + use<'a, '_> {
+    /// The blocks that these words of a block point to, and with `interior` also those that they point into.
+    fn pointers(
+        &self,
+        block: usize,
+        interior: bool,
+        words: Words,
+    ) -> impl Iterator<Item = usize> + use<'a, '_> {
         let blocks = self.blocks;
-        self.words(block).filter_map(move |word| {
+        self.words(block, words).filter_map(move |word| {
             if interior { blocks.pointed_into(word) } else { self.owned_at(word) }
         })
     }
 
     /// The words of a block that are not zero.
-    fn words(&self, block: usize) -> impl Iterator<Item = u64> + use<'a, '_> {
-        let Live { address, extent, .. } = self.blocks.live[block];
+    fn words(&self, block: usize, words: Words) -> impl Iterator<Item = u64> + use<'a, '_> {
+        let Live { address, extent, asked_for, .. } = self.blocks.live[block];
         let word_bytes = self.word_bytes;
         // What blocks share, where they overlap, belongs to the last of them.
         let next = self.blocks.live.get(block + 1).map_or(u64::MAX, |next| next.address);
         let end = address.saturating_add(extent).min(next);
-        let words = self.snapshot.into_iter().flat_map(move |s| s.words(address, end, word_bytes));
+        let left_over = match asked_for == extent {
+            true => end,
+            false => address.saturating_add(asked_for).next_multiple_of(word_bytes).min(end),
+        };
+        let (start, end) = match words {
+            Words::AskedFor => (address, left_over),
+            Words::LeftOver => (left_over, end),
+            Words::All => (address, end),
+        };
+        let words = self.snapshot.into_iter().flat_map(move |s| s.words(start, end, word_bytes));
         words.map(|(_, word)| word).filter(|word| *word != 0)
     }
 }

@@ -7,30 +7,63 @@ use crate::analyze::subject::{Instance, Memory};
 use crate::module::memory_map::ShadowStack;
 use crate::prepared::Prepared;
 use crate::replay::Snapshot;
+use crate::trace::LiveFrames;
 
-/// The words of the roots that could be pointers to blocks: of static data, of the shadow stack
-/// in use, of pages that the program grew past its allocator, and of the globals of all instances.
-pub fn words(
-    memory: Memory<'_, '_>,
-    snapshot: &Snapshot,
-    blocks: Blocks<'_>,
-    word_bytes: u64,
-) -> Vec<u64> {
-    let mut words: Vec<u64> = memory.users().flat_map(globals).collect();
-    let modules = memory.modules();
-    let is_allocators =
-        |address| modules.iter().any(|facts| facts.premises.allocators_own.contains(&address));
-    for (start, end) in ranges(memory, snapshot) {
-        // The words of live blocks are not roots, wherever the blocks lie.
-        let roots = snapshot
-            .words(start, end, word_bytes)
-            .filter(|&(_, word)| blocks.pointed_into(word).is_some())
-            .filter(|&(address, _)| blocks.containing(address).is_none())
-            .filter(|&(address, _)| !is_allocators(address))
-            .filter(|&(address, word)| !is_initial(memory, address, word, word_bytes));
-        words.extend(roots.map(|(_, word)| word));
+/// Words outside the heap that could be pointers to blocks.
+#[derive(Debug, Default)]
+pub struct Roots {
+    /// Those of static data, of pages that the program grew past its allocator, and of the globals of all instances.
+    pub words: Vec<u64>,
+    /// Those of the shadow stack in use, if no code of the module runs. Then the host has made room there for the module
+    /// to fill, and may have forgotten what: Emscripten's `stackAlloc`.
+    pub on_stack: Vec<u64>,
+}
+
+impl Roots {
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = u64> {
+        self.words.iter().chain(&self.on_stack).copied()
     }
-    words
+
+    /// Finds them.
+    pub fn of(
+        memory: Memory<'_, '_>,
+        snapshot: &Snapshot,
+        blocks: Blocks<'_>,
+        word_bytes: u64,
+    ) -> Roots {
+        let in_ranges = |ranges: Vec<(u64, u64)>| {
+            let words = ranges.into_iter().flat_map(|(start, end)| {
+                // The words of live blocks are not roots, wherever the blocks lie.
+                snapshot
+                    .words(start, end, word_bytes)
+                    .filter(|&(_, word)| blocks.pointed_into(word).is_some())
+                    .filter(|&(address, _)| blocks.containing(address).is_none())
+                    .filter(|&(address, _)| !is_allocators(memory, address))
+                    .filter(|&(address, word)| !is_initial(memory, address, word, word_bytes))
+            });
+            words.map(|(_, word)| word).collect::<Vec<_>>()
+        };
+        let (mut ranges, mut on_stack) = ranges(memory, snapshot);
+        if may_run(memory) {
+            ranges.append(&mut on_stack);
+        }
+        let mut words: Vec<u64> = memory.users().flat_map(globals).collect();
+        words.extend(in_ranges(ranges));
+        Roots { words, on_stack: in_ranges(on_stack) }
+    }
+}
+
+/// Whether code of the module may be running.
+fn may_run(memory: Memory<'_, '_>) -> bool {
+    let mut globals = memory.users().filter_map(|user| user.recorded().globals.as_ref());
+    globals.any(|globals| globals.live_frames != LiveFrames::None)
+}
+
+/// Whether only the allocator uses the word at this address.
+fn is_allocators(memory: Memory<'_, '_>, address: u64) -> bool {
+    let modules = memory.modules();
+    modules.iter().any(|facts| facts.premises.allocators_own.contains(&address))
 }
 
 /// Whether a word still has the value that it had when the program began. No block was there then.
@@ -87,10 +120,14 @@ fn allocators_own_functions(prepared: &Prepared<'_>, hooked: &BTreeSet<u32>) -> 
     (0..module.functions.len()).map(|function| !reached[function]).collect()
 }
 
-/// Where roots lie: static data, the used part of the shadow stack, and pages that the program
-/// grew past its allocator. Words below the stack pointer are dead.
-fn ranges(memory: Memory<'_, '_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
+/// Ranges of addresses.
+type Ranges = Vec<(u64, u64)>;
+
+/// Where roots lie: static data, and pages that the program grew past its allocator; and the used part of the shadow
+/// stack. Words below the stack pointer are dead.
+fn ranges(memory: Memory<'_, '_>, snapshot: &Snapshot) -> (Ranges, Ranges) {
     let mut ranges = memory.heap().own_growth().to_vec();
+    let mut on_stack = Ranges::new();
     for user in memory.users() {
         let static_end = static_end(memory, user, snapshot.size);
         match stack(user) {
@@ -99,13 +136,14 @@ fn ranges(memory: Memory<'_, '_>, snapshot: &Snapshot) -> Vec<(u64, u64)> {
                 && user.facts().premises.memory_map.stack.is_some() => {}
             None => ranges.push((0, static_end)),
             Some((stack, now)) => {
+                let end = stack.range.end.min(static_end);
                 ranges.push((0, stack.range.start.min(static_end)));
-                ranges.push((now.max(stack.range.start), static_end));
+                on_stack.push((now.max(stack.range.start), end));
+                ranges.push((end, static_end));
             }
         }
     }
-    ranges.retain(|(start, end)| start < end);
-    united(ranges)
+    (united(ranges), united(on_stack))
 }
 
 /// Where the static data of an instance ends, and the heap begins.
@@ -120,9 +158,10 @@ fn static_end(memory: Memory<'_, '_>, user: Instance<'_, '_>, memory_end: u64) -
 }
 
 /// Ranges without overlaps, so that no word is a root twice.
-fn united(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+fn united(mut ranges: Ranges) -> Ranges {
+    ranges.retain(|(start, end)| start < end);
     ranges.sort_unstable();
-    let mut united: Vec<(u64, u64)> = Vec::new();
+    let mut united = Ranges::new();
     for (start, end) in ranges {
         match united.last_mut() {
             Some(last) if start <= last.1 => last.1 = last.1.max(end),

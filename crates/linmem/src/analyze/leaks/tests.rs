@@ -218,3 +218,86 @@ fn what_a_library_holds_from_its_start_is_kept_once() {
         [(Code::KeptOnce, Severity::Note, message, [Some(1), None])]
     );
 }
+
+/// A block of 20 bytes for which dlmalloc gave `bytes`, with a second block's address at an offset in it. A global points
+/// to the first one, and the module passes the address of the second to an import, if it `crosses`.
+fn two_blocks_of_dlmalloc(bytes: u32, offset: Option<u64>, crosses: bool) -> Report {
+    const FIRST: u32 = 0x1000;
+    const SECOND: u32 = 0x2000;
+    let text = r#"(module (memory 2)
+        (func (export "malloc") (param i32) (result i32) unreachable)
+        (func (export "free") (param i32)))"#;
+    let mut recording = Recording::of_known_code(text, "dlmalloc", &["parse"]);
+    recording.instance(0);
+    recording.allocate(FIRST.into(), 20, 0);
+    recording.allocate(SECOND.into(), 16, 0);
+    if crosses {
+        let crossing = Crossing::HandedOut;
+        recording.0.event(&Event::Crossed { pointer: SECOND.into(), crossing });
+    }
+    let header = (u64::from(FIRST) - 4, (bytes + 4) | 3);
+    let pointer = offset.map(|offset| (u64::from(FIRST) + offset, SECOND));
+    let words: Vec<(u64, u32)> = [header].into_iter().chain(pointer).collect();
+    recording.snapshot_with(0, &[FIRST.into()], &words);
+    report(recording)
+}
+
+#[test]
+fn words_behind_what_was_asked_for_say_less_than_a_crossing() {
+    let told_of = |bytes, offset, crosses| {
+        let report = two_blocks_of_dlmalloc(bytes, offset, crosses);
+        let told = told(&report);
+        told.into_iter().map(|(code, _, message, _)| (code, message.to_owned())).collect::<Vec<_>>()
+    };
+    let codes = |bytes, offset, crosses| {
+        told_of(bytes, offset, crosses).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    let held = "16 bytes in 1 block never given back: nothing in the module points there, but it passed such pointers \
+                to imported functions";
+    let one = "20 bytes in 1 block still pointed to at the end";
+    let first = (Code::StillReachable, one.to_owned());
+    let held_with = |more: &str| (Code::LeakHostHeld, format!("{held}{more}"));
+    assert_eq!(told_of(28, None, true), [held_with(""), first.clone()]);
+    let left_over = "; only words that are perhaps left over lead to it, on the stack or behind what a block was asked \
+                     for";
+    assert_eq!(told_of(28, Some(24), true), [held_with(left_over), first]);
+    // In the bytes that were asked for, in a block that was resized, and where nothing says that the host holds it.
+    assert_eq!(codes(28, Some(16), true), [Code::StillReachable]);
+    assert_eq!(codes(60, Some(24), true), [Code::StillReachable]);
+    assert_eq!(codes(28, Some(24), false), [Code::StillReachable]);
+    assert_eq!(codes(28, None, false), [Code::LeakDefinite, Code::StillReachable]);
+}
+
+/// While no code runs, what is on the stack is where the host made room, for a result that it has perhaps forgotten.
+#[test]
+fn words_on_the_stack_say_less_than_a_crossing() {
+    const TOP: u32 = 0x8000;
+    const BLOCK: u32 = 0x9000;
+    let codes = |pointer_at: u32, crosses: bool, live_frames: LiveFrames| {
+        let text = r#"(module (memory 2)
+            (global $__stack_pointer (mut i32) (i32.const 0x8000))
+            (func (export "__stack_pointer") (result i32) global.get $__stack_pointer)
+            (data (i32.const 1024) "data"))"#;
+        let mut recording = Recording::of(&[("a.wasm", text)], &["parse"]);
+        recording.instance(0);
+        recording.allocate(BLOCK.into(), 16, 0);
+        if crosses {
+            let crossing = Crossing::HandedOut;
+            recording.0.event(&Event::Crossed { pointer: BLOCK.into(), crossing });
+        }
+        recording.0.record(&Record::Snapshot { memory: 0, pages: 2 });
+        let (address, bytes) = (u64::from(pointer_at), BLOCK.to_le_bytes().to_vec());
+        recording.0.record(&Record::SnapshotBytes { address, bytes });
+        let values = vec![(0, u64::from(TOP) - 16)];
+        recording.0.record(&Record::Globals { live_frames, values });
+        told(&report(recording)).into_iter().map(|(code, ..)| code).collect::<Vec<_>>()
+    };
+    let (on_stack, below, in_data) = (TOP - 8, TOP - 32, 1024);
+    assert_eq!(codes(on_stack, true, LiveFrames::None), [Code::LeakHostHeld]);
+    assert_eq!(codes(on_stack, false, LiveFrames::None), [Code::StillReachable]);
+    assert_eq!(codes(in_data, true, LiveFrames::None), [Code::StillReachable]);
+    assert_eq!(codes(below, false, LiveFrames::None), [Code::LeakDefinite]);
+    // A local of a call that never returned points there.
+    assert_eq!(codes(on_stack, true, LiveFrames::Own), [Code::NotJudged]);
+    assert_eq!(codes(below, true, LiveFrames::Own), [Code::NotJudged, Code::PerhapsLost]);
+}
