@@ -9,6 +9,7 @@ use linmem::Report;
 use linmem::units::{count, escape};
 use linmem_wasmtime::{Details, FuncType, Session, Val};
 
+use crate::check::Limits;
 use crate::files;
 use crate::guest::GuestArgs;
 use crate::guest_values::{self, Passed, SessionStrings, Value};
@@ -37,6 +38,13 @@ pub struct Args {
     /// How to read the result
     #[arg(long, value_name = "KIND", default_value = "number")]
     returns: Returns,
+
+    /// Check each read and write of memory, as `linmem check` does
+    #[arg(long, help_heading = "Checks")]
+    check: bool,
+
+    #[command(flatten)]
+    limits: Limits,
 
     #[command(flatten)]
     output: Output,
@@ -80,7 +88,12 @@ pub enum Returns {
 pub fn main(args: Args) -> Result<ExitCode> {
     let wasm = files::read(&args.program)?;
     let debug = files::debug_information(&args.program, &wasm);
-    let mut run = args.guest.prepare(&args.program, &wasm, debug.as_deref())?;
+    let mut run = args.guest.prepare(
+        &args.program,
+        &wasm,
+        debug.as_deref(),
+        args.check.then_some(&args.limits),
+    )?;
     run = run.inherit_stdio().analysis(args.output.analysis());
     if let Some(path) = &args.trace {
         run = run.trace_into(create(path)?);

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, ValueEnum};
-use linmem::Prepared;
 use linmem::allocator::Role;
+use linmem::{Mode, Prepared};
 use linmem_wasmtime::{Run, Stopper, Stub};
 
+use crate::check::Limits;
 use crate::files;
 use crate::interrupt::on_interrupt;
 
@@ -131,9 +132,16 @@ impl GuestArgs {
         path: &Path,
         wasm: &'a [u8],
         debug: Option<&'a [u8]>,
+        checks: Option<&Limits>,
     ) -> Result<Run<'a>> {
         let prepared = Prepared::new(wasm, &self.allocator.hints(), debug);
-        let run = Run::of(files::about(path, prepared)?);
+        let prepared = files::about(path, prepared)?;
+        let mode = match checks {
+            Some(limits) => limits.mode(&prepared, self.fail_alloc),
+            None => Ok(Mode::record(self.fail_alloc)),
+        };
+        let mode = mode.with_context(|| path.display().to_string())?;
+        let run = Run::of(prepared).mode(mode);
         self.grant(run.name(&path.file_name().unwrap_or_default().to_string_lossy()))
             .with_context(|| path.display().to_string())
     }
@@ -158,9 +166,6 @@ impl GuestArgs {
         }
         if let Some(pages) = self.max_pages {
             run = run.max_pages(pages);
-        }
-        if let Some(nth) = self.fail_alloc {
-            run = run.fail_alloc(nth);
         }
         if let Some(limit) = self.timeout {
             run = run.timeout(limit);

@@ -2,6 +2,7 @@
 //! subcommand; what they do is in the library.
 
 mod call;
+mod check;
 mod files;
 mod guest;
 mod guest_values;
@@ -31,6 +32,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Check(check::Args),
     Call(call::Args),
     Node(node::Args),
     Report(report::Args),
@@ -44,6 +46,7 @@ const FAILED: u8 = 2;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::main(args),
+        Command::Check(args) => check::main(args),
         Command::Call(args) => call::main(args),
         Command::Node(args) => node::main(args),
         Command::Report(args) => report::main(args),

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use linmem::Analysis;
 use linmem::units::{bytes, count};
 
+use crate::check::Limits;
 use crate::files;
 use crate::guest::GuestArgs;
 use crate::output::{self, Output};
@@ -39,9 +40,14 @@ pub struct Args {
 
 /// Runs the command.
 pub fn main(args: Args) -> Result<ExitCode> {
+    observe(args, None)
+}
+
+/// Runs the program, with its accesses checked if there are limits for that.
+pub fn observe(args: Args, checks: Option<&Limits>) -> Result<ExitCode> {
     let wasm = files::read(&args.program)?;
     let debug = files::debug_information(&args.program, &wasm);
-    let mut run = args.guest.prepare(&args.program, &wasm, debug.as_deref())?;
+    let mut run = args.guest.prepare(&args.program, &wasm, debug.as_deref(), checks)?;
     run = run.inherit_stdio().args(&args.args).analysis(args.output.analysis());
     if let Some(path) = &args.trace {
         run = run.trace_into(create(path)?);

@@ -114,6 +114,7 @@ where
         [delta.wide(), previous.wide(), in_allocator.wide(), low.wide(), high.wide()]
     });
     define!(linker, hooks, Hook::Resumed, |level: u32| [level.wide()]);
+    define!(linker, hooks, Hook::BadAccesses, |logged: u32| [logged.wide()]);
     define!(linker, hooks, Hook::Passed, |a: W, b: W, c: W, d: W| [a, b, c, d].map(Word::wide));
     define!(linker, hooks, Hook::Returned, |function: u32, value: W| {
         [function.wide(), value.wide()]

@@ -169,6 +169,13 @@ impl<'a> Run<'a> {
         self
     }
 
+    /// Instruments the module in this mode, instead of one that only records.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
     /// Caps the memory: every growth past this many pages fails.
     #[must_use]
     pub fn max_pages(mut self, pages: u64) -> Self {

@@ -287,6 +287,9 @@ impl Running {
 
     fn record_end(&mut self, ended: &Ended, frames: Vec<Frame>) {
         self.with_recorder(|recorder, guest| {
+            if guest.is_complete() {
+                recorder.last_accesses(INSTANCE, &frames, guest);
+            }
             let frames_live =
                 matches!(ended, Ended::Trap(_)) || recorder.frames_hold_pointers(INSTANCE, &frames);
             if guest.is_complete() {

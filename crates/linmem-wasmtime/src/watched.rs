@@ -72,7 +72,7 @@ impl Watched {
         Ok(Watched(Arc::new(Facts {
             module: Module::new(engine, &instrumented.wasm).map_err(refused)?,
             map: instrumented.map,
-            recorded: ModuleFacts::new(prepared, name)?,
+            recorded: ModuleFacts::in_mode(prepared, name, mode)?,
             name: name.to_owned(),
             hook_module,
             is_64: memory.is_some_and(|memory| memory.is_64),

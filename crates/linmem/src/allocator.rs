@@ -175,6 +175,14 @@ impl Allocator {
         self.functions.iter().map(|hooked| hooked.function).collect()
     }
 
+    /// Whether no block can be allocated, freed or resized past the hooks.
+    pub(crate) fn sees_all(&self) -> bool {
+        self.resizing.is_empty()
+            && self.aligning.is_empty()
+            && self.strangers.is_empty()
+            && self.unseen.is_empty()
+    }
+
     /// What stands in front of blocks, if the allocator is known by its code.
     pub(crate) fn header(&self) -> Option<Header> {
         let shape = self.functions.iter().find_map(|hooked| match &hooked.evidence {

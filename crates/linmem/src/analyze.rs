@@ -3,6 +3,7 @@
 //!
 //! Findings, `findings(&Subject) -> Vec<Finding>`; a new one is a file and a line in [`ANALYSES`]:
 //! - `unseen_events`: memories of which not all events were recorded, or not all of the allocator seen
+//! - `accesses`: reads and writes of what they must not access, where accesses are checked
 //! - `misuse`: double frees, invalid frees, wrong sizes, overlapping blocks
 //! - `stale_pointers`: addresses of freed blocks that the host passes to functions
 //! - `not_returned`: calls that a trap or an exception left
@@ -22,6 +23,7 @@
 //!
 //! `repeated_calls` needs no recording: whether the same call again and again comes to rest.
 
+mod accesses;
 mod exports;
 mod failures;
 mod growing_calls;
@@ -70,9 +72,10 @@ pub use repeated_calls::RepeatsBuilder;
 use subject::{Instance, Subject};
 
 /// All analyses that find something. Within a severity, findings stand in this order.
-const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 11] = [
+const ANALYSES: [fn(&Subject<'_, '_>) -> Vec<Finding>; 12] = [
     unseen_events::findings,
     refusals::findings,
+    accesses::findings,
     misuse::findings,
     stale_pointers::findings,
     not_returned::findings,

@@ -18,6 +18,7 @@
 
 mod allocation;
 pub(crate) mod boundary;
+mod checks;
 mod contexts;
 mod edits;
 mod entries;
@@ -31,6 +32,7 @@ mod mode;
 mod offset_map;
 mod pass;
 mod recorder_map;
+mod shadow;
 mod size;
 mod stubs;
 
@@ -39,14 +41,15 @@ use crate::module::Module;
 use crate::prepared::Prepared;
 
 pub use hooks::{
-    HOOK_MODULE, Hook, INSTANCE_EXPORT, MEMORY_EXPORT, RUNNING_EXPORT, SIZE_EXPORT, global_export,
-    is_added_export,
+    HOOK_MODULE, Hook, INSTANCE_EXPORT, LOG_EXPORT, LOGGED_EXPORT, MEMORY_EXPORT, RUNNING_EXPORT,
+    SIZE_EXPORT, global_export, is_added_export,
 };
-pub use mode::Mode;
+pub use mode::{Mode, QUARANTINE_BYTES, REDZONE_BYTES};
 pub use offset_map::OffsetMap;
 pub(crate) use offset_map::Origin;
 #[cfg(test)]
 pub(crate) use recorder_map::VERSION as MAP_VERSION;
+pub(crate) use shadow::{LOG_ENTRIES, LOG_ENTRY_BYTES};
 
 /// The result of instrumenting a module.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 //! Function bodies are decoded here and never again: what matters of them (calls, references,
 //! `memory.grow`, `memory.size`) is kept as [`Site`]s with their offsets in the file.
 
+mod access;
 pub(crate) mod body;
 pub(crate) mod call_graph;
 pub(crate) mod initial_memory;
@@ -19,6 +20,7 @@ use std::ops::Range;
 
 use wasmparser::{ExternalKind, FuncType, TypeRef, ValType};
 
+pub(crate) use access::Access;
 pub(crate) use body::{Body, Site, SiteKind};
 pub(crate) use call_graph::CallGraph;
 pub(crate) use statics::SegmentCopy;

@@ -104,6 +104,17 @@ impl<'a> Prepared<'a> {
         &self.allocator
     }
 
+    /// For each function, whether it is hooked or called by such functions alone.
+    pub(crate) fn allocators_own_functions(&self) -> Vec<bool> {
+        let module = &self.module;
+        let hooked = self.allocator.hooked();
+        let roots = module.exported_functions().map(|(_, function)| function).chain(module.start);
+        let roots = roots.chain(module.address_taken.iter().copied());
+        // Whatever can be reached without passing a hooked function is somebody else's too.
+        let reached = self.graph.reachable(roots, |f| hooked.contains(&f));
+        (0..module.functions.len()).map(|function| !reached[function]).collect()
+    }
+
     /// Memory 0, if there is one.
     pub fn memory(&self) -> Option<Memory> {
         self.module.memories.first().copied()

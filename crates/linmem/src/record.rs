@@ -6,6 +6,7 @@
 //!
 //! While the guest waits, a hook only appends to a log; everything else is worked out behind it.
 
+mod accesses;
 mod calls;
 mod contexts;
 mod entries;
@@ -26,6 +27,7 @@ use crate::trace::{
 pub use crate::instrument::hooks::Hook;
 pub use module::ModuleFacts;
 
+use accesses::Accesses;
 use calls::Called;
 use contexts::Contexts;
 #[cfg(test)]
@@ -64,6 +66,18 @@ pub trait Guest {
 
     /// The value of a global, given its index in the original module; `None` if it cannot be read.
     fn global(&mut self, index: u32) -> Option<u64>;
+
+    /// The log of accesses that are not right, where accesses are checked: the memory that is exported as
+    /// [`LOG_EXPORT`](crate::instrument::LOG_EXPORT).
+    fn log(&mut self) -> &[u8] {
+        &[]
+    }
+
+    /// How many accesses the log has that the recorder was not told of: the global that is exported as
+    /// [`LOGGED_EXPORT`](crate::instrument::LOGGED_EXPORT).
+    fn logged(&mut self) -> u32 {
+        0
+    }
 }
 
 /// A call stack, innermost frame first, in terms of the original module.
@@ -111,6 +125,7 @@ pub struct Recorder {
     /// The instance that the records which follow are about.
     selected: Option<usize>,
     host_stacks: FxHashMap<(usize, Vec<Frame>), HostStackId>,
+    accesses: Accesses,
 }
 
 /// A memory of a recording.
@@ -141,6 +156,7 @@ impl Recorder {
             instances: Vec::new(),
             selected: None,
             host_stacks: FxHashMap::default(),
+            accesses: Accesses::default(),
         }
     }
 
@@ -205,6 +221,9 @@ impl Recorder {
         used.low_memory.watch(watched_bytes);
         used.has_allocator |= self.modules[module].has_allocator();
         self.writer.record(&Record::Instance { module: module as u64, memory: memory as u64 });
+        if let Some(knows_heap) = self.modules[module].checked {
+            self.writer.record(&Record::Checked { knows_heap });
+        }
         let imports_allocator = self.modules[module].imports_allocator;
         self.instances.push(Instance::new(module, memory, imports_allocator));
         self.selected = Some(number);
@@ -290,6 +309,7 @@ impl Recorder {
             (Hook::HandedOut, values) => {
                 self.crossed(instance, values, |_| Crossing::HandedOut, guest);
             }
+            (Hook::BadAccesses, &[logged, ..]) => self.bad_accesses(instance, logged, guest),
             (hook, args) => panic!("{} does not take {} arguments", hook.name(), args.len()),
         }
         0

@@ -155,6 +155,12 @@ impl Replay {
                 let snapshot = snapshot.ok_or_else(|| damaged("memory outside of a snapshot"))?;
                 snapshot.add(address, bytes)?;
             }
+            Record::Checked { knows_heap } => {
+                let instance = self.instance()?;
+                instance.checked = Some(knows_heap);
+                let memory = instance.memory;
+                self.memories[memory].heap.watch_accesses();
+            }
             Record::Globals { live_frames, values } => {
                 self.instance()?.globals = Some(Globals { live_frames, values });
             }

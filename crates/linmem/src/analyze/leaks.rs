@@ -203,7 +203,7 @@ impl Premises {
         let hooked = prepared.allocator().hooked();
         Premises {
             start_up: StartUp::new(module),
-            allocators_own: roots::allocators_own_words(prepared, &hooked),
+            allocators_own: roots::allocators_own_words(prepared),
             memory_map: MemoryMap::of(module),
             is_open: boundary::is_open(module),
             collector: language::collector(module),

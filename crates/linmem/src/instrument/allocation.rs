@@ -5,9 +5,10 @@ use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
 use super::contexts;
 use super::features::Features;
 use super::hooks::{Hook, NOT_GIVEN};
-use super::index_space::{AddedGlobal, IndexSpace};
+use super::index_space::{AddedGlobal, Helper, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
 use super::offset_map::Origin;
+use super::shadow;
 use crate::allocator::{Effect, Param, Role};
 use crate::module::Module;
 use crate::prepared::Prepared;
@@ -37,16 +38,20 @@ struct Wrapper<'m> {
     role: Role,
     /// Whether an allocation is chosen to fail.
     can_fail: bool,
+    /// The bytes behind each block that must not be accessed, where accesses are checked.
+    redzone: Option<u32>,
 }
 
 /// The wrappers of a module's allocator functions.
 pub(super) fn wrappers<'m>(
     prepared: &'m Prepared<'_>,
     can_fail: bool,
+    redzone: Option<u32>,
 ) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
     prepared.allocator().functions.iter().map(move |hooked| -> Box<dyn Inserted + 'm> {
-        Box::new(Wrapper { module, function: hooked.function, role: hooked.role, can_fail })
+        let (function, role) = (hooked.function, hooked.role);
+        Box::new(Wrapper { module, function, role, can_fail, redzone })
     })
 }
 
@@ -78,6 +83,10 @@ impl Inserted for Wrapper<'_> {
             depth: space.global(AddedGlobal::Depth),
             context: params,
             result: params + 1,
+            function: self.function,
+            redzone: self.redzone,
+            asked_for: params + 2,
+            arguments: params + 3,
             result_type: match self.role {
                 Role::PosixMemalign => ValType::I32,
                 _ => features.address,
@@ -100,17 +109,35 @@ struct Writer<'s> {
     /// Local with the result.
     result: u32,
     result_type: ValType,
+    /// The allocator function.
+    function: u32,
+    /// The bytes behind each block that must not be accessed, where accesses are checked.
+    redzone: Option<u32>,
+    /// Local with the bytes that are asked for, where accesses are checked.
+    asked_for: u32,
+    /// The first of three locals with what the allocator function gets instead: the size, the count and the old size;
+    /// a fourth one has the redzone that the block gets.
+    arguments: u32,
 }
 
 impl Writer<'_> {
     fn write(&self, can_fail: bool) -> Vec<u8> {
         let returns = self.role.effect() != Effect::Frees;
-        let mut body = Function::new([(1, ValType::I64), (1, self.result_type)]);
+        let mut locals = vec![(1, ValType::I64), (1, self.result_type)];
+        locals.extend(self.redzone.map(|_| (5, self.features.address)));
+        let mut body = Function::new(locals);
         let mut code = body.instructions();
+        if self.redzone.is_some() {
+            // What the bytes are may change now.
+            shadow::drain(self.space, &mut code);
+        }
         self.pass_nested_calls(&mut code);
         code.global_get(self.space.global(AddedGlobal::Context)).local_set(self.context);
         self.report_before(&mut code);
         code.i32_const(1).global_set(self.depth);
+        if let Some(redzone) = self.redzone.filter(|_| returns) {
+            self.choose_arguments(redzone, &mut code);
+        }
         if can_fail && returns {
             self.call_unless_chosen_to_fail(&mut code);
         } else {
@@ -118,6 +145,9 @@ impl Writer<'_> {
         }
         if returns {
             code.local_set(self.result);
+        }
+        if self.redzone.is_some() && returns {
+            self.update_shadow(&mut code);
         }
         code.i32_const(0).global_set(self.depth);
         self.report_after(&mut code);
@@ -135,9 +165,132 @@ impl Writer<'_> {
         code.return_().end();
     }
 
+    /// Calls the allocator function, with room for a redzone, until it has room. Where accesses are checked, a freed block
+    /// goes into the quarantine instead.
     fn call_original(&self, code: &mut InstructionSink<'_>) {
-        self.push_params(code);
-        code.call(self.original);
+        if self.redzone.is_none() {
+            self.push_params(code);
+            code.call(self.original);
+            return;
+        }
+        if self.role.effect() == Effect::Frees {
+            self.push_params(code);
+            code.call(self.space.helper(Helper::Retire(self.function)));
+            return;
+        }
+        self.push_arguments(code);
+        code.call(self.original).local_tee(self.result);
+        self.push_whether_it_failed(code);
+        code.if_(BlockType::Empty).call(self.space.helper(Helper::ReleaseAll));
+        self.push_arguments(code);
+        code.call(self.original).local_tee(self.result);
+        self.push_whether_it_failed(code);
+        code.if_(BlockType::Empty);
+        self.without_redzone(code);
+        self.push_arguments(code);
+        code.call(self.original).local_set(self.result);
+        code.end().end().local_get(self.result);
+    }
+
+    fn redzone_local(&self) -> u32 {
+        self.arguments + 3
+    }
+
+    /// Pushes whether the value on the stack says that there is no block. `realloc(p, 0)` may return none, and be right.
+    fn push_whether_it_failed(&self, code: &mut InstructionSink<'_>) {
+        match self.role {
+            Role::PosixMemalign => {
+                code.i32_const(0).i32_ne();
+            }
+            _ => self.features.eqz(code),
+        }
+        code.local_get(self.asked_for);
+        self.features.nez(code);
+        code.i32_and();
+    }
+
+    /// What is asked for, and what to ask the allocator function for: as much and a redzone, if that is a size.
+    fn choose_arguments(&self, redzone: u32, code: &mut InstructionSink<'_>) {
+        let is_64 = self.features.is_64();
+        let reallocates = self.role.effect() == Effect::Reallocates;
+        self.push_size(code);
+        code.local_set(self.asked_for);
+        self.without_redzone(code);
+        if let Some(old_size) = self.position(Param::OldSize) {
+            code.local_get(old_size);
+            self.push(Param::Pointer, code);
+            code.local_get(old_size);
+            shadow::push_redzone_of(self.features, self.space, redzone, code);
+            self.features.add(code);
+            code.local_set(self.arguments + 2);
+        }
+        // Larger sizes than half the memory are refused anyway, by most allocators.
+        code.local_get(self.asked_for);
+        match is_64 {
+            true => code.i64_const(i64::MAX - i64::from(redzone)).i64_lt_u(),
+            false => code.i32_const(i32::MAX - redzone as i32).i32_lt_u(),
+        };
+        if reallocates {
+            // `realloc(p, 0)` frees.
+            code.local_get(self.asked_for);
+            self.features.nez(code);
+            code.i32_and();
+        }
+        code.if_(BlockType::Empty);
+        self.features.push_address(redzone.into(), code);
+        code.local_tee(self.redzone_local()).local_get(self.asked_for);
+        self.features.add(code);
+        code.local_set(self.arguments);
+        self.features.push_address(1, code);
+        code.local_set(self.arguments + 1).end();
+    }
+
+    /// The size and the count are what the caller says.
+    fn without_redzone(&self, code: &mut InstructionSink<'_>) {
+        self.push(Param::Size, code);
+        code.local_set(self.arguments);
+        if let Some(count) = self.position(Param::Count) {
+            code.local_get(count).local_set(self.arguments + 1);
+        }
+        self.features.push_address(0, code);
+        code.local_set(self.redzone_local());
+    }
+
+    fn push_arguments(&self, code: &mut InstructionSink<'_>) {
+        for (local, param) in (0..).zip(self.role.params()) {
+            code.local_get(match param {
+                Param::Size => self.arguments,
+                Param::Count => self.arguments + 1,
+                Param::OldSize => self.arguments + 2,
+                _ => local,
+            });
+        }
+    }
+
+    /// The old block is the program's no longer, and the new one is.
+    fn update_shadow(&self, code: &mut InstructionSink<'_>) {
+        let new = self.arguments;
+        self.push_new_block(code);
+        code.local_set(new);
+        if self.role.effect() == Effect::Reallocates {
+            // Where it failed, the old block stays; `realloc(p, 0)` does not fail.
+            code.local_get(new);
+            self.features.nez(code);
+            code.local_get(self.asked_for);
+            self.features.eqz(code);
+            code.i32_or().if_(BlockType::Empty);
+            self.push(Param::Pointer, code);
+            code.call(self.space.helper(Helper::Forget)).drop().end();
+        }
+        code.local_get(new);
+        self.features.nez(code);
+        code.if_(BlockType::Empty);
+        code.local_get(new).local_get(self.asked_for).local_get(self.redzone_local());
+        code.call(self.space.helper(Helper::Give)).end();
+    }
+
+    fn position(&self, param: Param) -> Option<u32> {
+        self.role.params().iter().position(|p| *p == param).map(|position| position as u32)
     }
 
     fn push_params(&self, code: &mut InstructionSink<'_>) {

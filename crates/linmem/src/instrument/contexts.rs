@@ -21,7 +21,7 @@
 //! take their context from a global of their own, and such a call fills both.
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use wasm_encoder::InstructionSink;
+use wasm_encoder::{InstructionSink, ValType};
 
 use super::edits::{Edits, Producer};
 use super::index_space::{AddedGlobal, IndexSpace};
@@ -179,14 +179,16 @@ impl Producer for Contexts {
             return;
         }
         let recursive = self.recursion.is_cyclic(function);
-        let own = edits.add_locals(body, if recursive { LOCALS } else { 1 });
+        let own = edits.add_locals(body, if recursive { LOCALS } else { 1 }, ValType::I64);
         let globals = ContextGlobals::of(space);
         let context = FunctionContext { own, anchor: own + 1, globals };
         edits.at_start(|code| context.enter(recursive, code));
         for site in &body.sites {
             match self.step(function, site.kind) {
                 Step::Nothing => {}
-                step => edits.insert_before(site, |code| context.leave(step, site.offset, code)),
+                step => {
+                    edits.insert_before(site.offset, |code| context.leave(step, site.offset, code))
+                }
             }
         }
     }

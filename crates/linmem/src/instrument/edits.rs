@@ -32,8 +32,8 @@ pub(super) struct Edits {
     lists: Vec<Range<usize>>,
     /// What the function does first.
     prologue: Vec<u8>,
-    /// How many locals of type `i64` are added.
-    added_locals: u32,
+    /// The locals that are added, in groups of one type.
+    added_locals: Vec<(u32, ValType)>,
 }
 
 struct Edit {
@@ -84,7 +84,7 @@ impl Edits {
         self.edits.clear();
         self.lists.clear();
         self.prologue.clear();
-        self.added_locals = 0;
+        self.added_locals.clear();
     }
 
     /// Adds a producer's list.
@@ -94,11 +94,11 @@ impl Edits {
         self.lists.push(start..self.edits.len());
     }
 
-    /// Adds locals of type `i64` and returns the index of the first.
-    pub(super) fn add_locals(&mut self, body: &Body, count: u32) -> u32 {
-        let first = body.locals + self.added_locals;
-        self.added_locals += count;
-        first
+    /// Adds locals of a type and returns the index of the first.
+    pub(super) fn add_locals(&mut self, body: &Body, count: u32, ty: ValType) -> u32 {
+        let added: u32 = self.added_locals.iter().map(|(count, _)| count).sum();
+        self.added_locals.push((count, ty));
+        body.locals + added
     }
 
     /// Adds code that runs when the function is entered, before everything else.
@@ -106,16 +106,16 @@ impl Edits {
         write(&mut InstructionSink::new(&mut self.prologue));
     }
 
-    /// Puts code before an instruction. Without code there is no edit.
+    /// Puts code before the instruction at an offset in the file. Without code there is no edit.
     #[inline]
     pub(super) fn insert_before(
         &mut self,
-        site: &Site,
+        offset: usize,
         write: impl FnOnce(&mut InstructionSink<'_>),
     ) {
         let code = self.write(write);
         if !code.is_empty() {
-            self.edits.push(Edit { offset: site.offset, replaced: 0, code });
+            self.edits.push(Edit { offset, replaced: 0, code });
         }
     }
 
@@ -176,11 +176,11 @@ impl Edits {
         let mut reader = wasmparser::BinaryReader::new(declared, 0);
         // The module is valid, so the count is there.
         let _ = reader.read_var_u32();
-        (body.local_groups + u32::from(self.added_locals > 0)).encode(out);
+        (body.local_groups + self.added_locals.len() as u32).encode(out);
         out.extend_from_slice(&declared[reader.original_position()..]);
-        if self.added_locals > 0 {
-            self.added_locals.encode(out);
-            ValType::I64.encode(out);
+        for (count, ty) in &self.added_locals {
+            count.encode(out);
+            ty.encode(out);
         }
     }
 }

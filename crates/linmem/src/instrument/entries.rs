@@ -10,6 +10,7 @@ use super::hooks::{self, Hook};
 use super::index_space::{AddedGlobal, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
 use super::offset_map::Origin;
+use super::shadow;
 use crate::module::Module;
 use crate::prepared::Prepared;
 
@@ -42,6 +43,8 @@ struct Entry<'m> {
     observed: bool,
     /// The global that is the stack pointer, if one is that can be an address.
     stack_pointer: Option<u32>,
+    /// Whether accesses are checked.
+    checks: bool,
 }
 
 /// The entries of a module, given which functions can reach an allocator function or `memory.grow`. An
@@ -49,6 +52,7 @@ struct Entry<'m> {
 pub(super) fn of<'m>(
     prepared: &'m Prepared<'_>,
     observed: &[bool],
+    checks: bool,
 ) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
     // The same for all, and looked for by its name.
@@ -56,7 +60,7 @@ pub(super) fn of<'m>(
     let functions = hooks::functions_to_enter(module).into_iter();
     functions.map(move |function| -> Box<dyn Inserted + 'm> {
         let observed = observed[function as usize];
-        Box::new(Entry { module, function, observed, stack_pointer })
+        Box::new(Entry { module, function, observed, stack_pointer, checks })
     })
 }
 
@@ -91,6 +95,10 @@ impl Inserted for Entry<'_> {
         let locals = locals.chain(kept.iter().flatten().map(|result| (1, *result)));
         let mut body = Function::new(locals.collect::<Vec<_>>());
         let mut code = body.instructions();
+        if self.checks {
+            shadow::drain(space, &mut code);
+            shadow::resize(space, &mut code);
+        }
         self.report_entry(features, space, ty, level, &mut code);
         if self.observed {
             contexts::reset(space, self.function, &mut code);

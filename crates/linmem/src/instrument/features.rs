@@ -39,6 +39,82 @@ impl Features {
         };
     }
 
+    /// Adds two addresses.
+    pub(super) fn add(&self, code: &mut InstructionSink<'_>) {
+        if self.is_64() {
+            code.i64_add()
+        } else {
+            code.i32_add()
+        };
+    }
+
+    /// Subtracts one address from another.
+    pub(super) fn sub(&self, code: &mut InstructionSink<'_>) {
+        if self.is_64() {
+            code.i64_sub()
+        } else {
+            code.i32_sub()
+        };
+    }
+
+    /// Multiplies two sizes.
+    pub(super) fn mul(&self, code: &mut InstructionSink<'_>) {
+        if self.is_64() {
+            code.i64_mul()
+        } else {
+            code.i32_mul()
+        };
+    }
+
+    /// Whether an address is 0.
+    pub(super) fn eqz(&self, code: &mut InstructionSink<'_>) {
+        if self.is_64() {
+            code.i64_eqz()
+        } else {
+            code.i32_eqz()
+        };
+    }
+
+    /// Whether an address is not 0.
+    pub(super) fn nez(&self, code: &mut InstructionSink<'_>) {
+        if self.is_64() {
+            code.i64_const(0).i64_ne()
+        } else {
+            code.i32_const(0).i32_ne()
+        };
+    }
+
+    /// Whether an address is -1, as the result of a growth that was refused.
+    pub(super) fn is_refusal(&self, code: &mut InstructionSink<'_>) {
+        self.push_address(u64::MAX, code);
+        if self.is_64() {
+            code.i64_eq()
+        } else {
+            code.i32_eq()
+        };
+    }
+
+    /// Makes an `i64` of an address.
+    pub(super) fn extend(&self, code: &mut InstructionSink<'_>) {
+        if !self.is_64() {
+            code.i64_extend_i32_u();
+        }
+    }
+
+    /// Makes an address of an `i64`.
+    pub(super) fn wrap(&self, code: &mut InstructionSink<'_>) {
+        if !self.is_64() {
+            code.i32_wrap_i64();
+        }
+    }
+
+    /// Pushes how many bytes memory 0 has, as an `i64`.
+    pub(super) fn push_memory_bytes(&self, code: &mut InstructionSink<'_>) {
+        code.memory_size(0);
+        self.extend(code);
+        code.i64_const(self.page_bytes as i64).i64_mul();
+    }
+
     /// Calls a function whose results are those of the caller.
     pub(super) fn call_last(&self, function: u32, code: &mut InstructionSink<'_>) {
         if self.tail_calls {

@@ -31,6 +31,17 @@ pub const SIZE_EXPORT: &str = "linmem.memory.size";
 /// import can serve many instances. A host hides the name.
 pub const INSTANCE_EXPORT: &str = "linmem.instance";
 
+/// The name of the memory in which a module whose accesses are checked logs those that are not right. A host hides the
+/// name.
+///
+/// Entry `n` stands at `16 * (n % 4096)`: the offset of the instruction in the original module (4 bytes), a word whose
+/// lowest bit says whether it writes and whose other bits say how many bytes it reads or writes, and the address
+/// (8 bytes). All little-endian.
+pub const LOG_EXPORT: &str = "linmem.log";
+
+/// The name of the global that counts the accesses in that log of which the host was not told. A host hides the name.
+pub const LOGGED_EXPORT: &str = "linmem.logged";
+
 /// The name of the global that counts the entries which have not returned. A host hides the name.
 pub const RUNNING_EXPORT: &str = "linmem.running";
 
@@ -57,8 +68,16 @@ pub(super) fn table_export(table: u32) -> String {
 
 /// Whether instrumentation added an export of this name. A host hides it.
 pub fn is_added_export(name: &str) -> bool {
-    [MEMORY_EXPORT, SIZE_EXPORT, INSTANCE_EXPORT, RUNNING_EXPORT, FUNCTIONS_EXPORT].contains(&name)
-        || [GLOBAL_EXPORT, TABLE_EXPORT].iter().any(|ours| name.starts_with(ours))
+    const ADDED: [&str; 7] = [
+        MEMORY_EXPORT,
+        SIZE_EXPORT,
+        LOG_EXPORT,
+        LOGGED_EXPORT,
+        INSTANCE_EXPORT,
+        RUNNING_EXPORT,
+        FUNCTIONS_EXPORT,
+    ];
+    ADDED.contains(&name) || [GLOBAL_EXPORT, TABLE_EXPORT].iter().any(|ours| name.starts_with(ours))
 }
 
 /// The globals that can hold a pointer or a stack pointer: mutable integers.
@@ -138,10 +157,13 @@ pub enum Hook {
     Returned,
     /// `handed_out(a, b, c, d)`: the module calls an imported function with these arguments.
     HandedOut,
+    /// `bad_accesses(count)`: so many accesses were found that are not right, of which the memory [`LOG_EXPORT`] has the
+    /// last ones. Only where accesses are checked.
+    BadAccesses,
 }
 
 impl Hook {
-    /// Every hook, in the order of their imports.
+    /// The hooks of every mode, in the order of their imports.
     pub const ALL: [Hook; 10] = [
         Hook::Allocated,
         Hook::Freed,
@@ -153,6 +175,21 @@ impl Hook {
         Hook::Passed,
         Hook::Returned,
         Hook::HandedOut,
+    ];
+
+    /// Those that are imported where accesses are checked.
+    pub const OF_CHECKS: [Hook; 11] = [
+        Hook::Allocated,
+        Hook::Freed,
+        Hook::Reallocating,
+        Hook::Reallocated,
+        Hook::Grown,
+        Hook::Entered,
+        Hook::Resumed,
+        Hook::Passed,
+        Hook::Returned,
+        Hook::HandedOut,
+        Hook::BadAccesses,
     ];
 
     /// How many values [`Hook::Entered`], [`Hook::Passed`] and [`Hook::HandedOut`] take at once.
@@ -177,6 +214,7 @@ impl Hook {
             Hook::Passed => "passed",
             Hook::Returned => "returned",
             Hook::HandedOut => "handed_out",
+            Hook::BadAccesses => "bad_accesses",
         }
     }
 
@@ -189,7 +227,7 @@ impl Hook {
             Hook::Reallocated => &[Address],
             Hook::Grown => &[Address, Address, I32, I32, I32],
             Hook::Entered => &[I32, I32, I32, Address, Address, Address, Address, Address],
-            Hook::Resumed => &[I32],
+            Hook::Resumed | Hook::BadAccesses => &[I32],
             Hook::Passed | Hook::HandedOut => &[Address; Hook::VALUES],
             Hook::Returned => &[I32, Address],
         }

@@ -34,6 +34,46 @@ pub(super) enum AddedGlobal {
     Running,
     /// The level of the last entry, until the one below it goes on.
     Deepest,
+    /// Accesses in the log.
+    Logged,
+    /// Number of the oldest block in the quarantine; they are numbered on and on.
+    Oldest,
+    /// Number of the block that comes into the quarantine next.
+    Newest,
+    /// Bytes of the blocks in the quarantine.
+    Quarantined,
+}
+
+/// A memory that the pass adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AddedMemory {
+    /// What the bytes of memory 0 are.
+    Shadow,
+    /// The log of accesses, and the quarantine.
+    Log,
+}
+
+/// A function that inserted code calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Helper {
+    /// Makes the shadow as large as the memory.
+    Resize,
+    /// Hands the log to the host.
+    Drain,
+    /// Checks a range of addresses.
+    CheckRange,
+    /// Says that a block is the program's.
+    Give,
+    /// Says that a block is the program's no longer.
+    Forget,
+    /// Says whether an address lies in a redzone.
+    IsRedzone,
+    /// Takes a block into the quarantine that this function frees.
+    Retire(u32),
+    /// Gives the oldest block of the quarantine back.
+    ReleaseOldest,
+    /// Gives all of them back.
+    ReleaseAll,
 }
 
 impl AddedGlobal {
@@ -44,11 +84,15 @@ impl AddedGlobal {
             | AddedGlobal::Instance
             | AddedGlobal::Level
             | AddedGlobal::Running
-            | AddedGlobal::Deepest => ValType::I32,
+            | AddedGlobal::Deepest
+            | AddedGlobal::Logged
+            | AddedGlobal::Oldest
+            | AddedGlobal::Newest => ValType::I32,
             AddedGlobal::Context
             | AddedGlobal::Cyclic
             | AddedGlobal::Anchor
-            | AddedGlobal::UntilFailure => ValType::I64,
+            | AddedGlobal::UntilFailure
+            | AddedGlobal::Quarantined => ValType::I64,
         }
     }
 }
@@ -71,6 +115,14 @@ pub(super) struct IndexSpace {
     instructions: Vec<(SiteKind, u32)>,
     /// Functions that are exported under a name of ours.
     exports: Vec<(&'static str, u32)>,
+    /// The functions that inserted code calls.
+    helpers: Vec<(Helper, u32)>,
+    /// The function that the engine calls first, if it is not the module's own.
+    start: Option<u32>,
+    /// Index of the first added memory.
+    first_memory: u32,
+    /// The added memories, in order.
+    memories: Vec<AddedMemory>,
     /// Index of the first added global.
     first_global: u32,
     /// The added globals, in order.
@@ -93,6 +145,10 @@ impl IndexSpace {
             entries: BTreeMap::new(),
             instructions: Vec::new(),
             exports: Vec::new(),
+            helpers: Vec::new(),
+            start: None,
+            first_memory: module.memories.len() as u32,
+            memories: plan.memories.iter().map(|added| added.memory).collect(),
             first_global: module.globals.len() as u32,
             globals: plan.globals.iter().map(|&(global, _)| global).collect(),
             types: Vec::new(),
@@ -132,6 +188,8 @@ impl IndexSpace {
                 }
                 Reached::AtInstructions(kind) => self.instructions.push((kind, index)),
                 Reached::ByExport(name) => self.exports.push((name, index)),
+                Reached::ByCode(helper) => self.helpers.push((helper, index)),
+                Reached::AtStart => self.start = Some(index),
                 Reached::AtCalls(_) | Reached::AtTailCalls(_) => {}
             }
         }
@@ -177,6 +235,31 @@ impl IndexSpace {
         (self.targets.len() + self.hooks.len()) as u32
     }
 
+    /// Index of a function that inserted code calls.
+    ///
+    /// # Panics
+    ///
+    /// When the mode does not insert it.
+    pub(super) fn helper(&self, helper: Helper) -> u32 {
+        let found = self.helpers.iter().find(|(inserted, _)| *inserted == helper);
+        found.expect("a mode inserts the functions that it calls").1
+    }
+
+    /// The function that the engine calls first, if it is not the module's own.
+    pub(super) fn start(&self) -> Option<u32> {
+        self.start
+    }
+
+    /// Index of an added memory.
+    ///
+    /// # Panics
+    ///
+    /// When the mode does not add it.
+    pub(super) fn memory(&self, memory: AddedMemory) -> u32 {
+        let position = self.memories.iter().position(|added| *added == memory);
+        self.first_memory + position.expect("a mode adds the memories that it uses") as u32
+    }
+
     /// Functions that are exported under a name of ours.
     pub(super) fn exports(&self) -> &[(&'static str, u32)] {
         &self.exports
@@ -203,8 +286,13 @@ impl IndexSpace {
     ///
     /// When the mode does not add it.
     pub(super) fn global(&self, global: AddedGlobal) -> u32 {
-        let position = self.globals.iter().position(|added| *added == global);
-        self.first_global + position.expect("a mode adds the globals that it uses") as u32
+        self.find_global(global).expect("a mode adds the globals that it uses")
+    }
+
+    /// Index of an added global, if the mode adds it.
+    pub(super) fn find_global(&self, global: AddedGlobal) -> Option<u32> {
+        let position = self.globals.iter().position(|added| *added == global)?;
+        Some(self.first_global + position as u32)
     }
 
     /// The added types, in order: parameters and results.

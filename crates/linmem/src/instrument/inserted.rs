@@ -3,7 +3,7 @@
 use wasm_encoder::ValType;
 
 use super::features::Features;
-use super::index_space::IndexSpace;
+use super::index_space::{Helper, IndexSpace};
 use super::offset_map::Origin;
 use crate::module::SiteKind;
 
@@ -48,4 +48,8 @@ pub(super) enum Reached {
     AtInstructions(SiteKind),
     /// The host calls it under this name.
     ByExport(&'static str),
+    /// Other code that is inserted calls it.
+    ByCode(Helper),
+    /// The engine calls it when the module is instantiated; it calls the module's own start function.
+    AtStart,
 }

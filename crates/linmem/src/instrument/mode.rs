@@ -1,10 +1,14 @@
 //! What a module is instrumented for, and what each mode puts into it: one list of each kind.
 
+use wasm_encoder::MemoryType;
+
+use super::checks::{self, Checks};
 use super::contexts::{self, Contexts};
 use super::edits::Producer;
 use super::hooks::{HOOK_MODULE, Hook};
-use super::index_space::AddedGlobal;
+use super::index_space::{AddedGlobal, AddedMemory};
 use super::inserted::Inserted;
+use super::shadow::{self, Limits};
 use super::{allocation, entries, growth, size, stubs};
 use crate::prepared::Prepared;
 
@@ -20,7 +24,25 @@ pub enum Mode {
         /// The module that the hooks are imported from.
         hook_module: String,
     },
+    /// The same, and to check every access of memory.
+    #[non_exhaustive]
+    Check {
+        /// Lets the Nth allocation (counted from 1) return NULL.
+        fail_alloc: Option<u64>,
+        /// The module that the hooks are imported from.
+        hook_module: String,
+        /// Bytes behind each block that must not be accessed.
+        redzone: u32,
+        /// Bytes of freed blocks that are kept from the allocator, at most.
+        quarantine: u64,
+    },
 }
+
+/// Bytes behind each block that must not be accessed, unless a [`Mode`] says otherwise.
+pub const REDZONE_BYTES: u32 = 16;
+
+/// Bytes of freed blocks that are kept from the allocator, unless a [`Mode`] says otherwise.
+pub const QUARANTINE_BYTES: u64 = 16 << 20;
 
 impl Default for Mode {
     fn default() -> Mode {
@@ -34,6 +56,8 @@ pub(super) struct Plan<'m> {
     pub(super) hooks: &'static [Hook],
     /// The module that they are imported from.
     pub(super) hook_module: String,
+    /// The memories.
+    pub(super) memories: Vec<NewMemory>,
     /// The globals, with their initial values.
     pub(super) globals: Vec<(AddedGlobal, i64)>,
     /// The functions.
@@ -42,10 +66,25 @@ pub(super) struct Plan<'m> {
     pub(super) producers: Vec<Box<dyn Producer + 'm>>,
 }
 
+/// A memory that is put into a module.
+pub(super) struct NewMemory {
+    /// Which.
+    pub(super) memory: AddedMemory,
+    /// Its type.
+    pub(super) ty: MemoryType,
+    /// What it is exported as.
+    pub(super) export: Option<&'static str>,
+}
+
 impl Mode {
     /// To record what the heap does, and to let the Nth allocation (counted from 1) return NULL.
     pub fn record(fail_alloc: Option<u64>) -> Mode {
         Mode::Record { fail_alloc, hook_module: HOOK_MODULE.to_owned() }
+    }
+
+    /// The same, and to check every access of memory, with these bytes of redzone behind each block and of quarantine.
+    pub fn check(fail_alloc: Option<u64>, redzone: u32, quarantine: u64) -> Mode {
+        Mode::Check { fail_alloc, hook_module: HOOK_MODULE.to_owned(), redzone, quarantine }
     }
 
     /// Imports the hooks from a module of this name, instead of
@@ -53,20 +92,39 @@ impl Mode {
     /// each has hooks of its own, which know the module.
     #[must_use]
     pub fn with_hooks_of(mut self, module: &str) -> Mode {
-        let Mode::Record { hook_module, .. } = &mut self;
+        let (Mode::Record { hook_module, .. } | Mode::Check { hook_module, .. }) = &mut self;
         module.clone_into(hook_module);
         self
+    }
+
+    /// Whether accesses are checked, and if so whether all blocks of the heap are known.
+    pub(crate) fn checks(&self, prepared: &Prepared<'_>) -> Option<bool> {
+        match self {
+            Mode::Record { .. } => None,
+            Mode::Check { .. } => Some(checks::knows_heap(prepared)),
+        }
     }
 
     /// What the mode puts into a module.
     pub(super) fn plan<'m>(&self, prepared: &'m Prepared<'_>) -> Plan<'m> {
         match self {
-            Mode::Record { fail_alloc, hook_module } => record(prepared, *fail_alloc, hook_module),
+            Mode::Record { fail_alloc, hook_module } => {
+                record(prepared, *fail_alloc, hook_module, None)
+            }
+            Mode::Check { fail_alloc, hook_module, redzone, quarantine } => {
+                let limits = Limits { redzone: *redzone, quarantine: *quarantine };
+                record(prepared, *fail_alloc, hook_module, Some(limits))
+            }
         }
     }
 }
 
-fn record<'m>(prepared: &'m Prepared<'_>, fail_alloc: Option<u64>, hook_module: &str) -> Plan<'m> {
+fn record<'m>(
+    prepared: &'m Prepared<'_>,
+    fail_alloc: Option<u64>,
+    hook_module: &str,
+    checks: Option<Limits>,
+) -> Plan<'m> {
     let observed = contexts::observed(prepared);
     let mut globals = vec![
         (AddedGlobal::Depth, 0),
@@ -79,17 +137,33 @@ fn record<'m>(prepared: &'m Prepared<'_>, fail_alloc: Option<u64>, hook_module: 
         (AddedGlobal::Deepest, 0),
     ];
     globals.extend(fail_alloc.map(|nth| (AddedGlobal::UntilFailure, nth as i64)));
+    let knows_heap = checks.map(|_| checks::knows_heap(prepared));
+    let redzone = checks.filter(|_| knows_heap == Some(true)).map(|limits| limits.redzone);
     let mut inserted: Vec<Box<dyn Inserted + 'm>> = Vec::new();
-    inserted.push(Box::new(growth::Growth));
+    inserted.push(Box::new(growth::Growth { shadow: knows_heap }));
     inserted.push(Box::new(size::Size));
-    inserted.extend(allocation::wrappers(prepared, fail_alloc.is_some()));
-    inserted.extend(entries::of(prepared, &observed));
-    inserted.extend(stubs::of(prepared));
-    Plan {
+    inserted.extend(allocation::wrappers(prepared, fail_alloc.is_some(), redzone));
+    inserted.extend(entries::of(prepared, &observed, checks.is_some()));
+    inserted.extend(stubs::of(prepared, checks.is_some()));
+    let mut plan = Plan {
         hooks: &Hook::ALL,
         hook_module: hook_module.to_owned(),
+        memories: Vec::new(),
         globals,
         inserted,
         producers: vec![Box::new(Contexts::new(prepared, observed))],
+    };
+    if let (Some(limits), Some(knows_heap)) = (checks, knows_heap) {
+        plan.hooks = &Hook::OF_CHECKS;
+        plan.memories = shadow::memories(prepared);
+        plan.globals.extend([
+            (AddedGlobal::Logged, 0),
+            (AddedGlobal::Oldest, 0),
+            (AddedGlobal::Newest, 0),
+            (AddedGlobal::Quarantined, 0),
+        ]);
+        plan.inserted.extend(shadow::functions(prepared, limits, knows_heap));
+        plan.producers.push(Box::new(Checks::new(prepared)));
     }
+    plan
 }

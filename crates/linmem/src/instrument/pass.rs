@@ -47,8 +47,15 @@ pub(super) fn run(prepared: &Prepared<'_>, plan: Plan<'_>) -> Result<Instrumente
 }
 
 /// The sections that a module may lack and that something is added to, in order.
-const ADDED_TO: [SectionId; 5] =
-    [SectionId::Import, SectionId::Table, SectionId::Global, SectionId::Export, SectionId::Element];
+const ADDED_TO: [SectionId; 7] = [
+    SectionId::Import,
+    SectionId::Table,
+    SectionId::Memory,
+    SectionId::Global,
+    SectionId::Export,
+    SectionId::Start,
+    SectionId::Element,
+];
 
 /// Sections stand in this order.
 const ORDER: [SectionId; 13] = [
@@ -130,6 +137,21 @@ impl Reencode for Pass<'_, '_> {
         reencode::utils::parse_table_section(self, tables, section)?;
         self.add_table(tables);
         Ok(())
+    }
+
+    fn parse_memory_section(
+        &mut self,
+        memories: &mut wasm_encoder::MemorySection,
+        section: wasmparser::MemorySectionReader<'_>,
+    ) -> EncodeResult {
+        reencode::utils::parse_memory_section(self, memories, section)?;
+        self.add_memories(memories);
+        Ok(())
+    }
+
+    fn start_section(&mut self, start: u32) -> EncodeResult<u32> {
+        self.finish(SectionId::Start);
+        Ok(self.space.start().unwrap_or(self.space.target(start)))
     }
 
     fn parse_global_section(
@@ -273,6 +295,19 @@ impl Pass<'_, '_> {
                     module.section(&tables);
                 }
             }
+            SectionId::Memory => {
+                let mut memories = wasm_encoder::MemorySection::new();
+                self.add_memories(&mut memories);
+                if !memories.is_empty() {
+                    module.section(&memories);
+                }
+            }
+            SectionId::Start => {
+                self.finish(SectionId::Start);
+                if let Some(function_index) = self.space.start() {
+                    module.section(&wasm_encoder::StartSection { function_index });
+                }
+            }
             SectionId::Global => {
                 let mut globals = wasm_encoder::GlobalSection::new();
                 self.add_globals(&mut globals);
@@ -316,6 +351,13 @@ impl Pass<'_, '_> {
         }
     }
 
+    fn add_memories(&mut self, memories: &mut wasm_encoder::MemorySection) {
+        self.finish(SectionId::Memory);
+        for added in &self.plan.memories {
+            memories.memory(added.ty);
+        }
+    }
+
     /// Index of the table that is added.
     fn added_table(&self) -> u32 {
         self.module.function_tables.len() as u32
@@ -353,6 +395,11 @@ impl Pass<'_, '_> {
         use wasm_encoder::ExportKind;
         self.finish(SectionId::Export);
         exports.export(hooks::MEMORY_EXPORT, ExportKind::Memory, 0);
+        for added in &self.plan.memories {
+            if let Some(name) = added.export {
+                exports.export(name, ExportKind::Memory, self.space.memory(added.memory));
+            }
+        }
         for &(name, function) in self.space.exports() {
             exports.export(name, ExportKind::Func, function);
         }
@@ -366,6 +413,9 @@ impl Pass<'_, '_> {
         exports.export(hooks::INSTANCE_EXPORT, ExportKind::Global, instance);
         let running = self.space.global(AddedGlobal::Running);
         exports.export(hooks::RUNNING_EXPORT, ExportKind::Global, running);
+        if let Some(logged) = self.space.find_global(AddedGlobal::Logged) {
+            exports.export(hooks::LOGGED_EXPORT, ExportKind::Global, logged);
+        }
         if !self.space.entries().is_empty() {
             exports.export(hooks::FUNCTIONS_EXPORT, ExportKind::Table, self.added_table());
         }

@@ -12,6 +12,7 @@ use super::hooks::Hook;
 use super::index_space::{AddedGlobal, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
 use super::offset_map::Origin;
+use super::shadow;
 use crate::language;
 use crate::module::{Module, Site, SiteKind};
 use crate::prepared::Prepared;
@@ -40,11 +41,16 @@ struct Stub<'m> {
     /// Whether it stands in at tail calls. A chain of them through the host must not use more and more
     /// stack, so nothing can be done after the call, and the module does not wait for it.
     at_tail_calls: bool,
+    /// Whether accesses are checked.
+    checks: bool,
 }
 
 /// The stubs of a module. A hooked function has a wrapper instead, and WASI's functions neither keep an
 /// address nor enter the module.
-pub(super) fn of<'m>(prepared: &'m Prepared<'_>) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
+pub(super) fn of<'m>(
+    prepared: &'m Prepared<'_>,
+    checks: bool,
+) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
     let hooked = prepared.allocator().hooked();
     let imported = (0..module.imported_functions())
@@ -52,7 +58,7 @@ pub(super) fn of<'m>(prepared: &'m Prepared<'_>) -> impl Iterator<Item = Box<dyn
     let tail_called = tail_called(module);
     imported.flat_map(move |function| {
         let stub = |at_tail_calls| -> Box<dyn Inserted + 'm> {
-            Box::new(Stub { module, function, at_tail_calls })
+            Box::new(Stub { module, function, at_tail_calls, checks })
         };
         let last = tail_called.contains(&function).then(|| stub(true));
         [stub(false)].into_iter().chain(last)
@@ -108,6 +114,9 @@ impl Inserted for Stub<'_> {
         boundary::report(features, space, Hook::HandedOut, arguments, &mut code);
         boundary::push_params(ty, &mut code);
         code.call(space.moved(self.function));
+        if self.checks {
+            shadow::resize(space, &mut code);
+        }
         code.local_get(level).global_set(levels);
         code.local_get(depth).global_set(depths);
         code.global_get(deepest).local_get(level).i32_gt_s().if_(BlockType::Empty);

@@ -105,9 +105,22 @@ impl Body {
 
     /// All instructions, given the bytes of the module, which is valid.
     pub fn operators<'m>(&self, module: &'m [u8]) -> impl Iterator<Item = Operator<'m>> + use<'m> {
+        self.operators_with_offsets(module).map(|(operator, _)| operator)
+    }
+
+    /// The same, each with where it stands in the file.
+    pub fn operators_with_offsets<'m>(
+        &self,
+        module: &'m [u8],
+    ) -> impl Iterator<Item = (Operator<'m>, Range<usize>)> + use<'m> {
         let bytes = module.get(self.range.clone()).unwrap_or_default();
         let body = FunctionBody::new(BinaryReader::new(bytes, self.range.start));
-        body.get_operators_reader().into_iter().flatten().map_while(Result::ok)
+        let mut reader = body.get_operators_reader().ok();
+        std::iter::from_fn(move || {
+            let reader = reader.as_mut()?;
+            let (operator, offset) = reader.read_with_offset().ok()?;
+            Some((operator, offset..reader.original_position()))
+        })
     }
 }
 

@@ -149,14 +149,21 @@ impl Contexts {
         self.callers[level.min(1)] += frames + FRAMES_OF_A_STACK;
     }
 
-    /// The number of a value that has not been seen before in its module, and whether the number is new.
-    pub(super) fn define(&mut self, raw: u64, known: &mut KnownContexts) -> (ContextId, bool) {
+    /// A number for a stack that no value stands for, and whether the number is new.
+    pub(super) fn define_alone(&mut self) -> (ContextId, bool) {
         if self.count >= MAX_CONTEXTS {
             return (ContextId(self.count as u32 - 1), false);
         }
-        let id = ContextId(self.count as u32);
         self.count += 1;
-        known.numbers.insert(raw, id);
-        (id, true)
+        (ContextId(self.count as u32 - 1), true)
+    }
+
+    /// The number of a value that has not been seen before in its module, and whether the number is new.
+    pub(super) fn define(&mut self, raw: u64, known: &mut KnownContexts) -> (ContextId, bool) {
+        let (id, is_new) = self.define_alone();
+        if is_new {
+            known.numbers.insert(raw, id);
+        }
+        (id, is_new)
     }
 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::accesses;
 use super::contexts::{CALLS_LOOKED_AT, KnownContexts, OBJECTS_LOOKED_AT};
 use crate::error::{Error, ErrorKind, Result};
+use crate::instrument::Mode;
 use crate::instrument::hooks::exported_globals;
 use crate::language::{self, RuntimeFrames};
 use crate::module::PAGE_BYTES;
 use crate::prepared::Prepared;
-use crate::trace::{ContextId, Record, UNKNOWN_SIZE};
+use crate::trace::{ContextId, Frame, Record, UNKNOWN_SIZE};
 
 /// A module of a recording.
 pub(super) struct Module {
@@ -48,6 +50,10 @@ pub(super) struct Facts {
     pub(super) imports_allocator: bool,
     /// The largest value of an address or a size: what -1 is as a parameter.
     minus_one: u64,
+    /// Where accesses are checked, whether all blocks of the heap are known.
+    pub(super) checked: Option<bool>,
+    /// Where each function's code ends in the file, and its index, in order.
+    code_ends: Vec<(usize, u32)>,
 }
 
 impl Module {
@@ -88,6 +94,19 @@ impl ModuleFacts {
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) when the allocator cannot be written down.
     pub fn new(prepared: &Prepared<'_>, name: &str) -> Result<ModuleFacts> {
+        ModuleFacts::in_mode(prepared, name, &Mode::default())
+    }
+
+    /// The same of a module that is instrumented in this mode.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](ModuleFacts::new).
+    pub fn in_mode(prepared: &Prepared<'_>, name: &str, mode: &Mode) -> Result<ModuleFacts> {
+        let functions = (0..).zip(&prepared.module.functions);
+        let bodies =
+            functions.filter_map(|(index, function)| Some((index, function.body.as_ref()?)));
+        let code_ends = bodies.map(|(index, body)| (body.range.end, index)).collect();
         let allocator = serde_json::to_string(prepared.allocator()).map_err(|error| {
             let message = format!("cannot write down the allocator's functions: {error}");
             Error::new(ErrorKind::Unsupported, message)
@@ -109,6 +128,8 @@ impl ModuleFacts {
             constructors: language::constructors(&prepared.module),
             imports_allocator,
             minus_one: if is_64 { u64::MAX } else { u32::MAX.into() },
+            checked: mode.checks(prepared),
+            code_ends,
         })))
     }
 
@@ -127,6 +148,13 @@ impl Facts {
     /// Whether it has an allocator of its own.
     pub(super) fn has_allocator(&self) -> bool {
         !self.hooked.is_empty() && !self.imports_allocator
+    }
+
+    /// The frames of an access by this instruction, given those of the stack after it.
+    pub(super) fn frames_of_access(&self, instruction: u32, stack: Vec<Frame>) -> Vec<Frame> {
+        let after = self.code_ends.partition_point(|(end, _)| *end <= instruction as usize);
+        let function = self.code_ends.get(after).map(|(_, function)| *function);
+        accesses::frames_of_access(function, instruction, stack)
     }
 
     /// A size that is -1 was not said.

@@ -236,6 +236,7 @@ fn written(record: &Record) -> Option<Value> {
         | Record::Instance { .. }
         | Record::Clock { .. }
         | Record::Select { .. }
+        | Record::Checked { .. }
         | Record::SnapshotBytes { .. } => return None,
         other @ (Record::Host(_)
         | Record::Trap { .. }
@@ -290,6 +291,11 @@ fn written_event(event: &Event) -> Value {
             }
             fields
         }
+        Event::BadAccess(access) => json!({
+            "record": "BAD_ACCESS", "context": access.context.0, "instruction": access.instruction,
+            "is_write": access.is_write, "bytes": access.bytes, "address": access.address,
+            "times": access.times,
+        }),
         Event::Called { function, times } => {
             json!({ "record": "CALLED", "function": function, "times": times })
         }

@@ -1,5 +1,6 @@
 //! The live blocks of one memory: a state machine fed by the events of the instances that use it.
 
+mod accesses;
 mod blocks;
 mod figures;
 mod growing;
@@ -18,6 +19,8 @@ use rustc_hash::FxHashMap;
 use crate::module::PAGE_BYTES;
 use crate::trace::{ContextId, Event, UNKNOWN_SIZE};
 
+use accesses::Accesses;
+pub use accesses::{AccessError, AccessKind};
 use blocks::{Before, Blocks};
 pub use figures::{Extent, Held, Returned, SiteTotals, Totals};
 use growing::Growing;
@@ -73,6 +76,8 @@ pub struct Heap {
     left_to_finalizers: BTreeMap<ContextId, u64>,
     /// By address: the serial of the block there that `realloc(p, 0)` returned.
     emptied: FxHashMap<u64, u64>,
+    /// Where accesses are checked.
+    accesses: Option<Accesses>,
 }
 
 impl Heap {
@@ -109,6 +114,7 @@ impl Heap {
             }
             // Calls are counted for each instance.
             Event::Called { .. } => {}
+            Event::BadAccess(access) => self.bad_access(instance, access),
         }
     }
 
@@ -263,6 +269,9 @@ impl Heap {
         self.lowest_address = Some(self.lowest_address.map_or(pointer, |a| a.min(pointer)));
         let serial = self.totals.allocations + self.totals.reallocations;
         let block = Block { size, align, context, serial, crossed: None };
+        if let Some(accesses) = &mut self.accesses {
+            accesses.handed_out(pointer, size);
+        }
         match self.blocks.insert(pointer, block) {
             Before::Nothing => {}
             Before::Freed => self.totals.reused += 1,
@@ -313,6 +322,7 @@ impl Heap {
             return;
         };
         self.check_layout(pointer, &block, size, align, context);
+        self.remember_freed(pointer, block, context);
         self.account_free(&block);
     }
 

@@ -21,6 +21,8 @@ pub struct RecordedInstance {
     pub created: Option<ContextId>,
     /// Whether it was garbage-collected.
     pub collected: bool,
+    /// Where its accesses are checked, whether all blocks of the heap are known.
+    pub checked: Option<bool>,
     /// Events of all instances before its first and up to its last.
     pub active: Option<(u64, u64)>,
     /// The block that the allocator gave in its last event, if it gave one.
@@ -59,6 +61,7 @@ impl RecordedInstance {
             globals: None,
             created: None,
             collected: false,
+            checked: None,
             active: None,
             last_given: None,
             calls: Vec::new(),

@@ -11,6 +11,8 @@ use super::Severity;
 pub(crate) enum Family {
     /// What was not watched.
     Cover,
+    /// Accesses of memory that are not right.
+    Accesses,
     /// Misuse of the allocator.
     Misuse,
     /// A call that was repeated.
@@ -69,6 +71,15 @@ codes! {
         "Not all events of the memory were recorded."
     AllocationsUnseen "allocations-unseen" Note Cover
         "Code that is not the allocator's allocates or frees, too."
+
+    UseAfterFree "use-after-free" Error Accesses "A block was read or written after it had been freed."
+    HeapOverflow "heap-overflow" Error Accesses "Memory past the end of a block was read or written."
+    HeapUnderflow "heap-underflow" Error Accesses
+        "Memory before the start of a block was read or written."
+    UnallocatedAccess "unallocated-access" Error Accesses
+        "Memory of the heap that no block owns was read or written."
+    NullAccess "null-access" Error Accesses
+        "Memory near NULL was read or written, where the module has nothing."
 
     DoubleFree "double-free" Error Misuse "A block was freed twice."
     InvalidFree "invalid-free" Error Misuse "A pointer that is not a block was freed."

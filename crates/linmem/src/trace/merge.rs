@@ -385,6 +385,7 @@ impl Numbers {
             | Event::Reallocating { .. }
             | Event::Reallocated { .. }
             | Event::Grown { .. }
+            | Event::BadAccess(_)
             | Event::Crossed { .. } => true,
             Event::Called { .. } => false,
         };
@@ -467,7 +468,10 @@ impl Output {
                 self.micros = micros;
                 self.push(record);
             }
-            Record::LowMemory { .. } | Record::Globals { .. } | Record::Resumed { .. } => {
+            Record::LowMemory { .. }
+            | Record::Globals { .. }
+            | Record::Resumed { .. }
+            | Record::Checked { .. } => {
                 self.select(local)?;
                 self.push(record);
             }
@@ -529,11 +533,7 @@ impl Output {
 
     fn event(&mut self, local: &mut Numbers, mut event: Event) -> Result<()> {
         let LocalInstance { module, .. } = *local.selected()?;
-        if let Event::Allocated { context, .. }
-        | Event::Freed { context, .. }
-        | Event::Reallocating { context, .. }
-        | Event::Grown { context, .. } = &mut event
-        {
+        if let Some(context) = event.context_mut() {
             *context = self.context(local, *context, Some(module))?;
         }
         if let Event::Crossed { crossing: Crossing::Passed { caller: Some(caller), .. }, .. } =

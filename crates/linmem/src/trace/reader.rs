@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use super::{
-    Alive, ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, MAGIC,
-    NotReturned, Record, Refused, Sharing, SizeReadBy, UNKNOWN_SIZE, tags,
+    Alive, BadAccess, ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId,
+    LiveFrames, MAGIC, NotReturned, Record, Refused, Sharing, SizeReadBy, UNKNOWN_SIZE, tags,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -214,6 +214,7 @@ impl Cursor<'_> {
                 last: self.number()?,
                 changed: self.number()?,
             },
+            tags::CHECKED => Record::Checked { knows_heap: self.number()? != 0 },
             tags::SNAPSHOT => Record::Snapshot { memory: self.number()?, pages: self.number()? },
             tags::GLOBALS => Record::Globals {
                 live_frames: match self.number()? {
@@ -351,6 +352,14 @@ impl Cursor<'_> {
                 delta_pages: self.number()?,
                 previous_pages: if tag == tags::GROWN { Some(self.number()?) } else { None },
             },
+            tags::BAD_ACCESS => Event::BadAccess(BadAccess {
+                context: self.context()?,
+                instruction: self.function()?,
+                is_write: self.number()? != 0,
+                bytes: self.number()?,
+                address: self.pointer()?,
+                times: self.number()?,
+            }),
             tags::CALLED => Event::Called { function: self.function()?, times: self.number()? },
             tags::RETURNED => {
                 let crossing = Crossing::Returned(self.function()?);

@@ -122,6 +122,11 @@ pub enum Record {
         /// Its bytes.
         bytes: Vec<u8>,
     },
+    /// Accesses of the selected instance are checked.
+    Checked {
+        /// Whether all blocks of the heap are known, so that what no block owns may not be accessed.
+        knows_heap: bool,
+    },
     /// What instrumented code reported of the selected instance.
     Event(Event),
     /// What the host did with an instance or its memory.
@@ -434,6 +439,25 @@ pub enum Event {
         /// How.
         crossing: Crossing,
     },
+    /// An instruction accessed memory that it must not access.
+    BadAccess(BadAccess),
+}
+
+/// An access of memory that is not right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadAccess {
+    /// Offset of the instruction in the original file.
+    pub instruction: u32,
+    /// Whether it writes.
+    pub is_write: bool,
+    /// Bytes that it reads or writes.
+    pub bytes: u64,
+    /// The address; that of the first byte that is not right where it accesses a whole range.
+    pub address: u64,
+    /// How often the instruction did so in one go; the rest is about the first time.
+    pub times: u64,
+    /// Where.
+    pub context: ContextId,
 }
 
 /// A distinct call stack: an index into the contexts of a trace, numbered from 0 in the order in
@@ -449,6 +473,7 @@ impl Event {
             | Event::Freed { context, .. }
             | Event::Reallocating { context, .. }
             | Event::Grown { context, .. } => Some(context),
+            Event::BadAccess(BadAccess { context, .. }) => Some(context),
             Event::Reallocated { .. } | Event::Called { .. } | Event::Crossed { .. } => None,
         }
     }

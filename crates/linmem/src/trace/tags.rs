@@ -56,6 +56,8 @@ tags! {
     UNCAUGHT = 0x2b,
     CALLED_FROM = 0x2c,
     REFUSED = 0x2d,
+    BAD_ACCESS = 0x2e,
+    CHECKED = 0x2f,
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io::Write;
 
 use super::{
-    Crossing, Entry, Event, Frame, HostRecord, MAGIC, NotReturned, Record, Sharing, UNKNOWN_SIZE,
-    tags,
+    BadAccess, Crossing, Entry, Event, Frame, HostRecord, MAGIC, NotReturned, Record, Sharing,
+    UNKNOWN_SIZE, tags,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -110,6 +110,10 @@ impl<W: Write> Writer<W> {
                 self.number(*first);
                 self.number(*last);
                 self.number(*changed);
+            }
+            Record::Checked { knows_heap } => {
+                self.tag(tags::CHECKED);
+                self.number(u64::from(*knows_heap));
             }
             Record::Snapshot { memory, pages } => {
                 self.tag(tags::SNAPSHOT);
@@ -276,8 +280,20 @@ impl<W: Write> Writer<W> {
                 self.number(times);
             }
             Event::Crossed { pointer, crossing } => self.crossed(pointer, crossing),
+            Event::BadAccess(access) => self.bad_access(&access),
         }
         self.flush_if_full();
+    }
+
+    #[cold]
+    fn bad_access(&mut self, access: &BadAccess) {
+        self.tag(tags::BAD_ACCESS);
+        self.number(u64::from(access.context.0));
+        self.number(u64::from(access.instruction));
+        self.number(u64::from(access.is_write));
+        self.number(access.bytes);
+        self.pointer(access.address);
+        self.number(access.times);
     }
 
     fn crossed(&mut self, pointer: u64, crossing: Crossing) {

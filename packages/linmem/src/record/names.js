@@ -64,6 +64,8 @@ export const TAGS = {
   UNCAUGHT: 0x2b,
   CALLED_FROM: 0x2c,
   REFUSED: 0x2d,
+  BAD_ACCESS: 0x2e,
+  CHECKED: 0x2f,
 };
 
 /** The ways to ask for a memory's size. */

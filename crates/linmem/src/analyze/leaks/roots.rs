@@ -86,11 +86,11 @@ fn globals(instance: Instance<'_, '_>) -> Vec<u64> {
 ///
 /// The code has no address of an array except its first one. So what lies between two words of the
 /// allocator is the allocator's as well, unless other code mentions an address there.
-pub fn allocators_own_words(prepared: &Prepared<'_>, hooked: &BTreeSet<u32>) -> BTreeSet<u64> {
+pub fn allocators_own_words(prepared: &Prepared<'_>) -> BTreeSet<u64> {
     /// dlmalloc's arrays have 392 bytes.
     const LONGEST_ARRAY: u64 = 512;
     let functions = prepared.module.functions.iter();
-    let functions = functions.zip(allocators_own_functions(prepared, hooked));
+    let functions = functions.zip(prepared.allocators_own_functions());
     let (mut own, mut others) = (BTreeSet::new(), BTreeSet::new());
     for (function, is_own) in functions {
         let Some(body) = &function.body else { continue };
@@ -108,16 +108,6 @@ pub fn allocators_own_words(prepared: &Prepared<'_>, hooked: &BTreeSet<u32>) -> 
         }
     }
     own
-}
-
-/// For each function, whether it is hooked or called by such functions alone.
-fn allocators_own_functions(prepared: &Prepared<'_>, hooked: &BTreeSet<u32>) -> Vec<bool> {
-    let module = &prepared.module;
-    let roots = module.exported_functions().map(|(_, function)| function).chain(module.start);
-    let roots = roots.chain(module.address_taken.iter().copied());
-    // Whatever can be reached without passing a hooked function is somebody else's too.
-    let reached = prepared.graph.reachable(roots, |f| hooked.contains(&f));
-    (0..module.functions.len()).map(|function| !reached[function]).collect()
 }
 
 /// Ranges of addresses.

@@ -39,7 +39,7 @@ fn applied(lists: &[List]) -> (Vec<u8>, Points) {
             if replaces {
                 edits.replace(&site(offset), write);
             } else {
-                edits.insert_before(&site(offset), write);
+                edits.insert_before(offset, write);
             }
         }
         edits.lists.push(start..edits.edits.len());
@@ -74,11 +74,11 @@ fn insertions_come_before_a_replacement_at_the_same_place() {
         code.unreachable();
     });
     edits.lists.push(0..1);
-    edits.insert_before(&site(12), |code| {
+    edits.insert_before(12, |code| {
         code.nop();
     });
     edits.lists.push(1..2);
-    edits.insert_before(&site(12), |code| {
+    edits.insert_before(12, |code| {
         code.drop();
     });
     edits.lists.push(2..3);
@@ -101,15 +101,15 @@ fn the_first_of_two_replacements_stays() {
 #[test]
 fn the_start_and_new_locals_come_before_everything_else() {
     let mut edits = Edits::default();
-    assert_eq!(edits.add_locals(&body(), 2), 0);
-    assert_eq!(edits.add_locals(&body(), 1), 2);
+    assert_eq!(edits.add_locals(&body(), 2, ValType::I64), 0);
+    assert_eq!(edits.add_locals(&body(), 1, ValType::F32), 2);
     edits.at_start(|code| {
         code.nop();
     });
     let mut out = Vec::new();
     edits.apply(FILE, &body(), &mut out, &mut Points::default());
-    // One group of three `i64`.
-    assert_eq!(out, b"\x01\x03\x7e\x01abcdefghi");
+    // One group of two `i64`, and one of an `f32`.
+    assert_eq!(out, b"\x02\x02\x7e\x01\x7d\x01abcdefghi");
     edits.clear();
     out.clear();
     edits.apply(FILE, &body(), &mut out, &mut Points::default());

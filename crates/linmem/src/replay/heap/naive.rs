@@ -171,7 +171,7 @@ impl Naive {
                     self.reallocated(instance, begun, pointer);
                 }
             }
-            Event::Grown { delta_pages: 0, .. } | Event::Called { .. } => {}
+            Event::Grown { delta_pages: 0, .. } | Event::Called { .. } | Event::BadAccess(_) => {}
             Event::Crossed { pointer, crossing } => {
                 self.crossed(instance, pointer, crossing.into())
             }

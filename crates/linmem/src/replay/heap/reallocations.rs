@@ -141,6 +141,7 @@ impl Heap {
             Some(block) if pointer != 0 => {
                 let align = if align == 0 { block.align } else { align };
                 self.moved(old, block, context, pointer);
+                self.remember_freed(old, block, context);
                 self.insert(pointer, new_size, align, context);
                 if let Some(resized) = self.blocks.get_mut(pointer) {
                     if pointer == old {
@@ -157,6 +158,7 @@ impl Heap {
             }
             Some(block) if new_size == 0 => {
                 self.account_free(&block);
+                self.remember_freed(old, block, context);
                 self.blocks.add_freed(old, block, context);
             }
             // A pointer that is not a block was reported when the reallocation began.

@@ -1,0 +1,337 @@
+//! Checks of the module's own accesses: before each load and store, the shadow of what it accesses.
+//!
+//! For `i32.load offset=4`:
+//!
+//! ```wat
+//! local.tee $address
+//! (i32.load $shadow offset=4 (local.get $address))
+//! if
+//!   ;; append to the log, unless the allocator runs
+//! end
+//! i32.load offset=4
+//! ```
+//!
+//! The log goes to the host before the function is left, while its frame is there to be seen, and before
+//! anything that could end the program or change what the bytes are.
+
+use std::ops::Range;
+
+use wasm_encoder::{BlockType, InstructionSink, MemArg, ValType};
+use wasmparser::Operator;
+
+use super::boundary::number_type;
+use super::edits::{Edits, Producer};
+use super::features::Features;
+use super::index_space::{AddedMemory, Helper, IndexSpace};
+use super::left_alone::MAX_LOCALS;
+use super::shadow::{self, log, log_word};
+use crate::language;
+use crate::module::{Access, Body};
+use crate::prepared::Prepared;
+
+/// Locals that checks need at most: an address, two operands of an access of each type, and those of bulk instructions.
+const MOST_LOCALS: u32 = 16;
+
+/// Whether every block of the heap is seen: what no block owns may not be accessed then.
+pub(super) fn knows_heap(prepared: &Prepared<'_>) -> bool {
+    let allocator = prepared.allocator();
+    let is_imported = |function: u32| function < prepared.module.imported_functions();
+    !allocator.functions.is_empty()
+        && !allocator.functions.iter().any(|hooked| is_imported(hooked.function))
+        && allocator.sees_all()
+        && language::collector(&prepared.module).is_none()
+}
+
+/// The checks of a module.
+pub(super) struct Checks<'m> {
+    /// The original module.
+    file: &'m [u8],
+    imported_functions: u32,
+    features: Features,
+    /// By function: whether it is the allocator's own.
+    is_allocators: Vec<bool>,
+}
+
+impl<'m> Checks<'m> {
+    /// Those of this module.
+    pub(super) fn new(prepared: &'m Prepared<'_>) -> Checks<'m> {
+        let module = &prepared.module;
+        Checks {
+            file: module.bytes,
+            imported_functions: module.imported_functions(),
+            features: Features::of(module),
+            is_allocators: prepared.allocators_own_functions(),
+        }
+    }
+}
+
+impl Producer for Checks<'_> {
+    fn edit(&self, space: &IndexSpace, function: u32, body: &Body, edits: &mut Edits) {
+        let has_room = body.locals.saturating_add(MOST_LOCALS) <= MAX_LOCALS;
+        let is_checked = !self.is_allocators[function as usize] && has_room;
+        let mut checked = Checked {
+            features: &self.features,
+            space,
+            body,
+            idiom: Idiom::of(body, self.file),
+            locals: Vec::new(),
+            depth: 0,
+            imported: self.imported_functions,
+            has_checks: false,
+        };
+        if is_checked {
+            checked.has_checks = body.operators(self.file).any(|operator| {
+                Access::of(&operator).is_some_and(|access| access.memarg.memory == 0)
+                    || bulk_of(&operator).is_some()
+            });
+        }
+        for (operator, place) in body.operators_with_offsets(self.file) {
+            checked.visit(&operator, place, edits);
+        }
+    }
+}
+
+/// What a function does that reads past the ends of blocks and is right: it looks for a byte in whole words, which
+/// lie in the same page as the byte that it finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Idiom {
+    in_words: bool,
+    in_vectors: bool,
+}
+
+impl Idiom {
+    /// Goes by the constants with which the bytes of a word are compared at once (`0x01010101` and `0x80808080`), and by
+    /// comparisons of all bytes of a vector.
+    fn of(body: &Body, file: &[u8]) -> Idiom {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        const HIGHEST: u64 = 0x8080_8080_8080_8080;
+        let (mut ones, mut highest, mut compares, mut collects) = (false, false, false, false);
+        for operator in body.operators(file) {
+            match operator {
+                Operator::I32Const { value } => {
+                    let value = value as u32;
+                    ones |= [ONES as u32, (ONES as u32).wrapping_neg()].contains(&value);
+                    highest |= value == HIGHEST as u32 || value == !(HIGHEST as u32);
+                }
+                Operator::I64Const { value } => {
+                    let value = value as u64;
+                    ones |= [ONES, ONES.wrapping_neg()].contains(&value);
+                    highest |= value == HIGHEST || value == !HIGHEST;
+                }
+                Operator::I8x16Eq => compares = true,
+                Operator::I8x16AllTrue => (compares, collects) = (true, true),
+                Operator::I8x16Bitmask | Operator::V128AnyTrue => collects = true,
+                _ => {}
+            }
+        }
+        Idiom { in_words: ones && highest, in_vectors: compares && collects }
+    }
+
+    /// Whether this access may lie partly outside.
+    fn allows(self, access: &Access) -> bool {
+        match access.bytes {
+            _ if access.is_write => false,
+            4 | 8 => self.in_words,
+            16 => self.in_vectors,
+            _ => false,
+        }
+    }
+}
+
+/// The ranges that an instruction accesses as a whole in memory 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Bulk {
+    /// The types of its operands: the address that is written, something, and how many bytes.
+    operands: [Operand; 3],
+    writes: bool,
+    reads: bool,
+}
+
+/// What an operand of a bulk instruction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operand {
+    /// An address of memory 0, or a size.
+    Address,
+    /// A number of 32 bits.
+    I32,
+}
+
+fn bulk_of(operator: &Operator<'_>) -> Option<Bulk> {
+    use Operand::{Address, I32};
+    match *operator {
+        Operator::MemoryFill { mem: 0 } => {
+            Some(Bulk { operands: [Address, I32, Address], writes: true, reads: false })
+        }
+        Operator::MemoryInit { mem: 0, .. } => {
+            Some(Bulk { operands: [Address, I32, I32], writes: true, reads: false })
+        }
+        Operator::MemoryCopy { dst_mem: 0, src_mem: 0 } => {
+            Some(Bulk { operands: [Address, Address, Address], writes: true, reads: true })
+        }
+        _ => None,
+    }
+}
+
+/// The function whose instructions are gone through.
+struct Checked<'a> {
+    features: &'a Features,
+    space: &'a IndexSpace,
+    body: &'a Body,
+    idiom: Idiom,
+    /// The locals that were added: `(index, type)`.
+    locals: Vec<(u32, ValType)>,
+    /// Blocks that are open.
+    depth: u32,
+    /// Functions that are imported.
+    imported: u32,
+    has_checks: bool,
+}
+
+impl Checked<'_> {
+    fn visit(&mut self, operator: &Operator<'_>, place: Range<usize>, edits: &mut Edits) {
+        use Operator::{Block, Call, End, If, Loop, Return, ReturnCall, TryTable};
+        match *operator {
+            Block { .. } | Loop { .. } | If { .. } | TryTable { .. } | Operator::Try { .. } => {
+                self.depth += 1;
+            }
+            End | Operator::Delegate { .. } if self.depth > 0 => self.depth -= 1,
+            Call { function_index } | ReturnCall { function_index }
+                if function_index < self.imported =>
+            {
+                self.drain(place.start, edits);
+            }
+            Return
+            | End
+            | ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. }
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
+            | Operator::Rethrow { .. }
+                if self.has_checks =>
+            {
+                self.drain(place.start, edits);
+            }
+            _ if self.has_checks && self.leaves(operator) => self.drain(place.start, edits),
+            _ if self.has_checks => {
+                if let Some(access) = Access::of(operator).filter(|a| a.memarg.memory == 0) {
+                    self.access(&access, place.start, edits);
+                } else if let Some(bulk) = bulk_of(operator) {
+                    self.bulk(bulk, place.start, edits);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether it is a branch out of the function.
+    fn leaves(&self, operator: &Operator<'_>) -> bool {
+        match operator {
+            Operator::Br { relative_depth }
+            | Operator::BrIf { relative_depth }
+            | Operator::BrOnNull { relative_depth }
+            | Operator::BrOnNonNull { relative_depth } => *relative_depth == self.depth,
+            Operator::BrTable { targets } => {
+                let mut others = targets.targets().map_while(Result::ok);
+                targets.default() == self.depth || others.any(|target| target == self.depth)
+            }
+            _ => false,
+        }
+    }
+
+    fn drain(&self, offset: usize, edits: &mut Edits) {
+        edits.insert_before(offset, |code| shadow::drain(self.space, code));
+    }
+
+    /// The `nth` local of a type, which is added if it is not there.
+    fn local(&mut self, ty: ValType, nth: usize, edits: &mut Edits) -> u32 {
+        loop {
+            let mut of_type = self.locals.iter().filter(|(_, other)| *other == ty);
+            if let Some((local, _)) = of_type.nth(nth) {
+                return *local;
+            }
+            self.locals.push((edits.add_locals(self.body, 1, ty), ty));
+        }
+    }
+
+    fn access(&mut self, access: &Access, offset: usize, edits: &mut Edits) {
+        let address = self.local(self.features.address, 0, edits);
+        let mut operands = Vec::new();
+        for (nth, ty) in access.operands.iter().enumerate() {
+            let Some(ty) = number_type(*ty) else { return };
+            // The address has the first local of its type.
+            let nth = nth + usize::from(ty == self.features.address);
+            operands.push(self.local(ty, nth, edits));
+        }
+        let (features, space) = (self.features, self.space);
+        let shadow =
+            |offset| MemArg { offset, align: 0, memory_index: space.memory(AddedMemory::Shadow) };
+        let start = access.memarg.offset;
+        let last = start.saturating_add(u64::from(access.bytes) - 1);
+        let may_be_partly_outside =
+            self.idiom.allows(access) && (features.is_64() || last <= u64::from(u32::MAX));
+        edits.insert_before(offset, |code| {
+            for local in operands.iter().rev() {
+                code.local_set(*local);
+            }
+            code.local_tee(address).local_get(address);
+            match access.bytes {
+                1 => code.i32_load8_u(shadow(start)),
+                2 => code.i32_load16_u(shadow(start)),
+                4 => code.i32_load(shadow(start)),
+                8 => code.i64_load(shadow(start)).i64_const(0).i64_ne(),
+                _ => code.v128_load(shadow(start)).v128_any_true(),
+            };
+            code.if_(BlockType::Empty);
+            if may_be_partly_outside {
+                code.local_get(address).i32_load8_u(shadow(start)).i32_eqz();
+                code.local_get(address).i32_load8_u(shadow(last)).i32_eqz();
+                code.i32_or().i32_eqz().if_(BlockType::Empty);
+            }
+            let word = |code: &mut InstructionSink<'_>| {
+                code.i64_const(log_word(offset, access.is_write, access.bytes.into()));
+            };
+            let push_address = |code: &mut InstructionSink<'_>| {
+                code.local_get(address);
+                features.extend(code);
+                code.i64_const(start as i64).i64_add();
+            };
+            log(space, word, push_address, code);
+            if may_be_partly_outside {
+                code.end();
+            }
+            code.end();
+            for local in &operands {
+                code.local_get(*local);
+            }
+        });
+    }
+
+    fn bulk(&mut self, bulk: Bulk, offset: usize, edits: &mut Edits) {
+        let mut used: Vec<u32> = Vec::new();
+        for operand in bulk.operands {
+            let ty = match operand {
+                Operand::Address => self.features.address,
+                Operand::I32 => ValType::I32,
+            };
+            let nth = (0..).find(|nth| !used.contains(&self.local(ty, *nth, edits))).unwrap_or(0);
+            used.push(self.local(ty, nth, edits));
+        }
+        let [to, from, bytes] = used[..] else { return };
+        let (features, space) = (self.features, self.space);
+        let is_narrow = features.is_64() && bulk.operands[2] == Operand::I32;
+        edits.insert_before(offset, |code| {
+            code.local_set(bytes).local_set(from).local_set(to);
+            let ranges = [(bulk.writes, to, true), (bulk.reads, from, false)];
+            for (_, address, is_write) in ranges.into_iter().filter(|(is_used, ..)| *is_used) {
+                code.local_get(address).local_get(bytes);
+                if is_narrow {
+                    code.i64_extend_i32_u();
+                }
+                code.i64_const(log_word(offset, is_write, 0));
+                code.call(space.helper(Helper::CheckRange));
+            }
+            code.local_get(to).local_get(from).local_get(bytes);
+        });
+    }
+}

@@ -1,0 +1,755 @@
+//! The shadow of memory 0, which says of each byte whether it may be accessed, and what keeps it right.
+//!
+//! The shadow is a second memory with one byte for each byte, at the same address: 0 where an access is
+//! right, and one of [`State`] where it is not. What the checks find they append to a log in a third memory,
+//! which also holds the quarantine: freed blocks that the allocator does not get back yet.
+//!
+//! All of it is code in the module, so hosts have only to read the log.
+
+use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, MemoryType, ValType};
+
+use super::features::Features;
+use super::hooks::{Hook, LOG_EXPORT};
+use super::index_space::{AddedGlobal, AddedMemory, Helper, IndexSpace};
+use super::inserted::{Inserted, Reached, Signature};
+use super::mode::NewMemory;
+use super::offset_map::Origin;
+use crate::allocator::{Allocator, Effect, Param, Role};
+use crate::module::memory_map::MemoryMap;
+use crate::module::{Module, PAGE_BYTES};
+use crate::prepared::Prepared;
+
+/// What a byte of memory is that must not be accessed, as the shadow has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Nobody's: the allocator has it, or nobody does.
+    Unallocated = 1,
+    /// Near address 0, below all that the module has there.
+    Low = 2,
+    /// Behind a block.
+    Redzone = 3,
+    /// In a block that was freed.
+    Freed = 4,
+}
+
+/// Accesses that the log has room for. The last ones stay.
+pub(crate) const LOG_ENTRIES: u64 = 4096;
+
+/// Bytes of an entry: what accessed, and the address.
+pub(crate) const LOG_ENTRY_BYTES: u64 = 16;
+
+/// Where in the log's memory the quarantine begins.
+const QUARANTINE: u64 = LOG_ENTRIES * LOG_ENTRY_BYTES;
+
+/// Blocks that the quarantine has room for.
+const QUARANTINED: u64 = 1 << 16;
+
+/// Bytes of a quarantined block's entry: the block's size in the shadow, which function frees it, and up to four
+/// arguments.
+const QUARANTINED_BYTES: u64 = 48;
+
+/// Pages of the third memory.
+pub(super) const LOG_PAGES: u64 =
+    (QUARANTINE + QUARANTINED * QUARANTINED_BYTES).div_ceil(PAGE_BYTES);
+
+/// What an entry of the log says of the instruction: its offset in the low half; then a bit that says whether it
+/// writes; then how many bytes, up to [`MOST_BYTES`].
+pub(super) fn log_word(offset: usize, is_write: bool, bytes: u64) -> i64 {
+    (offset as u64 | u64::from(is_write) << 32 | bytes << BYTES_SHIFT) as i64
+}
+
+const BYTES_SHIFT: u32 = 33;
+
+/// The largest size that an entry of the log can say.
+const MOST_BYTES: u64 = (1 << 31) - 1;
+
+/// What checking takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Bytes behind each block that must not be accessed.
+    pub(super) redzone: u32,
+    /// Bytes of freed blocks that are kept from the allocator.
+    pub(super) quarantine: u64,
+}
+
+/// The functions that keep the shadow right. Where the blocks of the heap are not all seen, only what is near
+/// address 0 can be told.
+pub(super) fn functions<'m>(
+    prepared: &'m Prepared<'_>,
+    limits: Limits,
+    knows_heap: bool,
+) -> Vec<Box<dyn Inserted + 'm>> {
+    let module = &prepared.module;
+    let mut functions: Vec<Box<dyn Inserted + 'm>> = vec![
+        Box::new(SetUp { module, knows_heap }),
+        Box::new(Resize),
+        Box::new(Drain),
+        Box::new(CheckRange),
+    ];
+    if knows_heap {
+        let frees = frees(prepared.allocator());
+        functions.push(Box::new(Give));
+        functions.push(Box::new(Forget));
+        functions.push(Box::new(IsRedzone));
+        functions.push(Box::new(ReleaseAll));
+        functions.push(Box::new(ReleaseOldest { frees: frees.clone() }));
+        let retire = |(nth, (function, role))| -> Box<dyn Inserted + 'm> {
+            Box::new(Retire { nth, module, function, role, limits })
+        };
+        functions.extend((0..).zip(frees).map(retire));
+    }
+    functions
+}
+
+/// The shadow, which grows to the memory's size when the module is instantiated, and the log.
+pub(super) fn memories(prepared: &Prepared<'_>) -> Vec<NewMemory> {
+    let memory = prepared.module.memories[0];
+    let page_size_log2 = (memory.page_bytes != PAGE_BYTES).then(|| memory.page_bytes.ilog2());
+    let ty = |minimum, memory64, page_size_log2| MemoryType {
+        minimum,
+        maximum: None,
+        memory64,
+        shared: false,
+        page_size_log2,
+    };
+    vec![
+        NewMemory {
+            memory: AddedMemory::Shadow,
+            ty: ty(memory.initial_pages, memory.is_64, page_size_log2),
+            export: None,
+        },
+        NewMemory {
+            memory: AddedMemory::Log,
+            ty: ty(LOG_PAGES, false, None),
+            export: Some(LOG_EXPORT),
+        },
+    ]
+}
+
+/// The functions that free, with their roles, in order.
+fn frees(allocator: &Allocator) -> Vec<(u32, Role)> {
+    let frees = allocator.functions.iter().filter(|f| f.role.effect() == Effect::Frees);
+    frees.map(|hooked| (hooked.function, hooked.role)).collect()
+}
+
+/// A place in a memory that is as wide as the instruction that goes there.
+fn at(space: &IndexSpace, memory: AddedMemory, offset: u64) -> MemArg {
+    MemArg { offset, align: 0, memory_index: space.memory(memory) }
+}
+
+fn helper(helper: Helper) -> Reached {
+    Reached::ByCode(helper)
+}
+
+/// Runs when the module is instantiated, before its own start function: what is wrong from the start.
+struct SetUp<'m> {
+    module: &'m Module<'m>,
+    knows_heap: bool,
+}
+
+impl Inserted for SetUp<'_> {
+    fn ty(&self, _: &Features) -> Signature {
+        Signature::New(vec![], vec![])
+    }
+
+    fn name(&self) -> String {
+        "set up the shadow".to_owned()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Added
+    }
+
+    fn reached(&self) -> Reached {
+        Reached::AtStart
+    }
+
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        let mut function = Function::new([]);
+        let mut code = function.instructions();
+        let shadow = space.memory(AddedMemory::Shadow);
+        code.call(space.helper(Helper::Resize));
+        let low = self.module.low_memory_bytes();
+        if low > 0 {
+            features.push_address(0, &mut code);
+            code.i32_const(State::Low as i32);
+            features.push_address(low, &mut code);
+            code.memory_fill(shadow);
+        }
+        if let Some(heap) = self.heap_base() {
+            // A module that says where its heap begins may begin with less memory.
+            features.push_memory_bytes(&mut code);
+            code.i64_const(heap as i64).i64_gt_u().if_(BlockType::Empty);
+            features.push_address(heap, &mut code);
+            code.i32_const(State::Unallocated as i32);
+            features.push_memory_bytes(&mut code);
+            code.i64_const(heap as i64).i64_sub();
+            features.wrap(&mut code);
+            code.memory_fill(shadow).end();
+        }
+        if let Some(start) = self.module.start {
+            code.call(space.target(start));
+        }
+        code.end();
+        function.into_raw_body()
+    }
+}
+
+impl SetUp<'_> {
+    /// Where the heap begins, if nothing is in it yet.
+    fn heap_base(&self) -> Option<u64> {
+        let heap = MemoryMap::of(self.module).heap_base.filter(|_| self.knows_heap)?;
+        // Data in the heap: the module was snapshotted, and has blocks already.
+        let has_blocks = self.module.data_end().is_none_or(|end| end > heap);
+        (!has_blocks).then_some(heap)
+    }
+}
+
+/// Makes the shadow as large as the memory, which others may have grown. What is new may be accessed.
+struct Resize;
+
+impl Inserted for Resize {
+    fn ty(&self, _: &Features) -> Signature {
+        Signature::New(vec![], vec![])
+    }
+
+    fn name(&self) -> String {
+        "resize the shadow".to_owned()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Added
+    }
+
+    fn reached(&self) -> Reached {
+        helper(Helper::Resize)
+    }
+
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        const MORE: u32 = 0;
+        let shadow = space.memory(AddedMemory::Shadow);
+        let mut function = Function::new([(1, features.address)]);
+        let mut code = function.instructions();
+        code.memory_size(0).memory_size(shadow);
+        features.sub(&mut code);
+        code.local_tee(MORE);
+        features.push_address(0, &mut code);
+        match features.is_64() {
+            true => code.i64_gt_s(),
+            false => code.i32_gt_s(),
+        };
+        code.if_(BlockType::Empty);
+        code.local_get(MORE).memory_grow(shadow).drop().end().end();
+        function.into_raw_body()
+    }
+}
+
+/// Hands the log to the host.
+struct Drain;
+
+impl Inserted for Drain {
+    fn ty(&self, _: &Features) -> Signature {
+        Signature::New(vec![], vec![])
+    }
+
+    fn name(&self) -> String {
+        "tell of accesses".to_owned()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Added
+    }
+
+    fn reached(&self) -> Reached {
+        helper(Helper::Drain)
+    }
+
+    fn body(&self, _: &Features, space: &IndexSpace) -> Vec<u8> {
+        let logged = space.global(AddedGlobal::Logged);
+        let mut function = Function::new([]);
+        let mut code = function.instructions();
+        code.global_get(logged);
+        space.call_hook(Hook::BadAccesses, &mut code);
+        code.i32_const(0).global_set(logged).end();
+        function.into_raw_body()
+    }
+}
+
+/// Hands the log to the host, if there is something in it.
+pub(super) fn drain(space: &IndexSpace, code: &mut InstructionSink<'_>) {
+    code.global_get(space.global(AddedGlobal::Logged)).if_(BlockType::Empty);
+    code.call(space.helper(Helper::Drain)).end();
+}
+
+/// Makes the shadow as large as the memory, if it is not.
+pub(super) fn resize(space: &IndexSpace, code: &mut InstructionSink<'_>) {
+    code.call(space.helper(Helper::Resize));
+}
+
+/// Appends to the log, unless an allocator function runs: its own accesses are right. `word` and `address` push an
+/// `i64` each.
+pub(super) fn log(
+    space: &IndexSpace,
+    word: impl FnOnce(&mut InstructionSink<'_>),
+    address: impl FnOnce(&mut InstructionSink<'_>),
+    code: &mut InstructionSink<'_>,
+) {
+    const MASK: i32 = (LOG_ENTRIES - 1) as i32;
+    let logged = space.global(AddedGlobal::Logged);
+    let push_entry = |code: &mut InstructionSink<'_>| {
+        code.global_get(logged).i32_const(MASK).i32_and();
+        code.i32_const(LOG_ENTRY_BYTES.trailing_zeros() as i32).i32_shl();
+    };
+    code.global_get(space.global(AddedGlobal::Depth)).i32_eqz().if_(BlockType::Empty);
+    push_entry(code);
+    word(code);
+    code.i64_store(at(space, AddedMemory::Log, 0));
+    push_entry(code);
+    address(code);
+    code.i64_store(at(space, AddedMemory::Log, 8));
+    code.global_get(logged).i32_const(1).i32_add().global_set(logged).end();
+}
+
+/// Checks a range of addresses: `(address, bytes, word)`, where the word is as in the log, without the size. Logs the
+/// first address that is not right.
+struct CheckRange;
+
+impl Inserted for CheckRange {
+    fn ty(&self, features: &Features) -> Signature {
+        Signature::New(vec![features.address, features.address, ValType::I64], vec![])
+    }
+
+    fn name(&self) -> String {
+        "check a range".to_owned()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Added
+    }
+
+    fn reached(&self) -> Reached {
+        helper(Helper::CheckRange)
+    }
+
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        const ADDRESS: u32 = 0;
+        const BYTES: u32 = 1;
+        const WORD: u32 = 2;
+        const NOW: u32 = 3;
+        const END: u32 = 4;
+        let mut function = Function::new([(2, ValType::I64)]);
+        let mut code = function.instructions();
+        code.local_get(ADDRESS);
+        features.extend(&mut code);
+        code.local_tee(NOW).local_get(BYTES);
+        features.extend(&mut code);
+        code.i64_add().local_set(END);
+        // Beyond the memory, the instruction traps by itself.
+        code.local_get(END).local_get(NOW).i64_lt_u().local_get(END);
+        features.push_memory_bytes(&mut code);
+        code.i64_gt_u().i32_or().if_(BlockType::Empty).return_().end();
+        Scan { features, space, now: NOW, end: END }.to_first(true, &mut code);
+        code.local_get(NOW).local_get(END).i64_lt_u().if_(BlockType::Empty);
+        let word = |code: &mut InstructionSink<'_>| {
+            code.local_get(BYTES);
+            features.extend(code);
+            code.i64_const(MOST_BYTES as i64).local_get(BYTES);
+            features.extend(code);
+            code.i64_const(MOST_BYTES as i64).i64_lt_u().select();
+            code.i64_const(BYTES_SHIFT.into()).i64_shl().local_get(WORD).i64_or();
+        };
+        let address = |code: &mut InstructionSink<'_>| {
+            code.local_get(NOW);
+        };
+        log(space, word, address, &mut code);
+        code.end().end();
+        function.into_raw_body()
+    }
+}
+
+/// A walk through the shadow: two locals of type `i64`, the address now and where to end.
+struct Scan<'s> {
+    features: &'s Features,
+    space: &'s IndexSpace,
+    now: u32,
+    end: u32,
+}
+
+impl Scan<'_> {
+    /// Goes on over bytes that may be accessed, eight at a time, and if it is `exact` then one at a time, until the first
+    /// that may not.
+    fn to_first(&self, exact: bool, code: &mut InstructionSink<'_>) {
+        self.steps(8, code);
+        if exact {
+            self.steps(1, code);
+        }
+    }
+
+    fn steps(&self, bytes: i64, code: &mut InstructionSink<'_>) {
+        let Scan { features, space, now, end } = *self;
+        code.block(BlockType::Empty).loop_(BlockType::Empty);
+        code.local_get(now).i64_const(bytes).i64_add().local_get(end).i64_gt_u().br_if(1);
+        code.local_get(now);
+        features.wrap(code);
+        let shadow = at(space, AddedMemory::Shadow, 0);
+        match bytes {
+            8 => code.i64_load(shadow),
+            _ => code.i64_load8_u(shadow),
+        };
+        code.i64_const(0).i64_ne().br_if(1);
+        code.local_get(now).i64_const(bytes).i64_add().local_set(now).br(0);
+        code.end().end();
+    }
+}
+
+/// A block is the program's now: `(pointer, size, redzone)`.
+struct Give;
+
+impl Inserted for Give {
+    fn ty(&self, features: &Features) -> Signature {
+        Signature::New(vec![features.address, features.address, features.address], vec![])
+    }
+
+    fn name(&self) -> String {
+        "give a block".to_owned()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Added
+    }
+
+    fn reached(&self) -> Reached {
+        helper(Helper::Give)
+    }
+
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        const POINTER: u32 = 0;
+        const SIZE: u32 = 1;
+        const REDZONE: u32 = 2;
+        let shadow = space.memory(AddedMemory::Shadow);
+        let mut function = Function::new([]);
+        let mut code = function.instructions();
+        // The function may not be what its name says.
+        let push = |local: u32, code: &mut InstructionSink<'_>| {
+            code.local_get(local);
+            features.extend(code);
+        };
+        for local in [POINTER, SIZE] {
+            push(local, &mut code);
+            features.push_memory_bytes(&mut code);
+            code.i64_gt_u().if_(BlockType::Empty).return_().end();
+        }
+        push(POINTER, &mut code);
+        push(SIZE, &mut code);
+        code.i64_add();
+        push(REDZONE, &mut code);
+        code.i64_add();
+        features.push_memory_bytes(&mut code);
+        code.i64_gt_u().if_(BlockType::Empty).return_().end();
+        code.local_get(POINTER).i32_const(0).local_get(SIZE).memory_fill(shadow);
+        code.local_get(POINTER).local_get(SIZE);
+        features.add(&mut code);
+        code.i32_const(State::Redzone as i32).local_get(REDZONE).memory_fill(shadow).end();
+        function.into_raw_body()
+    }
+}
+
+/// A block is the program's no longer: `(pointer) -> size`. 0 where no block of at least one byte starts there.
+struct Forget;
+
+impl Inserted for Forget {
+    fn ty(&self, features: &Features) -> Signature {
+        Signature::New(vec![features.address], vec![features.address])
+    }
+
+    fn name(&self) -> String {
+        "take a block".to_owned()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Added
+    }
+
+    fn reached(&self) -> Reached {
+        helper(Helper::Forget)
+    }
+
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        const POINTER: u32 = 0;
+        const NOW: u32 = 1;
+        const END: u32 = 2;
+        const SIZE: u32 = 3;
+        let mut function = Function::new([(2, ValType::I64), (1, features.address)]);
+        let mut code = function.instructions();
+        let shadow = |offset| at(space, AddedMemory::Shadow, offset);
+        features.push_memory_bytes(&mut code);
+        code.local_set(END).local_get(POINTER);
+        features.extend(&mut code);
+        code.local_tee(NOW);
+        // NULL, or past the end.
+        code.i64_eqz().local_get(NOW).local_get(END).i64_ge_u().i32_or();
+        code.if_(BlockType::Empty);
+        features.push_address(0, &mut code);
+        code.return_().end();
+        // What is in front of a block is no block's.
+        code.local_get(POINTER);
+        features.push_address(1, &mut code);
+        features.sub(&mut code);
+        code.i32_load8_u(shadow(0)).i32_eqz();
+        code.local_get(POINTER).i32_load8_u(shadow(0)).i32_const(0).i32_ne();
+        code.i32_or().if_(BlockType::Empty);
+        features.push_address(0, &mut code);
+        code.return_().end();
+        Scan { features, space, now: NOW, end: END }.to_first(true, &mut code);
+        code.local_get(POINTER).i32_const(State::Freed as i32);
+        code.local_get(NOW).local_get(POINTER);
+        features.extend(&mut code);
+        code.i64_sub();
+        features.wrap(&mut code);
+        code.local_tee(SIZE).memory_fill(space.memory(AddedMemory::Shadow));
+        code.local_get(SIZE).end();
+        function.into_raw_body()
+    }
+}
+
+/// Takes a freed block into the quarantine instead of freeing it: the arguments are those of the function that frees.
+struct Retire<'m> {
+    /// Its number among those that free.
+    nth: i32,
+    module: &'m Module<'m>,
+    function: u32,
+    role: Role,
+    limits: Limits,
+}
+
+impl Inserted for Retire<'_> {
+    fn ty(&self, _: &Features) -> Signature {
+        Signature::Of(self.function)
+    }
+
+    fn name(&self) -> String {
+        format!("retire: {}", self.module.function_name(self.function).unwrap_or_default())
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Added
+    }
+
+    fn reached(&self) -> Reached {
+        helper(Helper::Retire(self.function))
+    }
+
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        let params = self.role.params();
+        let pointer = position(params, Param::Pointer).expect("what frees takes a pointer");
+        let size = params.len() as u32;
+        let entry = size + 1;
+        let [head, tail, bytes] =
+            [AddedGlobal::Oldest, AddedGlobal::Newest, AddedGlobal::Quarantined]
+                .map(|g| space.global(g));
+        let mut function = Function::new([(1, features.address), (1, ValType::I32)]);
+        let mut code = function.instructions();
+        // With its redzone, as the allocator knows it.
+        if let Some(old_size) = position(params, Param::OldSize) {
+            code.local_get(old_size);
+            code.local_get(pointer).local_get(old_size);
+            push_redzone_of(features, space, self.limits.redzone, &mut code);
+            features.add(&mut code);
+            code.local_set(old_size);
+        }
+        code.local_get(pointer).call(space.helper(Helper::Forget)).local_tee(size);
+        features.eqz(&mut code);
+        code.if_(BlockType::Empty);
+        // Freed before: the allocator must not hear of it again while it does not have it.
+        push_is(features, space, pointer, State::Freed, &mut code);
+        code.if_(BlockType::Empty).return_().end();
+        push_params(params.len() as u32, &mut code);
+        code.call(space.moved(self.function)).return_().end();
+        // There is room, or room is made.
+        code.global_get(tail).global_get(head).i32_sub().i32_const(QUARANTINED as i32);
+        code.i32_ge_u().if_(BlockType::Empty).call(space.helper(Helper::ReleaseOldest)).end();
+        push_entry(tail, &mut code);
+        code.local_tee(entry).local_get(size);
+        features.extend(&mut code);
+        code.i64_store(at(space, AddedMemory::Log, QUARANTINE));
+        code.local_get(entry).i32_const(self.nth);
+        code.i32_store(at(space, AddedMemory::Log, QUARANTINE + 8));
+        for param in 0..params.len() as u32 {
+            code.local_get(entry).local_get(param);
+            features.extend(&mut code);
+            code.i64_store(at(space, AddedMemory::Log, QUARANTINE + argument(param)));
+        }
+        code.global_get(tail).i32_const(1).i32_add().global_set(tail);
+        code.global_get(bytes).local_get(size);
+        features.extend(&mut code);
+        code.i64_add().global_set(bytes);
+        code.block(BlockType::Empty).loop_(BlockType::Empty);
+        code.global_get(bytes).i64_const(self.limits.quarantine as i64).i64_le_u().br_if(1);
+        code.global_get(head).global_get(tail).i32_eq().br_if(1);
+        code.call(space.helper(Helper::ReleaseOldest)).br(0).end().end();
+        code.end();
+        function.into_raw_body()
+    }
+}
+
+/// Where an argument stands in the entry of a quarantined block.
+fn argument(nth: u32) -> u64 {
+    16 + 8 * u64::from(nth)
+}
+
+/// Pushes the address of the entry whose number is in a global.
+fn push_entry(number: u32, code: &mut InstructionSink<'_>) {
+    code.global_get(number).i32_const(QUARANTINED as i32 - 1).i32_and();
+    code.i32_const(QUARANTINED_BYTES as i32).i32_mul();
+}
+
+fn position(params: &[Param], param: Param) -> Option<u32> {
+    params.iter().position(|p| *p == param).map(|position| position as u32)
+}
+
+fn push_params(count: u32, code: &mut InstructionSink<'_>) {
+    for param in 0..count {
+        code.local_get(param);
+    }
+}
+
+/// Pushes whether the byte at the address in a local has a state. Past the end of the memory none has.
+fn push_is(
+    features: &Features,
+    space: &IndexSpace,
+    pointer: u32,
+    state: State,
+    code: &mut InstructionSink<'_>,
+) {
+    code.local_get(pointer);
+    features.extend(code);
+    features.push_memory_bytes(code);
+    code.i64_lt_u().if_(BlockType::Result(ValType::I32));
+    code.local_get(pointer).i32_load8_u(at(space, AddedMemory::Shadow, 0));
+    code.i32_const(state as i32).i32_eq();
+    code.else_().i32_const(0).end();
+}
+
+/// Takes a pointer and a size from the stack, and pushes how many bytes of a redzone follow that block: all or none.
+pub(super) fn push_redzone_of(
+    features: &Features,
+    space: &IndexSpace,
+    redzone: u32,
+    code: &mut InstructionSink<'_>,
+) {
+    features.add(code);
+    code.call(space.helper(Helper::IsRedzone)).if_(BlockType::Result(features.address));
+    features.push_address(redzone.into(), code);
+    code.else_();
+    features.push_address(0, code);
+    code.end();
+}
+
+/// Whether an address lies in a redzone: `(address) -> i32`.
+struct IsRedzone;
+
+impl Inserted for IsRedzone {
+    fn ty(&self, features: &Features) -> Signature {
+        Signature::New(vec![features.address], vec![ValType::I32])
+    }
+
+    fn name(&self) -> String {
+        "look for a redzone".to_owned()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Added
+    }
+
+    fn reached(&self) -> Reached {
+        helper(Helper::IsRedzone)
+    }
+
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        let mut function = Function::new([]);
+        let mut code = function.instructions();
+        push_is(features, space, 0, State::Redzone, &mut code);
+        code.end();
+        function.into_raw_body()
+    }
+}
+
+/// Gives the oldest block of the quarantine back to the allocator.
+struct ReleaseOldest {
+    frees: Vec<(u32, Role)>,
+}
+
+impl Inserted for ReleaseOldest {
+    fn ty(&self, _: &Features) -> Signature {
+        Signature::New(vec![], vec![])
+    }
+
+    fn name(&self) -> String {
+        "release the oldest block".to_owned()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Added
+    }
+
+    fn reached(&self) -> Reached {
+        helper(Helper::ReleaseOldest)
+    }
+
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        const ENTRY: u32 = 0;
+        let [head, bytes] =
+            [AddedGlobal::Oldest, AddedGlobal::Quarantined].map(|g| space.global(g));
+        let mut function = Function::new([(1, ValType::I32)]);
+        let mut code = function.instructions();
+        push_entry(head, &mut code);
+        code.local_set(ENTRY);
+        code.global_get(head).i32_const(1).i32_add().global_set(head);
+        code.global_get(bytes).local_get(ENTRY);
+        code.i64_load(at(space, AddedMemory::Log, QUARANTINE)).i64_sub().global_set(bytes);
+        for (nth, (function, role)) in (0..).zip(&self.frees) {
+            code.local_get(ENTRY).i32_load(at(space, AddedMemory::Log, QUARANTINE + 8));
+            code.i32_const(nth).i32_eq().if_(BlockType::Empty);
+            for param in 0..role.params().len() as u32 {
+                code.local_get(ENTRY);
+                code.i64_load(at(space, AddedMemory::Log, QUARANTINE + argument(param)));
+                features.wrap(&mut code);
+            }
+            code.call(space.moved(*function)).return_().end();
+        }
+        code.end();
+        function.into_raw_body()
+    }
+}
+
+/// Gives all blocks of the quarantine back.
+struct ReleaseAll;
+
+impl Inserted for ReleaseAll {
+    fn ty(&self, _: &Features) -> Signature {
+        Signature::New(vec![], vec![])
+    }
+
+    fn name(&self) -> String {
+        "release all blocks".to_owned()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Added
+    }
+
+    fn reached(&self) -> Reached {
+        helper(Helper::ReleaseAll)
+    }
+
+    fn body(&self, _: &Features, space: &IndexSpace) -> Vec<u8> {
+        let [head, tail] = [AddedGlobal::Oldest, AddedGlobal::Newest].map(|g| space.global(g));
+        let mut function = Function::new([]);
+        let mut code = function.instructions();
+        code.block(BlockType::Empty).loop_(BlockType::Empty);
+        code.global_get(head).global_get(tail).i32_eq().br_if(1);
+        code.call(space.helper(Helper::ReleaseOldest)).br(0);
+        code.end().end().end();
+        function.into_raw_body()
+    }
+}

@@ -1,0 +1,144 @@
+//! Accesses that are not right, and the blocks that they missed.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rustc_hash::FxHashMap;
+
+use super::{Block, Concerned, Heap, concerned};
+use crate::trace::{BadAccess, ContextId};
+
+/// Freed blocks that are remembered by all of their addresses.
+const MAX_FREED: usize = 1 << 17;
+
+/// Errors that are told apart.
+const MAX_ERRORS: usize = 10_000;
+
+/// How far behind a block, or before one, an access is taken for one that missed it.
+const NEAR_BYTES: u64 = 1_024;
+
+/// What an access was of that was not right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AccessKind {
+    /// Of a freed block, whose memory was not handed out since.
+    Freed,
+    /// Past the end of a block.
+    Behind,
+    /// Before the start of a block.
+    Before,
+    /// Of memory near no block.
+    Unallocated,
+}
+
+/// One way in which memory was accessed that is not right, with the number of times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccessError {
+    /// What it was of, where all blocks are known.
+    pub kind: AccessKind,
+    /// The instance whose instruction it was.
+    pub instance: usize,
+    /// The first time.
+    pub access: BadAccess,
+    /// The block that it missed, or that was freed.
+    pub block: Option<Concerned>,
+    /// How often; the rest is about the first time.
+    pub times: u64,
+}
+
+/// What is known of accesses where they are checked.
+#[derive(Debug, Default)]
+pub(super) struct Accesses {
+    /// The blocks that were freed, by address, and whose memory was not handed out since.
+    freed: BTreeMap<u64, (Block, ContextId)>,
+    /// The same in the order in which they were freed, by address and serial.
+    order: VecDeque<(u64, u64)>,
+    errors: FxHashMap<Key, AccessError>,
+}
+
+/// What makes two errors the same: the kind, the instance, the instruction, whether it writes, and where the block was
+/// allocated.
+type Key = (AccessKind, usize, u32, bool, Option<ContextId>);
+
+impl Accesses {
+    /// A block was freed.
+    pub(super) fn freed(&mut self, address: u64, block: Block, context: ContextId) {
+        self.freed.insert(address, (block, context));
+        self.order.push_back((address, block.serial));
+        while self.order.len() > MAX_FREED
+            && let Some((address, serial)) = self.order.pop_front()
+        {
+            if self.freed.get(&address).is_some_and(|(block, _)| block.serial == serial) {
+                self.freed.remove(&address);
+            }
+        }
+    }
+
+    /// Memory was handed out.
+    pub(super) fn handed_out(&mut self, address: u64, size: u64) {
+        let end = address.saturating_add(size.max(1));
+        while let Some((start, _)) = self.freed_within(address, end) {
+            self.freed.remove(&start);
+        }
+    }
+
+    /// The last freed block that has an address from here up to there.
+    fn freed_within(&self, address: u64, end: u64) -> Option<(u64, &(Block, ContextId))> {
+        let (start, freed) = self.freed.range(..end).next_back()?;
+        (start.saturating_add(freed.0.size.max(1)) > address).then_some((*start, freed))
+    }
+}
+
+impl Heap {
+    /// Accesses are checked: freed blocks are remembered by all of their addresses.
+    pub fn watch_accesses(&mut self) {
+        self.accesses.get_or_insert_default();
+    }
+
+    /// The errors, in no order.
+    pub fn access_errors(&self) -> impl Iterator<Item = &AccessError> {
+        self.accesses.iter().flat_map(|accesses| accesses.errors.values())
+    }
+
+    /// A block was freed, here.
+    pub(super) fn remember_freed(&mut self, address: u64, block: Block, context: ContextId) {
+        if let Some(accesses) = &mut self.accesses {
+            accesses.freed(address, block, context);
+        }
+    }
+
+    /// Takes in an access that is not right.
+    pub(super) fn bad_access(&mut self, instance: usize, access: BadAccess) {
+        let (kind, block) = self.what_was_missed(access.address, access.bytes);
+        let accesses = self.accesses.get_or_insert_default();
+        let allocated = block.map(|block| block.allocated);
+        let key = (kind, instance, access.instruction, access.is_write, allocated);
+        if accesses.errors.len() < MAX_ERRORS || accesses.errors.contains_key(&key) {
+            let first = AccessError { kind, instance, access, block, times: 0 };
+            accesses.errors.entry(key).or_insert(first).times += access.times;
+        }
+    }
+
+    /// What an access was of. Of a block behind which it lies and one before which it does, the nearer one.
+    fn what_was_missed(&self, address: u64, bytes: u64) -> (AccessKind, Option<Concerned>) {
+        let end = address.saturating_add(bytes.max(1));
+        let freed = self.accesses.as_ref().and_then(|accesses| accesses.freed_within(address, end));
+        let inside = self.block_around(address);
+        if let Some((start, (block, context))) = freed.filter(|_| inside.is_none()) {
+            return (AccessKind::Freed, Some(concerned(start, block, Some(*context))));
+        }
+        let before = self.blocks.until(address).next().map(|(start, block)| (start, *block));
+        let behind = inside.or(before).map(|(start, block)| {
+            let distance = address.saturating_sub(start.saturating_add(block.size));
+            (distance, AccessKind::Behind, concerned(start, &block, None))
+        });
+        let near = self.blocks.until(address.saturating_add(NEAR_BYTES));
+        let next = near.take_while(|(start, _)| *start > address).last();
+        let next = next.map(|(start, block)| {
+            (start.saturating_sub(end), AccessKind::Before, concerned(start, block, None))
+        });
+        let nearest = behind.into_iter().chain(next).min_by_key(|(distance, ..)| *distance);
+        match nearest.filter(|(distance, ..)| *distance < NEAR_BYTES) {
+            Some((_, kind, block)) => (kind, Some(block)),
+            None => (AccessKind::Unallocated, None),
+        }
+    }
+}
