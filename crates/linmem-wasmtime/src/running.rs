@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use linmem::instrument::{HOOK_MODULE, MEMORY_EXPORT, SIZE_EXPORT, is_added_export};
 use linmem::record::{Hook, Recorder};
 use linmem::trace::Frame;
-use linmem::{Error, ErrorKind, Prepared, Result, Trace};
+use linmem::{Error, ErrorKind, Mode, Prepared, Result, Trace};
 use wasmtime::{
     Config, Engine, Func, FuncType, Instance, Linker, Memory, Store, Val, WasmBacktrace,
 };
@@ -106,6 +106,7 @@ impl Running {
         let mut config = Config::new();
         config.wasm_backtrace_max_frames(NonZeroUsize::new(MAX_FRAMES));
         config.epoch_interruption(run.timeout.is_some());
+        config.wasm_branch_hinting(matches!(mode, Mode::Check { .. }));
         let engine = Engine::new(&config).map_err(refused)?;
         let hooks = HOOK_MODULE.to_owned();
         let watched = Watched::with(&engine, &prepared, &name, &mode, hooks)?;

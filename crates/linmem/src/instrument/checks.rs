@@ -69,24 +69,27 @@ impl Producer for Checks<'_> {
     fn edit(&self, space: &IndexSpace, function: u32, body: &Body, edits: &mut Edits) {
         let has_room = body.locals.saturating_add(MOST_LOCALS) <= MAX_LOCALS;
         let is_checked = !self.is_allocators[function as usize] && has_room;
+        let operators: Vec<_> = body.operators_with_offsets(self.file).collect();
         let mut checked = Checked {
             features: &self.features,
             space,
             body,
-            idiom: Idiom::of(body, self.file),
+            idiom: Idiom::of(&operators),
             locals: Vec::new(),
             depth: 0,
             imported: self.imported_functions,
             has_checks: false,
         };
         if is_checked {
-            checked.has_checks = body.operators(self.file).any(|operator| {
-                Access::of(&operator).is_some_and(|access| access.memarg.memory == 0)
-                    || bulk_of(&operator).is_some()
+            checked.has_checks = operators.iter().any(|(operator, _)| {
+                Access::of(operator).is_some_and(|access| access.memarg.memory == 0)
+                    || bulk_of(operator).is_some()
             });
         }
-        for (operator, place) in body.operators_with_offsets(self.file) {
-            checked.visit(&operator, place, edits);
+        for (nth, (operator, place)) in operators.iter().enumerate() {
+            if !reads_header(&operators, nth) {
+                checked.visit(operator, place.start, edits);
+            }
         }
     }
 }
@@ -102,12 +105,12 @@ struct Idiom {
 impl Idiom {
     /// Goes by the constants with which the bytes of a word are compared at once (`0x01010101` and `0x80808080`), and by
     /// comparisons of all bytes of a vector.
-    fn of(body: &Body, file: &[u8]) -> Idiom {
+    fn of(operators: &Operators<'_>) -> Idiom {
         const ONES: u64 = 0x0101_0101_0101_0101;
         const HIGHEST: u64 = 0x8080_8080_8080_8080;
         let (mut ones, mut highest, mut compares, mut collects) = (false, false, false, false);
-        for operator in body.operators(file) {
-            match operator {
+        for (operator, _) in operators {
+            match *operator {
                 Operator::I32Const { value } => {
                     let value = value as u32;
                     ones |= [ONES as u32, (ONES as u32).wrapping_neg()].contains(&value);
@@ -136,6 +139,40 @@ impl Idiom {
             _ => false,
         }
     }
+}
+
+/// The instructions of a function, with where each stands in the file.
+type Operators<'m> = [(Operator<'m>, Range<usize>)];
+
+/// Whether an instruction reads the word in front of a block and takes its flags or the size out of it: the compiler has
+/// put a piece of dlmalloc's `calloc`, `realloc` or `free` into the function that calls it.
+fn reads_header(operators: &Operators<'_>, nth: usize) -> bool {
+    use Operator::{I32Add, I32And, I32Const, I32Load, I32Load8U, I32Sub, LocalSet, LocalTee};
+    const FLAGS: [i32; 4] = [1, 2, 3, 7];
+    const SIZE: [i32; 2] = [-8, -4];
+    let operator = |at: Option<usize>| Some(&operators.get(at?)?.0);
+    let before = |distance| operator(nth.checked_sub(distance));
+    let memarg = match operators[nth].0 {
+        I32Load { memarg } | I32Load8U { memarg } => memarg,
+        _ => return false,
+    };
+    // The address may be kept for later.
+    let kept = usize::from(matches!(before(1), Some(LocalTee { .. })));
+    let is_in_front = match (before(kept + 1), before(kept + 2)) {
+        (Some(I32Add), Some(I32Const { value: -4 })) => true,
+        (Some(I32Sub), Some(I32Const { value: 4 })) => true,
+        _ => false,
+    };
+    let after = match operator(Some(nth + 1)) {
+        Some(LocalTee { .. }) => nth + 2,
+        Some(LocalSet { .. }) => nth + 3,
+        _ => nth + 1,
+    };
+    let masks = match (operator(Some(after)), operator(Some(after + 1))) {
+        (Some(I32Const { value }), Some(I32And)) => FLAGS.contains(value) || SIZE.contains(value),
+        _ => false,
+    };
+    memarg.offset == 0 && is_in_front && masks
 }
 
 /// The ranges that an instruction accesses as a whole in memory 0.
@@ -188,7 +225,7 @@ struct Checked<'a> {
 }
 
 impl Checked<'_> {
-    fn visit(&mut self, operator: &Operator<'_>, place: Range<usize>, edits: &mut Edits) {
+    fn visit(&mut self, operator: &Operator<'_>, offset: usize, edits: &mut Edits) {
         use Operator::{Block, Call, End, If, Loop, Return, ReturnCall, TryTable};
         match *operator {
             Block { .. } | Loop { .. } | If { .. } | TryTable { .. } | Operator::Try { .. } => {
@@ -198,7 +235,7 @@ impl Checked<'_> {
             Call { function_index } | ReturnCall { function_index }
                 if function_index < self.imported =>
             {
-                self.drain(place.start, edits);
+                self.drain(offset, edits);
             }
             Return
             | End
@@ -210,14 +247,14 @@ impl Checked<'_> {
             | Operator::Rethrow { .. }
                 if self.has_checks =>
             {
-                self.drain(place.start, edits);
+                self.drain(offset, edits);
             }
-            _ if self.has_checks && self.leaves(operator) => self.drain(place.start, edits),
+            _ if self.has_checks && self.leaves(operator) => self.drain(offset, edits),
             _ if self.has_checks => {
                 if let Some(access) = Access::of(operator).filter(|a| a.memarg.memory == 0) {
-                    self.access(&access, place.start, edits);
+                    self.access(&access, offset, edits);
                 } else if let Some(bulk) = bulk_of(operator) {
-                    self.bulk(bulk, place.start, edits);
+                    self.bulk(bulk, offset, edits);
                 }
             }
             _ => {}
@@ -240,7 +277,13 @@ impl Checked<'_> {
     }
 
     fn drain(&self, offset: usize, edits: &mut Edits) {
-        edits.insert_before(offset, |code| shadow::drain(self.space, code));
+        let space = self.space;
+        edits.insert_check_before(
+            offset,
+            |code| shadow::push_logged(space, code),
+            |code| shadow::tell(space, code),
+            |_| {},
+        );
     }
 
     /// The `nth` local of a type, which is added if it is not there.
@@ -270,7 +313,7 @@ impl Checked<'_> {
         let last = start.saturating_add(u64::from(access.bytes) - 1);
         let may_be_partly_outside =
             self.idiom.allows(access) && (features.is_64() || last <= u64::from(u32::MAX));
-        edits.insert_before(offset, |code| {
+        let check = |code: &mut InstructionSink<'_>| {
             for local in operands.iter().rev() {
                 code.local_set(*local);
             }
@@ -282,7 +325,8 @@ impl Checked<'_> {
                 8 => code.i64_load(shadow(start)).i64_const(0).i64_ne(),
                 _ => code.v128_load(shadow(start)).v128_any_true(),
             };
-            code.if_(BlockType::Empty);
+        };
+        let log_access = |code: &mut InstructionSink<'_>| {
             if may_be_partly_outside {
                 code.local_get(address).i32_load8_u(shadow(start)).i32_eqz();
                 code.local_get(address).i32_load8_u(shadow(last)).i32_eqz();
@@ -300,7 +344,8 @@ impl Checked<'_> {
             if may_be_partly_outside {
                 code.end();
             }
-            code.end();
+        };
+        edits.insert_check_before(offset, check, log_access, |code| {
             for local in &operands {
                 code.local_get(*local);
             }

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use wasm_encoder::{Encode, InstructionSink, ValType};
+use wasm_encoder::{BlockType, Encode, InstructionSink, ValType};
 
 use super::index_space::IndexSpace;
 use super::mode::Plan;
@@ -43,6 +43,8 @@ struct Edit {
     replaced: usize,
     /// The new code in the buffer.
     code: Range<usize>,
+    /// Where in the buffer an `if` stands that is hardly ever taken.
+    unlikely: Option<usize>,
 }
 
 impl Edit {
@@ -115,8 +117,31 @@ impl Edits {
     ) {
         let code = self.write(write);
         if !code.is_empty() {
-            self.edits.push(Edit { offset, replaced: 0, code });
+            self.edits.push(Edit { offset, replaced: 0, code, unlikely: None });
         }
+    }
+
+    /// Puts code before the instruction at an offset in the file: `write`, which leaves a condition, then `unlikely` if that
+    /// holds, which is hardly ever, and then `rest`.
+    #[inline]
+    pub(super) fn insert_check_before(
+        &mut self,
+        offset: usize,
+        write: impl FnOnce(&mut InstructionSink<'_>),
+        unlikely: impl FnOnce(&mut InstructionSink<'_>),
+        rest: impl FnOnce(&mut InstructionSink<'_>),
+    ) {
+        let start = self.code.len();
+        self.write(write);
+        let branch = self.code.len();
+        self.write(|code| {
+            code.if_(BlockType::Empty);
+            unlikely(code);
+            code.end();
+            rest(code);
+        });
+        let code = start..self.code.len();
+        self.edits.push(Edit { offset, replaced: 0, code, unlikely: Some(branch) });
     }
 
     /// Puts code where an instruction was. It is a bug to replace an instruction twice: the first
@@ -124,7 +149,8 @@ impl Edits {
     #[inline]
     pub(super) fn replace(&mut self, site: &Site, write: impl FnOnce(&mut InstructionSink<'_>)) {
         let code = self.write(write);
-        self.edits.push(Edit { offset: site.offset, replaced: site.len, code });
+        let unlikely = None;
+        self.edits.push(Edit { offset: site.offset, replaced: site.len, code, unlikely });
     }
 
     fn write(&mut self, write: impl FnOnce(&mut InstructionSink<'_>)) -> Range<usize> {
@@ -142,13 +168,15 @@ impl Edits {
         locals.len() + self.prologue.len() + self.code.len() + kept
     }
 
-    /// Writes the edited body to `out`, and to `points` where in it the offsets lead.
+    /// Writes the edited body to `out`, to `points` where in it the offsets lead, and to `unlikely` where in it an `if`
+    /// stands that is hardly ever taken.
     pub(super) fn apply(
         &mut self,
         file: &[u8],
         body: &Body,
         out: &mut Vec<u8>,
         points: &mut Points,
+        unlikely: &mut Vec<u32>,
     ) {
         self.copy_locals(file, body, out);
         out.extend_from_slice(&self.prologue);
@@ -160,6 +188,8 @@ impl Edits {
                 continue;
             }
             out.extend_from_slice(&file[copied..edit.offset]);
+            let branch = edit.unlikely.map(|branch| out.len() + branch - edit.code.start);
+            unlikely.extend(branch.map(|branch| branch as u32));
             out.extend_from_slice(&self.code[edit.code.clone()]);
             copied = edit.offset + edit.replaced;
             if edit.code.len() != edit.replaced {

@@ -64,6 +64,8 @@ pub(super) enum Helper {
     CheckRange,
     /// Says that a block is the program's.
     Give,
+    /// Says how large a block is.
+    Measure,
     /// Says that a block is the program's no longer.
     Forget,
     /// Says whether an address lies in a redzone.

@@ -36,6 +36,7 @@ pub(super) fn run(prepared: &Prepared<'_>, plan: Plan<'_>) -> Result<Instrumente
         left_alone,
         unfinished: &ADDED_TO,
         points: Points::default(),
+        hinted: Vec::new(),
     };
     let mut encoder = wasm_encoder::Module::new();
     pass.parse_core_module(&mut encoder, wasmparser::Parser::new(0), module.bytes).map_err(
@@ -84,6 +85,8 @@ struct Pass<'m, 'a> {
     /// What is left of [`ADDED_TO`].
     unfinished: &'static [SectionId],
     points: Points,
+    /// The edited bodies, where hints have been written on them.
+    hinted: Vec<Vec<u8>>,
 }
 
 type EncodeResult<T = ()> = std::result::Result<T, reencode::Error>;
@@ -208,18 +211,13 @@ impl Reencode for Pass<'_, '_> {
         code: &mut wasm_encoder::CodeSection,
         _: wasmparser::CodeSectionReader<'_>,
     ) -> EncodeResult {
-        let mut edits = Edits::default();
-        let mut edited = Vec::new();
-        for (function, index) in self.module.functions.iter().zip(0..) {
-            let Some(body) = &function.body else { continue };
-            if self.left_alone.contains_key(&index) {
-                edits.gather_needed(&self.space, index, body);
-            } else {
-                edits.gather(&self.plan, &self.space, index, body);
-            }
-            edited.clear();
-            edits.apply(self.module.bytes, body, &mut edited, &mut self.points);
-            code.raw(&edited);
+        match std::mem::take(&mut self.hinted) {
+            hinted if hinted.is_empty() => self.edit_bodies(|_, body, _| {
+                code.raw(body);
+            }),
+            hinted => hinted.iter().for_each(|body| {
+                code.raw(body);
+            }),
         }
         for inserted in &self.plan.inserted {
             code.raw(&inserted.body(&self.features, &self.space));
@@ -271,6 +269,9 @@ impl Reencode for Pass<'_, '_> {
         before: Option<SectionId>,
     ) -> EncodeResult {
         let position = |section| ORDER.iter().position(|other| *other == section);
+        if self.plan.has_hints && before == Some(SectionId::Code) {
+            self.write_hints(module);
+        }
         while let Some(&missing) = self.unfinished.first()
             && before.is_some_and(|before| position(missing) < position(before))
         {
@@ -281,6 +282,42 @@ impl Reencode for Pass<'_, '_> {
 }
 
 impl Pass<'_, '_> {
+    /// Gives each edited body to `each`, with the new index of its function, and where an `if` stands in it that is hardly
+    /// ever taken.
+    fn edit_bodies(&mut self, mut each: impl FnMut(u32, &[u8], &[u32])) {
+        let mut edits = Edits::default();
+        let (mut edited, mut unlikely) = (Vec::new(), Vec::new());
+        for (function, index) in self.module.functions.iter().zip(0..) {
+            let Some(body) = &function.body else { continue };
+            if self.left_alone.contains_key(&index) {
+                edits.gather_needed(&self.space, index, body);
+            } else {
+                edits.gather(&self.plan, &self.space, index, body);
+            }
+            edited.clear();
+            unlikely.clear();
+            edits.apply(self.module.bytes, body, &mut edited, &mut self.points, &mut unlikely);
+            each(self.space.moved(index), &edited, &unlikely);
+        }
+    }
+
+    /// Tells the engine which branches are hardly ever taken. That stands in front of the code, so the bodies are edited here
+    /// and kept.
+    fn write_hints(&mut self, module: &mut wasm_encoder::Module) {
+        let (mut bodies, mut hints) = (Vec::new(), wasm_encoder::BranchHints::new());
+        self.edit_bodies(|function, body, unlikely| {
+            bodies.push(body.to_vec());
+            if !unlikely.is_empty() {
+                let of_function = unlikely.iter().map(|&branch_func_offset| {
+                    wasm_encoder::BranchHint { branch_func_offset, branch_hint_value: 0 }
+                });
+                hints.function_hints(function, of_function);
+            }
+        });
+        module.section(&hints);
+        self.hinted = bodies;
+    }
+
     fn write_missing(&mut self, section: SectionId, module: &mut wasm_encoder::Module) {
         match section {
             SectionId::Import => {

@@ -89,7 +89,11 @@ pub(super) fn functions<'m>(
     if knows_heap {
         let frees = frees(prepared.allocator());
         functions.push(Box::new(Give));
+        functions.push(Box::new(Measure));
         functions.push(Box::new(Forget));
+        functions.extend(usable_sizes(prepared).map(|function| -> Box<dyn Inserted + 'm> {
+            Box::new(UsableSize { module, function })
+        }));
         functions.push(Box::new(IsRedzone));
         functions.push(Box::new(ReleaseAll));
         functions.push(Box::new(ReleaseOldest { frees: frees.clone() }));
@@ -125,6 +129,38 @@ pub(super) fn memories(prepared: &Prepared<'_>) -> Vec<NewMemory> {
         },
     ]
 }
+
+/// The functions that say how much of a block can be used, by their names.
+fn usable_sizes(prepared: &Prepared<'_>) -> impl Iterator<Item = u32> {
+    let module = &prepared.module;
+    let hooked = prepared.allocator().hooked();
+    let defined = module.imported_functions()..module.functions.len() as u32;
+    defined.filter(move |function| {
+        let name = prepared.function_name(*function);
+        let is_named = USABLE_SIZE.contains(&name.trim_start_matches('_'));
+        is_named && !hooked.contains(function) && is_of_address(module, *function)
+    })
+}
+
+/// Whether a function takes and returns an address.
+fn is_of_address(module: &Module<'_>, function: u32) -> bool {
+    let address = match module.memories[0].is_64 {
+        true => wasmparser::ValType::I64,
+        false => wasmparser::ValType::I32,
+    };
+    let ty = module.function_type(function);
+    ty.is_some_and(|ty| ty.params() == [address] && ty.results() == [address])
+}
+
+/// What allocators call the function that says how much of a block can be used.
+const USABLE_SIZE: [&str; 6] = [
+    "malloc_usable_size",
+    "dlmalloc_usable_size",
+    "emscripten_builtin_malloc_usable_size",
+    "mi_usable_size",
+    "mi_malloc_usable_size",
+    "malloc_size",
+];
 
 /// The functions that free, with their roles, in order.
 fn frees(allocator: &Allocator) -> Vec<(u32, Role)> {
@@ -275,10 +311,22 @@ impl Inserted for Drain {
     }
 }
 
+/// Pushes how many accesses are in the log.
+pub(super) fn push_logged(space: &IndexSpace, code: &mut InstructionSink<'_>) {
+    code.global_get(space.global(AddedGlobal::Logged));
+}
+
+/// Hands the log to the host.
+pub(super) fn tell(space: &IndexSpace, code: &mut InstructionSink<'_>) {
+    code.call(space.helper(Helper::Drain));
+}
+
 /// Hands the log to the host, if there is something in it.
 pub(super) fn drain(space: &IndexSpace, code: &mut InstructionSink<'_>) {
-    code.global_get(space.global(AddedGlobal::Logged)).if_(BlockType::Empty);
-    code.call(space.helper(Helper::Drain)).end();
+    push_logged(space, code);
+    code.if_(BlockType::Empty);
+    tell(space, code);
+    code.end();
 }
 
 /// Makes the shadow as large as the memory, if it is not.
@@ -348,7 +396,7 @@ impl Inserted for CheckRange {
         code.local_get(END).local_get(NOW).i64_lt_u().local_get(END);
         features.push_memory_bytes(&mut code);
         code.i64_gt_u().i32_or().if_(BlockType::Empty).return_().end();
-        Scan { features, space, now: NOW, end: END }.to_first(true, &mut code);
+        Scan { features, space, now: NOW, end: END }.to_first(&mut code);
         code.local_get(NOW).local_get(END).i64_lt_u().if_(BlockType::Empty);
         let word = |code: &mut InstructionSink<'_>| {
             code.local_get(BYTES);
@@ -376,13 +424,10 @@ struct Scan<'s> {
 }
 
 impl Scan<'_> {
-    /// Goes on over bytes that may be accessed, eight at a time, and if it is `exact` then one at a time, until the first
-    /// that may not.
-    fn to_first(&self, exact: bool, code: &mut InstructionSink<'_>) {
+    /// Goes on over bytes that may be accessed, eight at a time and then one at a time, to the first that may not.
+    fn to_first(&self, code: &mut InstructionSink<'_>) {
         self.steps(8, code);
-        if exact {
-            self.steps(1, code);
-        }
+        self.steps(1, code);
     }
 
     fn steps(&self, bytes: i64, code: &mut InstructionSink<'_>) {
@@ -454,6 +499,61 @@ impl Inserted for Give {
     }
 }
 
+/// Says how large a block is: `(pointer) -> size`. 0 where no block of at least one byte starts there.
+struct Measure;
+
+impl Inserted for Measure {
+    fn ty(&self, features: &Features) -> Signature {
+        Signature::New(vec![features.address], vec![features.address])
+    }
+
+    fn name(&self) -> String {
+        "measure a block".to_owned()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Added
+    }
+
+    fn reached(&self) -> Reached {
+        helper(Helper::Measure)
+    }
+
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        const POINTER: u32 = 0;
+        const NOW: u32 = 1;
+        const END: u32 = 2;
+        let mut function = Function::new([(2, ValType::I64)]);
+        let mut code = function.instructions();
+        let shadow = |offset| at(space, AddedMemory::Shadow, offset);
+        features.push_memory_bytes(&mut code);
+        code.local_set(END).local_get(POINTER);
+        features.extend(&mut code);
+        code.local_tee(NOW);
+        // NULL, or past the end.
+        code.i64_eqz().local_get(NOW).local_get(END).i64_ge_u().i32_or();
+        code.if_(BlockType::Empty);
+        features.push_address(0, &mut code);
+        code.return_().end();
+        // What is in front of a block is no block's.
+        code.local_get(POINTER);
+        features.push_address(1, &mut code);
+        features.sub(&mut code);
+        code.i32_load8_u(shadow(0)).i32_eqz();
+        code.local_get(POINTER).i32_load8_u(shadow(0)).i32_const(0).i32_ne();
+        code.i32_or().if_(BlockType::Empty);
+        features.push_address(0, &mut code);
+        code.return_().end();
+        Scan { features, space, now: NOW, end: END }.to_first(&mut code);
+        code.local_get(NOW).local_get(POINTER);
+        features.extend(&mut code);
+        code.i64_sub();
+        features.wrap(&mut code);
+        code.end();
+        function.into_raw_body()
+    }
+}
+
 /// A block is the program's no longer: `(pointer) -> size`. 0 where no block of at least one byte starts there.
 struct Forget;
 
@@ -476,37 +576,51 @@ impl Inserted for Forget {
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         const POINTER: u32 = 0;
-        const NOW: u32 = 1;
-        const END: u32 = 2;
-        const SIZE: u32 = 3;
-        let mut function = Function::new([(2, ValType::I64), (1, features.address)]);
+        const SIZE: u32 = 1;
+        let mut function = Function::new([(1, features.address)]);
         let mut code = function.instructions();
-        let shadow = |offset| at(space, AddedMemory::Shadow, offset);
-        features.push_memory_bytes(&mut code);
-        code.local_set(END).local_get(POINTER);
-        features.extend(&mut code);
-        code.local_tee(NOW);
-        // NULL, or past the end.
-        code.i64_eqz().local_get(NOW).local_get(END).i64_ge_u().i32_or();
+        code.local_get(POINTER).call(space.helper(Helper::Measure)).local_tee(SIZE);
+        features.nez(&mut code);
         code.if_(BlockType::Empty);
-        features.push_address(0, &mut code);
-        code.return_().end();
-        // What is in front of a block is no block's.
-        code.local_get(POINTER);
-        features.push_address(1, &mut code);
-        features.sub(&mut code);
-        code.i32_load8_u(shadow(0)).i32_eqz();
-        code.local_get(POINTER).i32_load8_u(shadow(0)).i32_const(0).i32_ne();
-        code.i32_or().if_(BlockType::Empty);
-        features.push_address(0, &mut code);
-        code.return_().end();
-        Scan { features, space, now: NOW, end: END }.to_first(true, &mut code);
-        code.local_get(POINTER).i32_const(State::Freed as i32);
-        code.local_get(NOW).local_get(POINTER);
-        features.extend(&mut code);
-        code.i64_sub();
-        features.wrap(&mut code);
-        code.local_tee(SIZE).memory_fill(space.memory(AddedMemory::Shadow));
+        code.local_get(POINTER).i32_const(State::Freed as i32).local_get(SIZE);
+        code.memory_fill(space.memory(AddedMemory::Shadow)).end();
+        code.local_get(SIZE).end();
+        function.into_raw_body()
+    }
+}
+
+/// Stands in for the allocator's `malloc_usable_size`: what the program may use of a block is what it asked for.
+struct UsableSize<'m> {
+    module: &'m Module<'m>,
+    function: u32,
+}
+
+impl Inserted for UsableSize<'_> {
+    fn ty(&self, _: &Features) -> Signature {
+        Signature::Of(self.function)
+    }
+
+    fn name(&self) -> String {
+        format!("usable size: {}", self.module.function_name(self.function).unwrap_or_default())
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Wrapper(self.function)
+    }
+
+    fn reached(&self) -> Reached {
+        Reached::Instead(self.function)
+    }
+
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        const POINTER: u32 = 0;
+        const SIZE: u32 = 1;
+        let mut function = Function::new([(1, features.address)]);
+        let mut code = function.instructions();
+        code.local_get(POINTER).call(space.helper(Helper::Measure)).local_tee(SIZE);
+        features.eqz(&mut code);
+        code.if_(BlockType::Empty);
+        code.local_get(POINTER).call(space.moved(self.function)).return_().end();
         code.local_get(SIZE).end();
         function.into_raw_body()
     }

@@ -45,7 +45,7 @@ fn applied(lists: &[List]) -> (Vec<u8>, Points) {
         edits.lists.push(start..edits.edits.len());
     }
     let (mut out, mut points) = (Vec::new(), Points::default());
-    edits.apply(FILE, &body(), &mut out, &mut points);
+    edits.apply(FILE, &body(), &mut out, &mut points, &mut Vec::new());
     (out, points)
 }
 
@@ -83,7 +83,7 @@ fn insertions_come_before_a_replacement_at_the_same_place() {
     });
     edits.lists.push(2..3);
     let mut out = Vec::new();
-    edits.apply(FILE, &body(), &mut out, &mut Points::default());
+    edits.apply(FILE, &body(), &mut out, &mut Points::default(), &mut Vec::new());
     assert_eq!(out, b"\0a\x01\x1a\0cdefghi");
 }
 
@@ -107,12 +107,12 @@ fn the_start_and_new_locals_come_before_everything_else() {
         code.nop();
     });
     let mut out = Vec::new();
-    edits.apply(FILE, &body(), &mut out, &mut Points::default());
+    edits.apply(FILE, &body(), &mut out, &mut Points::default(), &mut Vec::new());
     // One group of two `i64`, and one of an `f32`.
     assert_eq!(out, b"\x02\x02\x7e\x01\x7d\x01abcdefghi");
     edits.clear();
     out.clear();
-    edits.apply(FILE, &body(), &mut out, &mut Points::default());
+    edits.apply(FILE, &body(), &mut out, &mut Points::default(), &mut Vec::new());
     assert_eq!(out, FILE[10..]);
 }
 
