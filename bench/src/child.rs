@@ -8,8 +8,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use linmem::Trace;
+use linmem::instrument::{QUARANTINE_BYTES, REDZONE_BYTES};
 use linmem::trace::{Buffer, Event, Record};
+use linmem::{Mode, Trace};
 use wasmtime::{Config, Engine, Linker, Module, Store};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
@@ -17,25 +18,28 @@ use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 use crate::process;
 use crate::timing::cpu_timed;
 
-/// Which of the two.
+/// Which of the three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The module as it is, in an engine set up like linmem's.
     Plain,
     /// The module as `linmem run` runs it, but recorded in memory, and analysed afterwards.
     Observed,
+    /// The same as `linmem check` runs it.
+    Checked,
 }
 
 impl Role {
     /// The role that an argument names.
     pub fn from_name(name: &str) -> Option<Role> {
-        [Role::Plain, Role::Observed].into_iter().find(|role| role.name() == name)
+        [Role::Plain, Role::Observed, Role::Checked].into_iter().find(|role| role.name() == name)
     }
 
     fn name(self) -> &'static str {
         match self {
             Role::Plain => "plain",
             Role::Observed => "observed",
+            Role::Checked => "checked",
         }
     }
 }
@@ -126,7 +130,11 @@ pub fn main(role: Role, args: &[String]) -> Result<()> {
     let wasm = fs::read(&guest.file).with_context(|| guest.file.display().to_string())?;
     let measured = match role {
         Role::Plain => run_plain(&guest, &wasm).map_err(|error| anyhow!("{error:#}"))?,
-        Role::Observed => run_observed(&guest, &wasm)?,
+        Role::Observed => run_observed(&guest, &wasm, Mode::default())?,
+        Role::Checked => {
+            let mode = Mode::check(None, REDZONE_BYTES, QUARANTINE_BYTES);
+            run_observed(&guest, &wasm, mode)?
+        }
     };
     measured.print();
     Ok(())
@@ -158,8 +166,8 @@ fn engine() -> wasmtime::Result<Engine> {
     Engine::new(&config)
 }
 
-fn run_observed(guest: &Guest, wasm: &[u8]) -> Result<Measured> {
-    let run = linmem_wasmtime::Run::new(wasm)?;
+fn run_observed(guest: &Guest, wasm: &[u8], mode: Mode) -> Result<Measured> {
+    let run = linmem_wasmtime::Run::new(wasm)?.mode(mode);
     let run = run.name(&guest.name()).args(&guest.args).inherit_stdio().dir(&guest.root, "/")?;
     let buffer = Buffer::default();
     let mut session = run.start_into(buffer.clone())?;

@@ -114,7 +114,9 @@ where
         [delta.wide(), previous.wide(), in_allocator.wide(), low.wide(), high.wide()]
     });
     define!(linker, hooks, Hook::Resumed, |level: u32| [level.wide()]);
-    define!(linker, hooks, Hook::BadAccesses, |logged: u32| [logged.wide()]);
+    define!(linker, hooks, Hook::BadAccess, |instruction: u32, address: W, bytes: W, by: u32| {
+        [instruction.wide(), address.wide(), bytes.wide(), by.wide()]
+    });
     define!(linker, hooks, Hook::Passed, |a: W, b: W, c: W, d: W| [a, b, c, d].map(Word::wide));
     define!(linker, hooks, Hook::Returned, |function: u32, value: W| {
         [function.wide(), value.wide()]

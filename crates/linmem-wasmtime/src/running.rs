@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::num::NonZeroUsize;
 
-use linmem::instrument::{HOOK_MODULE, MEMORY_EXPORT, SIZE_EXPORT, is_added_export};
+use linmem::instrument::{HOOK_MODULE, MEMORY_EXPORT, SIZE_EXPORT, TELL_EXPORT, is_added_export};
 use linmem::record::{Hook, Recorder};
 use linmem::trace::Frame;
 use linmem::{Error, ErrorKind, Mode, Prepared, Result, Trace};
@@ -287,10 +287,8 @@ impl Running {
     }
 
     fn record_end(&mut self, ended: &Ended, frames: Vec<Frame>) {
+        self.tell_accesses(&frames);
         self.with_recorder(|recorder, guest| {
-            if guest.is_complete() {
-                recorder.last_accesses(INSTANCE, &frames, guest);
-            }
             let frames_live =
                 matches!(ended, Ended::Trap(_)) || recorder.frames_hold_pointers(INSTANCE, &frames);
             if guest.is_complete() {
@@ -301,6 +299,15 @@ impl Running {
                 Ended::Trap(message) => recorder.trapped(message.clone(), frames),
             }
         });
+    }
+
+    /// Lets a module whose accesses are checked tell of those that its functions could not tell of, because they were ended
+    /// with this stack.
+    fn tell_accesses(&mut self, frames: &[Frame]) {
+        let Some(tell) = self.export(TELL_EXPORT) else { return };
+        self.with_recorder(|recorder, _| recorder.trapped_at(frames));
+        // It cannot trap, and whoever stops the program has stopped it already.
+        let _ = self.enter(tell, &[], &mut []);
     }
 
     /// Looks at memory near address 0, as after each call.

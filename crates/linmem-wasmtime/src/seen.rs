@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use linmem::instrument::{
-    INSTANCE_EXPORT, LOG_EXPORT, LOGGED_EXPORT, MEMORY_EXPORT, RUNNING_EXPORT, global_export,
-    is_added_export,
+    INSTANCE_EXPORT, MEMORY_EXPORT, RUNNING_EXPORT, global_export, is_added_export,
 };
 use linmem::record::{Backtrace, Guest, Recorder};
 use linmem::trace::Frame;
@@ -48,8 +47,6 @@ struct SeenInstance {
     memory: usize,
     /// The globals that may hold pointers, by the names that instrumentation gave them.
     globals: BTreeMap<String, Global>,
-    /// The log of accesses, where they are checked.
-    log: Option<Memory>,
 }
 
 impl Seen {
@@ -81,7 +78,6 @@ impl Seen {
         let memory = self.memory(recorder, memory, store);
         let number = self.add(recorder, module, memory);
         self.instances[number].globals = globals(watched, store, &export);
-        self.instances[number].log = export(store, LOG_EXPORT).and_then(Extern::into_memory);
         if let Some(Extern::Global(global)) = export(store, INSTANCE_EXPORT) {
             // The module keeps it for us, and an i32 it is.
             let _ = global.set(store.as_context_mut(), Val::I32(number as i32 + 1));
@@ -104,7 +100,7 @@ impl Seen {
     }
 
     fn add(&mut self, recorder: &mut Recorder, module: usize, memory: usize) -> usize {
-        self.instances.push(SeenInstance { module, memory, globals: BTreeMap::new(), log: None });
+        self.instances.push(SeenInstance { module, memory, globals: BTreeMap::new() });
         recorder.instance(module, memory)
     }
 
@@ -312,17 +308,6 @@ impl<C: AsContextMut<Data: 'static>> Guest for Lent<'_, C> {
         running.is_some_and(|running| {
             integer(&running.get(self.store.as_context_mut())).is_some_and(|entries| entries > 0)
         })
-    }
-
-    fn log(&mut self) -> &[u8] {
-        let log = self.seen.instances[self.instance].log;
-        log.map_or(&[], |log| log.data(self.store.as_context()))
-    }
-
-    fn logged(&mut self) -> u32 {
-        let logged = self.seen.instances[self.instance].globals.get(LOGGED_EXPORT);
-        let logged = logged.and_then(|global| global.get(self.store.as_context_mut()).i32());
-        logged.map_or(0, i32::cast_unsigned)
     }
 
     fn global(&mut self, index: u32) -> Option<u64> {

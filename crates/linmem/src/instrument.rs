@@ -41,15 +41,14 @@ use crate::module::Module;
 use crate::prepared::Prepared;
 
 pub use hooks::{
-    HOOK_MODULE, Hook, INSTANCE_EXPORT, LOG_EXPORT, LOGGED_EXPORT, MEMORY_EXPORT, RUNNING_EXPORT,
-    SIZE_EXPORT, global_export, is_added_export,
+    HOOK_MODULE, Hook, INSTANCE_EXPORT, MEMORY_EXPORT, RUNNING_EXPORT, SIZE_EXPORT, TELL_EXPORT,
+    global_export, is_added_export,
 };
 pub use mode::{Mode, QUARANTINE_BYTES, REDZONE_BYTES};
 pub use offset_map::OffsetMap;
 pub(crate) use offset_map::Origin;
 #[cfg(test)]
 pub(crate) use recorder_map::VERSION as MAP_VERSION;
-pub(crate) use shadow::{LOG_ENTRIES, LOG_ENTRY_BYTES};
 
 /// The result of instrumenting a module.
 #[derive(Debug)]

@@ -66,18 +66,6 @@ pub trait Guest {
 
     /// The value of a global, given its index in the original module; `None` if it cannot be read.
     fn global(&mut self, index: u32) -> Option<u64>;
-
-    /// The log of accesses that are not right, where accesses are checked: the memory that is exported as
-    /// [`LOG_EXPORT`](crate::instrument::LOG_EXPORT).
-    fn log(&mut self) -> &[u8] {
-        &[]
-    }
-
-    /// How many accesses the log has that the recorder was not told of: the global that is exported as
-    /// [`LOGGED_EXPORT`](crate::instrument::LOGGED_EXPORT).
-    fn logged(&mut self) -> u32 {
-        0
-    }
 }
 
 /// A call stack, innermost frame first, in terms of the original module.
@@ -309,7 +297,9 @@ impl Recorder {
             (Hook::HandedOut, values) => {
                 self.crossed(instance, values, |_| Crossing::HandedOut, guest);
             }
-            (Hook::BadAccesses, &[logged, ..]) => self.bad_accesses(instance, logged, guest),
+            (Hook::BadAccess, &[instruction, address, bytes, by, ..]) => {
+                self.bad_access(instance, instruction as u32, (address, bytes, by), guest);
+            }
             (hook, args) => panic!("{} does not take {} arguments", hook.name(), args.len()),
         }
         0

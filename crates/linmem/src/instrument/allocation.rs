@@ -150,6 +150,10 @@ impl Writer<'_> {
             self.update_shadow(&mut code);
         }
         code.i32_const(0).global_set(self.depth);
+        if self.redzone.is_some() {
+            // What the allocator did in code that it shares with the program is right.
+            code.i32_const(0).global_set(self.space.global(AddedGlobal::Logged));
+        }
         self.report_after(&mut code);
         if returns {
             code.local_get(self.result);

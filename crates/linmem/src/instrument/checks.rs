@@ -6,7 +6,7 @@
 //! local.tee $address
 //! (i32.load $shadow offset=4 (local.get $address))
 //! if
-//!   ;; append to the log, unless the allocator runs
+//!   ;; append to the log
 //! end
 //! i32.load offset=4
 //! ```
@@ -22,9 +22,10 @@ use wasmparser::Operator;
 use super::boundary::number_type;
 use super::edits::{Edits, Producer};
 use super::features::Features;
+use super::hooks::AccessedBy;
 use super::index_space::{AddedMemory, Helper, IndexSpace};
 use super::left_alone::MAX_LOCALS;
-use super::shadow::{self, log, log_word};
+use super::shadow::{self, log};
 use crate::language;
 use crate::module::{Access, Body};
 use crate::prepared::Prepared;
@@ -332,15 +333,7 @@ impl Checked<'_> {
                 code.local_get(address).i32_load8_u(shadow(last)).i32_eqz();
                 code.i32_or().i32_eqz().if_(BlockType::Empty);
             }
-            let word = |code: &mut InstructionSink<'_>| {
-                code.i64_const(log_word(offset, access.is_write, access.bytes.into()));
-            };
-            let push_address = |code: &mut InstructionSink<'_>| {
-                code.local_get(address);
-                features.extend(code);
-                code.i64_const(start as i64).i64_add();
-            };
-            log(space, word, push_address, code);
+            log(features, space, offset, address, code);
             if may_be_partly_outside {
                 code.end();
             }
@@ -367,13 +360,16 @@ impl Checked<'_> {
         let is_narrow = features.is_64() && bulk.operands[2] == Operand::I32;
         edits.insert_before(offset, |code| {
             code.local_set(bytes).local_set(from).local_set(to);
-            let ranges = [(bulk.writes, to, true), (bulk.reads, from, false)];
-            for (_, address, is_write) in ranges.into_iter().filter(|(is_used, ..)| *is_used) {
-                code.local_get(address).local_get(bytes);
+            let ranges = [
+                (bulk.writes, to, AccessedBy::WrittenRange),
+                (bulk.reads, from, AccessedBy::ReadRange),
+            ];
+            for (_, address, by) in ranges.into_iter().filter(|(is_used, ..)| *is_used) {
+                code.i32_const(offset as i32).local_get(address).local_get(bytes);
                 if is_narrow {
                     code.i64_extend_i32_u();
                 }
-                code.i64_const(log_word(offset, is_write, 0));
+                code.i32_const(by as i32);
                 code.call(space.helper(Helper::CheckRange));
             }
             code.local_get(to).local_get(from).local_get(bytes);

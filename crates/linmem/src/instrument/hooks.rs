@@ -31,16 +31,9 @@ pub const SIZE_EXPORT: &str = "linmem.memory.size";
 /// import can serve many instances. A host hides the name.
 pub const INSTANCE_EXPORT: &str = "linmem.instance";
 
-/// The name of the memory in which a module whose accesses are checked logs those that are not right. A host hides the
-/// name.
-///
-/// Entry `n` stands at `16 * (n % 4096)`: the offset of the instruction in the original module (4 bytes), a word whose
-/// lowest bit says whether it writes and whose other bits say how many bytes it reads or writes, and the address
-/// (8 bytes). All little-endian.
-pub const LOG_EXPORT: &str = "linmem.log";
-
-/// The name of the global that counts the accesses in that log of which the host was not told. A host hides the name.
-pub const LOGGED_EXPORT: &str = "linmem.logged";
+/// The name of an exported function that calls [`Hook::BadAccess`] for each access that the host was not told of: a trap
+/// may have ended the function that would have. A host hides the name.
+pub const TELL_EXPORT: &str = "linmem.tell";
 
 /// The name of the global that counts the entries which have not returned. A host hides the name.
 pub const RUNNING_EXPORT: &str = "linmem.running";
@@ -68,11 +61,10 @@ pub(super) fn table_export(table: u32) -> String {
 
 /// Whether instrumentation added an export of this name. A host hides it.
 pub fn is_added_export(name: &str) -> bool {
-    const ADDED: [&str; 7] = [
+    const ADDED: [&str; 6] = [
         MEMORY_EXPORT,
         SIZE_EXPORT,
-        LOG_EXPORT,
-        LOGGED_EXPORT,
+        TELL_EXPORT,
         INSTANCE_EXPORT,
         RUNNING_EXPORT,
         FUNCTIONS_EXPORT,
@@ -157,9 +149,9 @@ pub enum Hook {
     Returned,
     /// `handed_out(a, b, c, d)`: the module calls an imported function with these arguments.
     HandedOut,
-    /// `bad_accesses(count)`: so many accesses were found that are not right, of which the memory [`LOG_EXPORT`] has the
-    /// last ones. Only where accesses are checked.
-    BadAccesses,
+    /// `bad_access(instruction, address, bytes, by)`: the instruction at this offset of the original file accessed memory
+    /// that it must not. `by` is an [`AccessedBy`]. Only where accesses are checked.
+    BadAccess,
 }
 
 impl Hook {
@@ -189,7 +181,7 @@ impl Hook {
         Hook::Passed,
         Hook::Returned,
         Hook::HandedOut,
-        Hook::BadAccesses,
+        Hook::BadAccess,
     ];
 
     /// How many values [`Hook::Entered`], [`Hook::Passed`] and [`Hook::HandedOut`] take at once.
@@ -214,7 +206,7 @@ impl Hook {
             Hook::Passed => "passed",
             Hook::Returned => "returned",
             Hook::HandedOut => "handed_out",
-            Hook::BadAccesses => "bad_accesses",
+            Hook::BadAccess => "bad_access",
         }
     }
 
@@ -227,7 +219,8 @@ impl Hook {
             Hook::Reallocated => &[Address],
             Hook::Grown => &[Address, Address, I32, I32, I32],
             Hook::Entered => &[I32, I32, I32, Address, Address, Address, Address, Address],
-            Hook::Resumed | Hook::BadAccesses => &[I32],
+            Hook::Resumed => &[I32],
+            Hook::BadAccess => &[I32, Address, Address, I32],
             Hook::Passed | Hook::HandedOut => &[Address; Hook::VALUES],
             Hook::Returned => &[I32, Address],
         }
@@ -239,6 +232,17 @@ impl Hook {
         let params = own.chain([ValType::I32]).collect();
         (params, if self == Hook::Entered { vec![ValType::I32] } else { vec![] })
     }
+}
+
+/// How the instruction of a [`Hook::BadAccess`] accesses memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AccessedBy {
+    /// As it says: its own offset comes to the address, and `bytes` is 0.
+    Instruction = 0,
+    /// It reads a range of so many bytes, and the address is that of the first one that is not right.
+    ReadRange = 1,
+    /// It writes one.
+    WrittenRange = 2,
 }
 
 /// The type of a hook's parameter.

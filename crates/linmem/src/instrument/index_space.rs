@@ -58,8 +58,8 @@ pub(super) enum AddedMemory {
 pub(super) enum Helper {
     /// Makes the shadow as large as the memory.
     Resize,
-    /// Hands the log to the host.
-    Drain,
+    /// Tells the host of what is in the log.
+    Tell,
     /// Checks a range of addresses.
     CheckRange,
     /// Says that a block is the program's.
@@ -288,13 +288,8 @@ impl IndexSpace {
     ///
     /// When the mode does not add it.
     pub(super) fn global(&self, global: AddedGlobal) -> u32 {
-        self.find_global(global).expect("a mode adds the globals that it uses")
-    }
-
-    /// Index of an added global, if the mode adds it.
-    pub(super) fn find_global(&self, global: AddedGlobal) -> Option<u32> {
-        let position = self.globals.iter().position(|added| *added == global)?;
-        Some(self.first_global + position as u32)
+        let position = self.globals.iter().position(|added| *added == global);
+        self.first_global + position.expect("a mode adds the globals that it uses") as u32
     }
 
     /// The added types, in order: parameters and results.

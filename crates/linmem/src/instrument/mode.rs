@@ -74,8 +74,6 @@ pub(super) struct NewMemory {
     pub(super) memory: AddedMemory,
     /// Its type.
     pub(super) ty: MemoryType,
-    /// What it is exported as.
-    pub(super) export: Option<&'static str>,
 }
 
 impl Mode {

@@ -432,11 +432,6 @@ impl Pass<'_, '_> {
         use wasm_encoder::ExportKind;
         self.finish(SectionId::Export);
         exports.export(hooks::MEMORY_EXPORT, ExportKind::Memory, 0);
-        for added in &self.plan.memories {
-            if let Some(name) = added.export {
-                exports.export(name, ExportKind::Memory, self.space.memory(added.memory));
-            }
-        }
         for &(name, function) in self.space.exports() {
             exports.export(name, ExportKind::Func, function);
         }
@@ -450,9 +445,6 @@ impl Pass<'_, '_> {
         exports.export(hooks::INSTANCE_EXPORT, ExportKind::Global, instance);
         let running = self.space.global(AddedGlobal::Running);
         exports.export(hooks::RUNNING_EXPORT, ExportKind::Global, running);
-        if let Some(logged) = self.space.find_global(AddedGlobal::Logged) {
-            exports.export(hooks::LOGGED_EXPORT, ExportKind::Global, logged);
-        }
         if !self.space.entries().is_empty() {
             exports.export(hooks::FUNCTIONS_EXPORT, ExportKind::Table, self.added_table());
         }

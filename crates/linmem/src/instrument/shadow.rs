@@ -4,12 +4,13 @@
 //! right, and one of [`State`] where it is not. What the checks find they append to a log in a third memory,
 //! which also holds the quarantine: freed blocks that the allocator does not get back yet.
 //!
-//! All of it is code in the module, so hosts have only to read the log.
+//! All of it is code in the module, so hosts have only to hear what is in the log. None of them sees the two memories,
+//! which lets an engine know that what is written there changes nothing else.
 
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, MemoryType, ValType};
 
 use super::features::Features;
-use super::hooks::{Hook, LOG_EXPORT};
+use super::hooks::{self, AccessedBy, Hook};
 use super::index_space::{AddedGlobal, AddedMemory, Helper, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
 use super::mode::NewMemory;
@@ -33,13 +34,10 @@ pub(super) enum State {
 }
 
 /// Accesses that the log has room for. The last ones stay.
-pub(crate) const LOG_ENTRIES: u64 = 4096;
-
-/// Bytes of an entry: what accessed, and the address.
-pub(crate) const LOG_ENTRY_BYTES: u64 = 16;
+const LOG_ENTRIES: u64 = 4096;
 
 /// Where in the log's memory the quarantine begins.
-const QUARANTINE: u64 = LOG_ENTRIES * LOG_ENTRY_BYTES;
+const QUARANTINE: u64 = LOG_ENTRIES * 16;
 
 /// Blocks that the quarantine has room for.
 const QUARANTINED: u64 = 1 << 16;
@@ -49,19 +47,7 @@ const QUARANTINED: u64 = 1 << 16;
 const QUARANTINED_BYTES: u64 = 48;
 
 /// Pages of the third memory.
-pub(super) const LOG_PAGES: u64 =
-    (QUARANTINE + QUARANTINED * QUARANTINED_BYTES).div_ceil(PAGE_BYTES);
-
-/// What an entry of the log says of the instruction: its offset in the low half; then a bit that says whether it
-/// writes; then how many bytes, up to [`MOST_BYTES`].
-pub(super) fn log_word(offset: usize, is_write: bool, bytes: u64) -> i64 {
-    (offset as u64 | u64::from(is_write) << 32 | bytes << BYTES_SHIFT) as i64
-}
-
-const BYTES_SHIFT: u32 = 33;
-
-/// The largest size that an entry of the log can say.
-const MOST_BYTES: u64 = (1 << 31) - 1;
+const LOG_PAGES: u64 = (QUARANTINE + QUARANTINED * QUARANTINED_BYTES).div_ceil(PAGE_BYTES);
 
 /// What checking takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +69,8 @@ pub(super) fn functions<'m>(
     let mut functions: Vec<Box<dyn Inserted + 'm>> = vec![
         Box::new(SetUp { module, knows_heap }),
         Box::new(Resize),
-        Box::new(Drain),
+        Box::new(Tell),
+        Box::new(TellRest),
         Box::new(CheckRange),
     ];
     if knows_heap {
@@ -120,13 +107,8 @@ pub(super) fn memories(prepared: &Prepared<'_>) -> Vec<NewMemory> {
         NewMemory {
             memory: AddedMemory::Shadow,
             ty: ty(memory.initial_pages, memory.is_64, page_size_log2),
-            export: None,
         },
-        NewMemory {
-            memory: AddedMemory::Log,
-            ty: ty(LOG_PAGES, false, None),
-            export: Some(LOG_EXPORT),
-        },
+        NewMemory { memory: AddedMemory::Log, ty: ty(LOG_PAGES, false, None) },
     ]
 }
 
@@ -280,10 +262,10 @@ impl Inserted for Resize {
     }
 }
 
-/// Hands the log to the host.
-struct Drain;
+/// Tells the host of all accesses in the log.
+struct Tell;
 
-impl Inserted for Drain {
+impl Inserted for Tell {
     fn ty(&self, _: &Features) -> Signature {
         Signature::New(vec![], vec![])
     }
@@ -297,16 +279,67 @@ impl Inserted for Drain {
     }
 
     fn reached(&self) -> Reached {
-        helper(Helper::Drain)
+        helper(Helper::Tell)
+    }
+
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        const LEFT: u32 = 0;
+        const ENTRY: u32 = 1;
+        let logged = space.global(AddedGlobal::Logged);
+        let mut function = Function::new([(2, ValType::I32)]);
+        let mut code = function.instructions();
+        // What the allocator does in code that it shares with the program is right.
+        code.global_get(space.global(AddedGlobal::Depth)).if_(BlockType::Empty);
+        code.i32_const(0).global_set(logged).return_().end();
+        // Of a full log, the last ones.
+        code.global_get(logged).i32_const(LOG_ENTRIES as i32);
+        code.global_get(logged).i32_const(LOG_ENTRIES as i32).i32_lt_u().select().local_set(LEFT);
+        code.global_get(logged).local_get(LEFT).i32_sub().global_set(logged);
+        code.block(BlockType::Empty).loop_(BlockType::Empty);
+        code.local_get(LEFT).i32_eqz().br_if(1);
+        push_log_entry(features, logged, &mut code);
+        code.local_set(ENTRY);
+        let entry = |offset| at(space, AddedMemory::Log, offset);
+        if features.is_64() {
+            code.local_get(ENTRY).i32_load(entry(0)).local_get(ENTRY).i64_load(entry(8));
+        } else {
+            code.local_get(ENTRY).i32_load(entry(4)).local_get(ENTRY).i32_load(entry(0));
+        }
+        features.push_address(0, &mut code);
+        code.i32_const(AccessedBy::Instruction as i32);
+        space.call_hook(Hook::BadAccess, &mut code);
+        code.global_get(logged).i32_const(1).i32_add().global_set(logged);
+        code.local_get(LEFT).i32_const(1).i32_sub().local_set(LEFT).br(0).end().end();
+        code.i32_const(0).global_set(logged).end();
+        function.into_raw_body()
+    }
+}
+
+/// Lets the host ask for what is in the log when a trap has ended the function that would have told of it.
+struct TellRest;
+
+impl Inserted for TellRest {
+    fn ty(&self, _: &Features) -> Signature {
+        Signature::New(vec![], vec![])
+    }
+
+    fn name(&self) -> String {
+        "tell of the last accesses".to_owned()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Added
+    }
+
+    fn reached(&self) -> Reached {
+        Reached::ByExport(hooks::TELL_EXPORT)
     }
 
     fn body(&self, _: &Features, space: &IndexSpace) -> Vec<u8> {
-        let logged = space.global(AddedGlobal::Logged);
         let mut function = Function::new([]);
         let mut code = function.instructions();
-        code.global_get(logged);
-        space.call_hook(Hook::BadAccesses, &mut code);
-        code.i32_const(0).global_set(logged).end();
+        drain(space, &mut code);
+        code.end();
         function.into_raw_body()
     }
 }
@@ -318,7 +351,7 @@ pub(super) fn push_logged(space: &IndexSpace, code: &mut InstructionSink<'_>) {
 
 /// Hands the log to the host.
 pub(super) fn tell(space: &IndexSpace, code: &mut InstructionSink<'_>) {
-    code.call(space.helper(Helper::Drain));
+    code.call(space.helper(Helper::Tell));
 }
 
 /// Hands the log to the host, if there is something in it.
@@ -334,37 +367,43 @@ pub(super) fn resize(space: &IndexSpace, code: &mut InstructionSink<'_>) {
     code.call(space.helper(Helper::Resize));
 }
 
-/// Appends to the log, unless an allocator function runs: its own accesses are right. `word` and `address` push an
-/// `i64` each.
+/// Appends an access to the log: the offset of its instruction, and the address, which is in a local. Where addresses have
+/// 32 bits, both are one word.
 pub(super) fn log(
+    features: &Features,
     space: &IndexSpace,
-    word: impl FnOnce(&mut InstructionSink<'_>),
-    address: impl FnOnce(&mut InstructionSink<'_>),
+    instruction: usize,
+    address: u32,
     code: &mut InstructionSink<'_>,
 ) {
-    const MASK: i32 = (LOG_ENTRIES - 1) as i32;
     let logged = space.global(AddedGlobal::Logged);
-    let push_entry = |code: &mut InstructionSink<'_>| {
-        code.global_get(logged).i32_const(MASK).i32_and();
-        code.i32_const(LOG_ENTRY_BYTES.trailing_zeros() as i32).i32_shl();
-    };
-    code.global_get(space.global(AddedGlobal::Depth)).i32_eqz().if_(BlockType::Empty);
-    push_entry(code);
-    word(code);
-    code.i64_store(at(space, AddedMemory::Log, 0));
-    push_entry(code);
-    address(code);
-    code.i64_store(at(space, AddedMemory::Log, 8));
-    code.global_get(logged).i32_const(1).i32_add().global_set(logged).end();
+    push_log_entry(features, logged, code);
+    if features.is_64() {
+        code.i64_const(instruction as i64).i64_store(at(space, AddedMemory::Log, 0));
+        push_log_entry(features, logged, code);
+        code.local_get(address).i64_store(at(space, AddedMemory::Log, 8));
+    } else {
+        code.local_get(address).i64_extend_i32_u().i64_const((instruction as i64) << 32).i64_or();
+        code.i64_store(at(space, AddedMemory::Log, 0));
+    }
+    code.global_get(logged).i32_const(1).i32_add().global_set(logged);
 }
 
-/// Checks a range of addresses: `(address, bytes, word)`, where the word is as in the log, without the size. Logs the
-/// first address that is not right.
+/// Pushes the address of the entry whose number is in a global.
+fn push_log_entry(features: &Features, number: u32, code: &mut InstructionSink<'_>) {
+    let entry_bytes: i32 = if features.is_64() { 16 } else { 8 };
+    code.global_get(number).i32_const(LOG_ENTRIES as i32 - 1).i32_and();
+    code.i32_const(entry_bytes.trailing_zeros() as i32).i32_shl();
+}
+
+/// Checks a range of addresses: `(instruction, address, bytes, AccessedBy)`. Tells the host of the first address that is
+/// not right.
 struct CheckRange;
 
 impl Inserted for CheckRange {
     fn ty(&self, features: &Features) -> Signature {
-        Signature::New(vec![features.address, features.address, ValType::I64], vec![])
+        let address = features.address;
+        Signature::New(vec![ValType::I32, address, address, ValType::I32], vec![])
     }
 
     fn name(&self) -> String {
@@ -380,13 +419,16 @@ impl Inserted for CheckRange {
     }
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
-        const ADDRESS: u32 = 0;
-        const BYTES: u32 = 1;
-        const WORD: u32 = 2;
-        const NOW: u32 = 3;
-        const END: u32 = 4;
+        const INSTRUCTION: u32 = 0;
+        const ADDRESS: u32 = 1;
+        const BYTES: u32 = 2;
+        const BY: u32 = 3;
+        const NOW: u32 = 4;
+        const END: u32 = 5;
         let mut function = Function::new([(2, ValType::I64)]);
         let mut code = function.instructions();
+        // As for `Tell`.
+        code.global_get(space.global(AddedGlobal::Depth)).if_(BlockType::Empty).return_().end();
         code.local_get(ADDRESS);
         features.extend(&mut code);
         code.local_tee(NOW).local_get(BYTES);
@@ -398,18 +440,10 @@ impl Inserted for CheckRange {
         code.i64_gt_u().i32_or().if_(BlockType::Empty).return_().end();
         Scan { features, space, now: NOW, end: END }.to_first(&mut code);
         code.local_get(NOW).local_get(END).i64_lt_u().if_(BlockType::Empty);
-        let word = |code: &mut InstructionSink<'_>| {
-            code.local_get(BYTES);
-            features.extend(code);
-            code.i64_const(MOST_BYTES as i64).local_get(BYTES);
-            features.extend(code);
-            code.i64_const(MOST_BYTES as i64).i64_lt_u().select();
-            code.i64_const(BYTES_SHIFT.into()).i64_shl().local_get(WORD).i64_or();
-        };
-        let address = |code: &mut InstructionSink<'_>| {
-            code.local_get(NOW);
-        };
-        log(space, word, address, &mut code);
+        code.local_get(INSTRUCTION).local_get(NOW);
+        features.wrap(&mut code);
+        code.local_get(BYTES).local_get(BY);
+        space.call_hook(Hook::BadAccess, &mut code);
         code.end().end();
         function.into_raw_body()
     }

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::instrument::Mode;
 use crate::instrument::hooks::exported_globals;
 use crate::language::{self, RuntimeFrames};
-use crate::module::PAGE_BYTES;
+use crate::module::{Access, PAGE_BYTES};
 use crate::prepared::Prepared;
 use crate::trace::{ContextId, Frame, Record, UNKNOWN_SIZE};
 
@@ -148,6 +148,15 @@ impl Facts {
     /// Whether it has an allocator of its own.
     pub(super) fn has_allocator(&self) -> bool {
         !self.hooked.is_empty() && !self.imports_allocator
+    }
+
+    /// What an instruction accesses, if it is there and does.
+    pub(super) fn access(&self, instruction: u32) -> Option<Access> {
+        let Record::Module { bytes, .. } = &self.record else { return None };
+        let code = bytes.get(instruction as usize..)?;
+        let reader = wasmparser::BinaryReader::new(code, instruction as usize);
+        let mut operators = wasmparser::OperatorsReader::new(reader);
+        Access::of(&operators.read().ok()?)
     }
 
     /// The frames of an access by this instruction, given those of the stack after it.

@@ -358,7 +358,6 @@ impl Cursor<'_> {
                 is_write: self.number()? != 0,
                 bytes: self.number()?,
                 address: self.pointer()?,
-                times: self.number()?,
             }),
             tags::CALLED => Event::Called { function: self.function()?, times: self.number()? },
             tags::RETURNED => {

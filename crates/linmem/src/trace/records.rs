@@ -454,8 +454,6 @@ pub struct BadAccess {
     pub bytes: u64,
     /// The address; that of the first byte that is not right where it accesses a whole range.
     pub address: u64,
-    /// How often the instruction did so in one go; the rest is about the first time.
-    pub times: u64,
     /// Where.
     pub context: ContextId,
 }

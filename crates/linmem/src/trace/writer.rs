@@ -293,7 +293,6 @@ impl<W: Write> Writer<W> {
         self.number(u64::from(access.is_write));
         self.number(access.bytes);
         self.pointer(access.address);
-        self.number(access.times);
     }
 
     fn crossed(&mut self, pointer: u64, crossing: Crossing) {

@@ -113,7 +113,7 @@ impl Heap {
         let key = (kind, instance, access.instruction, access.is_write, allocated);
         if accesses.errors.len() < MAX_ERRORS || accesses.errors.contains_key(&key) {
             let first = AccessError { kind, instance, access, block, times: 0 };
-            accesses.errors.entry(key).or_insert(first).times += access.times;
+            accesses.errors.entry(key).or_insert(first).times += 1;
         }
     }
 
