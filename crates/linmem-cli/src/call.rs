@@ -9,7 +9,7 @@ use linmem::Report;
 use linmem::units::{count, escape};
 use linmem_wasmtime::{Details, FuncType, Session, Val};
 
-use crate::check::Limits;
+use crate::check::Checks;
 use crate::files;
 use crate::guest::GuestArgs;
 use crate::guest_values::{self, Passed, SessionStrings, Value};
@@ -39,12 +39,8 @@ pub struct Args {
     #[arg(long, value_name = "KIND", default_value = "number")]
     returns: Returns,
 
-    /// Check each read and write of memory, as `linmem check` does
-    #[arg(long, help_heading = "Checks")]
-    check: bool,
-
     #[command(flatten)]
-    limits: Limits,
+    checks: Checks,
 
     #[command(flatten)]
     output: Output,
@@ -88,12 +84,8 @@ pub enum Returns {
 pub fn main(args: Args) -> Result<ExitCode> {
     let wasm = files::read(&args.program)?;
     let debug = files::debug_information(&args.program, &wasm);
-    let mut run = args.guest.prepare(
-        &args.program,
-        &wasm,
-        debug.as_deref(),
-        args.check.then_some(&args.limits),
-    )?;
+    let mut run =
+        args.guest.prepare(&args.program, &wasm, debug.as_deref(), args.checks.limits())?;
     run = run.inherit_stdio().analysis(args.output.analysis());
     if let Some(path) = &args.trace {
         run = run.trace_into(create(path)?);

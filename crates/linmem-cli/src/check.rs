@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use linmem::{Mode, Prepared};
+use linmem::Mode;
 
 use crate::{output, run};
 
@@ -19,6 +19,24 @@ pub struct Args {
 
     #[command(flatten)]
     limits: Limits,
+}
+
+/// Whether to check accesses, and what that takes.
+#[derive(clap::Args)]
+pub struct Checks {
+    /// Check each read and write of memory, as `linmem check` does
+    #[arg(long, help_heading = "Checks")]
+    check: bool,
+
+    #[command(flatten)]
+    limits: Limits,
+}
+
+impl Checks {
+    /// What checking takes, if it is asked for.
+    pub fn limits(&self) -> Option<&Limits> {
+        self.check.then_some(&self.limits)
+    }
 }
 
 /// What checking takes.
@@ -46,17 +64,21 @@ pub struct Limits {
 
 impl Limits {
     /// How to instrument a module.
-    ///
-    /// # Errors
-    ///
-    /// When its accesses cannot be checked.
-    pub fn mode(&self, prepared: &Prepared<'_>, fail_alloc: Option<u64>) -> Result<Mode> {
-        if prepared.memory().is_some_and(|memory| memory.shared) {
-            anyhow::bail!(
-                "accesses of a memory that threads share cannot be checked; `linmem run` and `linmem node` record it"
-            );
-        }
-        Ok(Mode::check(fail_alloc, self.redzone, self.quarantine))
+    pub fn mode(&self, fail_alloc: Option<u64>) -> Mode {
+        Mode::check(fail_alloc, self.redzone, self.quarantine)
+    }
+
+    /// The same as options of a command line.
+    pub fn options(&self) -> Vec<String> {
+        [
+            "--check",
+            "--redzone",
+            &self.redzone.to_string(),
+            "--quarantine",
+            &self.quarantine.to_string(),
+        ]
+        .map(str::to_owned)
+        .to_vec()
     }
 }
 

@@ -137,10 +137,9 @@ impl GuestArgs {
         let prepared = Prepared::new(wasm, &self.allocator.hints(), debug);
         let prepared = files::about(path, prepared)?;
         let mode = match checks {
-            Some(limits) => limits.mode(&prepared, self.fail_alloc),
-            None => Ok(Mode::record(self.fail_alloc)),
+            Some(limits) => limits.mode(self.fail_alloc),
+            None => Mode::record(self.fail_alloc),
         };
-        let mode = mode.with_context(|| path.display().to_string())?;
         let run = Run::of(prepared).mode(mode);
         self.grant(run.name(&path.file_name().unwrap_or_default().to_string_lossy()))
             .with_context(|| path.display().to_string())

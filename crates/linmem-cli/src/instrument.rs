@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use linmem::{Mode, Prepared};
 
+use crate::check::Checks;
 use crate::files;
 use crate::guest::AllocatorArgs;
 
@@ -25,6 +26,9 @@ pub struct Args {
     map: Option<PathBuf>,
 
     #[command(flatten)]
+    checks: Checks,
+
+    #[command(flatten)]
     allocator: AllocatorArgs,
 }
 
@@ -34,7 +38,8 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let debug = files::debug_information(&args.module, &wasm);
     let prepared = Prepared::new(&wasm, &args.allocator.hints(), debug.as_deref());
     let prepared = files::about(&args.module, prepared)?;
-    let instrumented = files::about(&args.module, prepared.instrument(&Mode::default()))?;
+    let mode = args.checks.limits().map_or_else(Mode::default, |limits| limits.mode(None));
+    let instrumented = files::about(&args.module, prepared.instrument(&mode))?;
     if let Some(path) = &args.map {
         let map = files::about(&args.module, instrumented.recorder_map(&prepared))?;
         files::write(path, &map)?;

@@ -10,6 +10,7 @@ use linmem::units::escape;
 use tempfile::TempDir;
 use url::Url;
 
+use crate::check::{Checks, Limits};
 use crate::files;
 use crate::guest::AllocatorArgs;
 use crate::interrupt::on_interrupt;
@@ -28,6 +29,9 @@ pub struct Args {
         allow_hyphen_values = true
     )]
     command: Vec<String>,
+
+    #[command(flatten)]
+    checks: Checks,
 
     #[command(flatten)]
     output: Output,
@@ -112,10 +116,12 @@ fn start(args: &Args, recorder: &Path, traces: &Path) -> Result<Child> {
         [] => bail!("no command"),
     };
     let options = std::env::var("NODE_OPTIONS").unwrap_or_default();
+    let mut instrument = args.allocator.options();
+    instrument.extend(args.checks.limits().into_iter().flat_map(Limits::options));
     process
         .env("NODE_OPTIONS", format!("{} {options}", preloads(recorder)?).trim_end())
         .env("LINMEM_TRACE_DIR", traces)
-        .env("LINMEM_INSTRUMENT_OPTIONS", serde_json::to_string(&args.allocator.options())?)
+        .env("LINMEM_INSTRUMENT_OPTIONS", serde_json::to_string(&instrument)?)
         .env("LINMEM_PROGRAM", std::env::current_exe()?);
     if args.collect {
         process.env("LINMEM_COLLECT", "1");

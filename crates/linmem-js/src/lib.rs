@@ -12,6 +12,7 @@ mod report;
 use std::slice;
 
 use linmem::allocator::Role;
+use linmem::instrument::{QUARANTINE_BYTES, REDZONE_BYTES};
 use linmem::{Error, ErrorKind, Mode, Prepared, Result, debug_file_name, export};
 
 use outcome::Outcome;
@@ -45,7 +46,15 @@ fn hints(bytes: &[u8]) -> Result<Vec<(Role, String)>> {
     named.into_iter().map(hint).collect()
 }
 
-/// Instruments a module: the instrumented one, and what a recorder has to know of it, as JSON.
+/// How accesses are checked, as the host says.
+#[derive(serde::Deserialize)]
+struct Checks {
+    redzone: Option<u32>,
+    quarantine: Option<u64>,
+}
+
+/// Instruments a module: the instrumented one, and what a recorder has to know of it, as JSON. `checks` is JSON: how its
+/// accesses are checked, or `null`.
 ///
 /// # Safety
 ///
@@ -56,12 +65,22 @@ pub unsafe extern "C" fn instrument(
     wasm_length: usize,
     hints: *const u8,
     hints_length: usize,
+    checks: *const u8,
+    checks_length: usize,
 ) -> *mut Outcome {
     let (wasm, hints) = unsafe { (bytes(wasm, wasm_length), bytes(hints, hints_length)) };
+    let checks = unsafe { bytes(checks, checks_length) };
     Outcome::of(|| {
         let hints = self::hints(hints)?;
         let prepared = Prepared::new(wasm, &hints, None)?;
-        let instrumented = prepared.instrument(&Mode::default())?;
+        let mode = match json::<Option<Checks>>(checks)? {
+            None => Mode::default(),
+            Some(Checks { redzone, quarantine }) => {
+                let redzone = redzone.unwrap_or(REDZONE_BYTES);
+                Mode::check(None, redzone, quarantine.unwrap_or(QUARANTINE_BYTES))
+            }
+        };
+        let instrumented = prepared.instrument(&mode)?;
         let map = instrumented.recorder_map(&prepared)?;
         Ok(vec![instrumented.wasm, map])
     })

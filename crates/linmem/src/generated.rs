@@ -7,7 +7,7 @@ use crate::allocator::Role;
 use crate::instrument::MAP_VERSION;
 use crate::instrument::hooks::{
     FUNCTIONS_EXPORT, GLOBAL_EXPORT, HOOK_MODULE, INSTANCE_EXPORT, MEMORY_EXPORT, RUNNING_EXPORT,
-    SIZE_EXPORT, TABLE_EXPORT,
+    SIZE_EXPORT, TABLE_EXPORT, TELL_EXPORT,
 };
 use crate::record::{
     CALLERS_OF_CONTEXT, CALLERS_OF_ENTRY, CALLS_LOOKED_AT, FRAMES_OF_A_STACK, Hook,
@@ -20,7 +20,7 @@ use crate::trace::{MAGIC, Refused, SizeReadBy, tags};
 fn names() -> String {
     let quoted = |name: &str| format!("\"{name}\"");
     let list = |names: Vec<String>| names.join(", ");
-    let hooks = list(Hook::ALL.into_iter().map(|hook| quoted(hook.name())).collect());
+    let hooks = list(Hook::OF_CHECKS.into_iter().map(|hook| quoted(hook.name())).collect());
     let roles = list(Role::ALL.into_iter().map(|role| quoted(role.name())).collect());
     let magic = list(MAGIC.iter().map(|byte| format!("{byte:#04x}")).collect());
     let tags = tags::ALL.iter().fold(String::new(), |mut tags, (name, tag)| {
@@ -38,14 +38,14 @@ fn names() -> String {
 /** The module name of every hook. */
 export const HOOK_MODULE = "{HOOK_MODULE}";
 
-/** The names of the hooks, in the order of their imports. */
+/** The names of the hooks, in the order of their imports; the last one only where accesses are checked. */
 export const HOOKS = [{hooks}];
 
 /** The names of the roles of allocator functions; a wrapper is named `ROLE: FUNCTION`. */
 export const ROLES = [{roles}];
 
 /** The names of exports that instrumentation adds; the last two are followed by an index. */
-export const EXPORTS = {{ memory: "{MEMORY_EXPORT}", size: "{SIZE_EXPORT}", instance: "{INSTANCE_EXPORT}", running: "{RUNNING_EXPORT}", functions: "{FUNCTIONS_EXPORT}", global: "{GLOBAL_EXPORT}", table: "{TABLE_EXPORT}" }};
+export const EXPORTS = {{ memory: "{MEMORY_EXPORT}", size: "{SIZE_EXPORT}", instance: "{INSTANCE_EXPORT}", running: "{RUNNING_EXPORT}", functions: "{FUNCTIONS_EXPORT}", tell: "{TELL_EXPORT}", global: "{GLOBAL_EXPORT}", table: "{TABLE_EXPORT}" }};
 
 /** The version of the map that `linmem instrument --map` writes. */
 export const MAP_VERSION = {MAP_VERSION};

@@ -58,6 +58,8 @@ pub struct Instrumented {
     pub wasm: Vec<u8>,
     /// From its functions and offsets back to the original's.
     pub map: OffsetMap,
+    /// Where accesses are checked, whether all blocks of the heap are known.
+    checked: Option<bool>,
 }
 
 /// What reports have to say about functions that stay as they are, because they would be too large.
@@ -80,9 +82,14 @@ fn is_rewritten(prepared: &Prepared<'_>) -> bool {
 pub(crate) fn instrument(prepared: &Prepared<'_>, mode: &Mode) -> Result<Instrumented> {
     let module = &prepared.module;
     if !is_rewritten(prepared) {
-        return Ok(Instrumented { wasm: module.bytes.to_vec(), map: OffsetMap::identity(module) });
+        let (wasm, map) = (module.bytes.to_vec(), OffsetMap::identity(module));
+        return Ok(Instrumented { wasm, map, checked: None });
     }
     refuse_our_names(module)?;
+    if mode.checks(prepared).is_some() && module.memories[0].shared {
+        let message = "accesses of a memory that threads share cannot be checked; without checks it is recorded";
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
     pass::run(prepared, mode.plan(prepared))
 }
 

@@ -21,7 +21,7 @@ use std::ops::Range;
 use wasmparser::{ExternalKind, FuncType, TypeRef, ValType};
 
 pub(crate) use access::Access;
-pub(crate) use body::{Body, Site, SiteKind};
+pub(crate) use body::{Body, Site, SiteKind, code_ends};
 pub(crate) use call_graph::CallGraph;
 pub(crate) use statics::SegmentCopy;
 pub(crate) use symbolize::Symbolizer;

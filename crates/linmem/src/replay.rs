@@ -15,16 +15,20 @@ mod snapshot;
 mod tests;
 pub(crate) mod unreturned_calls;
 
+use std::sync::OnceLock;
+
 use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
+use crate::module::{Access, code_ends};
 use crate::trace::{
-    ContextId, Crossing, Event, Frame, HostRecord, HostStackId, NotReturned, Record, SizeReadBy,
+    AccessedBy, BadAccess, ContextId, Crossing, Event, Frame, HostRecord, HostStackId, NotReturned,
+    Record, SizeReadBy,
 };
 
 use calls_that_grew::CalledFunction;
-use contexts::Contexts;
+use contexts::{CallerId, Contexts};
 use freed_addresses::Parameter;
-use heap::{LowMemory, Totals};
+use heap::{Accessed, LowMemory, Totals};
 use host_log::push_bounded;
 pub use host_log::{HostLog, Refusal, SizeRead, SizeReads, StaleView};
 pub use instance::{Globals, RecordedInstance};
@@ -75,6 +79,17 @@ pub struct RecordedModule {
     pub bytes: Vec<u8>,
     /// What was hooked.
     pub allocator: Allocator,
+    /// Where each function's code ends, and its index; worked out when it is asked for.
+    code_ends: OnceLock<Vec<(usize, u32)>>,
+}
+
+impl RecordedModule {
+    /// The function that an instruction is of.
+    fn function_at(&self, instruction: u32) -> Option<u32> {
+        let ends = self.code_ends.get_or_init(|| code_ends(&self.bytes));
+        let after = ends.partition_point(|(end, _)| *end <= instruction as usize);
+        ends.get(after).map(|(_, function)| *function)
+    }
 }
 
 /// How a program ended.
@@ -122,7 +137,8 @@ impl Replay {
             Record::Module { name, bytes, allocator } => {
                 let allocator = serde_json::from_str(&allocator)
                     .map_err(|error| damaged(format!("the allocator's description: {error}")))?;
-                self.modules.push(RecordedModule { name, bytes, allocator });
+                let code_ends = OnceLock::new();
+                self.modules.push(RecordedModule { name, bytes, allocator, code_ends });
             }
             Record::Memory { initial_pages, max_pages, page_bytes, sharing } => {
                 let memory = RecordedMemory::new(initial_pages, max_pages, page_bytes, sharing);
@@ -188,6 +204,10 @@ impl Replay {
         let heap = &mut self.memories[instance.memory].heap;
         match event {
             Event::Called { function, times } => instance.called(function, times),
+            Event::BadAccess(access) => {
+                let (caller, module) = (instance.caller(), instance.module);
+                self.bad_access(number, &access, caller, module)?;
+            }
             Event::Crossed { pointer, crossing } => {
                 heap.apply(number, &event);
                 if let Crossing::Passed { function, parameter, caller } = crossing {
@@ -209,6 +229,34 @@ impl Replay {
                 instance.last_given = event.given();
             }
         }
+        Ok(())
+    }
+
+    /// An instance accessed memory that it must not.
+    fn bad_access(
+        &mut self,
+        instance: usize,
+        access: &BadAccess,
+        caller: CallerId,
+        number: usize,
+    ) -> Result<()> {
+        let &BadAccess { instruction, by, address, bytes, context } = access;
+        let module = &self.modules[number];
+        let place = (module.function_at(instruction), instruction);
+        let context = self.contexts.of_access(context, place, caller, number)?;
+        let own = Access::at(&module.bytes, instruction);
+        let (address, bytes, is_write) = match (by, own) {
+            (AccessedBy::Instruction, Some(own)) => {
+                (address.saturating_add(own.memarg.offset), own.bytes.into(), own.is_write)
+            }
+            (AccessedBy::Instruction, None) => {
+                return Err(damaged("an access is not by an instruction that accesses memory"));
+            }
+            (AccessedBy::ReadRange, _) => (address, bytes, false),
+            (AccessedBy::WrittenRange, _) => (address, bytes, true),
+        };
+        let access = Accessed { instruction, is_write, bytes, address, context };
+        self.memories[self.instances[instance].memory].heap.accessed(instance, access);
         Ok(())
     }
 

@@ -14,8 +14,8 @@ mod writer;
 pub use buffer::Buffer;
 pub use reader::Reader;
 pub use records::{
-    Alive, BadAccess, ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId,
-    LiveFrames, NotReturned, Record, Refused, Sharing, SizeReadBy, UNKNOWN_SIZE,
+    AccessedBy, Alive, BadAccess, ContextId, Crossing, Entry, Event, Frame, HostRecord,
+    HostStackId, LiveFrames, NotReturned, Record, Refused, Sharing, SizeReadBy, UNKNOWN_SIZE,
 };
 pub use writer::Writer;
 

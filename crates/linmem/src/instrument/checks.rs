@@ -22,13 +22,13 @@ use wasmparser::Operator;
 use super::boundary::number_type;
 use super::edits::{Edits, Producer};
 use super::features::Features;
-use super::hooks::AccessedBy;
 use super::index_space::{AddedMemory, Helper, IndexSpace};
 use super::left_alone::MAX_LOCALS;
 use super::shadow::{self, log};
 use crate::language;
 use crate::module::{Access, Body};
 use crate::prepared::Prepared;
+use crate::trace::AccessedBy;
 
 /// Locals that checks need at most: an address, two operands of an access of each type, and those of bulk instructions.
 const MOST_LOCALS: u32 = 16;

@@ -150,7 +150,7 @@ pub enum Hook {
     /// `handed_out(a, b, c, d)`: the module calls an imported function with these arguments.
     HandedOut,
     /// `bad_access(instruction, address, bytes, by)`: the instruction at this offset of the original file accessed memory
-    /// that it must not. `by` is an [`AccessedBy`]. Only where accesses are checked.
+    /// that it must not. `by` is an [`AccessedBy`](crate::trace::AccessedBy); see [`BadAccess`](crate::trace::BadAccess). Only where accesses are checked.
     BadAccess,
 }
 
@@ -232,17 +232,6 @@ impl Hook {
         let params = own.chain([ValType::I32]).collect();
         (params, if self == Hook::Entered { vec![ValType::I32] } else { vec![] })
     }
-}
-
-/// How the instruction of a [`Hook::BadAccess`] accesses memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AccessedBy {
-    /// As it says: its own offset comes to the address, and `bytes` is 0.
-    Instruction = 0,
-    /// It reads a range of so many bytes, and the address is that of the first one that is not right.
-    ReadRange = 1,
-    /// It writes one.
-    WrittenRange = 2,
 }
 
 /// The type of a hook's parameter.

@@ -62,8 +62,9 @@ pub(super) struct Plan<'m> {
     pub(super) globals: Vec<(AddedGlobal, i64)>,
     /// The functions.
     pub(super) inserted: Vec<Box<dyn Inserted + 'm>>,
-    /// Whether the engine is told which branches are hardly ever taken.
-    pub(super) has_hints: bool,
+    /// Where accesses are checked, whether all blocks of the heap are known. The engine is told then which branches are
+    /// hardly ever taken.
+    pub(super) checked: Option<bool>,
     /// What edits the module's own functions.
     pub(super) producers: Vec<Box<dyn Producer + 'm>>,
 }
@@ -151,7 +152,7 @@ fn record<'m>(
         memories: Vec::new(),
         globals,
         inserted,
-        has_hints: checks.is_some(),
+        checked: knows_heap,
         producers: vec![Box::new(Contexts::new(prepared, observed))],
     };
     if let (Some(limits), Some(knows_heap)) = (checks, knows_heap) {

@@ -44,7 +44,7 @@ pub(super) fn run(prepared: &Prepared<'_>, plan: Plan<'_>) -> Result<Instrumente
     )?;
     let wasm = encoder.finish();
     let map = OffsetMap::new(&wasm, pass.space.origins(&pass.plan), pass.points)?;
-    Ok(Instrumented { wasm, map })
+    Ok(Instrumented { wasm, map, checked: pass.plan.checked })
 }
 
 /// The sections that a module may lack and that something is added to, in order.
@@ -269,7 +269,7 @@ impl Reencode for Pass<'_, '_> {
         before: Option<SectionId>,
     ) -> EncodeResult {
         let position = |section| ORDER.iter().position(|other| *other == section);
-        if self.plan.has_hints && before == Some(SectionId::Code) {
+        if self.plan.checked.is_some() && before == Some(SectionId::Code) {
             self.write_hints(module);
         }
         while let Some(&missing) = self.unfinished.first()

@@ -32,6 +32,7 @@ struct RecorderMap<'a> {
     max_pages: Option<u64>,
     is_shared: bool,
     memory_import: Option<[&'a str; 2]>,
+    checked: Option<bool>,
 }
 
 /// What the result of a function counts that executes `memory.size` and nothing else.
@@ -137,6 +138,7 @@ impl Instrumented {
             max_pages: memory.max_pages,
             is_shared: memory.shared,
             memory_import,
+            checked: self.checked,
         };
         serde_json::to_vec(&map)
             .map_err(|error| Error::new(ErrorKind::Unsupported, format!("cannot write: {error}")))

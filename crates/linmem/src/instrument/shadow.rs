@@ -10,7 +10,7 @@
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, MemoryType, ValType};
 
 use super::features::Features;
-use super::hooks::{self, AccessedBy, Hook};
+use super::hooks::{self, Hook};
 use super::index_space::{AddedGlobal, AddedMemory, Helper, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
 use super::mode::NewMemory;
@@ -19,6 +19,7 @@ use crate::allocator::{Allocator, Effect, Param, Role};
 use crate::module::memory_map::MemoryMap;
 use crate::module::{Module, PAGE_BYTES};
 use crate::prepared::Prepared;
+use crate::trace::AccessedBy;
 
 /// What a byte of memory is that must not be accessed, as the shadow has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,7 +219,8 @@ impl SetUp<'_> {
     fn heap_base(&self) -> Option<u64> {
         let heap = MemoryMap::of(self.module).heap_base.filter(|_| self.knows_heap)?;
         // Data in the heap: the module was snapshotted, and has blocks already.
-        let has_blocks = self.module.data_end().is_none_or(|end| end > heap);
+        let has_data = self.module.data.iter().any(|segment| segment.len > 0);
+        let has_blocks = self.module.data_end().map_or(has_data, |end| end > heap);
         (!has_blocks).then_some(heap)
     }
 }

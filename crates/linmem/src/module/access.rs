@@ -32,6 +32,13 @@ impl Access {
         plain(operator).or_else(|| simd(operator)).or_else(|| atomic(operator))
     }
 
+    /// The access of the instruction at an offset in a module's file, if there is one.
+    pub fn at(file: &[u8], offset: u32) -> Option<Access> {
+        let code = file.get(offset as usize..)?;
+        let reader = wasmparser::BinaryReader::new(code, offset as usize);
+        Access::of(&wasmparser::OperatorsReader::new(reader).read().ok()?)
+    }
+
     fn read(bytes: u8, memarg: MemArg) -> Option<Access> {
         Some(Access { bytes, is_write: false, memarg, operands: NONE })
     }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use wasmparser::{BinaryReader, FunctionBody, Operator};
+use wasmparser::{BinaryReader, FunctionBody, Operator, Parser, Payload, TypeRef};
 
 use super::statics::{Follower, Statics};
 
@@ -122,6 +122,26 @@ impl Body {
             Some((operator, offset..reader.original_position()))
         })
     }
+}
+
+/// Where the code of each function of a module ends in the file, and the function's index, in order. Of a file that is
+/// damaged, as far as it can be read.
+pub fn code_ends(file: &[u8]) -> Vec<(usize, u32)> {
+    let (mut imported, mut ends) = (0, Vec::new());
+    for payload in Parser::new(0).parse_all(file).map_while(Result::ok) {
+        match payload {
+            Payload::ImportSection(imports) => {
+                let imports = imports.into_imports().map_while(Result::ok);
+                let functions = imports.filter(|import| matches!(import.ty, TypeRef::Func(_)));
+                imported = functions.count() as u32;
+            }
+            Payload::CodeSectionEntry(body) => {
+                ends.push((body.range().end, imported + ends.len() as u32));
+            }
+            _ => {}
+        }
+    }
+    ends
 }
 
 impl SiteKind {

@@ -3,8 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Guest, Recorder};
-use crate::instrument::hooks::AccessedBy;
-use crate::trace::{BadAccess, ContextId, Event, Frame, Record};
+use crate::trace::{AccessedBy, BadAccess, ContextId, Event, Frame, Record};
 
 /// How often the stack of an instruction's bad accesses is looked at; later ones have the last of them.
 const STACKS_OF_INSTRUCTION: u32 = 64;
@@ -35,18 +34,14 @@ impl Recorder {
         (address, bytes, by): (u64, u64, u64),
         guest: &mut dyn Guest,
     ) {
-        let own = self.module_of(instance).access(instruction);
-        let is_range = by != AccessedBy::Instruction as u64;
-        let (address, bytes, is_write) = match own {
-            Some(access) if !is_range => {
-                let address = address.saturating_add(access.memarg.offset);
-                (address, access.bytes.into(), access.is_write)
-            }
-            _ => (address, bytes, by == AccessedBy::WrittenRange as u64),
+        let by = match by {
+            1 => AccessedBy::ReadRange,
+            2 => AccessedBy::WrittenRange,
+            _ => AccessedBy::Instruction,
         };
         let context = self.context_of_access(instance, instruction, guest);
         self.select(instance);
-        let access = BadAccess { instruction, is_write, bytes, address, context };
+        let access = BadAccess { instruction, by, address, bytes, context };
         self.writer.event(&Event::BadAccess(access));
     }
 
@@ -61,14 +56,13 @@ impl Recorder {
         if let Some((_, context)) = looked_at.filter(|(times, _)| *times >= STACKS_OF_INSTRUCTION) {
             return *context;
         }
-        let (stack, caller) = match self.accesses.trapped.clone() {
+        let (frames, caller) = match self.accesses.trapped.clone() {
             Some(frames) => (frames, None),
             None => {
                 let mut backtrace = guest.backtrace();
                 (std::mem::take(&mut backtrace.inner), backtrace.into_caller())
             }
         };
-        let frames = self.modules[module].frames_of_access(instruction, stack);
         let context = match self.accesses.contexts.get(&(module, frames.clone())) {
             Some(context) => *context,
             None => {
@@ -87,33 +81,5 @@ impl Recorder {
         let times = of_instruction.entry((module, instruction)).or_insert((0, context));
         *times = (times.0 + 1, context);
         context
-    }
-}
-
-/// The frames of an access, given those of the stack after it: what its function has called meanwhile has returned or is
-/// not to blame.
-pub(super) fn frames_of_access(
-    function: Option<u32>,
-    instruction: u32,
-    stack: Vec<Frame>,
-) -> Vec<Frame> {
-    let Some(function) = function else { return stack };
-    let own = stack.iter().position(|frame| frame.function() == Some(function));
-    let callers = own.map_or(stack.len(), |own| own + 1);
-    let own = Frame::Wasm { function, offset: Some(instruction) };
-    std::iter::once(own).chain(stack.into_iter().skip(callers)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_stack_begins_in_the_function_of_the_instruction() {
-        let wasm = |function, offset| Frame::Wasm { function, offset };
-        let stack = vec![wasm(9, Some(90)), wasm(4, Some(40)), wasm(2, Some(20))];
-        let frames = frames_of_access(Some(4), 44, stack.clone());
-        assert_eq!(frames, [wasm(4, Some(44)), wasm(2, Some(20))]);
-        assert_eq!(frames_of_access(Some(5), 55, stack), [wasm(5, Some(55))]);
     }
 }

@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::accesses;
 use super::contexts::{CALLS_LOOKED_AT, KnownContexts, OBJECTS_LOOKED_AT};
 use crate::error::{Error, ErrorKind, Result};
 use crate::instrument::Mode;
 use crate::instrument::hooks::exported_globals;
 use crate::language::{self, RuntimeFrames};
-use crate::module::{Access, PAGE_BYTES};
+use crate::module::PAGE_BYTES;
 use crate::prepared::Prepared;
-use crate::trace::{ContextId, Frame, Record, UNKNOWN_SIZE};
+use crate::trace::{ContextId, Record, UNKNOWN_SIZE};
 
 /// A module of a recording.
 pub(super) struct Module {
@@ -52,8 +51,6 @@ pub(super) struct Facts {
     minus_one: u64,
     /// Where accesses are checked, whether all blocks of the heap are known.
     pub(super) checked: Option<bool>,
-    /// Where each function's code ends in the file, and its index, in order.
-    code_ends: Vec<(usize, u32)>,
 }
 
 impl Module {
@@ -103,10 +100,6 @@ impl ModuleFacts {
     ///
     /// As for [`new`](ModuleFacts::new).
     pub fn in_mode(prepared: &Prepared<'_>, name: &str, mode: &Mode) -> Result<ModuleFacts> {
-        let functions = (0..).zip(&prepared.module.functions);
-        let bodies =
-            functions.filter_map(|(index, function)| Some((index, function.body.as_ref()?)));
-        let code_ends = bodies.map(|(index, body)| (body.range.end, index)).collect();
         let allocator = serde_json::to_string(prepared.allocator()).map_err(|error| {
             let message = format!("cannot write down the allocator's functions: {error}");
             Error::new(ErrorKind::Unsupported, message)
@@ -129,7 +122,6 @@ impl ModuleFacts {
             imports_allocator,
             minus_one: if is_64 { u64::MAX } else { u32::MAX.into() },
             checked: mode.checks(prepared),
-            code_ends,
         })))
     }
 
@@ -148,22 +140,6 @@ impl Facts {
     /// Whether it has an allocator of its own.
     pub(super) fn has_allocator(&self) -> bool {
         !self.hooked.is_empty() && !self.imports_allocator
-    }
-
-    /// What an instruction accesses, if it is there and does.
-    pub(super) fn access(&self, instruction: u32) -> Option<Access> {
-        let Record::Module { bytes, .. } = &self.record else { return None };
-        let code = bytes.get(instruction as usize..)?;
-        let reader = wasmparser::BinaryReader::new(code, instruction as usize);
-        let mut operators = wasmparser::OperatorsReader::new(reader);
-        Access::of(&operators.read().ok()?)
-    }
-
-    /// The frames of an access by this instruction, given those of the stack after it.
-    pub(super) fn frames_of_access(&self, instruction: u32, stack: Vec<Frame>) -> Vec<Frame> {
-        let after = self.code_ends.partition_point(|(end, _)| *end <= instruction as usize);
-        let function = self.code_ends.get(after).map(|(_, function)| *function);
-        accesses::frames_of_access(function, instruction, stack)
     }
 
     /// A size that is -1 was not said.

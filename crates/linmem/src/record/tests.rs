@@ -293,7 +293,7 @@ fn written_event(event: &Event) -> Value {
         }
         Event::BadAccess(access) => json!({
             "record": "BAD_ACCESS", "context": access.context.0, "instruction": access.instruction,
-            "is_write": access.is_write, "bytes": access.bytes, "address": access.address,
+            "by": access.by as u64, "address": access.address, "bytes": access.bytes,
         }),
         Event::Called { function, times } => {
             json!({ "record": "CALLED", "function": function, "times": times })

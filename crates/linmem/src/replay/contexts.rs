@@ -19,6 +19,9 @@ const RECENT: usize = 1 << 12;
 #[derive(Debug)]
 pub struct Contexts {
     inner: Vec<Vec<Frame>>,
+    /// Parts inside a module that begin at another instruction than the trace says, numbered down from the largest number.
+    derived: Vec<Vec<Frame>>,
+    derived_numbers: FxHashMap<(ContextId, u32), ContextId>,
     host: Vec<HostStack>,
     callers: Vec<Caller>,
     caller_numbers: FxHashMap<Caller, CallerId>,
@@ -74,6 +77,8 @@ impl Default for Contexts {
         let unrecorded = Caller { function: None, stack: CallerStack::Unrecorded };
         Contexts {
             inner: Vec::new(),
+            derived: Vec::new(),
+            derived_numbers: FxHashMap::default(),
             host: Vec::new(),
             callers: vec![unrecorded],
             caller_numbers: FxHashMap::default(),
@@ -152,6 +157,31 @@ impl Contexts {
         Ok(context)
     }
 
+    /// The whole stack of an access by an instruction of a function, given the stack after it: what the function has called
+    /// meanwhile has returned, or is not to blame.
+    pub(super) fn of_access(
+        &mut self,
+        after: ContextId,
+        (function, instruction): (Option<u32>, u32),
+        caller: CallerId,
+        module: usize,
+    ) -> Result<ContextId> {
+        let stack = self
+            .inner
+            .get(after.0 as usize)
+            .ok_or_else(|| damaged("an access names a call stack that the trace has not given"))?;
+        let Some(function) = function else { return self.of_event(after, caller, module) };
+        let derived = &mut self.derived;
+        let inner = *self.derived_numbers.entry((after, instruction)).or_insert_with(|| {
+            let own = stack.iter().position(|frame| frame.function() == Some(function));
+            let callers = own.map_or(stack.len(), |own| own + 1);
+            let own = Frame::Wasm { function, offset: Some(instruction) };
+            derived.push(std::iter::once(own).chain(stack[callers..].iter().cloned()).collect());
+            ContextId(u32::MAX - (derived.len() as u32 - 1))
+        });
+        Ok(self.put_together((Some(inner), caller, module as u32)))
+    }
+
     /// The whole stack of what the host does.
     pub(super) fn of_host(&mut self, stack: HostStackId) -> Result<ContextId> {
         let stack = CallerStack::Taken(self.checked(stack)?);
@@ -183,7 +213,10 @@ impl Contexts {
     /// The part of a stack inside its module, innermost frame first; empty if it was not taken.
     pub fn inner(&self, context: ContextId) -> &[Frame] {
         let inner = self.whole.get(context.0 as usize).and_then(|whole| whole.inner);
-        inner.map_or(&[], |inner| &self.inner[inner.0 as usize])
+        inner.map_or(&[], |inner| match self.inner.get(inner.0 as usize) {
+            Some(frames) => frames,
+            None => &self.derived[(u32::MAX - inner.0) as usize],
+        })
     }
 
     /// The module of a stack, and the function that the host called, if the recording says it.

@@ -3,8 +3,9 @@
 use std::io::Read;
 
 use super::{
-    Alive, BadAccess, ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId,
-    LiveFrames, MAGIC, NotReturned, Record, Refused, Sharing, SizeReadBy, UNKNOWN_SIZE, tags,
+    AccessedBy, Alive, BadAccess, ContextId, Crossing, Entry, Event, Frame, HostRecord,
+    HostStackId, LiveFrames, MAGIC, NotReturned, Record, Refused, Sharing, SizeReadBy,
+    UNKNOWN_SIZE, tags,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -355,9 +356,14 @@ impl Cursor<'_> {
             tags::BAD_ACCESS => Event::BadAccess(BadAccess {
                 context: self.context()?,
                 instruction: self.function()?,
-                is_write: self.number()? != 0,
-                bytes: self.number()?,
+                by: match self.number()? {
+                    0 => AccessedBy::Instruction,
+                    1 => AccessedBy::ReadRange,
+                    2 => AccessedBy::WrittenRange,
+                    _ => return Err(malformed("an access is neither a read nor a write")),
+                },
                 address: self.pointer()?,
+                bytes: self.number()?,
             }),
             tags::CALLED => Event::Called { function: self.function()?, times: self.number()? },
             tags::RETURNED => {

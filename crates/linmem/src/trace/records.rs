@@ -448,14 +448,25 @@ pub enum Event {
 pub struct BadAccess {
     /// Offset of the instruction in the original file.
     pub instruction: u32,
-    /// Whether it writes.
-    pub is_write: bool,
-    /// Bytes that it reads or writes.
-    pub bytes: u64,
-    /// The address; that of the first byte that is not right where it accesses a whole range.
+    /// How it accesses memory.
+    pub by: AccessedBy,
+    /// The address that it is given, to which its own offset comes; the first one that is not right of a range.
     pub address: u64,
-    /// Where.
+    /// Bytes of the range, or 0.
+    pub bytes: u64,
+    /// Where: the stack after it. Its function is on it, unless a trap has ended that.
     pub context: ContextId,
+}
+
+/// How an instruction accesses memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessedBy {
+    /// As it says itself.
+    Instruction = 0,
+    /// It reads a range.
+    ReadRange = 1,
+    /// It writes a range.
+    WrittenRange = 2,
 }
 
 /// A distinct call stack: an index into the contexts of a trace, numbered from 0 in the order in

@@ -290,9 +290,9 @@ impl<W: Write> Writer<W> {
         self.tag(tags::BAD_ACCESS);
         self.number(u64::from(access.context.0));
         self.number(u64::from(access.instruction));
-        self.number(u64::from(access.is_write));
-        self.number(access.bytes);
+        self.number(access.by as u64);
         self.pointer(access.address);
+        self.number(access.bytes);
     }
 
     fn crossed(&mut self, pointer: u64, crossing: Crossing) {

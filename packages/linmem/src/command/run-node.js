@@ -17,6 +17,11 @@ Usage: linmem node [OPTIONS] <COMMAND>...
 
   <COMMAND>...  A script for node, or a command that starts node, with its arguments
 
+Checks:
+      --check               Check each read and write of memory: of freed blocks, past the end of blocks, near NULL
+      --redzone <BYTES>     Bytes behind each block in which accesses are found [default: 16]
+      --quarantine <BYTES>  Keep freed blocks from reuse, up to this many bytes [default: 16777216]
+
 Program:
       --collect             Collect garbage and let finalizers run before a program ends, so that they are judged too
       --traces <DIRECTORY>  Keep the recordings in this directory, one for each process and thread
@@ -29,7 +34,9 @@ linmem node -- npx mocha test/*.js    runs any command; all node processes in it
 Exit code: the program's own if it is not 0; else 1 when an error was found, and 2 when linmem could not do its job.
 `;
 
-const OPTIONS = { collect: { type: "boolean" }, traces: { type: "string" }, ...OUTPUT, ...ALLOCATOR };
+const CHECKS = { check: { type: "boolean" }, redzone: { type: "string", default: "16" }, quarantine: { type: "string", default: "16777216" } };
+
+const OPTIONS = { ...CHECKS, collect: { type: "boolean" }, traces: { type: "string" }, ...OUTPUT, ...ALLOCATOR };
 
 // The recorder: CommonJS in dist, and in src ES modules, which older versions of Node can only import.
 const PRELOAD = fileURLToPath(new URL("../node/preload.cjs", import.meta.url));
@@ -72,10 +79,19 @@ function environment(values, traces) {
     ...env,
     NODE_OPTIONS: `${LOADS_RECORDER} ${env.NODE_OPTIONS ?? ""}`.trim(),
     LINMEM_TRACE_DIR: traces,
-    LINMEM_INSTRUMENT_OPTIONS: JSON.stringify(allocatorOptions(values)),
+    LINMEM_INSTRUMENT_OPTIONS: JSON.stringify([...allocatorOptions(values), ...checkOptions(values)]),
     ...(values.collect && { LINMEM_COLLECT: "1" }),
   };
 }
+
+function checkOptions({ check, redzone, quarantine }) {
+  if (!check) return [];
+  if (!isWithin(redzone, 1, 4096)) throw new CommandError("--redzone takes 1 to 4096 bytes");
+  if (!isWithin(quarantine, 0, Number.MAX_SAFE_INTEGER)) throw new CommandError("--quarantine takes a number of bytes");
+  return ["--check", "--redzone", redzone, "--quarantine", quarantine];
+}
+
+const isWithin = (text, least, most) => /^\d+$/.test(text) && Number(text) >= least && Number(text) <= most;
 
 /** Runs a command; returns its exit code. */
 function ended(command, env) {

@@ -25,10 +25,13 @@ export class Library {
     this.#module = module;
   }
 
-  /** Instruments a module: `{ wasm, map }`. `hints` are pairs of a role and the name or index of a function. */
-  instrument(wasm, hints = []) {
+  /**
+   * Instruments a module: `{ wasm, map }`. `hints` are pairs of a role and the name or index of a function; `checks` says
+   * how accesses are checked, if they are: `{ redzone, quarantine }`, both in bytes.
+   */
+  instrument(wasm, hints = [], checks = null) {
     return this.#use((instance) => {
-      const [instrumented, map] = instance.call("instrument", wasm, JSON.stringify(hints));
+      const [instrumented, map] = instance.call("instrument", wasm, JSON.stringify(hints), JSON.stringify(checks));
       return { wasm: instrumented, map: text(map) };
     });
   }

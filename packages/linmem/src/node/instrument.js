@@ -4,7 +4,11 @@
 import { Cache, sha256 } from "./cache.js";
 import { libraryVersion, theLibrary } from "./packaged-library.js";
 import { instrumentBy, isProgram, programVersion } from "./program.js";
+import { validate } from "../record/engine.js";
 import { mayHaveMemory } from "../record/sections.js";
+
+// A module with two memories, which an engine takes or refuses: checks need a second one.
+const TWO_MEMORIES = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 5, 2, 0, 0, 0, 0);
 
 const maker = makerFor(process.env, JSON.parse(process.env.LINMEM_INSTRUMENT_OPTIONS || "[]"));
 const cache = maker.unavailable === undefined ? new Cache(maker.version) : undefined;
@@ -39,6 +43,9 @@ const parsed = ({ wasm, map }) => ({ wasm, map: JSON.parse(map) });
  * does not: `["--malloc", "xa"]`.
  */
 function makerFor({ LINMEM_PROGRAM: program }, options) {
+  if (options.includes("--check") && !validate(TWO_MEMORIES)) {
+    return { unavailable: `Node ${process.version} takes no module with two memories, which --check needs: use Node 22 or newer, or linmem without --check` };
+  }
   if (!program) return ofLibrary(options);
   if (!isProgram(program)) return { unavailable: `there is no program ${program}` };
   const version = JSON.stringify([programVersion(program), options]);
@@ -48,8 +55,17 @@ function makerFor({ LINMEM_PROGRAM: program }, options) {
 function ofLibrary(options) {
   const library = libraryVersion();
   if (library === undefined) return { unavailable: "linmem's library, dist/linmem.wasm, is not there: it is made by `npm run build`" };
+  const checks = checksIn(options);
   const hints = hintsIn(options);
-  return { version: JSON.stringify([library, options]), make: (original) => theLibrary().instrument(original, hints) };
+  return { version: JSON.stringify([library, options]), make: (original) => theLibrary().instrument(original, hints, checks) };
+}
+
+// Takes the options of checks out of the others.
+function checksIn(options) {
+  const at = options.indexOf("--check");
+  if (at < 0) return null;
+  const [, , redzone, , quarantine] = options.splice(at, 5);
+  return { redzone: Number(redzone), quarantine: Number(quarantine) };
 }
 
 // Options are named as roles are, but with dashes.

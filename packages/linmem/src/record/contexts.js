@@ -73,6 +73,18 @@ export class Contexts {
     return context;
   }
 
+  /** The context of a bad access, which has no value of the module's, and its callers. */
+  ofAccess(module) {
+    const { inner, caller } = this.#frames.ofEvent(module);
+    const key = inner.map(({ index, offset, host }) => host ?? `${index}:${offset}`).join(" ");
+    let context = module.contextsOfAccesses.get(key);
+    if (context === undefined) {
+      context = this.#count >= MAX_CONTEXTS ? this.#shared() : this.#define(inner);
+      module.contextsOfAccesses.set(key, context);
+    }
+    return { context, caller };
+  }
+
   // One context without frames, for all that come after too many.
   #shared() {
     if (this.#withoutFrames < 0) this.#withoutFrames = this.#define([]);

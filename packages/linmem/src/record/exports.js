@@ -2,8 +2,8 @@
 
 import { EXPORTS } from "./names.js";
 
-const { memory, size, instance, running, functions, ...indexed } = EXPORTS;
-const NAMES = [memory, size, instance, running, functions];
+const { memory, size, instance, running, functions, tell, ...indexed } = EXPORTS;
+const NAMES = [memory, size, instance, running, functions, tell];
 const PREFIXES = Object.values(indexed);
 
 /** Whether instrumentation added an export of this name. */

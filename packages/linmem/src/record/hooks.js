@@ -119,6 +119,12 @@ export function hooksOf(instance, { memories, observations, records }) {
       handOut(instance, records, c);
       handOut(instance, records, d);
     },
+
+    bad_access(instruction, address, bytes, by) {
+      const context = instance.contextOfAccess(instruction);
+      instance.select();
+      if (numbered()) records.badAccess(context, instruction, by, unsigned(address), unsigned(bytes));
+    },
   };
 }
 

@@ -8,6 +8,9 @@ import { hooksOf } from "./hooks.js";
 import { EXPORTS, SIZE_READ_BY } from "./names.js";
 import { unsigned } from "./numbers.js";
 
+// How often the stack of an instruction's bad accesses is looked at.
+const STACKS_OF_INSTRUCTION = 64;
+
 export class Instance {
   #recorder;
   #records;
@@ -98,6 +101,17 @@ export class Instance {
     return context;
   }
 
+  /** The context of an access by this instruction that is not right; after many of them, that of the last one. */
+  contextOfAccess(instruction) {
+    const known = this.module.accesses.get(instruction);
+    if (known?.stacks >= STACKS_OF_INSTRUCTION) return known.context;
+    this.select();
+    const { context, caller } = this.#contexts.ofAccess(this.module);
+    if (!this.#entries.current.isTold) this.#entries.tell(context, caller);
+    this.module.accesses.set(instruction, { stacks: (known?.stacks ?? 0) + 1, context });
+    return context;
+  }
+
   /** Whether another instance, which uses the same memory, tells the events of the allocator that this one imports. */
   get isTold() {
     if (!this.module.importsAllocator) return false;
@@ -130,7 +144,8 @@ export class Instance {
 
   /** No code of the module is running, at the end: entries that have not returned never will. */
   end() {
-    const { running } = EXPORTS;
+    const { running, tell } = EXPORTS;
+    this.exports[tell]?.();
     if (!(this.exports[running]?.value > 0)) return;
     const { stack_pointer } = this.module.map;
     const stackPointer = stack_pointer === null ? undefined : this.exports[`${EXPORTS.global}${stack_pointer}`];
@@ -191,6 +206,7 @@ export class Instance {
     this.isNumbered = this.#ledger.isNumbered;
     if (this.module.hooked.size > 0 && !this.module.importsAllocator) this.#hasAllocator();
     this.#records.instance(instances.next, number, this.#ledger.number);
+    if (map.checked !== null && map.checked !== undefined) this.#records.checked(map.checked);
     this.#number = instances.add(this);
   }
 

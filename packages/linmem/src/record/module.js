@@ -33,6 +33,12 @@ export class Module {
   stacksOfEntry = new Map();
   callersOfEntry = new Map();
 
+  /** By instruction: how often the stack of its bad accesses was looked at, and its context. */
+  accesses = new Map();
+
+  /** The contexts of bad accesses, by their frames. */
+  contextsOfAccesses = new Map();
+
   /** Contexts of its events, by the module's own value for them. */
   contexts = new ContextTable();
 

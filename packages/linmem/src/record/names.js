@@ -3,14 +3,14 @@
 /** The module name of every hook. */
 export const HOOK_MODULE = "linmem";
 
-/** The names of the hooks, in the order of their imports. */
-export const HOOKS = ["allocated", "freed", "reallocating", "reallocated", "grown", "entered", "resumed", "passed", "returned", "handed_out"];
+/** The names of the hooks, in the order of their imports; the last one only where accesses are checked. */
+export const HOOKS = ["allocated", "freed", "reallocating", "reallocated", "grown", "entered", "resumed", "passed", "returned", "handed_out", "bad_access"];
 
 /** The names of the roles of allocator functions; a wrapper is named `ROLE: FUNCTION`. */
 export const ROLES = ["malloc", "calloc", "realloc", "reallocarray", "free", "aligned_alloc", "posix_memalign", "rust_alloc", "rust_dealloc", "rust_realloc", "cabi_realloc", "wbindgen_realloc", "sized_free", "global_alloc", "global_dealloc", "global_realloc", "method_malloc", "method_free", "method_realloc"];
 
 /** The names of exports that instrumentation adds; the last two are followed by an index. */
-export const EXPORTS = { memory: "linmem.memory", size: "linmem.memory.size", instance: "linmem.instance", running: "linmem.running", functions: "linmem.functions", global: "linmem.global.", table: "linmem.table." };
+export const EXPORTS = { memory: "linmem.memory", size: "linmem.memory.size", instance: "linmem.instance", running: "linmem.running", functions: "linmem.functions", tell: "linmem.tell", global: "linmem.global.", table: "linmem.table." };
 
 /** The version of the map that `linmem instrument --map` writes. */
 export const MAP_VERSION = 1;

@@ -373,6 +373,21 @@ export class Records extends TraceWriter {
     this.commit();
   }
 
+  /** Accesses of the selected instance are checked. */
+  checked(knowsHeap) {
+    this.#numbers(TAGS.CHECKED, Number(knowsHeap));
+  }
+
+  badAccess(context, instruction, by, address, bytes) {
+    this.begin(TAGS.BAD_ACCESS);
+    this.number(context);
+    this.number(instruction >>> 0);
+    this.number(by);
+    this.pointer(address);
+    this.number(bytes);
+    this.commit();
+  }
+
   grown(context, inAllocator, deltaPages, previousPages) {
     this.#numbers(TAGS.GROWN, context, inAllocator, deltaPages, previousPages);
   }

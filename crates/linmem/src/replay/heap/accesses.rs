@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use rustc_hash::FxHashMap;
 
 use super::{Block, Concerned, Heap, concerned};
-use crate::trace::{BadAccess, ContextId};
+use crate::trace::ContextId;
 
 /// Freed blocks that are remembered by all of their addresses.
 const MAX_FREED: usize = 1 << 17;
@@ -29,6 +29,21 @@ pub enum AccessKind {
     Unallocated,
 }
 
+/// An access that is not right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accessed {
+    /// Offset of the instruction in the original file.
+    pub instruction: u32,
+    /// Whether it writes.
+    pub is_write: bool,
+    /// Bytes that it reads or writes.
+    pub bytes: u64,
+    /// The address; that of the first byte that is not right of a range.
+    pub address: u64,
+    /// Where.
+    pub context: ContextId,
+}
+
 /// One way in which memory was accessed that is not right, with the number of times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessError {
@@ -37,7 +52,7 @@ pub struct AccessError {
     /// The instance whose instruction it was.
     pub instance: usize,
     /// The first time.
-    pub access: BadAccess,
+    pub access: Accessed,
     /// The block that it missed, or that was freed.
     pub block: Option<Concerned>,
     /// How often; the rest is about the first time.
@@ -106,7 +121,7 @@ impl Heap {
     }
 
     /// Takes in an access that is not right.
-    pub(super) fn bad_access(&mut self, instance: usize, access: BadAccess) {
+    pub fn accessed(&mut self, instance: usize, access: Accessed) {
         let (kind, block) = self.what_was_missed(access.address, access.bytes);
         let accesses = self.accesses.get_or_insert_default();
         let allocated = block.map(|block| block.allocated);
