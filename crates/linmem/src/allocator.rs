@@ -33,6 +33,7 @@ use crate::module::{CallGraph, Module};
 
 pub use role::Role;
 pub(crate) use role::{Effect, Param};
+pub(crate) use strangers::constructors;
 
 /// The allocators that are known by their code, where no names are left. The first that finds something is
 /// the module's.
@@ -155,6 +156,9 @@ pub(crate) struct Allocator {
     /// Where the allocator keeps what it remembers, at fixed addresses: the words that it reads and writes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub state: Vec<u64>,
+    /// Functions that set up the allocator before the program runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_up: Vec<u32>,
 }
 
 /// A way to grow memory that no hook sees as an allocation.

@@ -1,6 +1,8 @@
 //! A module, read once: bytes in, everything out that the later stages need.
 
-use crate::allocator::{Allocator, Hints};
+use std::collections::BTreeSet;
+
+use crate::allocator::{Allocator, Hints, constructors};
 use crate::error::Result;
 use crate::inspect::{self, Inspection};
 use crate::instrument::{self, Instrumented, Mode};
@@ -104,15 +106,22 @@ impl<'a> Prepared<'a> {
         &self.allocator
     }
 
-    /// For each function, whether it is hooked or called by such functions alone.
+    /// For each function, whether it is hooked or called by such functions alone; what sets up the allocator before the
+    /// program runs may call it, too.
     pub(crate) fn allocators_own_functions(&self) -> Vec<bool> {
         let module = &self.module;
         let hooked = self.allocator.hooked();
+        let set_up = self.allocator.set_up.iter().copied();
+        let before: BTreeSet<u32> = constructors(module).chain(set_up).collect();
         let roots = module.exported_functions().map(|(_, function)| function).chain(module.start);
-        let roots = roots.chain(module.address_taken.iter().copied());
+        let roots: BTreeSet<u32> = roots.chain(module.address_taken.iter().copied()).collect();
         // Whatever can be reached without passing a hooked function is somebody else's too.
-        let reached = self.graph.reachable(roots, |f| hooked.contains(&f));
-        (0..module.functions.len()).map(|function| !reached[function]).collect()
+        let reached = self.graph.reachable(roots.iter().copied(), |f| hooked.contains(&f));
+        let later = roots.difference(&before).copied();
+        let later = self.graph.reachable(later, |f| hooked.contains(&f) || before.contains(&f));
+        let inside = self.graph.reachable(hooked.iter().copied(), |_| false);
+        let functions = 0..module.functions.len();
+        functions.map(|f| !reached[f] || inside[f] && !later[f]).collect()
     }
 
     /// Memory 0, if there is one.

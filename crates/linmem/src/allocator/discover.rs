@@ -69,9 +69,10 @@ impl Allocator {
             aligning,
             strangers: Vec::new(),
             state: Vec::new(),
+            set_up,
         };
         allocator.unseen = allocator.find_unseen(module, graph);
-        (allocator.state, allocator.strangers) = allocator.find_state(module, graph, &set_up);
+        (allocator.state, allocator.strangers) = allocator.find_state(module, graph);
         Ok(allocator)
     }
 

@@ -28,14 +28,13 @@ impl Allocator {
         &self,
         module: &Module<'_>,
         graph: &CallGraph,
-        set_up: &[u32],
     ) -> (Vec<u64>, Vec<u32>) {
         let allocator = self.hooked();
         // Functions into which the compiler has put a part of the allocator may do for it what it does. The rest of them
         // is other code, so what they remember is not the allocator's state.
         let partly: BTreeSet<u32> = self.resizing.iter().chain(&self.aligning).copied().collect();
         let harmless: BTreeSet<u32> = constructors(module)
-            .chain(set_up.iter().copied())
+            .chain(self.set_up.iter().copied())
             .chain(of_mimalloc(module, &allocator))
             .collect();
         let entered = module.exported_functions().map(|(_, function)| function);
@@ -150,7 +149,7 @@ fn written_by(body: &Body) -> impl Iterator<Item = Place> {
 }
 
 /// The functions that run before the program, or as if they had.
-fn constructors<'m>(module: &'m Module<'_>) -> impl Iterator<Item = u32> + 'm {
+pub(crate) fn constructors<'m>(module: &'m Module<'_>) -> impl Iterator<Item = u32> + 'm {
     let named = module.names.functions.iter();
     let named = named.filter(|(_, name)| [CONSTRUCTORS, GETS_BREAK].contains(name));
     let exported = module.exported_functions();

@@ -43,6 +43,16 @@ pub(super) fn knows_heap(prepared: &Prepared<'_>) -> bool {
         && language::collector(&prepared.module).is_none()
 }
 
+/// What sets up an allocator before the program runs, where that has a name.
+const SET_UP: [&str; 1] = ["initialize_emmalloc_heap"];
+
+/// The functions that set up the allocator.
+fn set_up(prepared: &Prepared<'_>) -> impl Iterator<Item = u32> {
+    let named = (0..prepared.module.functions.len() as u32)
+        .filter(|function| SET_UP.contains(&prepared.function_name(*function).as_str()));
+    prepared.allocator().set_up.iter().copied().chain(named)
+}
+
 /// The checks of a module.
 pub(super) struct Checks<'m> {
     /// The original module.
@@ -57,11 +67,15 @@ impl<'m> Checks<'m> {
     /// Those of this module.
     pub(super) fn new(prepared: &'m Prepared<'_>) -> Checks<'m> {
         let module = &prepared.module;
+        let mut is_allocators = prepared.allocators_own_functions();
+        for set_up in set_up(prepared) {
+            is_allocators[set_up as usize] = true;
+        }
         Checks {
             file: module.bytes,
             imported_functions: module.imported_functions(),
             features: Features::of(module),
-            is_allocators: prepared.allocators_own_functions(),
+            is_allocators,
         }
     }
 }
@@ -104,8 +118,8 @@ struct Idiom {
 }
 
 impl Idiom {
-    /// Goes by the constants with which the bytes of a word are compared at once (`0x01010101` and `0x80808080`), and by
-    /// comparisons of all bytes of a vector.
+    /// Goes by the constants with which the bytes of a word are compared at once (`0x01010101`, or what compilers make of it,
+    /// and `0x80808080`), and by comparisons of all bytes of a vector.
     fn of(operators: &Operators<'_>) -> Idiom {
         const ONES: u64 = 0x0101_0101_0101_0101;
         const HIGHEST: u64 = 0x8080_8080_8080_8080;
@@ -114,12 +128,13 @@ impl Idiom {
             match *operator {
                 Operator::I32Const { value } => {
                     let value = value as u32;
-                    ones |= [ONES as u32, (ONES as u32).wrapping_neg()].contains(&value);
+                    ones |= [ONES as u32, (ONES as u32).wrapping_neg(), ONES as u32 - 1]
+                        .contains(&value);
                     highest |= value == HIGHEST as u32 || value == !(HIGHEST as u32);
                 }
                 Operator::I64Const { value } => {
                     let value = value as u64;
-                    ones |= [ONES, ONES.wrapping_neg()].contains(&value);
+                    ones |= [ONES, ONES.wrapping_neg(), ONES - 1].contains(&value);
                     highest |= value == HIGHEST || value == !HIGHEST;
                 }
                 Operator::I8x16Eq => compares = true,
