@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::replay::heap::{AccessError, AccessKind, Concerned};
 use crate::report::{Code, Finding};
-use crate::units::{bytes, count};
+use crate::units::{bytes, count, number_of};
 
 use super::lines::in_parentheses;
 use super::subject::{Memory, Subject};
@@ -39,7 +39,43 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let mut errors: Vec<(Code, AccessError)> = merged.into_values().collect();
     // What came first may have led to the others.
     errors.sort_by_key(|(code, error)| (*code, error.access.context, error.access.instruction));
-    errors.iter().map(|(code, error)| finding(memory, *code, error)).collect()
+    let mut findings: Vec<Cause> = Vec::new();
+    for (code, error) in errors {
+        let same = findings.iter_mut().find(|cause| cause.explains(memory, code, &error));
+        match same {
+            Some(cause) => cause.others.push(error),
+            None => findings.push(Cause { code, first: error, others: Vec::new() }),
+        }
+    }
+    findings.iter().map(|cause| finding(memory, cause)).collect()
+}
+
+/// What went wrong once, with all accesses that followed.
+struct Cause {
+    code: Code,
+    first: AccessError,
+    others: Vec<AccessError>,
+}
+
+impl Cause {
+    /// Whether it explains another access: of blocks that were allocated and freed in the same places, in a call of the same
+    /// function by the host. A block that was freed too early is often used by much code.
+    fn explains(&self, memory: Memory<'_, '_>, code: Code, error: &AccessError) -> bool {
+        let places = |error: &AccessError| {
+            let block = error.block?;
+            Some((memory.place(block.allocated), memory.place(block.freed?)))
+        };
+        let entry =
+            |error: &AccessError| memory.subject.replay.contexts.entry(error.access.context);
+        code == Code::UseAfterFree
+            && self.code == code
+            && places(&self.first) == places(error)
+            && entry(&self.first) == entry(error)
+    }
+
+    fn times(&self) -> u64 {
+        self.first.times + self.others.iter().map(|error| error.times).sum::<u64>()
+    }
 }
 
 /// What an access was of. Near address 0 lies nothing, whatever else is near.
@@ -54,24 +90,30 @@ fn code(memory: Memory<'_, '_>, error: &AccessError) -> Code {
     }
 }
 
-fn finding(memory: Memory<'_, '_>, code: Code, error: &AccessError) -> Finding {
-    let access = &error.access;
+fn finding(memory: Memory<'_, '_>, cause: &Cause) -> Finding {
+    let Cause { code, first: error, others } = cause;
+    let (code, access) = (*code, &error.access);
     let block = error.block.filter(|_| code != Code::NullAccess);
     let what = match access.is_write {
         true => format!("{} written", bytes(access.bytes)),
         false => format!("{} read", bytes(access.bytes)),
     };
     let line = in_parentheses(&memory.stack(access.context));
-    let times = match error.times {
-        1 => String::new(),
-        times => format!("; {} times", count(times)),
+    let times = match (cause.times(), others.len()) {
+        (1, _) => String::new(),
+        (times, 0) => format!("; {} times", count(times)),
+        (times, others) => format!(
+            "; {} more access such blocks, {} times in all",
+            number_of(others as u64, "instruction"),
+            count(times)
+        ),
     };
     let place = place(code, access.address, access.bytes, block);
     let mut finding = Finding::new(code)
         .about(error.instance)
         .message(format!("{what} {place}{line}{times}"))
         .advice(advice(code))
-        .number("times", error.times)
+        .number("times", cause.times())
         .number("address", access.address)
         .number("bytes", access.bytes)
         .stack(if access.is_write { "written" } else { "read" }, memory.stack(access.context));
@@ -132,3 +174,6 @@ fn advice(code: Code) -> &'static str {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

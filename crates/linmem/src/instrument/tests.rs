@@ -1,5 +1,6 @@
 //! What the pass does to a module, as text. `SNAPSHOTS=overwrite cargo test` blesses changes.
 
+mod checks;
 mod contexts;
 mod inserted;
 mod left_alone;

@@ -10,7 +10,8 @@ import { fileURLToPath } from "node:url";
 import { PROGRAM } from "../node/support.js";
 import { installPacked } from "../readme.js";
 
-const MOST_PACKED_BYTES = 1_000_000;
+// 1 MiB.
+const MOST_PACKED_BYTES = 1_048_576;
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 const examples = join(root, "examples/npm");

@@ -1,0 +1,163 @@
+//! What is said of accesses in recordings that are written by hand.
+
+use crate::analyze::Analysis;
+use crate::analyze::recording::Recording;
+use crate::report::{Code, Report};
+use crate::trace::{AccessedBy, BadAccess, ContextId, Event, Record};
+
+/// A read of four bytes and a write of two, at an offset of eight.
+const TEXT: &str = r#"(module (memory 2)
+    (func (drop (i32.load (i32.const 0))) (i32.store16 offset=8 (i32.const 0) (i32.const 1))))"#;
+
+/// Where the read and the write stand in that module.
+fn instructions() -> [u32; 2] {
+    let wasm = wat::parse_str(TEXT).unwrap();
+    let find = |bytes: &[u8]| wasm.windows(bytes.len()).position(|part| part == bytes).unwrap();
+    [find(&[0x28, 2, 0]) as u32, find(&[0x3b, 1, 8]) as u32]
+}
+
+fn recording(knows_heap: bool) -> Recording {
+    let mut recording = Recording::of(&[("a.wasm", TEXT)], &["use", "get", "give back"]);
+    recording.instance(0);
+    recording.0.record(&Record::Checked { knows_heap });
+    recording
+}
+
+fn access(recording: &mut Recording, instruction: u32, address: u64) {
+    let (by, context) = (AccessedBy::Instruction, ContextId(0));
+    let access = BadAccess { instruction, by, address, bytes: 0, context };
+    recording.0.event(&Event::BadAccess(access));
+}
+
+fn free(recording: &mut Recording, pointer: u64) {
+    let (size, context) = (u64::MAX, ContextId(2));
+    recording.0.event(&Event::Freed { pointer, size, align: 0, context });
+}
+
+fn told(recording: Recording) -> Vec<(Code, String)> {
+    let report: Report = recording.finish().report().unwrap();
+    let findings = report.findings.into_iter();
+    let of_accesses = findings.filter(|finding| finding.numbers.contains_key("address"));
+    of_accesses.map(|finding| (finding.code, finding.message)).collect()
+}
+
+/// What is said of one access, beside a block of 10 bytes at 0x2000.
+fn told_of(instruction: usize, address: u64) -> Vec<(Code, String)> {
+    let mut recording = recording(true);
+    recording.allocate(0x2000, 10, 1);
+    access(&mut recording, instructions()[instruction], address);
+    told(recording)
+}
+
+#[test]
+fn an_access_is_told_by_the_block_that_it_missed() {
+    let one = |instruction, address, code, words: &str| {
+        assert_eq!(told_of(instruction, address), [(code, words.to_owned())]);
+    };
+    let [read, write] = [0, 1];
+    let overflow = Code::HeapOverflow;
+    one(read, 0x200a, overflow, "4 bytes read just past the end of a block of 10 bytes");
+    one(read, 0x200e, overflow, "4 bytes read 4 bytes past the end of a block of 10 bytes");
+    one(
+        read,
+        0x2008,
+        overflow,
+        "4 bytes read of which 2 bytes are past the end of a block of 10 bytes",
+    );
+    // Its own offset comes to the address.
+    one(write, 0x2002, overflow, "2 bytes written just past the end of a block of 10 bytes");
+    let underflow = "4 bytes read 4 bytes before the start of a block of 10 bytes";
+    one(read, 0x1ffc, Code::HeapUnderflow, underflow);
+    let nobodys = "4 bytes read at 0x9000, which is no block's";
+    one(read, 0x9000, Code::UnallocatedAccess, nobodys);
+    let null = "2 bytes written at 0xc, near NULL, where the module has nothing";
+    one(write, 4, Code::NullAccess, null);
+}
+
+#[test]
+fn of_a_freed_block_all_is_told_as_long_as_nobody_else_has_its_memory() {
+    let after = |reuse: Option<u64>| {
+        let mut recording = recording(true);
+        recording.allocate(0x2000, 32, 1);
+        free(&mut recording, 0x2000);
+        if let Some(size) = reuse {
+            recording.allocate(0x2000, size, 1);
+        }
+        access(&mut recording, instructions()[0], 0x2008);
+        access(&mut recording, instructions()[0], 0x2008);
+        told(recording)
+    };
+    let freed = "4 bytes read 8 bytes into a freed block of 32 bytes; 2 times";
+    assert_eq!(after(None), [(Code::UseAfterFree, freed.to_owned())]);
+    let overflow = "4 bytes read just past the end of a block of 8 bytes; 2 times";
+    assert_eq!(after(Some(8)), [(Code::HeapOverflow, overflow.to_owned())]);
+}
+
+/// A block that was freed too early is used by much code, which has one cause.
+#[test]
+fn accesses_of_one_freed_block_are_one_finding() {
+    let mut recording = recording(true);
+    recording.allocate(0x2000, 32, 1);
+    free(&mut recording, 0x2000);
+    let [read, write] = instructions();
+    access(&mut recording, read, 0x2004);
+    access(&mut recording, write, 0x2000);
+    access(&mut recording, write, 0x2000);
+    let message = "4 bytes read 4 bytes into a freed block of 32 bytes; 1 instruction more access such blocks, 3 times \
+                   in all";
+    assert_eq!(told(recording), [(Code::UseAfterFree, message.to_owned())]);
+}
+
+#[test]
+fn where_not_all_blocks_are_known_only_null_is_told() {
+    let mut recording = recording(false);
+    recording.allocate(0x2000, 10, 1);
+    access(&mut recording, instructions()[0], 0x200a);
+    access(&mut recording, instructions()[0], 0x4);
+    let codes: Vec<Code> = told(recording).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, [Code::NullAccess]);
+}
+
+#[test]
+fn a_range_is_told_by_its_length_and_first_address() {
+    let mut recording = recording(true);
+    recording.allocate(0x2000, 10, 1);
+    let (instruction, by, context) = (instructions()[0], AccessedBy::WrittenRange, ContextId(0));
+    let access = BadAccess { instruction, by, address: 0x200a, bytes: 30, context };
+    recording.0.event(&Event::BadAccess(access));
+    let message = "30 bytes written just past the end of a block of 10 bytes";
+    assert_eq!(told(recording), [(Code::HeapOverflow, message.to_owned())]);
+}
+
+/// What a trace says of an instruction need not be true.
+#[test]
+fn an_instruction_that_accesses_nothing_is_an_error() {
+    for instruction in [0, 1, u32::MAX] {
+        let mut recording = recording(true);
+        access(&mut recording, instruction, 0x2000);
+        let trace = recording.0.finish().unwrap();
+        let error = Analysis::default().push(&trace).unwrap_err();
+        assert!(error.to_string().contains("accesses memory"), "{error}");
+    }
+}
+
+/// With the stack first, or with data from a low address on, less than the usual is nobody's.
+#[test]
+fn where_the_module_has_data_is_not_near_null() {
+    let codes = |text: &str, address| {
+        let mut recording = Recording::of(&[("a.wasm", text)], &["use"]);
+        recording.instance(0);
+        recording.0.record(&Record::Checked { knows_heap: true });
+        let wasm = wat::parse_str(text).unwrap();
+        let load = wasm.windows(3).position(|part| part == [0x28, 2, 0]).unwrap();
+        access(&mut recording, load as u32, address);
+        told(recording).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    let low = r#"(module (memory 2) (data (i32.const 16) "data") (func (drop (i32.load (i32.const 0)))))"#;
+    assert_eq!(
+        [8, 0x20].map(|address| codes(low, address)[0]),
+        [Code::NullAccess, Code::UnallocatedAccess]
+    );
+    let high = low.replace("16", "1024");
+    assert_eq!(codes(&high, 0x20), [Code::NullAccess]);
+}

@@ -1,0 +1,185 @@
+//! Checks of accesses, the shadow, and what keeps it right.
+
+use snapbox::{assert_data_eq, str};
+
+use super::*;
+
+fn checking() -> Mode {
+    Mode::check(None, 16, 1 << 20)
+}
+
+/// A module with an allocator, and a function with this code, which has a parameter.
+fn with_code(memory: &str, address: &str, code: &str) -> String {
+    format!(
+        r#"(module
+             (memory (export "memory") {memory})
+             (func $malloc (export "malloc") (param {address}) (result {address}) ({address}.const 4096))
+             (func $free (export "free") (param {address}))
+             (func $work (export "work") (param {address}) {code}))"#
+    )
+}
+
+#[test]
+fn a_load_looks_at_its_shadow() {
+    let code = "(drop (i32.load offset=4 (local.get 0)))";
+    let text = instrumented(&with_code("1", "i32", code), &checking());
+    assert_data_eq!(
+        function(&text, "$work"),
+        str![[r#"
+  (func $work (;13;) (type 1) (param i32)
+    (local i32)
+    local.get 0
+    local.tee 1
+    local.get 1
+    i32.load 1 offset=4 align=1
+    (@metadata.code.branch_hint "/00")
+    if ;; label = @1
+      global.get 8
+      i32.const 4095
+      i32.and
+      i32.const 3
+      i32.shl
+      local.get 1
+      i64.extend_i32_u
+      i64.const 352187318272
+      i64.or
+      i64.store 2 align=1
+      global.get 8
+      i32.const 1
+      i32.add
+      global.set 8
+    end
+    i32.load offset=4
+    drop
+    global.get 8
+    (@metadata.code.branch_hint "/00")
+    if ;; label = @1
+      call $"tell of accesses"
+    end
+  )
+"#]]
+    );
+}
+
+/// Each of these is valid with checks, which `instrumented` sees to.
+#[test]
+fn every_kind_of_module_can_be_checked() {
+    let codes = [
+        "(i64.store offset=8 (local.get 0) (i64.const 1))",
+        "(v128.store (local.get 0) (v128.load (local.get 0)))",
+        "(drop (v128.load32_lane 1 (local.get 0) (v128.const i64x2 0 0)))",
+        "(drop (i32.atomic.rmw.cmpxchg (local.get 0) (i32.const 1) (i32.const 2)))",
+        "(drop (memory.atomic.wait32 (local.get 0) (i32.const 1) (i64.const 2)))",
+        "(f64.store (local.get 0) (f64.load (local.get 0)))",
+        "(block (br_if 1 (i32.load8_u (local.get 0))) (return))",
+        "(block (br_table 0 1 (i32.load16_s (local.get 0))))",
+        "(block (br 1)) (unreachable) (drop (i32.load))",
+        "(try_table (i32.store (local.get 0) (i32.const 1)))",
+        "(return_call $free (i32.wrap_i64 (i64.load (local.get 0))))",
+    ];
+    for code in codes {
+        let text = instrumented(&with_code("1", "i32", code), &checking());
+        assert!(function(&text, "$work").contains("tell of accesses"), "{code}: {text}");
+    }
+    for code in [
+        "(drop (i64.load offset=0x100000000 (local.get 0)))",
+        "(i64.store (local.get 0) (local.get 0))",
+    ] {
+        instrumented(&with_code("i64 1", "i64", code), &checking());
+    }
+    let ranges = [
+        ("1", "i32", "(memory.fill (local.get 0) (i32.const 0) (i32.const 9))"),
+        ("1", "i32", "(memory.copy (local.get 0) (i32.const 8) (i32.const 9))"),
+        ("i64 1", "i64", "(memory.copy (local.get 0) (i64.const 8) (i64.const 9))"),
+        ("i64 1", "i64", "(memory.fill (local.get 0) (i32.const 8) (i64.const 9))"),
+    ];
+    for (memory, address, code) in ranges {
+        let text = instrumented(&with_code(memory, address, code), &checking());
+        assert!(function(&text, "$work").contains(r#"call $"check a range""#), "{text}");
+    }
+}
+
+#[test]
+fn a_module_with_an_imported_memory_or_a_start_function_can_be_checked() {
+    let text = instrumented(
+        r#"(module
+             (import "env" "memory" (memory 1))
+             (func $begin (drop (i32.load (i32.const 2000))))
+             (start $begin))"#,
+        &checking(),
+    );
+    assert!(text.contains(r#"(start $"set up the shadow")"#), "{text}");
+    let set_up = function(&text, r#"$"set up the shadow""#);
+    assert!(set_up.contains("call $begin"), "{set_up}");
+}
+
+#[test]
+fn without_an_allocator_that_is_known_nothing_of_the_heap_is_judged() {
+    let alone =
+        r#"(module (memory 1) (func $work (export "work") (drop (i32.load (i32.const 2000)))))"#;
+    let text = instrumented(alone, &checking());
+    assert!(text.contains("check a range") && !text.contains("give a block"), "{text}");
+    let wasm = wat::parse_str(alone).unwrap();
+    let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
+    assert_eq!(checking().checks(&prepared), Some(false));
+    assert_eq!(Mode::default().checks(&prepared), None);
+}
+
+#[test]
+fn a_memory_that_threads_share_is_refused() {
+    let wasm = wat::parse_str("(module (memory 1 2 shared) (func))").unwrap();
+    let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
+    let error = instrument(&prepared, &checking()).unwrap_err();
+    assert!(error.to_string().contains("cannot be checked"), "{error}");
+    assert!(instrument(&prepared, &Mode::default()).is_ok());
+}
+
+/// The accesses of the function that are checked.
+fn checked(code: &str) -> usize {
+    let text = instrumented(&with_code("1", "i32", code), &checking());
+    function(&text, "$work").matches("i64.store 2").count()
+}
+
+/// The compiler puts `calloc` into its caller, which then looks whether the block's memory is new.
+#[test]
+fn a_word_in_front_of_a_block_is_read_for_its_flags() {
+    let flags =
+        "(drop (i32.and (i32.load8_u (i32.sub (local.get 0) (i32.const 4))) (i32.const 3)))";
+    let size = "(drop (i32.and (i32.load (i32.add (local.get 0) (i32.const -4))) (i32.const -8)))";
+    let index = "(drop (i32.load (i32.add (local.get 0) (i32.const -4))))";
+    let masked = "(drop (i32.and (i32.load8_u (local.get 0)) (i32.const 3)))";
+    assert_eq!([flags, size, index, masked].map(checked), [0, 0, 1, 1]);
+}
+
+/// `strlen` reads whole words, which may begin in a block and end behind it.
+#[test]
+fn a_search_in_words_may_read_past_the_end() {
+    let lenient = |code: &str| {
+        let text = instrumented(&with_code("1", "i32", code), &checking());
+        function(&text, "$work").contains("i32.load8_u 1 offset=3")
+    };
+    let word = "(i32.load (local.get 0))";
+    let [ones, newer, highest] = ["0x01010101", "0x01010100", "0x80808080"];
+    let search = |ones: &str, highest: &str| {
+        format!("(drop (i32.and (i32.sub {word} (i32.const {ones})) (i32.const {highest})))")
+    };
+    assert!(lenient(&search(ones, highest)) && lenient(&search(newer, highest)));
+    assert!(!lenient(&search(ones, "0x7fff")) && !lenient(&search("3", highest)));
+}
+
+/// What only the allocator calls reads its own words, and is right.
+#[test]
+fn the_allocators_own_functions_are_not_checked() {
+    let text = instrumented(
+        r#"(module
+             (memory 1)
+             (func $take (result i32) (i32.load (i32.const 2000)))
+             (func $shared (result i32) (i32.load (i32.const 2000)))
+             (func (export "malloc") (param i32) (result i32) (i32.add (call $take) (call $shared)))
+             (func (export "free") (param i32))
+             (func (export "work") (drop (call $shared))))"#,
+        &checking(),
+    );
+    let is_checked = |name: &str| function(&text, name).contains("i32.load 1");
+    assert_eq!(["$take", "$shared"].map(is_checked), [false, true]);
+}
