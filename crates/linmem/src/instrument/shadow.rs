@@ -571,7 +571,7 @@ impl Inserted for Measure {
         code.if_(BlockType::Empty);
         features.push_address(0, &mut code);
         code.return_().end();
-        // What is in front of a block is no block's.
+        // What is in front of a block belongs to none.
         code.local_get(POINTER);
         features.push_address(1, &mut code);
         features.sub(&mut code);
