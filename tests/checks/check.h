@@ -1,0 +1,33 @@
+// What the programs of this directory share: values that no optimiser sees through.
+//
+// Each program has one bug, on the line that ends in `// BUG`; with any argument it does the same
+// right. README.md says what its first lines mean.
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Keeps a frame of its own in call stacks.
+#define NOINLINE __attribute__((noinline))
+
+// The compiler no longer knows this variable, nor what is in memory.
+#define HIDE(variable) __asm__ volatile("" : "+r"(variable) : : "memory")
+
+// What is written here is used.
+static volatile int sink;
+
+// A block that is never freed: its bug may have damaged the allocator.
+static void *volatile kept;
+
+// A block of zeros. A macro, so that the stack is that of malloc in the program itself.
+#define new_block(size)                          \
+    ({                                           \
+        size_t new_size = (size);                \
+        void *new_pointer = malloc(new_size);    \
+        if (new_pointer == NULL) abort();        \
+        memset(new_pointer, 0, new_size);        \
+        HIDE(new_pointer);                       \
+        new_pointer;                             \
+    })

@@ -1,0 +1,16 @@
+// Reallocates a freed block.
+//
+// group: double and invalid free
+// expect: realloc-of-freed
+#include "check.h"
+
+int main(int argc, char **argv) {
+    bool healthy = argc > 1;
+    char *block = new_block(20);
+    if (!healthy) free(block);
+    HIDE(block);
+    block = realloc(block, 40); // BUG
+    HIDE(block);
+    if (healthy) free(block);
+    return 0;
+}
