@@ -9,6 +9,7 @@ int main(int argc, char **argv) {
     char *block = aligned_alloc(64, healthy ? 256 : 192);
     HIDE(block);
     block[192] = 'x'; // BUG
+    HIDE(block);
     free(block);
     return 0;
 }

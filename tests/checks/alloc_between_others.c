@@ -12,6 +12,7 @@ int main(int argc, char **argv) {
     size_t index = healthy ? 23 : 24;
     HIDE(index);
     block[index] = 'x'; // BUG
+    HIDE(before);
     free(before);
     free(block);
     free(after);

@@ -9,6 +9,7 @@ int main(int argc, char **argv) {
     char *block = malloc(healthy ? 300001 : 300000);
     HIDE(block);
     block[300000] = 'x'; // BUG
+    HIDE(block);
     free(block);
     return 0;
 }

@@ -10,6 +10,7 @@ int main(int argc, char **argv) {
     block = realloc(block, healthy ? 101 : 100);
     HIDE(block);
     block[100] = 'x'; // BUG
+    HIDE(block);
     free(block);
     return 0;
 }

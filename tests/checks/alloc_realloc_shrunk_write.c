@@ -10,6 +10,7 @@ int main(int argc, char **argv) {
     block = realloc(block, healthy ? 40 : 20);
     HIDE(block);
     block[5] = 1; // BUG
+    HIDE(block);
     free(block);
     return 0;
 }

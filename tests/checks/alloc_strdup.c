@@ -13,6 +13,7 @@ int main(int argc, char **argv) {
     size_t index = 6;
     HIDE(index);
     copy[index] = '\0'; // BUG
+    HIDE(copy);
     free(copy);
     return 0;
 }

@@ -8,6 +8,7 @@ int main(int argc, char **argv) {
     bool healthy = argc > 1;
     char *block = new_block(healthy ? 1 : 0);
     *block = 'x'; // BUG
+    HIDE(block);
     free(block);
     return 0;
 }

@@ -12,6 +12,7 @@ int main(int argc, char **argv) {
     for (int row = 0; row < rows; row++) {
         *(volatile int *)&grid[row][0] = row; // BUG
     }
+    HIDE(grid);
     free(grid);
     return 0;
 }

@@ -11,6 +11,7 @@ int main(int argc, char **argv) {
     int *at = healthy ? counters : NULL;
     HIDE(at);
     sink = __atomic_fetch_sub(&at[1], 1, __ATOMIC_SEQ_CST); // BUG
+    HIDE(counters);
     free(counters);
     return 0;
 }

@@ -9,6 +9,7 @@ int main(int argc, char **argv) {
     bool healthy = argc > 1;
     int *counters = new_block(healthy ? 20 : 16);
     __atomic_store_n(&counters[4], 1, __ATOMIC_SEQ_CST); // BUG
+    HIDE(counters);
     free(counters);
     return 0;
 }

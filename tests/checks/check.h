@@ -15,8 +15,12 @@
 // The compiler no longer knows this variable, nor what is in memory.
 #define HIDE(variable) __asm__ volatile("" : "+r"(variable) : : "memory")
 
-// What is written here is used.
+// What is written here is used. It is data, which the module of a program of any size has.
+#ifdef NO_DATA
 static volatile int sink;
+#else
+__attribute__((used)) static volatile int sink = 1;
+#endif
 
 // A block that is never freed: its bug may have damaged the allocator.
 static void *volatile kept;
@@ -26,6 +30,7 @@ static void *volatile kept;
     ({                                           \
         size_t new_size = (size);                \
         void *new_pointer = malloc(new_size);    \
+        HIDE(new_pointer);                       \
         if (new_pointer == NULL) abort();        \
         memset(new_pointer, 0, new_size);        \
         HIDE(new_pointer);                       \

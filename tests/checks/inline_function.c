@@ -14,6 +14,7 @@ int main(int argc, char **argv) {
     int index = healthy ? 3 : 4;
     HIDE(index);
     set(numbers, index);
+    HIDE(numbers);
     free(numbers);
     return 0;
 }

@@ -12,6 +12,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i <= last; i++) {
         *(volatile int *)&numbers[i] = i; // BUG
     }
+    HIDE(numbers);
     free(numbers);
     return 0;
 }

@@ -10,6 +10,7 @@ int main(int argc, char **argv) {
     size_t index = healthy ? 19 : 34;
     HIDE(index);
     block[index] = 'x'; // BUG
+    HIDE(block);
     free(block);
     return 0;
 }

@@ -12,6 +12,7 @@ int main(int argc, char **argv) {
     for (volatile int16_t *at = numbers; at != end; at++) {
         *at = 1; // BUG
     }
+    HIDE(numbers);
     free(numbers);
     return 0;
 }

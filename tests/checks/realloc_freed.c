@@ -9,8 +9,6 @@ int main(int argc, char **argv) {
     char *block = new_block(20);
     if (!healthy) free(block);
     HIDE(block);
-    block = realloc(block, 40); // BUG
-    HIDE(block);
-    if (healthy) free(block);
+    kept = realloc(block, 40); // BUG
     return 0;
 }

@@ -10,7 +10,7 @@ int main(int argc, char **argv) {
     char *at = block + 4;
     HIDE(at);
     if (!healthy) at = realloc(at, 40); // BUG
-    HIDE(at);
+    kept = at;
     free(block);
     return 0;
 }

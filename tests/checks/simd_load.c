@@ -8,10 +8,13 @@
 
 #include <wasm_simd128.h>
 
+static volatile v128_t vector;
+
 int main(int argc, char **argv) {
     bool healthy = argc > 1;
     int32_t *numbers = new_block(healthy ? 80 : 64);
     v128_t four = wasm_v128_load(numbers + 16); // BUG
+    vector = four;
     sink = wasm_i32x4_extract_lane(four, 0);
     free(numbers);
     return 0;

@@ -8,6 +8,8 @@
 
 #include <wasm_simd128.h>
 
+static volatile v128_t vector;
+
 int main(int argc, char **argv) {
     bool healthy = argc > 1;
     int16_t *numbers = new_block(healthy ? 14 : 12);

@@ -8,12 +8,15 @@
 
 #include <wasm_simd128.h>
 
+static volatile v128_t vector;
+
 int main(int argc, char **argv) {
     bool healthy = argc > 1;
     int32_t *numbers = new_block(64);
     if (!healthy) free(numbers);
     HIDE(numbers);
     v128_t four = wasm_v128_load(numbers + 4); // BUG
+    vector = four;
     sink = wasm_i32x4_extract_lane(four, 2);
     if (healthy) free(numbers);
     return 0;

@@ -16,6 +16,7 @@ int main(int argc, char **argv) {
     bool healthy = argc > 1;
     struct point_3d *point = new_block(healthy ? sizeof(struct point_3d) : sizeof(struct point));
     point->z = 3; // BUG
+    HIDE(point);
     free(point);
     return 0;
 }

@@ -16,6 +16,7 @@ int main(int argc, char **argv) {
     struct text *text = new_block(sizeof(struct text) + length + (healthy ? 1 : 0));
     text->length = length;
     text->bytes[length] = '\0'; // BUG
+    HIDE(text);
     free(text);
     return 0;
 }

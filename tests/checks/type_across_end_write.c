@@ -10,6 +10,7 @@ int main(int argc, char **argv) {
     double *second = (double *)(block + 8);
     HIDE(second);
     *second = 1.5; // BUG
+    HIDE(block);
     free(block);
     return 0;
 }

@@ -10,6 +10,7 @@ int main(int argc, char **argv) {
     size_t index = healthy ? 4 : 5;
     HIDE(index);
     numbers[index] = 7; // BUG
+    HIDE(numbers);
     free(numbers);
     return 0;
 }
