@@ -1,0 +1,16 @@
+// Writes past the end of a block that realloc made of NULL.
+//
+// group: overflow by kind of allocation
+// expect: heap-overflow written 4 at end+0 of 24
+#include "check.h"
+
+int main(int argc, char **argv) {
+    bool healthy = argc > 1;
+    int *block = realloc(NULL, healthy ? 28 : 24);
+    HIDE(block);
+    block[6] = 1; // BUG
+    HIDE(block);
+    free(block);
+    free(NULL);
+    return 0;
+}
