@@ -2,6 +2,7 @@
 //
 // group: overflow by kind of allocation
 // expect: heap-overflow read 1 at end+4 of 20
+#define MORE_CALLERS
 #include "check.h"
 
 int main(int argc, char **argv) {

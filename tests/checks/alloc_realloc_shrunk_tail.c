@@ -2,6 +2,7 @@
 //
 // group: overflow by kind of allocation
 // expect: heap-overflow written 1 at end+3 of 32
+#define MORE_CALLERS
 #include "check.h"
 
 int main(int argc, char **argv) {

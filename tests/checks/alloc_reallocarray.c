@@ -2,6 +2,7 @@
 //
 // group: overflow by kind of allocation
 // expect: heap-overflow read 8 at end+0 of 40
+#define MORE_CALLERS
 #include "check.h"
 
 int main(int argc, char **argv) {

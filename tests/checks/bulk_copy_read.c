@@ -1,7 +1,7 @@
 // memory.copy of more bytes than the block has.
 //
 // group: bulk memory
-// expect: heap-overflow read 21 at * of 20
+// expect: heap-overflow read 21 at end-20 of 20
 // flags: -mbulk-memory
 #include "check.h"
 

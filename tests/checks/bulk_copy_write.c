@@ -1,7 +1,7 @@
 // memory.copy into a block that is too small.
 //
 // group: bulk memory
-// expect: heap-overflow written 24 at * of 20
+// expect: heap-overflow written 24 at end-20 of 20
 // flags: -mbulk-memory
 #include "check.h"
 

@@ -1,7 +1,7 @@
 // memory.fill of more bytes than the block has.
 //
 // group: bulk memory
-// expect: heap-overflow written 30 at * of 24
+// expect: heap-overflow written 30 at end-24 of 24
 // flags: -mbulk-memory
 #include "check.h"
 

@@ -1,7 +1,7 @@
 // memory.copy that shifts the elements of a full array.
 //
 // group: bulk memory
-// expect: heap-overflow written 32 at * of 32
+// expect: heap-overflow written 32 at end-28 of 32
 // flags: -mbulk-memory
 #include "check.h"
 

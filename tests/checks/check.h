@@ -36,3 +36,40 @@ static void *volatile kept;
         HIDE(new_pointer);                       \
         new_pointer;                             \
     })
+
+// A program of any size calls each allocator function from more than one place. Where one has a
+// single caller, wasm-opt inlines it, and linmem cannot see its calls.
+#ifdef MORE_CALLERS
+static volatile int more_calls;
+
+NOINLINE static void call_more(size_t size) {
+    void *block = realloc(NULL, size);
+    HIDE(block);
+    block = realloc(block, 2 * size);
+    HIDE(block);
+    free(block);
+    block = aligned_alloc(64, 64 * size);
+    HIDE(block);
+    free(block);
+    if (posix_memalign(&block, 32, size) != 0) return;
+    HIDE(block);
+    free(block);
+}
+
+NOINLINE static void call_still_more(size_t size) {
+    void *block = realloc(NULL, 3 * size);
+    HIDE(block);
+    free(block);
+    block = aligned_alloc(32, 32 * size);
+    HIDE(block);
+    free(block);
+    if (posix_memalign(&block, 64, size) != 0) return;
+    HIDE(block);
+    free(block);
+}
+
+__attribute__((constructor)) static void before_main(void) {
+    if (more_calls > 0) call_more(more_calls);
+    if (more_calls > 1) call_still_more(more_calls);
+}
+#endif

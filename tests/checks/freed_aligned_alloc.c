@@ -2,6 +2,7 @@
 //
 // group: use after free
 // expect: use-after-free written 1 at start+64 of 128
+#define MORE_CALLERS
 #include "check.h"
 
 int main(int argc, char **argv) {

@@ -2,6 +2,7 @@
 //
 // group: use after free
 // expect: use-after-free read 4 at start+0 of 16
+#define MORE_CALLERS
 #include "check.h"
 
 int main(int argc, char **argv) {

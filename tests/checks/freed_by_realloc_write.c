@@ -2,6 +2,7 @@
 //
 // group: use after free
 // expect: use-after-free written 4 at start+12 of 16
+#define MORE_CALLERS
 #include "check.h"
 
 int main(int argc, char **argv) {

@@ -2,6 +2,7 @@
 //
 // group: double and invalid free
 // expect: realloc-of-freed
+#define MORE_CALLERS
 #include "check.h"
 
 int main(int argc, char **argv) {

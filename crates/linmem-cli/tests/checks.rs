@@ -51,7 +51,7 @@ struct Program {
     callback: Option<String>,
 }
 
-/// What is to be found: `CODE [read|written BYTES at PLACE [of BLOCK]] [in FUNCTION]`.
+/// What is to be found: `CODE [read|written BYTES at PLACE [of BLOCK] [times N]] [in FUNCTION]`.
 #[derive(Debug, Clone)]
 struct Expected {
     code: String,
@@ -67,6 +67,7 @@ struct Access {
     place: Option<Place>,
     /// Bytes of the block that it missed, or that was freed.
     block: Option<u64>,
+    times: Option<u64>,
 }
 
 /// Where an access begins.
@@ -190,7 +191,8 @@ impl Access {
             }
             "at" => self.place = unless_open(value).map(Place::parse),
             "of" => self.block = Some(number(value)),
-            _ => panic!("`{word}` should be read, written, at, of or in"),
+            "times" => self.times = Some(number(value)),
+            _ => panic!("`{word}` should be read, written, at, of, times or in"),
         }
     }
 
@@ -204,6 +206,7 @@ impl Access {
         expect(place.label == label, || "not that way")?;
         expect(self.bytes.is_none() || bytes == self.bytes, || "not as many bytes")?;
         expect(size == self.block, || "not of this block")?;
+        expect(self.times.is_none() || number("times") == self.times, || "not as often")?;
         expect(self.place.is_none_or(|place| place.address(block) == address), || "elsewhere")?;
         let (address, bytes) = address.zip(bytes).ok_or("no address")?;
         let is_so = match (finding.code.name(), block) {
