@@ -7,7 +7,9 @@
 
 int main(int argc, char **argv) {
     bool healthy = argc > 1;
-    int *block = realloc(NULL, healthy ? 28 : 24);
+    int *block = NULL;
+    HIDE(block);
+    block = realloc(block, healthy ? 28 : 24);
     HIDE(block);
     block[6] = 1; // BUG
     HIDE(block);

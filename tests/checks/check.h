@@ -43,7 +43,7 @@ static void *volatile kept;
 static volatile int more_calls;
 
 NOINLINE static void call_more(size_t size) {
-    void *block = realloc(NULL, size);
+    void *block = malloc(size);
     HIDE(block);
     block = realloc(block, 2 * size);
     HIDE(block);
@@ -57,7 +57,9 @@ NOINLINE static void call_more(size_t size) {
 }
 
 NOINLINE static void call_still_more(size_t size) {
-    void *block = realloc(NULL, 3 * size);
+    void *block = malloc(size);
+    HIDE(block);
+    block = realloc(block, 3 * size);
     HIDE(block);
     free(block);
     block = aligned_alloc(32, 32 * size);
