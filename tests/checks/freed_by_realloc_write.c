@@ -1,0 +1,21 @@
+// Writes through the old pointer after realloc moved the block.
+//
+// group: use after free
+// expect: use-after-free written 4 at start+12 of 16
+#define MORE_CALLERS
+#include "check.h"
+
+int main(int argc, char **argv) {
+    bool healthy = argc > 1;
+    int *old = new_block(16);
+    char *behind = new_block(16);
+    int *numbers = old;
+    HIDE(numbers);
+    numbers = realloc(numbers, 4096);
+    HIDE(numbers);
+    (healthy ? numbers : old)[3] = 1; // BUG
+    HIDE(numbers);
+    free(numbers);
+    free(behind);
+    return 0;
+}

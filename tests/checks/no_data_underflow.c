@@ -1,0 +1,16 @@
+// Reads before a block, in a module without data segments.
+//
+// group: modules without data
+// expect: heap-underflow read 4 at start-4 of 40
+#define NO_DATA
+#include "check.h"
+
+int main(int argc, char **argv) {
+    bool healthy = argc > 1;
+    int *numbers = new_block(40);
+    int *at = healthy ? numbers : numbers - 1;
+    HIDE(at);
+    sink = *at; // BUG
+    free(numbers);
+    return 0;
+}

@@ -1,0 +1,14 @@
+// Reads through NULL.
+//
+// group: NULL
+// expect: null-access read 4 at 0x0
+#include "check.h"
+
+int main(int argc, char **argv) {
+    bool healthy = argc > 1;
+    int number = 1;
+    int *at = healthy ? &number : NULL;
+    HIDE(at);
+    sink = *at; // BUG
+    return 0;
+}

@@ -1,0 +1,16 @@
+// Reads the sixth float of five.
+//
+// group: overflow by type
+// expect: heap-overflow read 4 at end+0 of 20
+#include "check.h"
+
+int main(int argc, char **argv) {
+    bool healthy = argc > 1;
+    float *numbers = new_block(5 * sizeof(float));
+    size_t index = healthy ? 4 : 5;
+    HIDE(index);
+    float number = numbers[index]; // BUG
+    sink = (int)number;
+    free(numbers);
+    return 0;
+}
