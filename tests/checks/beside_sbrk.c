@@ -2,6 +2,7 @@
 //
 // group: beside other memory
 // expect: heap-overflow written 1 at end+0 of 20
+// known: O0, O2, stripped, opt (the program asks for pages itself, so not all blocks are known, and the report says that)
 #include "check.h"
 
 #include <unistd.h>

@@ -2,6 +2,7 @@
 //
 // group: allocator functions inlined
 // expect: heap-overflow written 1 at end+0 of 192
+// known: opt (`aligned_alloc` is in its caller, unseen)
 #include "check.h"
 
 int main(int argc, char **argv) {

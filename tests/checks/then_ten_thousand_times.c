@@ -2,6 +2,7 @@
 //
 // group: how the program goes on
 // expect: heap-overflow read 1 at end+0 of 20 times 10000
+// known: O0, O2, stripped, opt (4,096 times are counted for each call of a function)
 #include "check.h"
 
 int main(int argc, char **argv) {

@@ -1,6 +1,8 @@
 //! Every program of `tests/checks` has one bad access of memory, which `linmem check` finds in each of four builds,
 //! and where; with an argument it has none, and nothing is found. One test for each program and build.
 //!
+//! Where linmem does not do that, a program says so (`// known: `), and the test says when it does.
+//!
 //! `tests/checks/README.md` says what the first lines of a program mean. Needs `scripts/build-checks`, which
 //! `scripts/test` runs.
 
@@ -49,6 +51,8 @@ struct Program {
     expected: Expected,
     /// A function that the library calls, whose frames say nothing of where the bug is.
     callback: Option<String>,
+    /// The builds in which linmem does not do as expected, and the reason: `O2, opt (why)`.
+    known: Option<String>,
 }
 
 /// What is to be found: `CODE [read|written BYTES at PLACE [of BLOCK] [times N]] [in FUNCTION]`.
@@ -91,6 +95,7 @@ impl Program {
             line: line.expect("a line that ends in // BUG").0,
             expected: Expected::parse(field("expect").expect("a line `// expect: `")),
             callback: field("callback").map(str::to_owned),
+            known: field("known").map(str::to_owned),
         }
     }
 
@@ -100,9 +105,19 @@ impl Program {
 
     fn check(&self, build: &str, has_lines: bool) -> Result<(), Failed> {
         let module = format!("target/checks/{}.{build}.wasm", self.name);
-        self.is_silent(&module).map_err(|why| format!("healthy: {why}"))?;
-        self.is_found(&module, has_lines).map_err(|why| format!("faulty: {why}"))?;
-        Ok(())
+        let silent = self.is_silent(&module).map_err(|why| format!("healthy: {why}"));
+        let found = || self.is_found(&module, has_lines).map_err(|why| format!("faulty: {why}"));
+        match (silent.and_then(|()| found()), self.is_known_to_fail(build)) {
+            (Ok(()), true) => Err("this is right now: take its build out of `// known: `".into()),
+            (Ok(()), false) | (Err(_), true) => Ok(()),
+            (Err(why), false) => Err(why.into()),
+        }
+    }
+
+    /// Whether linmem is known not to find the bug in this build, or to say something else, and why.
+    fn is_known_to_fail(&self, build: &str) -> bool {
+        let builds = self.known.as_deref().and_then(|known| known.split_once(" (")?.0.into());
+        builds.is_some_and(|builds: &str| builds.split(", ").any(|known| known == build))
     }
 
     fn is_silent(&self, module: &str) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::replay::heap::{AccessError, AccessKind, Concerned};
-use crate::report::{Code, Finding};
+use crate::report::{Code, Finding, Remedy};
 use crate::units::{bytes, count, number_of};
 
 use super::lines::in_parentheses;
@@ -47,7 +47,27 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
             None => findings.push(Cause { code, first: error, others: Vec::new() }),
         }
     }
-    findings.iter().map(|cause| finding(memory, cause)).collect()
+    let causes = findings.iter().map(|cause| finding(memory, cause));
+    unchecked(memory, sees_all).into_iter().chain(causes).collect()
+}
+
+/// Whether accesses near NULL were found.
+pub(super) fn are_near_null(memory: Memory<'_, '_>) -> bool {
+    memory.heap().access_errors().any(|error| code(memory, error) == Code::NullAccess)
+}
+
+/// What says that accesses of the heap were not checked, where others were.
+fn unchecked(memory: Memory<'_, '_>, sees_all: bool) -> Option<Finding> {
+    let mut checked = memory.users().filter_map(|user| user.recorded().checked);
+    let message = "accesses of the heap were not checked, only those near NULL: blocks may be allocated and freed where \
+                   linmem does not see it";
+    checked.any(|knows_heap| !knows_heap || !sees_all).then(|| {
+        Finding::new(Code::AccessesUnchecked)
+            .about(memory.first_user())
+            .message(message)
+            .advice("Say which functions allocate and free, all of them; or link without inlining them.")
+            .remedy(Remedy::NameAllocatorFunctions)
+    })
 }
 
 /// What went wrong once, with all accesses that followed.
@@ -150,13 +170,19 @@ fn place(code: Code, address: u64, size: u64, block: Option<Concerned>) -> Strin
         // It begins inside.
         _ if address < end => {
             let past = address.saturating_add(size) - end;
-            format!("of which {} are past the end of a block {of_size}", bytes(past))
+            format!("{} past the end of a block {of_size}", parts(size, past))
         }
         _ => match address - end {
             0 => format!("just past the end of a block {of_size}"),
             distance => format!("{} past the end of a block {of_size}", bytes(distance)),
         },
     }
+}
+
+/// How many of an access's bytes are: `of which 2 bytes are`.
+fn parts(all: u64, past: u64) -> String {
+    let verb = if past == 1 { "is" } else { "are" };
+    if past == all { format!("that {verb}") } else { format!("of which {} {verb}", bytes(past)) }
 }
 
 fn advice(code: Code) -> &'static str {

@@ -6,6 +6,7 @@ use crate::replay::heap::Failure;
 use crate::report::{Code, Finding};
 use crate::units::{bytes, count, pages};
 
+use super::accesses;
 use super::subject::{Memory, Subject};
 
 /// One finding for each place where an allocation failed, in the order of the first times.
@@ -32,7 +33,9 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
 
 fn finding(memory: Memory<'_, '_>, failure: &Failure) -> Finding {
     let failed = what_failed(memory, failure);
-    let finding = match failure.low_memory {
+    // Where accesses are checked, the write itself is told.
+    let low_memory = failure.low_memory.filter(|_| !accesses::are_near_null(memory));
+    let finding = match low_memory {
         Some(low) => Finding::new(Code::NullIgnored)
             .message(format!(
                 "the program wrote through NULL: {} between {:#x} and {:#x} changed after {failed}",

@@ -158,11 +158,11 @@ impl Idiom {
 }
 
 /// The instructions of a function, with where each stands in the file.
-type Operators<'m> = [(Operator<'m>, Range<usize>)];
+pub(super) type Operators<'m> = [(Operator<'m>, Range<usize>)];
 
 /// Whether an instruction reads the word in front of a block and takes its flags or the size out of it: the compiler has
 /// put a piece of dlmalloc's `calloc`, `realloc` or `free` into the function that calls it.
-fn reads_header(operators: &Operators<'_>, nth: usize) -> bool {
+pub(super) fn reads_header(operators: &Operators<'_>, nth: usize) -> bool {
     use Operator::{I32Add, I32And, I32Const, I32Load, I32Load8U, I32Sub, LocalSet, LocalTee};
     const FLAGS: [i32; 4] = [1, 2, 3, 7];
     const SIZE: [i32; 2] = [-8, -4];

@@ -9,6 +9,7 @@
 
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, MemoryType, ValType};
 
+use super::checks;
 use super::features::Features;
 use super::hooks::{self, Hook};
 use super::index_space::{AddedGlobal, AddedMemory, Helper, IndexSpace};
@@ -17,7 +18,7 @@ use super::mode::NewMemory;
 use super::offset_map::Origin;
 use crate::allocator::{Allocator, Effect, Param, Role};
 use crate::module::memory_map::MemoryMap;
-use crate::module::{Module, PAGE_BYTES};
+use crate::module::{Access, Module, PAGE_BYTES};
 use crate::prepared::Prepared;
 use crate::trace::AccessedBy;
 
@@ -113,7 +114,7 @@ pub(super) fn memories(prepared: &Prepared<'_>) -> Vec<NewMemory> {
     ]
 }
 
-/// The functions that say how much of a block can be used, by their names.
+/// The functions that say how much of a block can be used, by their names or their code.
 fn usable_sizes(prepared: &Prepared<'_>) -> impl Iterator<Item = u32> {
     let module = &prepared.module;
     let hooked = prepared.allocator().hooked();
@@ -121,8 +122,26 @@ fn usable_sizes(prepared: &Prepared<'_>) -> impl Iterator<Item = u32> {
     defined.filter(move |function| {
         let name = prepared.function_name(*function);
         let is_named = USABLE_SIZE.contains(&name.trim_start_matches('_'));
-        is_named && !hooked.contains(function) && is_of_address(module, *function)
+        let is_meant = is_named || reads_size_alone(module, *function);
+        is_meant && !hooked.contains(function) && is_of_address(module, *function)
     })
+}
+
+/// Whether all that a function does is to take a block's size out of the word in front of it.
+fn reads_size_alone(module: &Module<'_>, function: u32) -> bool {
+    const LONGEST: usize = 40;
+    let Some(body) = &module.functions[function as usize].body else { return false };
+    let operators: Vec<_> = body.operators_with_offsets(module.bytes).take(LONGEST + 1).collect();
+    let is_other = |operator: &wasmparser::Operator<'_>| {
+        use wasmparser::Operator::{Call, CallIndirect, GlobalSet, Loop, MemoryGrow};
+        matches!(
+            operator,
+            Call { .. } | CallIndirect { .. } | GlobalSet { .. } | Loop { .. } | MemoryGrow { .. }
+        ) || Access::of(operator).is_some_and(|access| access.is_write)
+    };
+    operators.len() <= LONGEST
+        && !operators.iter().any(|(operator, _)| is_other(operator))
+        && (0..operators.len()).any(|nth| checks::reads_header(&operators, nth))
 }
 
 /// Whether a function takes and returns an address.
@@ -398,8 +417,8 @@ fn push_log_entry(features: &Features, number: u32, code: &mut InstructionSink<'
     code.i32_const(entry_bytes.trailing_zeros() as i32).i32_shl();
 }
 
-/// Checks a range of addresses: `(instruction, address, bytes, AccessedBy)`. Tells the host of the first address that is
-/// not right.
+/// Checks a range of addresses: `(instruction, address, bytes, AccessedBy)`. Tells the host of it if any of them is not
+/// right.
 struct CheckRange;
 
 impl Inserted for CheckRange {
@@ -442,9 +461,7 @@ impl Inserted for CheckRange {
         code.i64_gt_u().i32_or().if_(BlockType::Empty).return_().end();
         Scan { features, space, now: NOW, end: END }.to_first(&mut code);
         code.local_get(NOW).local_get(END).i64_lt_u().if_(BlockType::Empty);
-        code.local_get(INSTRUCTION).local_get(NOW);
-        features.wrap(&mut code);
-        code.local_get(BYTES).local_get(BY);
+        code.local_get(INSTRUCTION).local_get(ADDRESS).local_get(BYTES).local_get(BY);
         space.call_hook(Hook::BadAccess, &mut code);
         code.end().end();
         function.into_raw_body()

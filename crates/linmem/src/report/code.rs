@@ -72,6 +72,9 @@ codes! {
     AllocationsUnseen "allocations-unseen" Note Cover
         "Code that is not the allocator's allocates or frees, too."
 
+    AccessesUnchecked "accesses-unchecked" Note Cover
+        "Accesses of the heap were not checked, because blocks may be allocated and freed unseen."
+
     UseAfterFree "use-after-free" Error Accesses "A block was read or written after it had been freed."
     HeapOverflow "heap-overflow" Error Accesses "Memory past the end of a block was read or written."
     HeapUnderflow "heap-underflow" Error Accesses

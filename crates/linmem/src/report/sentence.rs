@@ -46,6 +46,7 @@ sentences! {
     NoAllocatorFunction "no allocator function was found, so only growth was watched"
     NoAllocation "no allocation was seen, so only growth was watched"
     NothingWrong "no problems found"
+    NothingWrongUnchecked "no problems found, but accesses of the heap were not checked"
     NothingWrongBut "no problems found, but {} left to finalizers"
     NothingWrongButHeld "no problems found, but {} perhaps held by other threads"
     GrewUnseen "no problems found, but the memory grew {} past the functions that are hooked"

@@ -450,7 +450,7 @@ pub struct BadAccess {
     pub instruction: u32,
     /// How it accesses memory.
     pub by: AccessedBy,
-    /// The address that it is given, to which its own offset comes; the first one that is not right of a range.
+    /// The address that it is given, to which its own offset comes; the first one of a range.
     pub address: u64,
     /// Bytes of the range, or 0.
     pub bytes: u64,

@@ -16,7 +16,7 @@ fn instructions() -> [u32; 2] {
     [find(&[0x28, 2, 0]) as u32, find(&[0x3b, 1, 8]) as u32]
 }
 
-fn recording(knows_heap: bool) -> Recording {
+fn recording_of(knows_heap: bool) -> Recording {
     let mut recording = Recording::of(&[("a.wasm", TEXT)], &["use", "get", "give back"]);
     recording.instance(0);
     recording.0.record(&Record::Checked { knows_heap });
@@ -43,7 +43,7 @@ fn told(recording: Recording) -> Vec<(Code, String)> {
 
 /// What is said of one access, beside a block of 10 bytes at 0x2000.
 fn told_of(instruction: usize, address: u64) -> Vec<(Code, String)> {
-    let mut recording = recording(true);
+    let mut recording = recording_of(true);
     recording.allocate(0x2000, 10, 1);
     access(&mut recording, instructions()[instruction], address);
     told(recording)
@@ -77,7 +77,7 @@ fn an_access_is_told_by_the_block_that_it_missed() {
 #[test]
 fn of_a_freed_block_all_is_told_as_long_as_nobody_else_has_its_memory() {
     let after = |reuse: Option<u64>| {
-        let mut recording = recording(true);
+        let mut recording = recording_of(true);
         recording.allocate(0x2000, 32, 1);
         free(&mut recording, 0x2000);
         if let Some(size) = reuse {
@@ -96,7 +96,7 @@ fn of_a_freed_block_all_is_told_as_long_as_nobody_else_has_its_memory() {
 /// A block that was freed too early is used by much code, which has one cause.
 #[test]
 fn accesses_of_one_freed_block_are_one_finding() {
-    let mut recording = recording(true);
+    let mut recording = recording_of(true);
     recording.allocate(0x2000, 32, 1);
     free(&mut recording, 0x2000);
     let [read, write] = instructions();
@@ -110,22 +110,43 @@ fn accesses_of_one_freed_block_are_one_finding() {
 
 #[test]
 fn where_not_all_blocks_are_known_only_null_is_told() {
-    let mut recording = recording(false);
+    let mut recording = recording_of(false);
     recording.allocate(0x2000, 10, 1);
     access(&mut recording, instructions()[0], 0x200a);
     access(&mut recording, instructions()[0], 0x4);
-    let codes: Vec<Code> = told(recording).into_iter().map(|(code, _)| code).collect();
-    assert_eq!(codes, [Code::NullAccess]);
+    let report = recording.finish().report().unwrap();
+    let codes: Vec<Code> = report.findings.iter().map(|finding| finding.code).collect();
+    assert!(
+        codes.contains(&Code::NullAccess) && codes.contains(&Code::AccessesUnchecked),
+        "{codes:?}"
+    );
+    assert!(!codes.contains(&Code::HeapOverflow), "{codes:?}");
+    let headline = |knows_heap| {
+        let text = r#"(module (memory 2)
+            (func (export "malloc") (param i32) (result i32) unreachable)
+            (func (export "free") (param i32)))"#;
+        let mut recording = Recording::of(&[("a.wasm", text)], &["use", "get"]);
+        recording.instance(0);
+        recording.0.record(&Record::Checked { knows_heap });
+        recording.call(0, 1);
+        recording.allocate(0x2000, 10, 1);
+        recording.free(0x2000);
+        recording.finish().report().unwrap().to_string().lines().next().unwrap().to_owned()
+    };
+    let unchecked = "accesses of the heap were not checked";
+    assert_eq!([true, false].map(|knows| headline(knows).contains(unchecked)), [false, true]);
 }
 
 #[test]
 fn a_range_is_told_by_its_length_and_first_address() {
-    let mut recording = recording(true);
+    let mut recording = recording_of(true);
     recording.allocate(0x2000, 10, 1);
     let (instruction, by, context) = (instructions()[0], AccessedBy::WrittenRange, ContextId(0));
     let access = BadAccess { instruction, by, address: 0x200a, bytes: 30, context };
     recording.0.event(&Event::BadAccess(access));
-    let message = "30 bytes written just past the end of a block of 10 bytes";
+    let across = BadAccess { address: 0x2004, ..access };
+    recording.0.event(&Event::BadAccess(across));
+    let message = "30 bytes written just past the end of a block of 10 bytes; 2 times";
     assert_eq!(told(recording), [(Code::HeapOverflow, message.to_owned())]);
 }
 
@@ -133,7 +154,7 @@ fn a_range_is_told_by_its_length_and_first_address() {
 #[test]
 fn an_instruction_that_accesses_nothing_is_an_error() {
     for instruction in [0, 1, u32::MAX] {
-        let mut recording = recording(true);
+        let mut recording = recording_of(true);
         access(&mut recording, instruction, 0x2000);
         let trace = recording.0.finish().unwrap();
         let error = Analysis::default().push(&trace).unwrap_err();

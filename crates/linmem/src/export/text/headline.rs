@@ -59,6 +59,8 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
         (YELLOW, Sentence::NoAllocatorFunction.with([]))
     } else if !report.sees_blocks() {
         (YELLOW, Sentence::NoAllocation.with([]))
+    } else if report.findings.iter().any(|finding| finding.code == Code::AccessesUnchecked) {
+        (YELLOW, Sentence::NothingWrongUnchecked.with([]))
     } else if let Some(growths) = growths_unseen(report) {
         (YELLOW, Sentence::GrewUnseen.with([&times(growths)]))
     } else {

@@ -38,7 +38,7 @@ pub struct Accessed {
     pub is_write: bool,
     /// Bytes that it reads or writes.
     pub bytes: u64,
-    /// The address; that of the first byte that is not right of a range.
+    /// The first address.
     pub address: u64,
     /// Where.
     pub context: ContextId,
