@@ -174,11 +174,10 @@ pub(super) fn reads_header(operators: &Operators<'_>, nth: usize) -> bool {
     };
     // The address may be kept for later.
     let kept = usize::from(matches!(before(1), Some(LocalTee { .. })));
-    let is_in_front = match (before(kept + 1), before(kept + 2)) {
-        (Some(I32Add), Some(I32Const { value: -4 })) => true,
-        (Some(I32Sub), Some(I32Const { value: 4 })) => true,
-        _ => false,
-    };
+    let is_in_front = matches!(
+        (before(kept + 1), before(kept + 2)),
+        (Some(I32Add), Some(I32Const { value: -4 })) | (Some(I32Sub), Some(I32Const { value: 4 }))
+    );
     let after = match operator(Some(nth + 1)) {
         Some(LocalTee { .. }) => nth + 2,
         Some(LocalSet { .. }) => nth + 3,

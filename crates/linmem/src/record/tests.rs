@@ -107,12 +107,15 @@ impl Recording {
     fn step(&mut self, step: &Value) {
         let (recorder, guest) = (&mut self.recorder, &mut self.guest);
         let usual_host = json!(["main (app.mjs:1)"]);
-        let is_kind = |key: &&String| !["args", "host", "returns"].contains(&key.as_str());
+        let is_kind = |key: &&String| !["args", "host", "returns", "frame"].contains(&key.as_str());
         let kind = step.as_object().unwrap().keys().find(is_kind).unwrap();
         match (kind.as_str(), &step[kind]) {
             ("hook", name) => {
                 let host = step.get("host").unwrap_or(&usual_host);
                 guest.caller = host.as_array().unwrap().iter().map(frame).collect();
+                if let Some(frame) = step["frame"].as_array() {
+                    guest.frame = (number(&frame[0]) as u32, number(&frame[1]) as u32);
+                }
                 let answer = self.hook(name.as_str().unwrap(), step["args"].as_array().unwrap());
                 if let Some(expected) = step["returns"].as_i64() {
                     assert_eq!(i64::from(answer as i32), expected, "{step}");
@@ -133,7 +136,7 @@ impl Recording {
     }
 
     fn hook(&mut self, name: &str, args: &[Value]) -> u32 {
-        let hook = Hook::ALL.into_iter().find(|hook| hook.name() == name).expect("a hook");
+        let hook = Hook::OF_CHECKS.into_iter().find(|hook| hook.name() == name).expect("a hook");
         // As an engine passes them on: 32 bits without a sign, unless the hook takes 64.
         let narrow = |value: u64| if self.is_64 { value } else { u64::from(value as u32) };
         let args: Vec<u64> = args.iter().map(|arg| narrow(number(arg))).collect();
@@ -293,7 +296,7 @@ fn written_event(event: &Event) -> Value {
         }
         Event::BadAccess(access) => json!({
             "record": "BAD_ACCESS", "context": access.context.0, "instruction": access.instruction,
-            "by": access.by as u64, "address": access.address, "bytes": access.bytes,
+            "by": access.by as u64, "pointer": exact(access.address), "bytes": exact(access.bytes),
         }),
         Event::Called { function, times } => {
             json!({ "record": "CALLED", "function": function, "times": times })

@@ -10,7 +10,7 @@ import { HOOKS } from "../../src/record/names.js";
 
 // How many of a hook's parameters are addresses, sizes, pages or values that may be addresses; they come after
 // a function's index, where there is one. The others are always i32, among them the context's two halves.
-const WIDE = { allocated: [0, 3], freed: [0, 3], reallocating: [0, 4], reallocated: [0, 1], grown: [0, 2], entered: [3, 8], resumed: [0, 0], passed: [0, 4], returned: [1, 2], handed_out: [0, 4] };
+const WIDE = { allocated: [0, 3], freed: [0, 3], reallocating: [0, 4], reallocated: [0, 1], grown: [0, 2], entered: [3, 8], resumed: [0, 0], passed: [0, 4], returned: [1, 2], handed_out: [0, 4], bad_access: [1, 3] };
 
 const HAS_CONTEXT = ["allocated", "freed", "reallocating", "grown"];
 
@@ -22,7 +22,7 @@ function valuesOf({ hook, args }, address) {
 }
 
 function callHook(host, step, address) {
-  const frame = HAS_CONTEXT.includes(step.hook) ? step.args.slice(-2).map(Number) : undefined;
+  const frame = step.frame ?? (HAS_CONTEXT.includes(step.hook) ? step.args.slice(-2).map(Number) : undefined);
   const result = host.hook(step.hook, valuesOf(step, address), { frame, host: step.host ?? ["main (app.mjs:1)"] });
   if ("returns" in step) assert.equal(result, step.returns);
 }
