@@ -3,6 +3,7 @@
 //!
 //! Every section is a function from [`Setup`] to a [`Table`].
 
+mod checks;
 mod child;
 mod contexts;
 mod machine;
@@ -30,7 +31,7 @@ use table::Table;
 #[derive(Parser)]
 #[command(name = "linmem-bench", after_help = "Without names, all of it is measured.")]
 struct Args {
-    /// Sections (memory, overhead, pairs, replay, rewriting, contexts, strings) or programs of the overhead (sqlite, ...)
+    /// Sections (memory, overhead, pairs, replay, rewriting, contexts, checks, strings) or programs of the overhead (sqlite, ...)
     names: Vec<String>,
 
     /// Rounds in each section; each round measures every side once
@@ -66,6 +67,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("replay", replay::measure),
     ("rewriting", rewriting::measure),
     ("contexts", contexts::measure),
+    ("checks", checks::measure),
     ("strings", strings::measure),
 ];
 

@@ -9,16 +9,22 @@ pub(crate) const PAGE_BYTES: u64 = 65_536;
 pub(crate) struct Limits {
     /// Every growth past this many pages fails.
     pub(crate) max_pages: Option<u64>,
+    /// Pages of a memory that instrumentation adds, and that is made once, whatever the cap is.
+    pub(crate) added_pages: Option<u64>,
 }
 
 impl ResourceLimiter for Limits {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let pages = desired as u64 / PAGE_BYTES;
+        if current == 0 && self.added_pages == Some(pages) {
+            self.added_pages = None;
+            return Ok(true);
+        }
         Ok(self.max_pages.is_none_or(|cap| pages <= cap))
     }
 

@@ -98,6 +98,14 @@ impl Mode {
         self
     }
 
+    /// The pages of the memory that the mode adds beside a shadow, if it does: a host that limits memories must allow it.
+    pub fn log_pages(&self) -> Option<u64> {
+        match self {
+            Mode::Record { .. } => None,
+            Mode::Check { .. } => Some(shadow::LOG_PAGES),
+        }
+    }
+
     /// Whether accesses are checked, and if so whether all blocks of the heap are known.
     pub(crate) fn checks(&self, prepared: &Prepared<'_>) -> Option<bool> {
         match self {

@@ -49,7 +49,8 @@ const QUARANTINED: u64 = 1 << 16;
 const QUARANTINED_BYTES: u64 = 48;
 
 /// Pages of the third memory.
-const LOG_PAGES: u64 = (QUARANTINE + QUARANTINED * QUARANTINED_BYTES).div_ceil(PAGE_BYTES);
+pub(super) const LOG_PAGES: u64 =
+    (QUARANTINE + QUARANTINED * QUARANTINED_BYTES).div_ceil(PAGE_BYTES);
 
 /// What checking takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
