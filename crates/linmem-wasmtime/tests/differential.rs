@@ -26,7 +26,7 @@ use wasmtime::{
 const FUEL: u32 = 1_000;
 
 /// How a module is instrumented.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hooking {
     /// What its names say.
     Names,
@@ -34,6 +34,8 @@ enum Hooking {
     Everything,
     /// Some of these functions, chosen by this number.
     Some(u64),
+    /// What its names say, which is nothing, and its accesses are checked.
+    Checks,
 }
 
 /// What was compared.
@@ -43,6 +45,8 @@ pub struct Tally {
     pub modules: u64,
     /// Twins that differ from their original in their bytes.
     pub rewritten: u64,
+    /// Twins whose accesses are checked.
+    pub checked: u64,
     /// Calls that returned.
     pub returned: u64,
     /// Calls and instantiations that trapped or threw.
@@ -75,9 +79,18 @@ pub fn compare(engine: &Engine, bytes: &[u8], tally: &mut Tally) -> arbitrary::R
     };
     tally.modules += 1;
     let original = Played::of(engine, &module, choice);
-    for hooking in [Hooking::Names, Hooking::Everything, Hooking::Some(choice)] {
-        let twin = side_by_side::instrument(&wasm, |module| hooking.hints(module))
-            .expect("a module that the engine accepts");
+    for hooking in [Hooking::Names, Hooking::Everything, Hooking::Some(choice), Hooking::Checks] {
+        let twin = match hooking {
+            Hooking::Checks => {
+                side_by_side::check(&wasm).expect("a module that the engine accepts")
+            }
+            _ => Some(
+                side_by_side::instrument(&wasm, |module| hooking.hints(module))
+                    .expect("a module that the engine accepts"),
+            ),
+        };
+        let Some(twin) = twin else { continue };
+        tally.checked += u64::from(hooking == Hooking::Checks);
         check_offsets(&wasm, &twin, tally);
         if twin.wasm == wasm {
             continue;
@@ -92,7 +105,7 @@ pub fn compare(engine: &Engine, bytes: &[u8], tally: &mut Tally) -> arbitrary::R
 impl Hooking {
     fn hints(self, wasm: &[u8]) -> Hints {
         match self {
-            Hooking::Names => Hints::new(),
+            Hooking::Names | Hooking::Checks => Hints::new(),
             Hooking::Everything => side_by_side::hook_everything(wasm),
             Hooking::Some(choice) => {
                 let mut bits = Bits(choice);
@@ -484,17 +497,18 @@ fn generated_modules_behave_as_their_instrumented_twins() {
         workers.into_iter().map(|worker| worker.join().expect("twins are alike")).collect()
     });
     let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
-    let (modules, rewritten) = (sum(|t| t.modules), sum(|t| t.rewritten));
+    let (modules, rewritten, checked) =
+        (sum(|t| t.modules), sum(|t| t.rewritten), sum(|t| t.checked));
     let (returned, trapped) = (sum(|t| t.returned), sum(|t| t.trapped));
     let (hook_calls, offsets) = (sum(|t| t.hook_calls), sum(|t| t.offsets));
     let (exhausted, in_tables) = (sum(|t| t.exhausted), sum(|t| t.in_tables));
     println!(
-        "{SEEDS} seeds: {modules} modules, {rewritten} twins; {returned} calls returned and \
+        "{SEEDS} seeds: {modules} modules, {rewritten} twins, {checked} with checks; {returned} calls returned and \
          {trapped} trapped alike, {in_tables} out of tables; {exhausted} instances out of stack; {hook_calls} hook calls; \
          {offsets} offsets"
     );
     // A test that compares nothing finds nothing.
-    assert!(modules > 550 && rewritten > 1_500);
+    assert!(modules > 550 && rewritten > 1_500 && checked > 100);
     assert!(returned > 12_000 && trapped > 45_000 && hook_calls > 200_000);
     assert!(in_tables > 10_000 && exhausted < 10 && offsets > 3_000_000);
 }

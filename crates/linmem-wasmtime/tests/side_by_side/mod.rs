@@ -7,7 +7,7 @@ pub mod binary;
 mod hints;
 
 use linmem::allocator::Hints;
-use linmem::instrument::{HOOK_MODULE, Instrumented};
+use linmem::instrument::{HOOK_MODULE, Instrumented, QUARANTINE_BYTES, REDZONE_BYTES};
 use linmem::{ErrorKind, Mode, Prepared};
 use wasmparser::{Validator, WasmFeatures};
 use wasmtime::{
@@ -71,11 +71,7 @@ pub fn engine() -> Engine {
 ///
 /// As linmem's: when it cannot read the module.
 pub fn instrument(wasm: &[u8], hints: impl FnOnce(&[u8]) -> Hints) -> linmem::Result<Instrumented> {
-    let instrumented = match Prepared::new(wasm, &hints(wasm), None)?.instrument(&Mode::default()) {
-        Ok(instrumented) => instrumented,
-        Err(error) if error.kind() == ErrorKind::Unsupported => return Err(error),
-        Err(error) => panic!("instrumenting a valid module: {error}"),
-    };
+    let instrumented = instrument_in(&Mode::default(), &Prepared::new(wasm, &hints(wasm), None)?)?;
     // What the original needs of an engine is all that its twin needs, except a second table: hosts find the
     // functions there that they can enter.
     for features in [WasmFeatures::WASM1, WasmFeatures::WASM2, WasmFeatures::WASM3] {
@@ -86,6 +82,27 @@ pub fn instrument(wasm: &[u8], hints: impl FnOnce(&[u8]) -> Hints) -> linmem::Re
     }
     validate(&instrumented.wasm, WasmFeatures::all()).expect("valid");
     Ok(instrumented)
+}
+
+/// The module with its accesses checked, if that can be, and if it has no allocator: of one that is none, freed blocks would
+/// not be freed.
+pub fn check(wasm: &[u8]) -> linmem::Result<Option<Instrumented>> {
+    let prepared = Prepared::new(wasm, &Hints::new(), None)?;
+    if prepared.memory().is_none() || !prepared.inspect()?.coverage.hooked.is_empty() {
+        return Ok(None);
+    }
+    let mode = Mode::check(None, REDZONE_BYTES, QUARANTINE_BYTES);
+    let instrumented = instrument_in(&mode, &prepared)?;
+    validate(&instrumented.wasm, WasmFeatures::all()).expect("valid");
+    Ok(Some(instrumented))
+}
+
+fn instrument_in(mode: &Mode, prepared: &Prepared<'_>) -> linmem::Result<Instrumented> {
+    match prepared.instrument(mode) {
+        Ok(instrumented) => Ok(instrumented),
+        Err(error) if error.kind() == ErrorKind::Unsupported => Err(error),
+        Err(error) => panic!("instrumenting a valid module: {error}"),
+    }
 }
 
 fn validate(wasm: &[u8], features: WasmFeatures) -> wasmparser::Result<()> {

@@ -16,7 +16,7 @@ use super::index_space::{AddedGlobal, AddedMemory, Helper, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
 use super::mode::NewMemory;
 use super::offset_map::Origin;
-use crate::allocator::{Allocator, Effect, Param, Role};
+use crate::allocator::{Allocator, AllocatorFunction, Effect, Param, Role};
 use crate::module::memory_map::MemoryMap;
 use crate::module::{Access, Module, PAGE_BYTES};
 use crate::prepared::Prepared;
@@ -78,7 +78,7 @@ pub(super) fn functions<'m>(
     ];
     if knows_heap {
         let frees = frees(prepared.allocator());
-        functions.push(Box::new(Give));
+        functions.push(Box::new(Give::of(prepared)));
         functions.push(Box::new(Measure));
         functions.push(Box::new(Forget));
         functions.extend(usable_sizes(prepared).map(|function| -> Box<dyn Inserted + 'm> {
@@ -210,10 +210,13 @@ impl Inserted for SetUp<'_> {
         code.call(space.helper(Helper::Resize));
         let low = self.module.low_memory_bytes();
         if low > 0 {
+            // A memory can have no page, or pages of a byte.
+            features.push_memory_bytes(&mut code);
+            code.i64_const(low as i64).i64_ge_u().if_(BlockType::Empty);
             features.push_address(0, &mut code);
             code.i32_const(State::Low as i32);
             features.push_address(low, &mut code);
-            code.memory_fill(shadow);
+            code.memory_fill(shadow).end();
         }
         if let Some(heap) = self.heap_base() {
             // A module that says where its heap begins may begin with less memory.
@@ -502,7 +505,36 @@ impl Scan<'_> {
 }
 
 /// A block is the program's now: `(pointer, size, redzone)`.
-struct Give;
+struct Give {
+    /// Whether the word in front of each block is the allocator's, and is not known to be so from the start.
+    has_headers: bool,
+}
+
+impl Give {
+    /// Where the heap begins is not said in a module with its stack first and without names. The word in front of a block
+    /// of C's `malloc` is the allocator's, or another block's redzone.
+    fn of(prepared: &Prepared<'_>) -> Give {
+        let knows_base = MemoryMap::of(&prepared.module).heap_base.is_some();
+        let has_malloc = |hooked: &AllocatorFunction| hooked.role == Role::Malloc;
+        let has_malloc = prepared.allocator().functions.iter().any(has_malloc);
+        Give { has_headers: !knows_base && has_malloc }
+    }
+
+    /// Takes the word in front of the block from the program.
+    fn own_header(&self, features: &Features, space: &IndexSpace, code: &mut InstructionSink<'_>) {
+        const POINTER: u32 = 0;
+        const HEADER_BYTES: u64 = 4;
+        code.local_get(POINTER);
+        features.extend(code);
+        code.i64_const(HEADER_BYTES as i64).i64_gt_u().if_(BlockType::Empty);
+        code.local_get(POINTER);
+        features.push_address(HEADER_BYTES, code);
+        features.sub(code);
+        code.i32_const(State::Unallocated as i32);
+        features.push_address(HEADER_BYTES, code);
+        code.memory_fill(space.memory(AddedMemory::Shadow)).end();
+    }
+}
 
 impl Inserted for Give {
     fn ty(&self, features: &Features) -> Signature {
@@ -545,6 +577,9 @@ impl Inserted for Give {
         code.i64_add();
         features.push_memory_bytes(&mut code);
         code.i64_gt_u().if_(BlockType::Empty).return_().end();
+        if self.has_headers {
+            self.own_header(features, space, &mut code);
+        }
         code.local_get(POINTER).i32_const(0).local_get(SIZE).memory_fill(shadow);
         code.local_get(POINTER).local_get(SIZE);
         features.add(&mut code);

@@ -183,3 +183,30 @@ fn the_allocators_own_functions_are_not_checked() {
     let is_checked = |name: &str| function(&text, name).contains("i32.load 1");
     assert_eq!(["$take", "$shared"].map(is_checked), [false, true]);
 }
+
+/// With the stack first and without names, nothing says where static data ends and the heap begins.
+#[test]
+fn where_the_heap_begins_unsaid_a_block_of_malloc_takes_the_word_in_front_of_it() {
+    let owns = |global: &str, malloc: &str| {
+        let text = format!(
+            r#"(module
+                 (memory 2)
+                 {global}
+                 (data (i32.const 65536) "data")
+                 {malloc}
+                 (func (export "work") (drop (i32.load (i32.const 65536)))))"#
+        );
+        let text = instrumented(&text, &checking());
+        function(&text, r#"$"give a block""#).matches("memory.fill").count() == 3
+    };
+    let c = r#"(func $malloc (export "malloc") (param i32) (result i32) i32.const 4096)
+               (func (export "free") (param i32))"#;
+    let rust = r#"(func $__rust_alloc (param i32 i32) (result i32) i32.const 4096)
+                  (func $__rust_dealloc (param i32 i32 i32))
+                  (func (export "use") (call $__rust_dealloc (call $__rust_alloc (i32.const 1) (i32.const 1)) (i32.const 1) (i32.const 1)))"#;
+    let first = "(global $__stack_pointer (mut i32) (i32.const 65536))";
+    let said = r#"(global $__stack_pointer (mut i32) (i32.const 65536))
+                  (global (export "__heap_base") i32 (i32.const 65552))"#;
+    assert!(owns(first, c));
+    assert!(!owns(said, c) && !owns(first, rust));
+}
