@@ -152,7 +152,7 @@ fn place(code: Code, address: u64, size: u64, block: Option<Concerned>) -> Strin
     let Some(block) = block else {
         return match code {
             Code::NullAccess => format!("at {address:#x}, near NULL, where the module has nothing"),
-            _ => format!("at {address:#x}, which is no block's"),
+            _ => format!("at {address:#x}, where no block is"),
         };
     };
     let of_size = format!("of {}", bytes(block.size));
@@ -170,19 +170,14 @@ fn place(code: Code, address: u64, size: u64, block: Option<Concerned>) -> Strin
         // It begins inside.
         _ if address < end => {
             let past = address.saturating_add(size) - end;
-            format!("{} past the end of a block {of_size}", parts(size, past))
+            let verb = if past == 1 { "is" } else { "are" };
+            format!("of which {} {verb} past the end of a block {of_size}", bytes(past))
         }
         _ => match address - end {
             0 => format!("just past the end of a block {of_size}"),
             distance => format!("{} past the end of a block {of_size}", bytes(distance)),
         },
     }
-}
-
-/// How many of an access's bytes are: `of which 2 bytes are`.
-fn parts(all: u64, past: u64) -> String {
-    let verb = if past == 1 { "is" } else { "are" };
-    if past == all { format!("that {verb}") } else { format!("of which {} {verb}", bytes(past)) }
 }
 
 fn advice(code: Code) -> &'static str {

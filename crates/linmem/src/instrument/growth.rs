@@ -7,7 +7,6 @@ use super::features::Features;
 use super::hooks::Hook;
 use super::index_space::{AddedGlobal, AddedMemory, Helper, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
-use super::offset_map::Origin;
 use super::shadow::State;
 use crate::module::SiteKind;
 
@@ -34,10 +33,6 @@ impl Inserted for Growth {
 
     fn name(&self) -> String {
         "memory.grow".to_owned()
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::Added
     }
 
     fn reached(&self) -> Reached {

@@ -15,8 +15,10 @@ pub(super) trait Inserted {
     /// Its name in the name section, which engines show in their backtraces.
     fn name(&self) -> String;
 
-    /// What its frames in a backtrace stand for.
-    fn origin(&self) -> Origin;
+    /// What its frames in a backtrace stand for: most for nothing.
+    fn origin(&self) -> Origin {
+        Origin::Added
+    }
 
     /// How it is reached, and from where.
     fn reached(&self) -> Reached;

@@ -46,7 +46,7 @@ pub(super) fn functions(
     let mut left_alone = BTreeMap::new();
     let mut edits = Edits::default();
     let observed = LazyCell::new(|| contexts::observed(prepared));
-    for (function, body) in large_functions(prepared) {
+    for (function, body) in large_functions(prepared, plan.checked.is_some()) {
         edits.gather(plan, space, function, body);
         let bytes = edits.bytes_of_edited(prepared.module.bytes, body);
         if bytes > MAX_BODY_BYTES {
@@ -65,7 +65,7 @@ pub(super) fn functions(
 
 /// What a report says about the functions of a module that are left alone.
 pub(crate) fn notes(prepared: &Prepared<'_>) -> Vec<String> {
-    if large_functions(prepared).next().is_none() {
+    if large_functions(prepared, false).next().is_none() {
         return Vec::new();
     }
     let plan = Mode::default().plan(prepared);
@@ -107,12 +107,16 @@ pub(super) fn has_room(body: &Body) -> bool {
     body.locals.saturating_add(contexts::LOCALS) <= MAX_LOCALS
 }
 
-/// The functions that may become too large.
-fn large_functions<'p>(prepared: &'p Prepared<'_>) -> impl Iterator<Item = (u32, &'p Body)> {
+/// The functions that may become too large. An access has at least three bytes, and a check of it some sixty.
+fn large_functions<'p>(
+    prepared: &'p Prepared<'_>,
+    has_checks: bool,
+) -> impl Iterator<Item = (u32, &'p Body)> {
+    let growth = if has_checks { 32 } else { 1 };
     let bodies = prepared.module.functions.iter().map(|function| function.body.as_ref());
     let bodies = (0..).zip(bodies).filter_map(|(function, body)| Some((function, body?)));
-    bodies.filter(|(_, body)| {
+    bodies.filter(move |(_, body)| {
         let added = MOST_BYTES_OF_EDITS * (body.sites.len() + 1);
-        body.range.len() + added > MAX_BODY_BYTES || !has_room(body)
+        body.range.len() * growth + added > MAX_BODY_BYTES || !has_room(body)
     })
 }

@@ -195,10 +195,6 @@ impl Inserted for SetUp<'_> {
         "set up the shadow".to_owned()
     }
 
-    fn origin(&self) -> Origin {
-        Origin::Added
-    }
-
     fn reached(&self) -> Reached {
         Reached::AtStart
     }
@@ -260,10 +256,6 @@ impl Inserted for Resize {
         "resize the shadow".to_owned()
     }
 
-    fn origin(&self) -> Origin {
-        Origin::Added
-    }
-
     fn reached(&self) -> Reached {
         helper(Helper::Resize)
     }
@@ -297,10 +289,6 @@ impl Inserted for Tell {
 
     fn name(&self) -> String {
         "tell of accesses".to_owned()
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::Added
     }
 
     fn reached(&self) -> Reached {
@@ -350,10 +338,6 @@ impl Inserted for TellRest {
 
     fn name(&self) -> String {
         "tell of the last accesses".to_owned()
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::Added
     }
 
     fn reached(&self) -> Reached {
@@ -433,10 +417,6 @@ impl Inserted for CheckRange {
 
     fn name(&self) -> String {
         "check a range".to_owned()
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::Added
     }
 
     fn reached(&self) -> Reached {
@@ -545,10 +525,6 @@ impl Inserted for Give {
         "give a block".to_owned()
     }
 
-    fn origin(&self) -> Origin {
-        Origin::Added
-    }
-
     fn reached(&self) -> Reached {
         helper(Helper::Give)
     }
@@ -600,10 +576,6 @@ impl Inserted for Measure {
         "measure a block".to_owned()
     }
 
-    fn origin(&self) -> Origin {
-        Origin::Added
-    }
-
     fn reached(&self) -> Reached {
         helper(Helper::Measure)
     }
@@ -653,10 +625,6 @@ impl Inserted for Forget {
 
     fn name(&self) -> String {
         "take a block".to_owned()
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::Added
     }
 
     fn reached(&self) -> Reached {
@@ -732,10 +700,6 @@ impl Inserted for Retire<'_> {
 
     fn name(&self) -> String {
         format!("retire: {}", self.module.function_name(self.function).unwrap_or_default())
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::Added
     }
 
     fn reached(&self) -> Reached {
@@ -860,10 +824,6 @@ impl Inserted for IsRedzone {
         "look for a redzone".to_owned()
     }
 
-    fn origin(&self) -> Origin {
-        Origin::Added
-    }
-
     fn reached(&self) -> Reached {
         helper(Helper::IsRedzone)
     }
@@ -889,10 +849,6 @@ impl Inserted for ReleaseOldest {
 
     fn name(&self) -> String {
         "release the oldest block".to_owned()
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::Added
     }
 
     fn reached(&self) -> Reached {
@@ -935,10 +891,6 @@ impl Inserted for ReleaseAll {
 
     fn name(&self) -> String {
         "release all blocks".to_owned()
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::Added
     }
 
     fn reached(&self) -> Reached {

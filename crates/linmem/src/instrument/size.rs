@@ -6,7 +6,6 @@ use super::features::Features;
 use super::hooks;
 use super::index_space::IndexSpace;
 use super::inserted::{Inserted, Reached, Signature};
-use super::offset_map::Origin;
 
 /// `(func (export "linmem.memory.size") (result $pages) memory.size)`
 pub(super) struct Size;
@@ -18,10 +17,6 @@ impl Inserted for Size {
 
     fn name(&self) -> String {
         "memory.size".to_owned()
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::Added
     }
 
     fn reached(&self) -> Reached {

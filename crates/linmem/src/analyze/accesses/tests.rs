@@ -68,7 +68,7 @@ fn an_access_is_told_by_the_block_that_it_missed() {
     one(write, 0x2002, overflow, "2 bytes written just past the end of a block of 10 bytes");
     let underflow = "4 bytes read 4 bytes before the start of a block of 10 bytes";
     one(read, 0x1ffc, Code::HeapUnderflow, underflow);
-    let nobodys = "4 bytes read at 0x9000, which is no block's";
+    let nobodys = "4 bytes read at 0x9000, where no block is";
     one(read, 0x9000, Code::UnallocatedAccess, nobodys);
     let null = "2 bytes written at 0xc, near NULL, where the module has nothing";
     one(write, 4, Code::NullAccess, null);
