@@ -85,7 +85,7 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let wasm = files::read(&args.program)?;
     let debug = files::debug_information(&args.program, &wasm);
     let mut run =
-        args.guest.prepare(&args.program, &wasm, debug.as_deref(), args.checks.limits())?;
+        args.guest.prepare(&args.program, &wasm, debug.as_deref(), args.checks.checking())?;
     run = run.inherit_stdio().analysis(args.output.analysis());
     if let Some(path) = &args.trace {
         run = run.trace_into(create(path)?);

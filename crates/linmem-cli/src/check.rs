@@ -18,10 +18,10 @@ pub struct Args {
     run: run::Args,
 
     #[command(flatten)]
-    limits: Limits,
+    checking: Checking,
 }
 
-/// Whether to check accesses, and what that takes.
+/// Whether to check accesses, and how.
 #[derive(clap::Args)]
 pub struct Checks {
     /// Check each read and write of memory, as `linmem check` does
@@ -29,14 +29,25 @@ pub struct Checks {
     check: bool,
 
     #[command(flatten)]
-    limits: Limits,
+    checking: Checking,
 }
 
 impl Checks {
-    /// What checking takes, if it is asked for.
-    pub fn limits(&self) -> Option<&Limits> {
-        self.check.then_some(&self.limits)
+    /// How to check accesses, if that is asked for.
+    pub fn checking(&self) -> Option<&Checking> {
+        self.check.then_some(&self.checking)
     }
+}
+
+/// How to check accesses.
+#[derive(clap::Args)]
+pub struct Checking {
+    #[command(flatten)]
+    pub limits: Limits,
+
+    /// Stop the program at the first access that is not right
+    #[arg(long, help_heading = "Checks")]
+    pub stop_at_first: bool,
 }
 
 /// What checking takes.
@@ -68,7 +79,7 @@ impl Limits {
         Mode::check(fail_alloc, self.redzone, self.quarantine)
     }
 
-    /// The same as options of a command line.
+    /// How to instrument, as options of a command line.
     pub fn options(&self) -> Vec<String> {
         [
             "--check",
@@ -84,5 +95,5 @@ impl Limits {
 
 /// Runs the command.
 pub fn main(args: Args) -> Result<ExitCode> {
-    run::observe(args.run, Some(&args.limits))
+    run::observe(args.run, Some(&args.checking))
 }

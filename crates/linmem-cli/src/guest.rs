@@ -9,7 +9,7 @@ use linmem::allocator::Role;
 use linmem::{Mode, Prepared};
 use linmem_wasmtime::{Run, Stopper, Stub};
 
-use crate::check::Limits;
+use crate::check::Checking;
 use crate::files;
 use crate::interrupt::on_interrupt;
 
@@ -132,15 +132,16 @@ impl GuestArgs {
         path: &Path,
         wasm: &'a [u8],
         debug: Option<&'a [u8]>,
-        checks: Option<&Limits>,
+        checks: Option<&Checking>,
     ) -> Result<Run<'a>> {
         let prepared = Prepared::new(wasm, &self.allocator.hints(), debug);
         let prepared = files::about(path, prepared)?;
         let mode = match checks {
-            Some(limits) => limits.mode(self.fail_alloc),
+            Some(checking) => checking.limits.mode(self.fail_alloc),
             None => Mode::record(self.fail_alloc),
         };
-        let run = Run::of(prepared).mode(mode);
+        let stop_at_first = checks.is_some_and(|checking| checking.stop_at_first);
+        let run = Run::of(prepared).mode(mode).stop_at_first(stop_at_first);
         self.grant(run.name(&path.file_name().unwrap_or_default().to_string_lossy()))
             .with_context(|| path.display().to_string())
     }

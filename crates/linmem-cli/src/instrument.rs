@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use linmem::{Mode, Prepared};
 
-use crate::check::Checks;
+use crate::check::Limits;
 use crate::files;
 use crate::guest::AllocatorArgs;
 
@@ -25,8 +25,12 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     map: Option<PathBuf>,
 
+    /// Check each read and write of memory, as `linmem check` does
+    #[arg(long, help_heading = "Checks")]
+    check: bool,
+
     #[command(flatten)]
-    checks: Checks,
+    limits: Limits,
 
     #[command(flatten)]
     allocator: AllocatorArgs,
@@ -38,7 +42,7 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let debug = files::debug_information(&args.module, &wasm);
     let prepared = Prepared::new(&wasm, &args.allocator.hints(), debug.as_deref());
     let prepared = files::about(&args.module, prepared)?;
-    let mode = args.checks.limits().map_or_else(Mode::default, |limits| limits.mode(None));
+    let mode = if args.check { args.limits.mode(None) } else { Mode::default() };
     let instrumented = files::about(&args.module, prepared.instrument(&mode))?;
     if let Some(path) = &args.map {
         let map = files::about(&args.module, instrumented.recorder_map(&prepared))?;

@@ -10,7 +10,7 @@ use linmem::units::escape;
 use tempfile::TempDir;
 use url::Url;
 
-use crate::check::{Checks, Limits};
+use crate::check::Checks;
 use crate::files;
 use crate::guest::AllocatorArgs;
 use crate::interrupt::on_interrupt;
@@ -116,13 +116,17 @@ fn start(args: &Args, recorder: &Path, traces: &Path) -> Result<Child> {
         [] => bail!("no command"),
     };
     let options = std::env::var("NODE_OPTIONS").unwrap_or_default();
+    let checking = args.checks.checking();
     let mut instrument = args.allocator.options();
-    instrument.extend(args.checks.limits().into_iter().flat_map(Limits::options));
+    instrument.extend(checking.into_iter().flat_map(|checking| checking.limits.options()));
     process
         .env("NODE_OPTIONS", format!("{} {options}", preloads(recorder)?).trim_end())
         .env("LINMEM_TRACE_DIR", traces)
         .env("LINMEM_INSTRUMENT_OPTIONS", serde_json::to_string(&instrument)?)
         .env("LINMEM_PROGRAM", std::env::current_exe()?);
+    if checking.is_some_and(|checking| checking.stop_at_first) {
+        process.env("LINMEM_STOP_AT_FIRST", "1");
+    }
     if args.collect {
         process.env("LINMEM_COLLECT", "1");
     }

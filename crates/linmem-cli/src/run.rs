@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use linmem::Analysis;
 use linmem::units::{bytes, count};
 
-use crate::check::Limits;
+use crate::check::Checking;
 use crate::files;
 use crate::guest::GuestArgs;
 use crate::output::{self, Output};
@@ -43,8 +43,8 @@ pub fn main(args: Args) -> Result<ExitCode> {
     observe(args, None)
 }
 
-/// Runs the program, with its accesses checked if there are limits for that.
-pub fn observe(args: Args, checks: Option<&Limits>) -> Result<ExitCode> {
+/// Runs the program, with its accesses checked if that is asked for.
+pub fn observe(args: Args, checks: Option<&Checking>) -> Result<ExitCode> {
     let wasm = files::read(&args.program)?;
     let debug = files::debug_information(&args.program, &wasm);
     let mut run = args.guest.prepare(&args.program, &wasm, debug.as_deref(), checks)?;

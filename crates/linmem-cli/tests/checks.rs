@@ -55,7 +55,7 @@ struct Program {
     known: Option<String>,
 }
 
-/// What is to be found: `CODE [read|written BYTES at PLACE [of BLOCK] [times N]] [in FUNCTION]`.
+/// What is to be found: `CODE [read|written|found BYTES at PLACE [of BLOCK] [times N]] [in FUNCTION]`.
 #[derive(Debug, Clone)]
 struct Expected {
     code: String,
@@ -66,11 +66,12 @@ struct Expected {
 /// An access. What compilers and libraries may choose is `None`.
 #[derive(Debug, Clone, Default)]
 struct Access {
-    is_write: bool,
+    /// What the stack of the access is called.
+    label: String,
     bytes: Option<u64>,
     place: Option<Place>,
-    /// Bytes of the block that it missed, or that was freed.
-    block: Option<u64>,
+    /// Bytes of the block that it missed, or that was freed, if there is one.
+    block: Option<Option<u64>>,
     times: Option<u64>,
 }
 
@@ -200,14 +201,14 @@ impl Access {
     /// Takes in a word of the line and the value behind it.
     fn parse(&mut self, word: &str, value: &str) {
         match word {
-            "read" | "written" => {
-                self.is_write = word == "written";
+            "read" | "written" | "found" => {
+                word.clone_into(&mut self.label);
                 self.bytes = unless_open(value).map(number);
             }
             "at" => self.place = unless_open(value).map(Place::parse),
-            "of" => self.block = Some(number(value)),
+            "of" => self.block = Some(unless_open(value).map(number)),
             "times" => self.times = Some(number(value)),
-            _ => panic!("`{word}` should be read, written, at, of, times or in"),
+            _ => panic!("`{word}` should be read, written, found, at, of, times or in"),
         }
     }
 
@@ -217,10 +218,11 @@ impl Access {
         let (address, bytes) = (number("address"), number("bytes"));
         let (start, size) = (number("block_address"), number("block_bytes"));
         let block = start.zip(size).map(|(start, size)| (start, start + size));
-        let label = if self.is_write { "written" } else { "read" };
-        expect(place.label == label, || "not that way")?;
+        expect(place.label == self.label, || "not that way")?;
         expect(self.bytes.is_none() || bytes == self.bytes, || "not as many bytes")?;
-        expect(size == self.block, || "not of this block")?;
+        expect(size.is_some() == self.block.is_some(), || "not as to a block")?;
+        let is_open = self.block.flatten().is_none();
+        expect(is_open || size == self.block.flatten(), || "not of this block")?;
         expect(self.times.is_none() || number("times") == self.times, || "not as often")?;
         expect(self.place.is_none_or(|place| place.address(block) == address), || "elsewhere")?;
         let (address, bytes) = address.zip(bytes).ok_or("no address")?;
@@ -228,6 +230,8 @@ impl Access {
             ("heap-overflow", Some((start, end))) => address >= start && address + bytes > end,
             ("heap-underflow", Some((start, _))) => address < start,
             ("use-after-free", Some((start, end))) => address < end && address + bytes > start,
+            ("block-overwritten", Some((_, end))) => address >= end,
+            ("host-access", _) => true,
             (_, block) => block.is_none(),
         };
         expect(is_so, || "the code contradicts the numbers")

@@ -1,5 +1,5 @@
 //! Packages from npm, as they are: each does the same watched and not, and reports name what did it.
-//! Needs `npm ci` in `examples/npm`, which `scripts/test` does.
+//! Needs `npm ci` in `examples/npm`, which `scripts/test` does; it brings the Node that checks of accesses need, too.
 
 mod support;
 
@@ -36,6 +36,101 @@ fn watched_with(package: &str, options: &str, argument: &str) -> Report {
     assert_eq!(output.status, plain.status, "{package}");
     let text = std::fs::read(scene.path("report.json")).expect("a report");
     read_json(text.as_slice()).expect("a report")
+}
+
+/// The last Node that supports several memories, which checks need.
+const NEWER_NODE: &str = "examples/npm/node_modules/node-24/bin/node";
+
+/// Runs a script in a newer Node with each of its accesses checked; it must do the same as without.
+fn checked(script: &str, argument: &str) -> Report {
+    let arguments = [script, argument].into_iter().filter(|argument| !argument.is_empty());
+    let plain = Command::new(root().join(NEWER_NODE)).args(arguments).current_dir(root()).output();
+    let plain = plain.expect("node 24 is installed: npm ci in examples/npm");
+    let scene = Scene::new();
+    let options = "-q --check --json $TMP/report.json";
+    let command = format!("linmem node {options} -- {NEWER_NODE} {script} {argument}");
+    let output = scene.run(command.trim_end());
+    assert_eq!(output.stdout, plain.stdout, "{script}");
+    assert_eq!(output.stderr, plain.stderr, "{script}");
+    let text = std::fs::read(scene.path("report.json")).expect("a report");
+    read_json(text.as_slice()).expect("a report")
+}
+
+/// What is said of accesses: the code and the message of each finding.
+fn accesses(report: &Report) -> Vec<(Code, &str)> {
+    let of_accesses = report.findings.iter().filter(|finding| {
+        finding.code == Code::AccessesUnchecked || finding.numbers.contains_key("address")
+    });
+    of_accesses.map(|finding| (finding.code, &*finding.message)).collect()
+}
+
+/// Nothing is found in packages that are right, and it is said where the heap's accesses are not checked.
+#[test]
+fn packages_are_silent_when_their_accesses_are_checked() {
+    let known = [
+        "automerge",
+        "canvaskit",
+        "draco3d",
+        "libheif",
+        "libsodium",
+        "manifold",
+        "photon",
+        "quickjs",
+        "resvg",
+        "rosu",
+        "tiktoken",
+        "yoga-layout",
+    ];
+    for package in known {
+        let report = checked(&format!("examples/npm/{package}.mjs"), "");
+        assert_eq!(accesses(&report), [], "{package}: {report}");
+        assert!(!report.has_errors(), "{package}: {report}");
+    }
+    for package in ["as-sha256", "sql.js", "web-tree-sitter"] {
+        let report = checked(&format!("examples/npm/{package}.mjs"), "");
+        let codes: Vec<Code> = accesses(&report).into_iter().map(|(code, _)| code).collect();
+        assert_eq!(codes, [Code::AccessesUnchecked], "{package}: {report}");
+    }
+}
+
+/// Its `close` uses a Lua state that it has closed.
+#[test]
+fn wasmoon_uses_what_it_has_freed() {
+    let report = checked("examples/npm/wasmoon.mjs", "");
+    let accesses = accesses(&report);
+    let first =
+        "4 bytes read 24 bytes into a freed block of 120 bytes (examples/npm/wasmoon.mjs:9)";
+    assert!(accesses[0].1.starts_with(first), "{report}");
+    assert!(accesses.iter().all(|(code, _)| *code == Code::UseAfterFree), "{report}");
+}
+
+/// The story's kind of bug: JavaScript writes past the end of a block, or reads one that was freed.
+#[test]
+fn what_javascript_does_with_blocks_is_checked() {
+    let script = "examples/checks/strings.mjs";
+    assert_eq!(checked(script, "healthy").findings, []);
+    let past = checked(script, "past");
+    let (code, message) = accesses(&past)[0];
+    let expected = "1 byte changed from outside just past the end of a block of 6 bytes, found afterwards \
+                    (examples/checks/strings.mjs:28); 3 times";
+    assert_eq!((code, message), (Code::BlockOverwritten, expected), "{past}");
+    let freed = checked(script, "freed");
+    let [(code, message)] = accesses(&freed)[..] else { panic!("{freed}") };
+    let expected = "7 bytes read by the host at the start of a freed block of 7 bytes";
+    assert_eq!(code, Code::HostAccess, "{freed}");
+    assert!(message.starts_with(expected) && message.ends_with("3 times"), "{freed}");
+}
+
+#[test]
+fn a_program_in_node_can_be_stopped_at_its_first_error() {
+    let scene = Scene::new();
+    let options = "-q --check --stop-at-first --json $TMP/report.json";
+    let script = "examples/checks/strings.mjs past";
+    let output = scene.run(&format!("linmem node {options} -- {NEWER_NODE} {script}"));
+    assert_eq!((output.status.code(), output.stdout), (Some(1), Vec::new()));
+    let text = std::fs::read(scene.path("report.json")).expect("a report");
+    let report = read_json(text.as_slice()).expect("a report");
+    assert_eq!(accesses(&report).len(), 1, "{report}");
 }
 
 /// The stacks of the hot sites of an instance's memory, each as one line.

@@ -54,6 +54,9 @@ impl<R> Hooks<R> {
         });
         let result = live.hook(number, hook, &args, &mut caller);
         (self.recording)(caller.data_mut()).put_back(live);
+        if hook == Hook::BadAccess && self.watched.stops_at_first() {
+            self.watched.stop();
+        }
         if self.watched.is_stopped() { stopped() } else { Ok(result) }
     }
 }

@@ -37,6 +37,7 @@ pub struct Run<'a> {
     pub(crate) wasi: WasiCtxBuilder,
     pub(crate) inherits_stdio: bool,
     pub(crate) mode: Mode,
+    pub(crate) stop_at_first: bool,
     pub(crate) max_pages: Option<u64>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) stubs: Stubs,
@@ -102,6 +103,7 @@ impl<'a> Run<'a> {
             wasi,
             inherits_stdio: false,
             mode: Mode::default(),
+            stop_at_first: false,
             max_pages: None,
             timeout: None,
             stubs: Stubs::default(),
@@ -166,6 +168,13 @@ impl<'a> Run<'a> {
     #[must_use]
     pub fn fail_alloc(mut self, nth: u64) -> Self {
         self.mode = Mode::record(Some(nth));
+        self
+    }
+
+    /// Whether the program is stopped at the first access that is not right, where the mode checks accesses.
+    #[must_use]
+    pub fn stop_at_first(mut self, stops: bool) -> Self {
+        self.stop_at_first = stops;
         self
     }
 

@@ -109,7 +109,7 @@ impl Running {
         config.wasm_branch_hinting(matches!(mode, Mode::Check { .. }));
         let engine = Engine::new(&config).map_err(refused)?;
         let hooks = HOOK_MODULE.to_owned();
-        let watched = Watched::with(&engine, &prepared, &name, &mode, hooks)?;
+        let watched = Watched::with(&engine, &prepared, &name, &mode, hooks, run.stop_at_first)?;
         let output = (!inherits_stdio).then(|| {
             let output = (MemoryOutputPipe::new(usize::MAX), MemoryOutputPipe::new(usize::MAX));
             wasi.stdout(output.0.clone()).stderr(output.1.clone());
@@ -263,7 +263,10 @@ impl Running {
     fn guest_ended(&mut self, error: &wasmtime::Error) -> bool {
         let backtrace = error.downcast_ref::<WasmBacktrace>();
         let frames = backtrace.map_or(Vec::new(), |backtrace| self.frames(backtrace));
-        let stopped = self.stopper.message();
+        let at_first = self.watched.stops_at_first() && self.watched.is_stopped();
+        let at_first =
+            at_first.then(|| "stopped: at the first access that is not right".to_owned());
+        let stopped = self.stopper.message().or(at_first);
         let ended = if let Some(exit) = error.downcast_ref::<I32Exit>() {
             Ended::Exit(exit.0)
         } else if let Some(message) = stopped {

@@ -32,6 +32,8 @@ struct Facts {
     is_64: bool,
     imports_memory: bool,
     is_stopped: AtomicBool,
+    /// Whether the first access that is not right is the last one.
+    stops_at_first: bool,
 }
 
 impl Watched {
@@ -56,7 +58,7 @@ impl Watched {
         let number = WATCHED.fetch_add(1, Ordering::Relaxed);
         let hook_module = format!("{HOOK_MODULE}-{number}");
         let mode = Mode::default().with_hooks_of(&hook_module);
-        Watched::with(engine, prepared, name, &mode, hook_module)
+        Watched::with(engine, prepared, name, &mode, hook_module, false)
     }
 
     /// The same, in a mode whose hooks are those of `hook_module`.
@@ -66,6 +68,7 @@ impl Watched {
         name: &str,
         mode: &Mode,
         hook_module: String,
+        stops_at_first: bool,
     ) -> Result<Watched> {
         let instrumented = prepared.instrument(mode)?;
         let memory = prepared.memory();
@@ -78,6 +81,7 @@ impl Watched {
             is_64: memory.is_some_and(|memory| memory.is_64),
             imports_memory: memory.is_some_and(|memory| memory.imported),
             is_stopped: AtomicBool::new(false),
+            stops_at_first,
         })))
     }
 
@@ -107,6 +111,11 @@ impl Watched {
     /// Lets the next call of a hook trap.
     pub(crate) fn stop(&self) {
         self.0.is_stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the first access that is not right is the last one.
+    pub(crate) fn stops_at_first(&self) -> bool {
+        self.0.stops_at_first
     }
 
     /// Whether it is to stop.

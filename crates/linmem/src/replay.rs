@@ -28,7 +28,7 @@ use crate::trace::{
 use calls_that_grew::CalledFunction;
 use contexts::{CallerId, Contexts};
 use freed_addresses::Parameter;
-use heap::{Accessed, LowMemory, Totals};
+use heap::{Accessed, Accessor, LowMemory, Totals};
 use host_log::push_bounded;
 pub use host_log::{HostLog, Refusal, SizeRead, SizeReads, StaleView};
 pub use instance::{Globals, RecordedInstance};
@@ -241,10 +241,16 @@ impl Replay {
         number: usize,
     ) -> Result<()> {
         let &BadAccess { instruction, by, address, bytes, context } = access;
+        if by == AccessedBy::Untold {
+            self.memories[self.instances[instance].memory].heap.missed_accesses();
+            return Ok(());
+        }
         let module = &self.modules[number];
-        let place = (module.function_at(instruction), instruction);
+        let is_instruction = by < AccessedBy::ReadByImport;
+        let own = module.function_at(instruction).filter(|_| is_instruction);
+        let place = (own, instruction);
         let context = self.contexts.of_access(context, place, caller, number)?;
-        let own = Access::at(&module.bytes, instruction);
+        let own = Access::at(&module.bytes, instruction).filter(|_| by == AccessedBy::Instruction);
         let (address, bytes, is_write) = match (by, own) {
             (AccessedBy::Instruction, Some(own)) => {
                 (address.saturating_add(own.memarg.offset), own.bytes.into(), own.is_write)
@@ -252,11 +258,21 @@ impl Replay {
             (AccessedBy::Instruction, None) => {
                 return Err(damaged("an access is not by an instruction that accesses memory"));
             }
-            (AccessedBy::ReadRange, _) => (address, bytes, false),
-            (AccessedBy::WrittenRange, _) => (address, bytes, true),
+            (AccessedBy::ReadRange | AccessedBy::ReadByImport, _) => (address, bytes, false),
+            _ => (address, bytes, true),
         };
-        let access = Accessed { instruction, is_write, bytes, address, context };
-        self.memories[self.instances[instance].memory].heap.accessed(instance, access);
+        let by = match by {
+            AccessedBy::ReadByImport | AccessedBy::WrittenByImport => Accessor::Import(instruction),
+            AccessedBy::Overwritten => Accessor::Host,
+            _ => Accessor::Instruction(instruction),
+        };
+        let access = Accessed { by, is_write, bytes, address, context };
+        let memory = &mut self.memories[self.instances[instance].memory];
+        match by {
+            Accessor::Instruction(_) => memory.heap.accessed(instance, access),
+            Accessor::Import(_) => memory.accessed_by_host(instance, access),
+            Accessor::Host => memory.heap.written_behind(instance, access),
+        }
         Ok(())
     }
 
@@ -366,6 +382,14 @@ impl Replay {
                 let memory = self.known_memory(memory)?;
                 let context = self.contexts.of_host(stack)?;
                 self.memories[memory].heap.start_anew(context);
+            }
+            HostRecord::Accessed { memory, address, bytes, is_write, stack } => {
+                let memory = self.known_memory(memory)?;
+                let context = self.contexts.of_host(stack)?;
+                let access = Accessed { by: Accessor::Host, is_write, bytes, address, context };
+                let memory = &mut self.memories[memory];
+                let user = memory.users.first().copied().ok_or_else(no_instance)?;
+                memory.accessed_by_host(user, access);
             }
             HostRecord::StaleView { memory, pages, stack } => {
                 let memory = self.known_memory(memory)?;

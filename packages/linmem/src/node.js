@@ -6,6 +6,7 @@
 //   LINMEM_TRACE_DIR           where each process and each worker thread writes its own
 //                              <pid>-<thread>.trace; else linmem-<pid>.trace in the current directory
 //   LINMEM_COLLECT             if it is set, garbage is collected and finalizers run before the program ends
+//   LINMEM_STOP_AT_FIRST       if it is set, the program ends at the first access that is not right
 //   LINMEM_CACHE_DIR           where instrumented modules are kept; else in the user's cache directory
 
 import { clock } from "./node/clock.js";
@@ -26,7 +27,10 @@ const RECORDER = Symbol.for("linmem.node");
 // Given twice, by `--require` and `--import` or by hand and by the environment, it still watches once.
 if (!Object.hasOwn(process, RECORDER)) {
   const { port, seal } = threads();
-  const recorder = new Recorder({ sink, clock, stacks, instrument, complain, isZero, letGo, seal, threads: port });
+  // A program may replace `exit`.
+  const { exit } = process;
+  const stop = process.env.LINMEM_STOP_AT_FIRST ? () => Reflect.apply(exit, process, [1]) : undefined;
+  const recorder = new Recorder({ sink, clock, stacks, instrument, complain, isZero, stop, letGo, seal, threads: port });
   Object.defineProperty(process, RECORDER, { value: recorder });
   watchRealms(recorder);
   watchViews(recorder);

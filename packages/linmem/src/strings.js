@@ -6,6 +6,7 @@
 //   types → wrap ──┘            guard                  └─ errors
 
 import { Allocator, findAllocator } from "./strings/allocator.js";
+import { checksOf, tellingOfReads } from "./strings/checked.js";
 import { CStrings } from "./strings/cstrings.js";
 import { DebugCStrings, TrackingAllocator } from "./strings/debug.js";
 import { ArgumentError, MissingExportError } from "./strings/errors.js";
@@ -47,11 +48,15 @@ export function cstrings(source, options = {}) {
     throw new ArgumentError(`expected an instance, its exports, or { memory, malloc, free }, got ${describe(source)}`);
   }
   const exports = typeof source.exports === "object" ? source.exports : source;
-  const memory = new GuestMemory(findMemory(exports));
+  const found = findMemory(exports);
+  const memory = new GuestMemory(found);
   const guard = new Guard();
   const functions = settings.readOnly ? noAllocator : findAllocator(exports, memory);
   const allocator = new (settings.debug ? TrackingAllocator : Allocator)(functions, memory, guard);
-  return new (settings.debug ? DebugCStrings : CStrings)({ exports, memory, guard, allocator }, settings);
+  const Strings = settings.debug ? DebugCStrings : CStrings;
+  const accessed = checksOf(found);
+  const Told = accessed === undefined ? Strings : tellingOfReads(Strings, memory, accessed);
+  return new Told({ exports, memory, guard, allocator }, settings);
 }
 
 const noAllocator = { malloc: refuse, free: refuse };

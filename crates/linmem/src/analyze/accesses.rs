@@ -1,9 +1,13 @@
 //! Accesses of memory that are not right, where accesses are checked.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 
-use crate::replay::heap::{AccessError, AccessKind, Concerned};
+use rustc_hash::FxHashMap;
+
+use crate::replay::heap::{AccessError, AccessKind, Accessor, Concerned};
 use crate::report::{Code, Finding, Remedy};
+use crate::trace::Frame;
 use crate::units::{bytes, count, number_of};
 
 use super::lines::in_parentheses;
@@ -19,26 +23,28 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let place = |context| memory.place(context);
     let sees_all = unseen_events::reason(memory).is_none();
     let mut recorded: Vec<&AccessError> = memory.heap().access_errors().collect();
-    recorded.sort_by_key(|error| {
-        (error.access.instruction, error.kind, error.access.address, error.access.context)
-    });
-    let mut merged: BTreeMap<_, (Code, AccessError)> = BTreeMap::new();
+    // What came first may have led to the others.
+    recorded.sort_by_key(|error| error.nth);
+    let mut merged: FxHashMap<_, usize> = FxHashMap::default();
+    let mut errors: Vec<(Code, AccessError)> = Vec::new();
     for error in recorded {
         let code = code(memory, error);
         let knows_heap =
             memory.subject.instance(error.instance).recorded().checked.unwrap_or(false);
-        if code != Code::NullAccess && !(knows_heap && sees_all) {
+        if needs_blocks(memory, error) && !(knows_heap && sees_all) {
             continue;
         }
         let block = error.block.map(|b| (place(b.allocated), b.freed.map(place)));
         let is_write = error.access.is_write;
-        let key = (code, error.access.instruction, is_write, place(error.access.context), block);
-        let first = merged.entry(key).or_insert((code, AccessError { times: 0, ..*error }));
-        first.1.times += error.times;
+        let key = (code, error.access.by, is_write, place(error.access.context), block);
+        match merged.entry(key) {
+            Entry::Occupied(known) => errors[*known.get()].1.times += error.times,
+            Entry::Vacant(new) => {
+                new.insert(errors.len());
+                errors.push((code, *error));
+            }
+        }
     }
-    let mut errors: Vec<(Code, AccessError)> = merged.into_values().collect();
-    // What came first may have led to the others.
-    errors.sort_by_key(|(code, error)| (*code, error.access.context, error.access.instruction));
     let mut findings: Vec<Cause> = Vec::new();
     for (code, error) in errors {
         let same = findings.iter_mut().find(|cause| cause.explains(memory, code, &error));
@@ -47,6 +53,7 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
             None => findings.push(Cause { code, first: error, others: Vec::new() }),
         }
     }
+    findings.sort_by_key(|cause| cause.code);
     let causes = findings.iter().map(|cause| finding(memory, cause));
     unchecked(memory, sees_all).into_iter().chain(causes).collect()
 }
@@ -78,19 +85,52 @@ struct Cause {
 }
 
 impl Cause {
-    /// Whether it explains another access: of blocks that were allocated and freed in the same places, in a call of the same
-    /// function by the host. A block that was freed too early is often used by much code.
+    /// Whether it explains another access, in a call of the same function by the host.
     fn explains(&self, memory: Memory<'_, '_>, code: Code, error: &AccessError) -> bool {
-        let places = |error: &AccessError| {
-            let block = error.block?;
-            Some((memory.place(block.allocated), memory.place(block.freed?)))
+        let contexts = &memory.subject.replay.contexts;
+        let block = |error: &AccessError| {
+            let block = error.block.filter(|_| code != Code::NullAccess)?;
+            Some((memory.place(block.allocated), block.freed.map(|freed| memory.place(freed))))
         };
-        let entry =
-            |error: &AccessError| memory.subject.replay.contexts.entry(error.access.context);
-        code == Code::UseAfterFree
-            && self.code == code
-            && places(&self.first) == places(error)
-            && entry(&self.first) == entry(error)
+        let entry = |error: &AccessError| contexts.entry(error.access.context);
+        let function = |error: &AccessError| {
+            let frames = contexts.inner(error.access.context).first();
+            frames.and_then(Frame::function)
+        };
+        let is_same = self.code == code && block(&self.first) == block(error);
+        let is_of_same_function =
+            function(&self.first).is_some() && function(&self.first) == function(error);
+        let explains = match code {
+            // A block that was freed too early is often used by much code.
+            Code::UseAfterFree => is_same && error.block.is_some(),
+            // A pointer that is NULL, or an end that is wrong, is used in many places of a function.
+            Code::NullAccess => is_same && is_of_same_function,
+            // What leaves a block goes on through all that is behind it: one instruction, or one call of `memcpy`.
+            Code::HeapOverflow | Code::HeapUnderflow | Code::UnallocatedAccess => {
+                let left_a_block = matches!(self.code, Code::HeapOverflow | Code::HeapUnderflow);
+                let is_same_instruction = self.first.access.by == error.access.by
+                    && memory.place(self.first.access.context)
+                        == memory.place(error.access.context);
+                let callers = |error: &AccessError| {
+                    let callers = contexts.inner(error.access.context).get(1..);
+                    callers.filter(|callers| !callers.is_empty())
+                };
+                let is_same_call = is_of_same_function
+                    && callers(error).is_some()
+                    && callers(&self.first) == callers(error)
+                    && function(error).is_some_and(|function| is_leaf(memory, error, function));
+                left_a_block && (is_same_instruction || is_same_call)
+                    || is_same && is_of_same_function
+            }
+            _ => false,
+        };
+        explains && entry(&self.first) == entry(error)
+    }
+
+    /// The other instructions.
+    fn instructions(&self) -> usize {
+        let others = self.others.iter().map(|error| error.access.by);
+        others.filter(|by| *by != self.first.access.by).collect::<BTreeSet<_>>().len()
     }
 
     fn times(&self) -> u64 {
@@ -98,11 +138,29 @@ impl Cause {
     }
 }
 
-/// What an access was of. Near address 0 lies nothing, whatever else is near.
-fn code(memory: Memory<'_, '_>, error: &AccessError) -> Code {
+/// Whether a function calls none.
+fn is_leaf(memory: Memory<'_, '_>, error: &AccessError, function: u32) -> bool {
     let module = memory.subject.instance(error.instance).module();
+    let body = module.functions.get(function as usize).and_then(|found| found.body.as_ref());
+    body.is_some_and(|body| !body.sites.iter().any(|site| site.kind.is_call()))
+}
+
+/// Whether it is near address 0, where lies nothing, whatever else is near.
+fn is_near_null(memory: Memory<'_, '_>, error: &AccessError) -> bool {
+    error.access.address < memory.subject.instance(error.instance).module().low_memory_bytes()
+}
+
+/// Whether it is an error only if all blocks of the heap are known.
+fn needs_blocks(memory: Memory<'_, '_>, error: &AccessError) -> bool {
+    error.kind != AccessKind::Outside && !is_near_null(memory, error)
+}
+
+fn code(memory: Memory<'_, '_>, error: &AccessError) -> Code {
     match error.kind {
-        _ if error.access.address < module.low_memory_bytes() => Code::NullAccess,
+        AccessKind::Overwritten => Code::BlockOverwritten,
+        _ if !matches!(error.access.by, Accessor::Instruction(_)) => Code::HostAccess,
+        _ if is_near_null(memory, error) => Code::NullAccess,
+        AccessKind::Outside => Code::UnallocatedAccess,
         AccessKind::Freed => Code::UseAfterFree,
         AccessKind::Behind => Code::HeapOverflow,
         AccessKind::Before => Code::HeapUnderflow,
@@ -111,24 +169,48 @@ fn code(memory: Memory<'_, '_>, error: &AccessError) -> Code {
 }
 
 fn finding(memory: Memory<'_, '_>, cause: &Cause) -> Finding {
-    let Cause { code, first: error, others } = cause;
+    let Cause { code, first: error, .. } = cause;
     let (code, access) = (*code, &error.access);
-    let block = error.block.filter(|_| code != Code::NullAccess);
-    let what = match access.is_write {
-        true => format!("{} written", bytes(access.bytes)),
-        false => format!("{} read", bytes(access.bytes)),
+    let is_near_null = is_near_null(memory, error);
+    let block = error.block.filter(|_| !is_near_null);
+    let verb = if access.is_write { "written" } else { "read" };
+    let (what, label) = match access.by {
+        _ if code == Code::BlockOverwritten => ("changed from outside".to_owned(), "found"),
+        Accessor::Instruction(_) => (verb.to_owned(), verb),
+        Accessor::Import(function) => {
+            let module = memory.subject.instance(error.instance).module();
+            let import = module.function_import(function);
+            (format!("{verb} by `{}`", import.map_or("an import", |import| import.name)), verb)
+        }
+        Accessor::Host => (format!("{verb} by the host"), verb),
     };
+    let what = format!("{} {what}", bytes(access.bytes));
     let line = in_parentheses(&memory.stack(access.context));
-    let times = match (cause.times(), others.len()) {
+    let line = match code {
+        Code::BlockOverwritten => format!(", found afterwards{line}"),
+        _ => line,
+    };
+    let or_more = if memory.heap().misses_accesses() { " or more" } else { "" };
+    let times = match (cause.times(), cause.instructions()) {
         (1, _) => String::new(),
-        (times, 0) => format!("; {} times", count(times)),
+        (times, 0) => format!("; {} times{or_more}", count(times)),
         (times, others) => format!(
-            "; {} more access such blocks, {} times in all",
+            "; {} more {}, {} times{or_more} in all",
             number_of(others as u64, "instruction"),
+            if code == Code::UseAfterFree { "access such blocks" } else { "do so" },
             count(times)
         ),
     };
-    let place = place(code, access.address, access.bytes, block);
+    let place = match (error.kind, block) {
+        (AccessKind::Outside, _) => {
+            format!("at {:#x}, which reach past the end of the memory", access.address)
+        }
+        (_, Some(block)) => place(error.kind, access.address, access.bytes, block),
+        _ if is_near_null => {
+            format!("at {:#x}, near NULL, where the module has nothing", access.address)
+        }
+        _ => format!("at {:#x}, where no block is", access.address),
+    };
     let mut finding = Finding::new(code)
         .about(error.instance)
         .message(format!("{what} {place}{line}{times}"))
@@ -136,7 +218,7 @@ fn finding(memory: Memory<'_, '_>, cause: &Cause) -> Finding {
         .number("times", cause.times())
         .number("address", access.address)
         .number("bytes", access.bytes)
-        .stack(if access.is_write { "written" } else { "read" }, memory.stack(access.context));
+        .stack(label, memory.stack(access.context));
     if let Some(block) = block {
         finding = finding.number("block_address", block.address).number("block_bytes", block.size);
         if let Some(freed) = block.freed {
@@ -147,23 +229,17 @@ fn finding(memory: Memory<'_, '_>, cause: &Cause) -> Finding {
     finding
 }
 
-/// Where an access was, in words.
-fn place(code: Code, address: u64, size: u64, block: Option<Concerned>) -> String {
-    let Some(block) = block else {
-        return match code {
-            Code::NullAccess => format!("at {address:#x}, near NULL, where the module has nothing"),
-            _ => format!("at {address:#x}, where no block is"),
-        };
-    };
+/// Where an access was of a block, or beside it, in words.
+fn place(kind: AccessKind, address: u64, size: u64, block: Concerned) -> String {
     let of_size = format!("of {}", bytes(block.size));
     let end = block.address.saturating_add(block.size);
-    match code {
-        Code::UseAfterFree if address >= block.address => match address - block.address {
+    match kind {
+        AccessKind::Freed if address >= block.address => match address - block.address {
             0 => format!("at the start of a freed block {of_size}"),
             offset => format!("{} into a freed block {of_size}", bytes(offset)),
         },
-        Code::UseAfterFree => format!("across the start of a freed block {of_size}"),
-        Code::HeapUnderflow => {
+        AccessKind::Freed => format!("across the start of a freed block {of_size}"),
+        AccessKind::Before => {
             let distance = block.address - address;
             format!("{} before the start of a block {of_size}", bytes(distance))
         }
@@ -190,6 +266,13 @@ fn advice(code: Code) -> &'static str {
         }
         Code::HeapUnderflow => "Compare the index with the block's start.",
         Code::NullAccess => "Look at the result of what can return NULL before it is used.",
+        Code::HostAccess => {
+            "Look at what the host is given: the pointer, whether its block is alive, and the length."
+        }
+        Code::BlockOverwritten => {
+            "No checked instruction of the module wrote there, so it was the host, as a rule. Compare what it writes with \
+             the block's size; a string needs a byte more than its length."
+        }
         _ => {
             "No allocation that is alive or was freed lately is near: the pointer is wild, or stale."
         }

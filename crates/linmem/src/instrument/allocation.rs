@@ -132,6 +132,10 @@ impl Writer<'_> {
             shadow::drain(self.space, &mut code);
         }
         self.pass_nested_calls(&mut code);
+        if self.redzone.is_some() && self.role.effect() == Effect::Reallocates {
+            self.push(Param::Pointer, &mut code);
+            shadow::look_at_block(self.space, &mut code);
+        }
         code.global_get(self.space.global(AddedGlobal::Context)).local_set(self.context);
         self.report_before(&mut code);
         code.i32_const(1).global_set(self.depth);

@@ -26,7 +26,7 @@ use super::index_space::{AddedMemory, Helper, IndexSpace};
 use super::left_alone::MAX_LOCALS;
 use super::shadow::{self, log};
 use crate::language;
-use crate::module::{Access, Body};
+use crate::module::{Access, Body, SiteKind};
 use crate::prepared::Prepared;
 use crate::trace::AccessedBy;
 
@@ -51,6 +51,32 @@ fn set_up(prepared: &Prepared<'_>) -> impl Iterator<Item = u32> {
     let named = (0..prepared.module.functions.len() as u32)
         .filter(|function| SET_UP.contains(&prepared.function_name(*function).as_str()));
     prepared.allocator().set_up.iter().copied().chain(named)
+}
+
+/// How many bytes of redzone a module takes, at most.
+///
+/// The caller of an allocator function may compare a block's size with what was asked for: Rust's `dealloc`, inlined around
+/// dlmalloc's `free`, takes at most 39 bytes more for right, of which dlmalloc itself may use 27.
+pub(super) fn most_redzone(prepared: &Prepared<'_>) -> u32 {
+    const WHERE_SIZES_ARE_COMPARED: u32 = 8;
+    let module = &prepared.module;
+    let is_own = prepared.allocators_own_functions();
+    let hooked = prepared.allocator().hooked();
+    let compares = (0u32..).zip(&module.functions).any(|(index, function)| {
+        let Some(body) = &function.body else { return false };
+        let calls_hooked = || {
+            body.sites.iter().any(|site| match site.kind {
+                SiteKind::Call(callee) | SiteKind::ReturnCall(callee) => hooked.contains(&callee),
+                _ => false,
+            })
+        };
+        if is_own[index as usize] || hooked.contains(&index) || !calls_hooked() {
+            return false;
+        }
+        let operators: Vec<_> = body.operators_with_offsets(module.bytes).collect();
+        (0..operators.len()).any(|nth| header_mask(&operators, nth).is_some_and(|mask| mask < 0))
+    });
+    if compares { WHERE_SIZES_ARE_COMPARED } else { u32::MAX }
 }
 
 /// The checks of a module.
@@ -163,6 +189,11 @@ pub(super) type Operators<'m> = [(Operator<'m>, Range<usize>)];
 /// Whether an instruction reads the word in front of a block and takes its flags or the size out of it: the compiler has
 /// put a piece of dlmalloc's `calloc`, `realloc` or `free` into the function that calls it.
 pub(super) fn reads_header(operators: &Operators<'_>, nth: usize) -> bool {
+    header_mask(operators, nth).is_some()
+}
+
+/// With which mask it does so: that of the size is negative.
+fn header_mask(operators: &Operators<'_>, nth: usize) -> Option<i32> {
     use Operator::{I32Add, I32And, I32Const, I32Load, I32Load8U, I32Sub, LocalSet, LocalTee};
     const FLAGS: [i32; 4] = [1, 2, 3, 7];
     const SIZE: [i32; 2] = [-8, -4];
@@ -170,7 +201,7 @@ pub(super) fn reads_header(operators: &Operators<'_>, nth: usize) -> bool {
     let before = |distance| operator(nth.checked_sub(distance));
     let memarg = match operators[nth].0 {
         I32Load { memarg } | I32Load8U { memarg } => memarg,
-        _ => return false,
+        _ => return None,
     };
     // The address may be kept for later.
     let kept = usize::from(matches!(before(1), Some(LocalTee { .. })));
@@ -183,11 +214,13 @@ pub(super) fn reads_header(operators: &Operators<'_>, nth: usize) -> bool {
         Some(LocalSet { .. }) => nth + 3,
         _ => nth + 1,
     };
-    let masks = match (operator(Some(after)), operator(Some(after + 1))) {
-        (Some(I32Const { value }), Some(I32And)) => FLAGS.contains(value) || SIZE.contains(value),
-        _ => false,
-    };
-    memarg.offset == 0 && is_in_front && masks
+    match (operator(Some(after)), operator(Some(after + 1))) {
+        (Some(I32Const { value }), Some(I32And)) => {
+            let is_mask = FLAGS.contains(value) || SIZE.contains(value);
+            Some(*value).filter(|_| memarg.offset == 0 && is_in_front && is_mask)
+        }
+        _ => None,
+    }
 }
 
 /// The ranges that an instruction accesses as a whole in memory 0.

@@ -43,8 +43,8 @@ struct Entry<'m> {
     observed: bool,
     /// The global that is the stack pointer, if one is that can be an address.
     stack_pointer: Option<u32>,
-    /// Whether accesses are checked.
-    checks: bool,
+    /// Where accesses are checked, whether all blocks of the heap are known.
+    checks: Option<bool>,
 }
 
 /// The entries of a module, given which functions can reach an allocator function or `memory.grow`. An
@@ -52,7 +52,7 @@ struct Entry<'m> {
 pub(super) fn of<'m>(
     prepared: &'m Prepared<'_>,
     observed: &[bool],
-    checks: bool,
+    checks: Option<bool>,
 ) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
     // The same for all, and looked for by its name.
@@ -95,11 +95,16 @@ impl Inserted for Entry<'_> {
         let locals = locals.chain(kept.iter().flatten().map(|result| (1, *result)));
         let mut body = Function::new(locals.collect::<Vec<_>>());
         let mut code = body.instructions();
-        if self.checks {
+        if self.checks.is_some() {
             shadow::drain(space, &mut code);
             shadow::resize(space, &mut code);
         }
         self.report_entry(features, space, ty, level, &mut code);
+        let knows_blocks = self.checks == Some(true);
+        if knows_blocks {
+            shadow::lend(space, addresses(features, ty.params(), 0), &mut code);
+            shadow::look_at_lent(space, &mut code);
+        }
         if self.observed {
             contexts::reset(space, self.function, &mut code);
         }
@@ -111,6 +116,9 @@ impl Inserted for Entry<'_> {
             let locals = first_result..first_result + kept.len() as u32;
             for local in locals.clone().rev() {
                 code.local_set(local);
+            }
+            if knows_blocks {
+                shadow::lend(space, results.clone(), &mut code);
             }
             if_wanted(answer, &mut code);
             self.report_results(space, results, &mut code);

@@ -35,6 +35,10 @@ pub const INSTANCE_EXPORT: &str = "linmem.instance";
 /// may have ended the function that would have. A host hides the name.
 pub const TELL_EXPORT: &str = "linmem.tell";
 
+/// The name of an exported function that says whether all bytes of a range may be accessed, where accesses are checked:
+/// `(address, bytes) -> i32`. A host that reads and writes memory can ask. A host hides the name.
+pub const ACCESSIBLE_EXPORT: &str = "linmem.accessible";
+
 /// The name of the global that counts the entries which have not returned. A host hides the name.
 pub const RUNNING_EXPORT: &str = "linmem.running";
 
@@ -61,10 +65,11 @@ pub(super) fn table_export(table: u32) -> String {
 
 /// Whether instrumentation added an export of this name. A host hides it.
 pub fn is_added_export(name: &str) -> bool {
-    const ADDED: [&str; 6] = [
+    const ADDED: [&str; 7] = [
         MEMORY_EXPORT,
         SIZE_EXPORT,
         TELL_EXPORT,
+        ACCESSIBLE_EXPORT,
         INSTANCE_EXPORT,
         RUNNING_EXPORT,
         FUNCTIONS_EXPORT,
@@ -150,27 +155,13 @@ pub enum Hook {
     /// `handed_out(a, b, c, d)`: the module calls an imported function with these arguments.
     HandedOut,
     /// `bad_access(instruction, address, bytes, by)`: the instruction at this offset of the original file accessed memory
-    /// that it must not. `by` is an [`AccessedBy`](crate::trace::AccessedBy); see [`BadAccess`](crate::trace::BadAccess). Only where accesses are checked.
+    /// that it must not, or an imported function of this index did. `by` is an [`AccessedBy`](crate::trace::AccessedBy); see [`BadAccess`](crate::trace::BadAccess). Only where accesses are checked.
     BadAccess,
 }
 
 impl Hook {
-    /// The hooks of every mode, in the order of their imports.
-    pub const ALL: [Hook; 10] = [
-        Hook::Allocated,
-        Hook::Freed,
-        Hook::Reallocating,
-        Hook::Reallocated,
-        Hook::Grown,
-        Hook::Entered,
-        Hook::Resumed,
-        Hook::Passed,
-        Hook::Returned,
-        Hook::HandedOut,
-    ];
-
-    /// Those that are imported where accesses are checked.
-    pub const OF_CHECKS: [Hook; 11] = [
+    /// All hooks, in the order of their imports.
+    pub const ALL: [Hook; 11] = [
         Hook::Allocated,
         Hook::Freed,
         Hook::Reallocating,
@@ -183,6 +174,9 @@ impl Hook {
         Hook::HandedOut,
         Hook::BadAccess,
     ];
+
+    /// Those that are imported where accesses are not checked: all but the last.
+    pub const OF_RECORDS: &[Hook] = Hook::ALL.split_at(10).0;
 
     /// How many values [`Hook::Entered`], [`Hook::Passed`] and [`Hook::HandedOut`] take at once.
     pub(crate) const VALUES: usize = 4;

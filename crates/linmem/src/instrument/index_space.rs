@@ -62,6 +62,10 @@ pub(super) enum Helper {
     Tell,
     /// Checks a range of addresses.
     CheckRange,
+    /// Says whether all of a range may be accessed.
+    IsAccessible,
+    /// Checks a vector of ranges.
+    CheckVector,
     /// Says that a block is the program's.
     Give,
     /// Says how large a block is.
@@ -70,6 +74,14 @@ pub(super) enum Helper {
     Forget,
     /// Says whether an address lies in a redzone.
     IsRedzone,
+    /// Looks at the canary at the end of a block.
+    LookBehind,
+    /// Looks at the canary of a block.
+    LookAtBlock,
+    /// Says that the host has a block.
+    Lend,
+    /// Looks at the canaries of the blocks that the host has.
+    LookAtLent,
     /// Takes a block into the quarantine that this function frees.
     Retire(u32),
     /// Gives the oldest block of the quarantine back.

@@ -121,7 +121,8 @@ impl Mode {
                 record(prepared, *fail_alloc, hook_module, None)
             }
             Mode::Check { fail_alloc, hook_module, redzone, quarantine } => {
-                let limits = Limits { redzone: *redzone, quarantine: *quarantine };
+                let redzone = (*redzone).min(checks::most_redzone(prepared));
+                let limits = Limits { redzone, quarantine: *quarantine };
                 record(prepared, *fail_alloc, hook_module, Some(limits))
             }
         }
@@ -152,10 +153,10 @@ fn record<'m>(
     inserted.push(Box::new(growth::Growth { shadow: knows_heap }));
     inserted.push(Box::new(size::Size));
     inserted.extend(allocation::wrappers(prepared, fail_alloc.is_some(), redzone));
-    inserted.extend(entries::of(prepared, &observed, checks.is_some()));
-    inserted.extend(stubs::of(prepared, checks.is_some()));
+    inserted.extend(entries::of(prepared, &observed, knows_heap));
+    inserted.extend(stubs::of(prepared, knows_heap));
     let mut plan = Plan {
-        hooks: &Hook::ALL,
+        hooks: Hook::OF_RECORDS,
         hook_module: hook_module.to_owned(),
         memories: Vec::new(),
         globals,
@@ -164,7 +165,7 @@ fn record<'m>(
         producers: vec![Box::new(Contexts::new(prepared, observed))],
     };
     if let (Some(limits), Some(knows_heap)) = (checks, knows_heap) {
-        plan.hooks = &Hook::OF_CHECKS;
+        plan.hooks = &Hook::ALL;
         plan.memories = shadow::memories(prepared);
         plan.globals.extend([
             (AddedGlobal::Logged, 0),

@@ -41,15 +41,15 @@ struct Stub<'m> {
     /// Whether it stands in at tail calls. A chain of them through the host must not use more and more
     /// stack, so nothing can be done after the call, and the module does not wait for it.
     at_tail_calls: bool,
-    /// Whether accesses are checked.
-    checks: bool,
+    /// Where accesses are checked, whether all blocks of the heap are known.
+    checks: Option<bool>,
 }
 
 /// The stubs of a module. A hooked function has a wrapper instead, and WASI's functions neither keep an
 /// address nor enter the module.
 pub(super) fn of<'m>(
     prepared: &'m Prepared<'_>,
-    checks: bool,
+    checks: Option<bool>,
 ) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
     let hooked = prepared.allocator().hooked();
@@ -66,7 +66,7 @@ pub(super) fn of<'m>(
 }
 
 /// The functions that the module calls by name with a tail call.
-fn tail_called(module: &Module<'_>) -> BTreeSet<u32> {
+pub(super) fn tail_called(module: &Module<'_>) -> BTreeSet<u32> {
     let bodies = module.functions.iter().filter_map(|function| function.body.as_ref());
     let sites = bodies.flat_map(|body| &body.sites);
     let callee = |site: &Site| match site.kind {
@@ -111,10 +111,13 @@ impl Inserted for Stub<'_> {
         let mut code = body.instructions();
         code.global_get(levels).local_tee(level).i32_const(1).i32_add().global_set(levels);
         code.global_get(depths).local_set(depth);
+        if self.checks == Some(true) {
+            shadow::lend(space, arguments.clone(), &mut code);
+        }
         boundary::report(features, space, Hook::HandedOut, arguments, &mut code);
         boundary::push_params(ty, &mut code);
         code.call(space.moved(self.function));
-        if self.checks {
+        if self.checks.is_some() {
             shadow::resize(space, &mut code);
         }
         code.local_get(level).global_set(levels);
@@ -122,7 +125,11 @@ impl Inserted for Stub<'_> {
         code.global_get(deepest).local_get(level).i32_gt_s().if_(BlockType::Empty);
         code.local_get(level).global_set(deepest).local_get(level);
         space.call_hook(Hook::Resumed, &mut code);
-        code.end().end();
+        code.end();
+        if self.checks == Some(true) {
+            shadow::look_at_lent(space, &mut code);
+        }
+        code.end();
         body.into_raw_body()
     }
 }

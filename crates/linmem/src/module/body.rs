@@ -60,6 +60,13 @@ pub enum SiteKind {
     MemorySize(u32),
 }
 
+impl SiteKind {
+    /// Whether it calls a function.
+    pub fn is_call(self) -> bool {
+        matches!(self, SiteKind::Call(_) | SiteKind::ReturnCall(_) | SiteKind::CallIndirect(_))
+    }
+}
+
 impl Body {
     /// Reads and validates a body.
     pub(super) fn read(

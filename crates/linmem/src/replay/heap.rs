@@ -20,7 +20,7 @@ use crate::module::PAGE_BYTES;
 use crate::trace::{ContextId, Event, UNKNOWN_SIZE};
 
 use accesses::Accesses;
-pub use accesses::{AccessError, AccessKind, Accessed};
+pub use accesses::{AccessError, AccessKind, Accessed, Accessor};
 use blocks::{Before, Blocks};
 pub use figures::{Extent, Held, Returned, SiteTotals, Totals};
 use growing::Growing;

@@ -3,7 +3,7 @@
 use super::Snapshot;
 use super::calls_that_grew::GrowingCalls;
 use super::freed_addresses::StalePointers;
-use super::heap::Heap;
+use super::heap::{AccessKind, Accessed, Heap};
 use crate::trace::Sharing;
 
 /// A memory of the trace. Whoever uses it shares its heap.
@@ -49,6 +49,18 @@ impl RecordedMemory {
             growing_calls: GrowingCalls::default(),
             stale_pointers: StalePointers::default(),
             size_calls: 0,
+        }
+    }
+
+    /// Takes in an access that is not right, which something other than an instruction made: that does not trap past
+    /// the end.
+    pub(super) fn accessed_by_host(&mut self, instance: usize, access: Accessed) {
+        let pages = self.heap.totals().at_end.pages;
+        let end = access.address.checked_add(access.bytes);
+        if end.is_some_and(|end| end <= pages.saturating_mul(self.page_bytes)) {
+            self.heap.accessed(instance, access);
+        } else {
+            self.heap.add_access_error(AccessKind::Outside, instance, access, None);
         }
     }
 }

@@ -75,6 +75,8 @@ codes! {
     AccessesUnchecked "accesses-unchecked" Note Cover
         "Accesses of the heap were not checked, because blocks may be allocated and freed unseen."
 
+    BlockOverwritten "block-overwritten" Error Accesses
+        "The bytes behind a block have changed, and no checked instruction wrote there."
     UseAfterFree "use-after-free" Error Accesses "A block was read or written after it had been freed."
     HeapOverflow "heap-overflow" Error Accesses "Memory past the end of a block was read or written."
     HeapUnderflow "heap-underflow" Error Accesses
@@ -83,6 +85,8 @@ codes! {
         "Memory of the heap that no block owns was read or written."
     NullAccess "null-access" Error Accesses
         "Memory near NULL was read or written, where the module has nothing."
+    HostAccess "host-access" Error Accesses
+        "The host was given memory to read or to write that is freed, too short, or not there."
 
     DoubleFree "double-free" Error Misuse "A block was freed twice."
     InvalidFree "invalid-free" Error Misuse "A pointer that is not a block was freed."

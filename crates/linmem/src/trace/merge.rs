@@ -556,6 +556,7 @@ impl Output {
             | HostRecord::HostGrown { memory, stack, .. }
             | HostRecord::Overwritten { memory, stack }
             | HostRecord::Registered { memory, stack, .. }
+            | HostRecord::Accessed { memory, stack, .. }
             | HostRecord::StaleView { memory, stack, .. } => {
                 *memory = local.memory(*memory)?.number;
                 *stack = local.host_stack(*stack)?;

@@ -244,6 +244,19 @@ pub enum HostRecord {
         /// Where.
         stack: HostStackId,
     },
+    /// The program read or wrote memory that it must not, with functions for strings.
+    Accessed {
+        /// The memory.
+        memory: u64,
+        /// The first address.
+        address: u64,
+        /// How many bytes.
+        bytes: u64,
+        /// Whether it wrote.
+        is_write: bool,
+        /// Where.
+        stack: HostStackId,
+    },
     /// The program used a view that an earlier growth had detached.
     StaleView {
         /// Number of the memory.
@@ -446,7 +459,7 @@ pub enum Event {
 /// An access of memory that is not right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadAccess {
-    /// Offset of the instruction in the original file.
+    /// Offset of the instruction in the original file; of what an imported function does, its index.
     pub instruction: u32,
     /// How it accesses memory.
     pub by: AccessedBy,
@@ -458,8 +471,8 @@ pub struct BadAccess {
     pub context: ContextId,
 }
 
-/// How an instruction accesses memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How memory is accessed, and by what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AccessedBy {
     /// As it says itself.
     Instruction = 0,
@@ -467,6 +480,14 @@ pub enum AccessedBy {
     ReadRange = 1,
     /// It writes a range.
     WrittenRange = 2,
+    /// An imported function is called, and reads a range.
+    ReadByImport = 3,
+    /// An imported function is called, and writes a range.
+    WrittenByImport = 4,
+    /// Something else has written the range before, behind a block.
+    Overwritten = 5,
+    /// There were so many accesses that others may not have been told.
+    Untold = 6,
 }
 
 /// A distinct call stack: an index into the contexts of a trace, numbered from 0 in the order in

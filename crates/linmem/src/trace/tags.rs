@@ -58,6 +58,7 @@ tags! {
     REFUSED = 0x2d,
     BAD_ACCESS = 0x2e,
     CHECKED = 0x2f,
+    ACCESSED = 0x30,
 }
 
 #[cfg(test)]

@@ -182,6 +182,14 @@ impl<W: Write> Writer<W> {
                 self.number(*memory);
                 self.number(stack.0.into());
             }
+            HostRecord::Accessed { memory, address, bytes, is_write, stack } => {
+                self.tag(tags::ACCESSED);
+                self.number(*memory);
+                self.pointer(*address);
+                self.number(*bytes);
+                self.number((*is_write).into());
+                self.number(stack.0.into());
+            }
             HostRecord::StaleView { memory, pages, stack } => {
                 self.tag(tags::STALE_VIEW);
                 self.number(*memory);

@@ -21,6 +21,7 @@ Checks:
       --check               Check each read and write of memory: of freed blocks, past the end of blocks, near NULL
       --redzone <BYTES>     Bytes behind each block in which accesses are found [default: 16]
       --quarantine <BYTES>  Keep freed blocks from reuse, up to this many bytes [default: 16777216]
+      --stop-at-first       Stop the program at the first access that is not right
 
 Program:
       --collect             Collect garbage and let finalizers run before a program ends, so that they are judged too
@@ -34,7 +35,7 @@ linmem node -- npx mocha test/*.js    runs any command; all node processes in it
 Exit code: the program's own if it is not 0; else 1 when an error was found, and 2 when linmem could not do its job.
 `;
 
-const CHECKS = { check: { type: "boolean" }, redzone: { type: "string", default: "16" }, quarantine: { type: "string", default: "16777216" } };
+const CHECKS = { check: { type: "boolean" }, "stop-at-first": { type: "boolean" }, redzone: { type: "string", default: "16" }, quarantine: { type: "string", default: "16777216" } };
 
 const OPTIONS = { ...CHECKS, collect: { type: "boolean" }, traces: { type: "string" }, ...OUTPUT, ...ALLOCATOR };
 
@@ -74,13 +75,14 @@ export async function run(words) {
 }
 
 function environment(values, traces) {
-  const { LINMEM_PROGRAM, LINMEM_COLLECT, ...env } = process.env;
+  const { LINMEM_PROGRAM, LINMEM_COLLECT, LINMEM_STOP_AT_FIRST, ...env } = process.env;
   return {
     ...env,
     NODE_OPTIONS: `${LOADS_RECORDER} ${env.NODE_OPTIONS ?? ""}`.trim(),
     LINMEM_TRACE_DIR: traces,
     LINMEM_INSTRUMENT_OPTIONS: JSON.stringify([...allocatorOptions(values), ...checkOptions(values)]),
     ...(values.collect && { LINMEM_COLLECT: "1" }),
+    ...(values.check && values["stop-at-first"] && { LINMEM_STOP_AT_FIRST: "1" }),
   };
 }
 

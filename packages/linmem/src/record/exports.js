@@ -2,9 +2,9 @@
 
 import { EXPORTS } from "./names.js";
 
-const { memory, size, instance, running, functions, tell, ...indexed } = EXPORTS;
-const NAMES = [memory, size, instance, running, functions, tell];
-const PREFIXES = Object.values(indexed);
+const { global, table, ...named } = EXPORTS;
+const NAMES = Object.values(named);
+const PREFIXES = [global, table];
 
 /** Whether instrumentation added an export of this name. */
 export const isAddedExport = (name) => NAMES.includes(name) || PREFIXES.some((prefix) => isIndexed(name, prefix));

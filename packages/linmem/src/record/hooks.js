@@ -34,7 +34,7 @@ function handOut(instance, records, value) {
 }
 
 /** The hooks of `instance`, by their names. */
-export function hooksOf(instance, { memories, observations, records }) {
+export function hooksOf(instance, { memories, observations, records, stop }) {
   const numbered = () => !instance.isNumbered || records.takeNumber();
   return {
     allocated(pointer, size, alignment, low, high) {
@@ -121,9 +121,10 @@ export function hooksOf(instance, { memories, observations, records }) {
     },
 
     bad_access(instruction, address, bytes, by) {
-      const context = instance.contextOfAccess(instruction);
+      const context = instance.contextOfAccess(instruction, by);
       instance.select();
       if (numbered()) records.badAccess(context, instruction, by, unsigned(address), unsigned(bytes));
+      stop?.();
     },
   };
 }

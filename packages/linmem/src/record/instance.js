@@ -5,7 +5,7 @@ import { Calls } from "./calls.js";
 import { Entries } from "./entries.js";
 import { exportsOf, isMemory, PAGE_BYTES } from "./engine.js";
 import { hooksOf } from "./hooks.js";
-import { EXPORTS, SIZE_READ_BY } from "./names.js";
+import { ACCESSED_BY, EXPORTS, SIZE_READ_BY } from "./names.js";
 import { unsigned } from "./numbers.js";
 
 // How often the stack of an instruction's bad accesses is looked at.
@@ -102,14 +102,28 @@ export class Instance {
   }
 
   /** The context of an access by this instruction that is not right; after many of them, that of the last one. */
-  contextOfAccess(instruction) {
-    const known = this.module.accesses.get(instruction);
+  contextOfAccess(instruction, by) {
+    // Imported functions are called from everywhere, and blocks are looked at from everywhere.
+    const isInstruction = by < ACCESSED_BY.READ_BY_IMPORT;
+    const known = isInstruction ? this.module.accesses.get(instruction) : undefined;
     if (known?.stacks >= STACKS_OF_INSTRUCTION) return known.context;
     this.select();
     const { context, caller } = this.#contexts.ofAccess(this.module);
     if (!this.#entries.current.isTold) this.#entries.tell(context, caller);
-    this.module.accesses.set(instruction, { stacks: (known?.stacks ?? 0) + 1, context });
+    if (isInstruction) this.module.accesses.set(instruction, { stacks: (known?.stacks ?? 0) + 1, context });
     return context;
+  }
+
+  /** Whether accesses of its memory are checked. */
+  get isChecked() {
+    return this.exports?.[EXPORTS.accessible] !== undefined;
+  }
+
+  /** The program reads or writes memory itself, with functions for strings. Numbers are as the module takes them. */
+  accessed(address, bytes, isWrite) {
+    if (this.exports[EXPORTS.accessible](address, bytes) !== 0) return;
+    this.#records.accessed(this.#ledger.number, unsigned(address), unsigned(bytes), isWrite, this.#contexts.ofHost());
+    this.#recorder.stop?.();
   }
 
   /** Whether another instance, which uses the same memory, tells the events of the allocator that this one imports. */

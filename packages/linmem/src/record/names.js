@@ -10,7 +10,7 @@ export const HOOKS = ["allocated", "freed", "reallocating", "reallocated", "grow
 export const ROLES = ["malloc", "calloc", "realloc", "reallocarray", "free", "aligned_alloc", "posix_memalign", "rust_alloc", "rust_dealloc", "rust_realloc", "cabi_realloc", "wbindgen_realloc", "sized_free", "global_alloc", "global_dealloc", "global_realloc", "method_malloc", "method_free", "method_realloc"];
 
 /** The names of exports that instrumentation adds; the last two are followed by an index. */
-export const EXPORTS = { memory: "linmem.memory", size: "linmem.memory.size", instance: "linmem.instance", running: "linmem.running", functions: "linmem.functions", tell: "linmem.tell", global: "linmem.global.", table: "linmem.table." };
+export const EXPORTS = { memory: "linmem.memory", size: "linmem.memory.size", instance: "linmem.instance", running: "linmem.running", functions: "linmem.functions", tell: "linmem.tell", accessible: "linmem.accessible", global: "linmem.global.", table: "linmem.table." };
 
 /** The version of the map that `linmem instrument --map` writes. */
 export const MAP_VERSION = 1;
@@ -66,7 +66,11 @@ export const TAGS = {
   REFUSED: 0x2d,
   BAD_ACCESS: 0x2e,
   CHECKED: 0x2f,
+  ACCESSED: 0x30,
 };
+
+/** What accesses memory, from the first on that is not an instruction. */
+export const ACCESSED_BY = { READ_BY_IMPORT: 3 };
 
 /** The ways to ask for a memory's size. */
 export const SIZE_READ_BY = { HOST_VIEW: 0, GROW_ZERO: 1, INSTRUCTION: 2 };

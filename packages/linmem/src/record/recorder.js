@@ -8,6 +8,7 @@
 //   instrument         makes instrumented modules, see modules.js
 //   complain(message)  tells the user one line
 //   isZero(page)       whether a page of a memory is zero; may be left out
+//   stop()             ends the program, at the first access that is not right; may be left out
 //   letGo()            lets go of what WeakRefs keep until the job ends; may be left out, see refusals.js
 //   seal               a word that only the threads of this program know, by which they know what one of them has
 //                      instrumented; may be left out
@@ -35,7 +36,7 @@ export class Recorder {
   #watched = new WeakSet();
   #stacks;
 
-  constructor({ sink, clock, stacks, instrument, complain, isZero = isZeroPage, letGo, seal = "", threads }) {
+  constructor({ sink, clock, stacks, instrument, complain, isZero = isZeroPage, stop, letGo, seal = "", threads }) {
     this.records = new Records({ sink, clock, complain });
     this.threads = new Threads(this, threads);
     this.records.atTurn(() => this.threads.turn());
@@ -53,6 +54,7 @@ export class Recorder {
     this.modules = new Modules(this.records, { instrument, complain, seal });
     this.compilation = new Compilation(this, stacks);
     this.isZero = isZero;
+    this.stop = stop;
     /** Replaces functions of the host. */
     this.patch = new Patch((error) => stacks.cleaned(error));
   }

@@ -433,6 +433,16 @@ export class Records extends TraceWriter {
     this.#numbers(TAGS.OVERWRITTEN, memory, stack);
   }
 
+  accessed(memory, address, bytes, isWrite, stack) {
+    this.begin(TAGS.ACCESSED);
+    this.number(memory);
+    this.pointer(address);
+    this.number(bytes);
+    this.number(Number(isWrite));
+    this.number(stack);
+    this.commit();
+  }
+
   staleView(memory, pages, stack) {
     this.#numbers(TAGS.STALE_VIEW, memory, pages, stack);
   }

@@ -16,6 +16,12 @@ export const watchOf = (recorder) =>
       const instances = find(subject, recorder);
       return instances.length === 0 ? undefined : recorder.observations.begin(instances);
     },
+
+    /** What to tell of the bytes of a memory that the program reads or writes; undefined if accesses of it are not checked. */
+    checks(memory) {
+      const instance = recorder.instances.live.find((instance) => instance.memory === memory && instance.isChecked);
+      return instance && ((address, bytes, isWrite) => instance.accessed(address, bytes, isWrite));
+    },
   });
 
 function find(subject, { compilation, instances }) {

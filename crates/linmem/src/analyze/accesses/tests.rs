@@ -3,7 +3,7 @@
 use crate::analyze::Analysis;
 use crate::analyze::recording::Recording;
 use crate::report::{Code, Report};
-use crate::trace::{AccessedBy, BadAccess, ContextId, Event, Record};
+use crate::trace::{AccessedBy, BadAccess, ContextId, Event, HostRecord, HostStackId, Record};
 
 /// A read of four bytes and a write of two, at an offset of eight.
 const TEXT: &str = r#"(module (memory 2)
@@ -181,4 +181,133 @@ fn where_the_module_has_data_is_not_near_null() {
     );
     let high = low.replace("16", "1024");
     assert_eq!(codes(&high, 0x20), [Code::NullAccess]);
+}
+
+fn by_another(recording: &mut Recording, by: AccessedBy, address: u64, bytes: u64) {
+    // The first imported function of a module that has one.
+    let (instruction, context) = (0, ContextId(0));
+    let access = BadAccess { instruction, by, address, bytes, context };
+    recording.0.event(&Event::BadAccess(access));
+}
+
+fn recording_with_import() -> Recording {
+    let text = r#"(module (import "wasi_snapshot_preview1" "fd_write" (func)) (memory 2) (func))"#;
+    let mut recording = Recording::of(&[("a.wasm", text)], &["use", "get", "give back"]);
+    recording.instance(0);
+    recording.0.record(&Record::Checked { knows_heap: true });
+    recording.allocate(0x2000, 10, 1);
+    recording
+}
+
+#[test]
+fn what_an_import_is_given_is_told_with_its_name() {
+    let one = |by, address, bytes, words: &str| {
+        let mut recording = recording_with_import();
+        by_another(&mut recording, by, address, bytes);
+        assert_eq!(told(recording), [(Code::HostAccess, words.to_owned())]);
+    };
+    let (reads, writes) = (AccessedBy::ReadByImport, AccessedBy::WrittenByImport);
+    let past =
+        "12 bytes read by `fd_write` of which 2 bytes are past the end of a block of 10 bytes";
+    one(reads, 0x2000, 12, past);
+    one(
+        writes,
+        0,
+        4,
+        "4 bytes written by `fd_write` at 0x0, near NULL, where the module has nothing",
+    );
+    let outside =
+        "65,536 bytes read by `fd_write` at 0x18000, which reach past the end of the memory";
+    one(reads, 0x18000, 0x10000, outside);
+    let most =
+        "4,294,967,295 bytes read by `fd_write` at 0x2000, which reach past the end of the memory";
+    one(reads, 0x2000, u32::MAX.into(), most);
+}
+
+/// The length is that of the block.
+#[test]
+fn the_program_itself_is_told_as_the_host() {
+    let mut recording = recording_with_import();
+    recording.host_stacks(&["app.mjs:3"]);
+    let (memory, address, bytes, is_write, stack) = (0, 0x2004, 8, false, HostStackId(0));
+    let accessed = HostRecord::Accessed { memory, address, bytes, is_write, stack };
+    recording.0.record(&Record::Host(accessed));
+    let [(code, message)] = &told(recording)[..] else { panic!("one finding") };
+    assert_eq!(*code, Code::HostAccess);
+    let words = "8 bytes read by the host of which 2 bytes are past the end of a block of 10 bytes";
+    assert!(message.starts_with(words), "{message}");
+}
+
+#[test]
+fn bytes_behind_a_block_that_changed_are_told_unless_checked_code_wrote_there() {
+    let after = |by: Option<(AccessedBy, u64, u64)>| {
+        let mut recording = recording_with_import();
+        if let Some((by, address, bytes)) = by {
+            by_another(&mut recording, by, address, bytes);
+        }
+        by_another(&mut recording, AccessedBy::Overwritten, 0x200a, 3);
+        told(recording)
+    };
+    let changed =
+        "3 bytes changed from outside just past the end of a block of 10 bytes, found afterwards";
+    assert_eq!(after(None), [(Code::BlockOverwritten, changed.to_owned())]);
+    let codes = |by, address, bytes| {
+        after(Some((by, address, bytes))).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    // Read, or written elsewhere, or written there.
+    assert_eq!(codes(AccessedBy::ReadByImport, 0x2000, 14).len(), 2);
+    assert_eq!(codes(AccessedBy::WrittenByImport, 0x200d, 3).len(), 2);
+    assert_eq!(codes(AccessedBy::WrittenByImport, 0x2000, 14), [Code::HostAccess]);
+    // What is not told may have written there.
+    assert_eq!(codes(AccessedBy::Untold, 0, 0), []);
+}
+
+/// A block is looked at while it is freed.
+#[test]
+fn bytes_behind_a_block_that_was_freed_just_now_are_its_own() {
+    let mut recording = recording_with_import();
+    recording.allocate(0x1000, 8, 1);
+    free(&mut recording, 0x2000);
+    by_another(&mut recording, AccessedBy::Overwritten, 0x200a, 1);
+    let changed =
+        "1 byte changed from outside just past the end of a block of 10 bytes, found afterwards";
+    assert_eq!(told(recording), [(Code::BlockOverwritten, changed.to_owned())]);
+}
+
+/// One loop that runs past the end of a block, over all that is behind it.
+#[test]
+fn what_one_instruction_goes_over_is_one_finding() {
+    let mut recording = recording_of(true);
+    recording.allocate(0x2000, 8, 1);
+    recording.allocate(0x2020, 8, 2);
+    let read = instructions()[0];
+    for address in [0x2008, 0x200c, 0x201c, 0x2028, 0x9000] {
+        access(&mut recording, read, address);
+    }
+    let message = "4 bytes read just past the end of a block of 8 bytes; 5 times";
+    assert_eq!(told(recording), [(Code::HeapOverflow, message.to_owned())]);
+}
+
+/// It is not the same instruction, nor the same block.
+#[test]
+fn two_bugs_of_one_function_are_two_findings() {
+    let mut recording = recording_of(true);
+    recording.allocate(0x2000, 8, 1);
+    recording.allocate(0x3000, 8, 2);
+    let [read, write] = instructions();
+    access(&mut recording, read, 0x2008);
+    access(&mut recording, write, 0x3000);
+    let codes: Vec<Code> = told(recording).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, [Code::HeapOverflow, Code::HeapOverflow]);
+}
+
+#[test]
+fn where_some_are_not_told_the_number_is_the_least() {
+    let mut recording = recording_of(true);
+    recording.allocate(0x2000, 8, 1);
+    access(&mut recording, instructions()[0], 0x2008);
+    access(&mut recording, instructions()[0], 0x2008);
+    by_another(&mut recording, AccessedBy::Untold, 0, 0);
+    let message = "4 bytes read just past the end of a block of 8 bytes; 2 times or more";
+    assert_eq!(told(recording), [(Code::HeapOverflow, message.to_owned())]);
 }

@@ -35,17 +35,17 @@ fn a_load_looks_at_its_shadow() {
     (@metadata.code.branch_hint "/00")
     if ;; label = @1
       global.get 8
-      i32.const 4095
-      i32.and
-      i32.const 3
-      i32.shl
       local.get 1
       i64.extend_i32_u
       i64.const 352187318272
       i64.or
       i64.store 2 align=1
       global.get 8
-      i32.const 1
+      i32.const 8
+      global.get 8
+      i32.const 32768
+      i32.lt_u
+      i32.mul
       i32.add
       global.set 8
     end
@@ -197,7 +197,7 @@ fn where_the_heap_begins_unsaid_a_block_of_malloc_takes_the_word_in_front_of_it(
                  (func (export "work") (drop (i32.load (i32.const 65536)))))"#
         );
         let text = instrumented(&text, &checking());
-        function(&text, r#"$"give a block""#).matches("memory.fill").count() == 3
+        function(&text, r#"$"give a block""#).matches("memory.fill 1").count() == 3
     };
     let c = r#"(func $malloc (export "malloc") (param i32) (result i32) i32.const 4096)
                (func (export "free") (param i32))"#;
@@ -209,4 +209,30 @@ fn where_the_heap_begins_unsaid_a_block_of_malloc_takes_the_word_in_front_of_it(
                   (global (export "__heap_base") i32 (i32.const 65552))"#;
     assert!(owns(first, c));
     assert!(!owns(said, c) && !owns(first, rust));
+}
+
+/// As Rust's `dealloc` does, which refuses a block that is much larger than what was asked for.
+#[test]
+fn where_the_caller_compares_sizes_redzones_are_small() {
+    let redzone = |compare: &str| {
+        let text = format!(
+            r#"(module
+                 (memory 2)
+                 (func $malloc (export "malloc") (param i32) (result i32) (i32.const 4096))
+                 (func $free (export "free") (param i32))
+                 (func (export "dealloc") (param i32 i32)
+                   {compare}
+                   (call $free (local.get 0))))"#
+        );
+        let text = instrumented(&text, &checking());
+        let malloc = function(&text, r#"$"malloc: malloc""#).to_owned();
+        [8, 16].into_iter().find(|bytes| malloc.contains(&format!("i32.const {bytes}\n"))).unwrap()
+    };
+    let header = "(i32.load (i32.sub (local.get 0) (i32.const 4)))";
+    let compared = |mask: i32| {
+        format!(
+            "(if (i32.gt_u (i32.and {header} (i32.const {mask})) (local.get 1)) (then unreachable))"
+        )
+    };
+    assert_eq!([compared(-8), compared(3), String::new()].map(|code| redzone(&code)), [8, 16, 16]);
 }

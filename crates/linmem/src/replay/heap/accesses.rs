@@ -1,6 +1,7 @@
 //! Accesses that are not right, and the blocks that they missed.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
@@ -12,6 +13,9 @@ const MAX_FREED: usize = 1 << 17;
 
 /// Errors that are told apart.
 const MAX_ERRORS: usize = 10_000;
+
+/// Ranges of bytes that are remembered because they were written.
+const MAX_WRITTEN: usize = 4_096;
 
 /// How far behind a block, or before one, an access is taken for one that missed it.
 const NEAR_BYTES: u64 = 1_024;
@@ -27,13 +31,28 @@ pub enum AccessKind {
     Before,
     /// Of memory near no block.
     Unallocated,
+    /// Of what is past the end of the memory.
+    Outside,
+    /// Past the end of a block, by something that is not checked.
+    Overwritten,
+}
+
+/// What accesses memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Accessor {
+    /// The instruction at this offset of the original file.
+    Instruction(u32),
+    /// The imported function of this index.
+    Import(u32),
+    /// The host.
+    Host,
 }
 
 /// An access that is not right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accessed {
-    /// Offset of the instruction in the original file.
-    pub instruction: u32,
+    /// What accesses memory.
+    pub by: Accessor,
     /// Whether it writes.
     pub is_write: bool,
     /// Bytes that it reads or writes.
@@ -42,6 +61,13 @@ pub struct Accessed {
     pub address: u64,
     /// Where.
     pub context: ContextId,
+}
+
+impl Accessed {
+    /// The addresses.
+    fn range(&self) -> Range<u64> {
+        self.address..self.address.saturating_add(self.bytes)
+    }
 }
 
 /// One way in which memory was accessed that is not right, with the number of times.
@@ -57,6 +83,8 @@ pub struct AccessError {
     pub block: Option<Concerned>,
     /// How often; the rest is about the first time.
     pub times: u64,
+    /// Its number among the errors, in the order in which they came.
+    pub nth: usize,
 }
 
 /// What is known of accesses where they are checked.
@@ -67,11 +95,15 @@ pub(super) struct Accesses {
     /// The same in the order in which they were freed, by address and serial.
     order: VecDeque<(u64, u64)>,
     errors: FxHashMap<Key, AccessError>,
+    /// What was written by those that are known.
+    written: Vec<Range<u64>>,
+    /// Whether there were more than are known.
+    misses_some: bool,
 }
 
-/// What makes two errors the same: the kind, the instance, the instruction, whether it writes, and where the block was
-/// allocated.
-type Key = (AccessKind, usize, u32, bool, Option<ContextId>);
+/// What makes two errors the same: the kind, the instance, what accesses memory and from where, if that is not an
+/// instruction, whether it writes, and where the block was allocated.
+type Key = (AccessKind, usize, Accessor, Option<ContextId>, bool, Option<ContextId>);
 
 impl Accesses {
     /// A block was freed.
@@ -93,6 +125,24 @@ impl Accesses {
         while let Some((start, _)) = self.freed_within(address, end) {
             self.freed.remove(&start);
         }
+    }
+
+    /// Bytes were written that must not be.
+    fn written(&mut self, range: Range<u64>) {
+        let has_room = self.written.len() < MAX_WRITTEN;
+        match self.written.last_mut() {
+            Some(last) if last.contains(&range.start) || last.end == range.start => {
+                last.end = last.end.max(range.end);
+            }
+            _ if has_room => self.written.push(range),
+            _ => self.misses_some = true,
+        }
+    }
+
+    /// Whether it is known what has written bytes, or it may be that.
+    fn explains(&self, range: &Range<u64>) -> bool {
+        let overlaps = |w: &Range<u64>| w.start < range.end && range.start < w.end;
+        self.misses_some || self.written.iter().any(overlaps)
     }
 
     /// The last freed block that has an address from here up to there.
@@ -123,11 +173,59 @@ impl Heap {
     /// Takes in an access that is not right.
     pub fn accessed(&mut self, instance: usize, access: Accessed) {
         let (kind, block) = self.what_was_missed(access.address, access.bytes);
+        self.add_access_error(kind, instance, access, block);
+    }
+
+    /// Whether there may have been accesses that are not known.
+    pub fn misses_accesses(&self) -> bool {
+        self.accesses.as_ref().is_some_and(|accesses| accesses.misses_some)
+    }
+
+    /// There may have been accesses that are not known.
+    pub fn missed_accesses(&mut self) {
+        self.accesses.get_or_insert_default().misses_some = true;
+    }
+
+    /// Takes in that bytes behind a block have changed, unless what is checked has written there.
+    pub fn written_behind(&mut self, instance: usize, access: Accessed) {
+        let range = access.range();
+        if self.accesses.as_ref().is_some_and(|accesses| accesses.explains(&range)) {
+            return;
+        }
+        let end = |address: u64, block: &Block| address.saturating_add(block.size);
+        let alive = self.blocks.until(access.address).map(|(start, block)| (start, *block, None));
+        // A block is looked at while it is freed.
+        let freed = self.accesses.iter().flat_map(|accesses| {
+            let until = accesses.freed.range(..=access.address).rev();
+            until.map(|(start, (block, context))| (*start, *block, Some(*context)))
+        });
+        let ends_before =
+            |(start, block, _): &(u64, Block, _)| end(*start, block) <= access.address;
+        let alive = alive.take(1).filter(ends_before);
+        let freed = freed.take(1).filter(ends_before);
+        let block = alive.chain(freed).max_by_key(|(start, block, _)| end(*start, block));
+        let block = block.map(|(start, block, context)| concerned(start, &block, context));
+        self.add_access_error(AccessKind::Overwritten, instance, access, block);
+    }
+
+    /// Takes in an access of which it is known what it missed.
+    pub fn add_access_error(
+        &mut self,
+        kind: AccessKind,
+        instance: usize,
+        access: Accessed,
+        block: Option<Concerned>,
+    ) {
         let accesses = self.accesses.get_or_insert_default();
+        if access.is_write {
+            accesses.written(access.range());
+        }
         let allocated = block.map(|block| block.allocated);
-        let key = (kind, instance, access.instruction, access.is_write, allocated);
+        let from = Some(access.context).filter(|_| !matches!(access.by, Accessor::Instruction(_)));
+        let key = (kind, instance, access.by, from, access.is_write, allocated);
         if accesses.errors.len() < MAX_ERRORS || accesses.errors.contains_key(&key) {
-            let first = AccessError { kind, instance, access, block, times: 0 };
+            let nth = accesses.errors.len();
+            let first = AccessError { kind, instance, access, block, times: 0, nth };
             accesses.errors.entry(key).or_insert(first).times += 1;
         }
     }

@@ -1,0 +1,103 @@
+//! Checks of what the host reads and writes: with WASI, and by itself.
+
+use linmem::Mode;
+use linmem::instrument::{QUARANTINE_BYTES, REDZONE_BYTES};
+use linmem::report::{Code, Finding, Severity};
+use linmem_wasmtime::{Exit, Run, Val};
+
+use crate::support::{assemble, observe};
+
+/// `malloc` takes from an end that only moves on. `write` lets the host read so many bytes of the block at 4112, which has
+/// eight.
+const GUEST: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 2)
+    (global $end (mut i32) (i32.const 4112))
+    (global (export "__heap_base") i32 (i32.const 4096))
+    (func $malloc (export "malloc") (param $size i32) (result i32)
+        (global.get $end)
+        (global.set $end (i32.and (i32.add (global.get $end) (i32.add (local.get $size) (i32.const 15)))
+            (i32.const -16))))
+    (func $free (export "free") (param i32))
+    (func (export "write") (param $bytes i32) (result i32)
+        (i32.store (i32.const 2048) (i32.const 4112))
+        (i32.store (i32.const 2052) (local.get $bytes))
+        (call $fd_write (i32.const 1) (i32.const 2048) (i32.const 1) (i32.const 2056)))
+    (func (export "look") (param i32)))"#;
+
+fn checked(wasm: &[u8]) -> Run<'_> {
+    Run::new(wasm).unwrap().mode(Mode::check(None, REDZONE_BYTES, QUARANTINE_BYTES))
+}
+
+fn errors(findings: &[Finding]) -> Vec<(Code, &str)> {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    errors.map(|finding| (finding.code, &*finding.message)).collect()
+}
+
+#[test]
+fn the_host_may_read_all_of_a_block_and_no_more() {
+    let wasm = assemble(GUEST);
+    for (bytes, is_right) in [(0, true), (8, true), (9, false), (-1, false)] {
+        let mut session = checked(&wasm).start().unwrap();
+        session.call("malloc", &[Val::I32(8)]).unwrap();
+        // wasmtime may trap where a range is outside.
+        let _ = session.call("write", &[Val::I32(bytes)]);
+        let report = session.report().unwrap();
+        let codes: Vec<Code> = errors(&report.findings).into_iter().map(|(code, _)| code).collect();
+        let accesses = codes.iter().filter(|code| **code == Code::HostAccess).count();
+        assert_eq!(accesses, usize::from(!is_right), "{bytes}: {report}");
+    }
+}
+
+/// The program enters with the block's address, with another one, or frees the block.
+#[test]
+fn the_host_may_write_all_of_a_block_and_no_more() {
+    let wasm = assemble(GUEST);
+    for next in ["look", "write", "free"] {
+        for (bytes, is_right) in [(8, true), (9, false), (12, false), (24, false)] {
+            let mut session = checked(&wasm).start().unwrap();
+            session.call("malloc", &[Val::I32(8)]).unwrap();
+            session.memory()[4112..4112 + bytes].fill(b'x');
+            let argument = if next == "write" { 0 } else { 4112 };
+            session.call(next, &[Val::I32(argument)]).unwrap();
+            session.call("look", &[Val::I32(4112)]).unwrap();
+            let report = session.report().unwrap();
+            let written: Vec<&str> = errors(&report.findings)
+                .into_iter()
+                .filter(|(code, _)| *code == Code::BlockOverwritten)
+                .map(|(_, message)| message)
+                .collect();
+            let expected = format!(
+                "{} changed from outside just past the end of a block of 8 bytes",
+                linmem::units::bytes(bytes as u64 - 8)
+            );
+            if is_right {
+                assert!(written.is_empty(), "{next} {bytes}: {report}");
+            } else {
+                // Told once.
+                let [message] = written[..] else { panic!("{next} {bytes}: {report}") };
+                assert!(message.starts_with(&expected), "{next} {bytes}: {message}");
+                assert!(!message.contains("times"), "{next} {bytes}: {message}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_program_can_be_stopped_at_its_first_error() {
+    let wasm = assemble(
+        r#"(module
+             (memory (export "memory") 1)
+             (func $early (drop (i32.load (i32.const 4))))
+             (func $late (drop (i32.load (i32.const 8))))
+             (func (export "_start") (call $early) (call $late))
+             (data (i32.const 1024) "data"))"#,
+    );
+    let outcome = |stops: bool| {
+        let observed = observe(checked(&wasm).stop_at_first(stops));
+        (observed.outcome.exit, errors(&observed.report.findings).len())
+    };
+    let stopped = "stopped: at the first access that is not right".to_owned();
+    assert_eq!(outcome(true), (Exit::Trap(stopped), 1));
+    assert_eq!(outcome(false), (Exit::Code(0), 2));
+}

@@ -1,0 +1,250 @@
+//! Checks of what the module hands to WASI: the ranges that a call reads and writes.
+//!
+//! They are those of `wasi_snapshot_preview1`, as its witx files have them. Of most calls an argument says how long
+//! a range is; some take vectors of ranges, which are in memory themselves.
+
+use std::collections::BTreeSet;
+
+use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
+use wasmparser::FuncType;
+
+use super::{canaries, helper};
+use crate::instrument::boundary;
+use crate::instrument::features::Features;
+use crate::instrument::index_space::{Helper, IndexSpace};
+use crate::instrument::inserted::{Inserted, Reached, Signature};
+use crate::instrument::offset_map::Origin;
+use crate::instrument::stubs::tail_called;
+use crate::module::Module;
+use crate::prepared::Prepared;
+use crate::trace::AccessedBy;
+
+const MODULE: &str = "wasi_snapshot_preview1";
+
+/// A range that a call reads or writes: which argument is its address, how long it is, and which it does.
+#[derive(Debug, Clone, Copy)]
+struct Range(u32, Length, AccessedBy);
+
+/// How long a range is.
+#[derive(Debug, Clone, Copy)]
+enum Length {
+    /// So many bytes.
+    Fixed(i32),
+    /// As many bytes as this argument says.
+    Bytes(u32),
+    /// As many elements of so many bytes as this argument says.
+    Elements(u32, i32),
+    /// It is a vector: as many pairs of an address and a length as this argument says.
+    Vector(u32),
+    /// Not said: only its end can be looked at, after the call.
+    Unsaid,
+}
+
+use AccessedBy::{ReadByImport as R, WrittenByImport as W};
+use Length::{Bytes, Elements, Fixed, Unsaid, Vector};
+
+/// What a function of WASI reads and writes.
+#[rustfmt::skip]
+fn ranges(name: &str) -> &'static [Range] {
+    match name {
+        "args_get" | "environ_get" => &[Range(0, Unsaid, W), Range(1, Unsaid, W)],
+        "args_sizes_get" | "environ_sizes_get" => &[Range(0, Fixed(4), W), Range(1, Fixed(4), W)],
+        "clock_res_get" | "fd_prestat_get" | "fd_tell" => &[Range(1, Fixed(8), W)],
+        "clock_time_get" => &[Range(2, Fixed(8), W)],
+        "fd_fdstat_get" => &[Range(1, Fixed(24), W)],
+        "fd_filestat_get" => &[Range(1, Fixed(64), W)],
+        "fd_read" => &[Range(1, Vector(2), W), Range(3, Fixed(4), W)],
+        "fd_write" => &[Range(1, Vector(2), R), Range(3, Fixed(4), W)],
+        "fd_pread" => &[Range(1, Vector(2), W), Range(4, Fixed(4), W)],
+        "fd_pwrite" => &[Range(1, Vector(2), R), Range(4, Fixed(4), W)],
+        "fd_prestat_dir_name" => &[Range(1, Bytes(2), W)],
+        "fd_readdir" => &[Range(1, Bytes(2), W), Range(4, Fixed(4), W)],
+        "fd_seek" => &[Range(3, Fixed(8), W)],
+        "path_create_directory" | "path_remove_directory" | "path_unlink_file" => &[Range(1, Bytes(2), R)],
+        "path_filestat_get" => &[Range(2, Bytes(3), R), Range(4, Fixed(64), W)],
+        "path_filestat_set_times" => &[Range(2, Bytes(3), R)],
+        "path_link" => &[Range(2, Bytes(3), R), Range(5, Bytes(6), R)],
+        "path_open" => &[Range(2, Bytes(3), R), Range(8, Fixed(4), W)],
+        "path_readlink" => &[Range(1, Bytes(2), R), Range(3, Bytes(4), W), Range(5, Fixed(4), W)],
+        "path_rename" => &[Range(1, Bytes(2), R), Range(4, Bytes(5), R)],
+        "path_symlink" => &[Range(0, Bytes(1), R), Range(3, Bytes(4), R)],
+        "poll_oneoff" => &[Range(0, Elements(2, 48), R), Range(1, Elements(2, 32), W), Range(3, Fixed(4), W)],
+        "random_get" => &[Range(0, Bytes(1), W)],
+        "sock_accept" => &[Range(2, Fixed(4), W)],
+        "sock_recv" => &[Range(1, Vector(2), W), Range(4, Fixed(4), W), Range(5, Fixed(2), W)],
+        "sock_send" => &[Range(1, Vector(2), R), Range(4, Fixed(4), W)],
+        _ => &[],
+    }
+}
+
+/// The ranges of an imported function, if it is one of WASI's with the type that it has there.
+fn ranges_of(module: &Module<'_>, function: u32) -> &'static [Range] {
+    let import = module.function_import(function).filter(|import| import.module == MODULE);
+    let ranges = import.map_or(&[][..], |import| ranges(import.name));
+    let params = boundary::type_of(module, function).params();
+    let is_i32 = |param: u32| params.get(param as usize) == Some(&wasmparser::ValType::I32);
+    let fits = ranges.iter().all(|Range(address, length, _)| {
+        is_i32(*address)
+            && match *length {
+                Bytes(param) | Elements(param, _) | Vector(param) => is_i32(param),
+                Fixed(_) | Unsaid => true,
+            }
+    });
+    if fits && !module.memories[0].is_64 { ranges } else { &[] }
+}
+
+/// The functions that stand in for WASI's where the module calls them, and what they need. A hooked one has a wrapper.
+pub(super) fn functions<'m>(
+    prepared: &'m Prepared<'_>,
+    knows_heap: bool,
+) -> Vec<Box<dyn Inserted + 'm>> {
+    let module = &prepared.module;
+    let hooked = prepared.allocator().hooked();
+    let tail_called: BTreeSet<u32> = tail_called(module);
+    let mut functions: Vec<Box<dyn Inserted + 'm>> = Vec::new();
+    for function in (0..module.imported_functions()).filter(|function| !hooked.contains(function)) {
+        let ranges = ranges_of(module, function);
+        if ranges.is_empty() {
+            continue;
+        }
+        let ways =
+            [false, true].into_iter().filter(|tail| !tail || tail_called.contains(&function));
+        functions.extend(ways.map(|at_tail_calls| -> Box<dyn Inserted + 'm> {
+            Box::new(Call { module, function, ranges, at_tail_calls, knows_heap })
+        }));
+    }
+    if !functions.is_empty() {
+        functions.push(Box::new(CheckVector));
+    }
+    functions
+}
+
+/// Stands in for a function of WASI.
+struct Call<'m> {
+    module: &'m Module<'m>,
+    function: u32,
+    ranges: &'static [Range],
+    /// See `stubs`.
+    at_tail_calls: bool,
+    knows_heap: bool,
+}
+
+impl Inserted for Call<'_> {
+    fn ty(&self, _: &Features) -> Signature {
+        Signature::Of(self.function)
+    }
+
+    fn name(&self) -> String {
+        let kind = if self.at_tail_calls { "tail-called import" } else { "import" };
+        format!("{kind}: {}", self.module.function_name(self.function).unwrap_or_default())
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Stub(self.function)
+    }
+
+    fn reached(&self) -> Reached {
+        match self.at_tail_calls {
+            true => Reached::AtTailCalls(self.function),
+            false => Reached::AtCalls(self.function),
+        }
+    }
+
+    fn body(&self, _: &Features, space: &IndexSpace) -> Vec<u8> {
+        let ty: &FuncType = boundary::type_of(self.module, self.function);
+        let mut function = Function::new([]);
+        let mut code = function.instructions();
+        for range in self.ranges {
+            self.check(*range, space, &mut code);
+        }
+        boundary::push_params(ty, &mut code);
+        if self.at_tail_calls {
+            code.return_call(space.moved(self.function));
+        } else {
+            code.call(space.moved(self.function));
+            if self.unsaid().next().is_some() {
+                canaries::look_at_lent(space, &mut code);
+            }
+        }
+        code.end();
+        function.into_raw_body()
+    }
+}
+
+impl Call<'_> {
+    /// The ranges whose length nothing says, where their blocks are known.
+    fn unsaid(&self) -> impl Iterator<Item = &Range> {
+        self.ranges.iter().filter(|range| self.knows_heap && matches!(range.1, Unsaid))
+    }
+
+    fn check(&self, range: Range, space: &IndexSpace, code: &mut InstructionSink<'_>) {
+        let Range(address, length, by) = range;
+        if let Unsaid = length {
+            if self.knows_heap {
+                code.local_get(address).call(space.helper(Helper::Lend));
+            }
+            return;
+        }
+        code.i32_const(self.function as i32).local_get(address);
+        match length {
+            Fixed(bytes) => code.i32_const(bytes),
+            Bytes(param) | Vector(param) => code.local_get(param),
+            Elements(param, bytes) => code.local_get(param).i32_const(bytes).i32_mul(),
+            Unsaid => code,
+        };
+        code.i32_const(by as i32);
+        code.call(space.helper(match length {
+            Vector(_) => Helper::CheckVector,
+            _ => Helper::CheckRange,
+        }));
+    }
+}
+
+/// Checks a vector of ranges, and each of them: `(function, address, count, AccessedBy)`.
+struct CheckVector;
+
+impl Inserted for CheckVector {
+    fn ty(&self, _: &Features) -> Signature {
+        Signature::New(vec![ValType::I32; 4], vec![])
+    }
+
+    fn name(&self) -> String {
+        "check a vector".to_owned()
+    }
+
+    fn reached(&self) -> Reached {
+        helper(Helper::CheckVector)
+    }
+
+    fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        const FUNCTION: u32 = 0;
+        const ADDRESS: u32 = 1;
+        const COUNT: u32 = 2;
+        const BY: u32 = 3;
+        const ELEMENT_BYTES: i32 = 8;
+        let word = |offset| MemArg { offset, align: 0, memory_index: 0 };
+        let mut function = Function::new([]);
+        let mut code = function.instructions();
+        code.local_get(FUNCTION).local_get(ADDRESS);
+        code.local_get(COUNT).i32_const(ELEMENT_BYTES).i32_mul();
+        code.i32_const(R as i32).call(space.helper(Helper::CheckRange));
+        // What is said to be outside cannot be read.
+        code.local_get(ADDRESS).i64_extend_i32_u();
+        code.local_get(COUNT)
+            .i64_extend_i32_u()
+            .i64_const(ELEMENT_BYTES.into())
+            .i64_mul()
+            .i64_add();
+        features.push_memory_bytes(&mut code);
+        code.i64_gt_u().if_(BlockType::Empty).return_().end();
+        code.block(BlockType::Empty).loop_(BlockType::Empty);
+        code.local_get(COUNT).i32_eqz().br_if(1);
+        code.local_get(FUNCTION).local_get(ADDRESS).i32_load(word(0));
+        code.local_get(ADDRESS).i32_load(word(4)).local_get(BY);
+        code.call(space.helper(Helper::CheckRange));
+        code.local_get(ADDRESS).i32_const(ELEMENT_BYTES).i32_add().local_set(ADDRESS);
+        code.local_get(COUNT).i32_const(1).i32_sub().local_set(COUNT);
+        code.br(0).end().end().end();
+        function.into_raw_body()
+    }
+}
