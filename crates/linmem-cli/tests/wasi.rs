@@ -144,3 +144,38 @@ fn growth_by_call() {
         assert_eq!(leak.findings[0].numbers["calls"], 64, "{leak}");
     }
 }
+
+/// CVE-2023-4863: libwebp writes past the end of its lookup tables.
+#[test]
+fn webp() {
+    let check = |module: &str, arguments: &str| report("check", &built(module), arguments);
+    let faulty = check("webp", "");
+    let errors = faulty.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let [finding] = errors.collect::<Vec<_>>()[..] else { panic!("{faulty}") };
+    assert_eq!(finding.code, Code::HeapOverflow, "{faulty}");
+    let expected = "4 bytes written just past the end of a block of 11,816 bytes";
+    assert_eq!(finding.message, expected);
+    let place = |stack: usize, nth: usize| {
+        let frame = &finding.stacks[stack].stack[nth];
+        (frame.function.clone(), frame.line)
+    };
+    assert_eq!(place(0, 0), ("ReplicateValue".to_owned(), Some(59)), "{faulty}");
+    assert_eq!(place(1, 1), ("WebPSafeMalloc".to_owned(), Some(199)), "{faulty}");
+    for (module, arguments) in [("webp", "-- valid"), ("webp-fixed", ""), ("webp-fixed", "-- valid")] {
+        assert_silent(&check(module, arguments));
+    }
+    // It shows in nothing else.
+    assert_silent(&report("run", &built("webp"), ""));
+}
+
+/// Programs with libraries, which are right, are silent where accesses are checked.
+#[test]
+fn libraries_are_silent_when_their_accesses_are_checked() {
+    for name in ["cjson", "expat", "tinyxml2", "sqlite", "webp-fixed"] {
+        let report = report("check", &built(name), "");
+        let about_access = |finding: &&linmem::report::Finding| {
+            finding.code == Code::AccessesUnchecked || finding.numbers.contains_key("address")
+        };
+        assert_eq!(report.findings.iter().find(about_access), None, "{name}: {report}");
+    }
+}
