@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use linmem::instrument::{QUARANTINE_BYTES, REDZONE_BYTES};
+use linmem::instrument::{Elision, QUARANTINE_BYTES, REDZONE_BYTES};
 use linmem::trace::{Buffer, Event, Record};
 use linmem::{Mode, Trace};
 use wasmtime::{Config, Engine, Linker, Module, Store};
@@ -27,12 +27,18 @@ pub enum Role {
     Observed,
     /// The same as `linmem check` runs it.
     Checked,
+    /// The same, but no check is left out.
+    CheckedInFull,
+    /// The same, but only checks of this kind are left out.
+    CheckedBut(Elision),
 }
 
 impl Role {
     /// The role that an argument names.
     pub fn from_name(name: &str) -> Option<Role> {
-        [Role::Plain, Role::Observed, Role::Checked].into_iter().find(|role| role.name() == name)
+        let all = [Role::Plain, Role::Observed, Role::Checked, Role::CheckedInFull];
+        let each = Elision::ALL.map(Role::CheckedBut);
+        all.into_iter().chain(each).find(|role| role.name() == name)
     }
 
     fn name(self) -> &'static str {
@@ -40,6 +46,11 @@ impl Role {
             Role::Plain => "plain",
             Role::Observed => "observed",
             Role::Checked => "checked",
+            Role::CheckedInFull => "checked-in-full",
+            Role::CheckedBut(Elision::Frame) => "checked-but-frames",
+            Role::CheckedBut(Elision::Static) => "checked-but-statics",
+            Role::CheckedBut(Elision::Repeated) => "checked-but-repeats",
+            Role::CheckedBut(_) => "checked-but-ranges",
         }
     }
 }
@@ -131,8 +142,13 @@ pub fn main(role: Role, args: &[String]) -> Result<()> {
     let measured = match role {
         Role::Plain => run_plain(&guest, &wasm).map_err(|error| anyhow!("{error:#}"))?,
         Role::Observed => run_observed(&guest, &wasm, Mode::default())?,
-        Role::Checked => {
+        Role::Checked | Role::CheckedInFull | Role::CheckedBut(_) => {
             let mode = Mode::check(None, REDZONE_BYTES, QUARANTINE_BYTES);
+            let mode = match role {
+                Role::CheckedInFull => mode.with_elisions(&[]),
+                Role::CheckedBut(kind) => mode.with_elisions(&[kind]),
+                _ => mode,
+            };
             run_observed(&guest, &wasm, mode)?
         }
     };

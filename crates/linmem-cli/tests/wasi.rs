@@ -161,7 +161,9 @@ fn webp() {
     };
     assert_eq!(place(0, 0), ("ReplicateValue".to_owned(), Some(59)), "{faulty}");
     assert_eq!(place(1, 1), ("WebPSafeMalloc".to_owned(), Some(199)), "{faulty}");
-    for (module, arguments) in [("webp", "-- valid"), ("webp-fixed", ""), ("webp-fixed", "-- valid")] {
+    for (module, arguments) in
+        [("webp", "-- valid"), ("webp-fixed", ""), ("webp-fixed", "-- valid")]
+    {
         assert_silent(&check(module, arguments));
     }
     // It shows in nothing else.

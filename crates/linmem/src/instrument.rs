@@ -40,6 +40,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::module::Module;
 use crate::prepared::Prepared;
 
+pub use checks::Elision;
 pub use hooks::{
     HOOK_MODULE, Hook, INSTANCE_EXPORT, MEMORY_EXPORT, RUNNING_EXPORT, SIZE_EXPORT, TELL_EXPORT,
     global_export, is_added_export,

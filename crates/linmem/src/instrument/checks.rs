@@ -14,11 +14,17 @@
 //! The log goes to the host before the function is left, while its frame is there to be seen, and before
 //! anything that could end the program or change what the bytes are.
 
+mod elisions;
+
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use wasm_encoder::{BlockType, InstructionSink, MemArg, ValType};
 use wasmparser::Operator;
 
+pub use elisions::Elision;
+
+use self::elisions::Elisions;
 use super::boundary::number_type;
 use super::edits::{Edits, Producer};
 use super::features::Features;
@@ -87,11 +93,14 @@ pub(super) struct Checks<'m> {
     features: Features,
     /// By function: whether it is the allocator's own.
     is_allocators: Vec<bool>,
+    elisions: Elisions,
+    /// The functions that copy and fill, and how their parameters access memory.
+    ranges: BTreeMap<u32, Bulk>,
 }
 
 impl<'m> Checks<'m> {
-    /// Those of this module.
-    pub(super) fn new(prepared: &'m Prepared<'_>) -> Checks<'m> {
+    /// Those of this module, but for checks of these kinds.
+    pub(super) fn new(prepared: &'m Prepared<'_>, elisions: &[Elision]) -> Checks<'m> {
         let module = &prepared.module;
         let mut is_allocators = prepared.allocators_own_functions();
         for set_up in set_up(prepared) {
@@ -102,33 +111,48 @@ impl<'m> Checks<'m> {
             imported_functions: module.imported_functions(),
             features: Features::of(module),
             is_allocators,
+            elisions: Elisions::of(module, elisions),
+            ranges: named_ranges(prepared),
         }
     }
 }
 
 impl Producer for Checks<'_> {
     fn edit(&self, space: &IndexSpace, function: u32, body: &Body, edits: &mut Edits) {
+        let ranges = self.ranges.get(&function).filter(|_| self.elisions.include(Elision::Ranges));
+        if let (Some(ranges), false) = (ranges, self.is_allocators[function as usize]) {
+            let start = body.code_start;
+            edits.insert_before(start, |code| ranges.check([0, 1, 2], start, false, space, code));
+            return;
+        }
         let has_room = body.locals.saturating_add(MOST_LOCALS) <= MAX_LOCALS;
         let is_checked = !self.is_allocators[function as usize] && has_room;
         let operators: Vec<_> = body.operators_with_offsets(self.file).collect();
+        let idiom = Idiom::of(&operators);
+        let is_own_header = |nth| reads_header(&operators, nth);
+        let is_elided = self
+            .elisions
+            .in_function(&operators, |nth, access| !idiom.allows(access) && !is_own_header(nth));
         let mut checked = Checked {
             features: &self.features,
             space,
             body,
-            idiom: Idiom::of(&operators),
+            idiom,
             locals: Vec::new(),
             depth: 0,
             imported: self.imported_functions,
             has_checks: false,
         };
         if is_checked {
-            checked.has_checks = operators.iter().any(|(operator, _)| {
-                Access::of(operator).is_some_and(|access| access.memarg.memory == 0)
-                    || bulk_of(operator).is_some()
-            });
+            checked.has_checks =
+                operators.iter().zip(&is_elided).any(|((operator, _), is_elided)| {
+                    let access = Access::of(operator).filter(|_| !is_elided);
+                    access.is_some_and(|access| access.memarg.memory == 0)
+                        || bulk_of(operator).is_some()
+                });
         }
         for (nth, (operator, place)) in operators.iter().enumerate() {
-            if !reads_header(&operators, nth) {
+            if !is_elided[nth] && !is_own_header(nth) {
                 checked.visit(operator, place.start, edits);
             }
         }
@@ -239,6 +263,59 @@ enum Operand {
     Address,
     /// A number of 32 bits.
     I32,
+}
+
+impl Bulk {
+    /// Checks the ranges, given the locals that hold the operands. The size may be narrower than addresses are.
+    fn check(
+        self,
+        [to, from, bytes]: [u32; 3],
+        instruction: usize,
+        is_narrow: bool,
+        space: &IndexSpace,
+        code: &mut InstructionSink<'_>,
+    ) {
+        let ranges = [
+            (self.writes, to, AccessedBy::WrittenRange),
+            (self.reads, from, AccessedBy::ReadRange),
+        ];
+        for (_, address, by) in ranges.into_iter().filter(|(is_used, ..)| *is_used) {
+            code.i32_const(instruction as i32).local_get(address).local_get(bytes);
+            if is_narrow {
+                code.i64_extend_i32_u();
+            }
+            code.i32_const(by as i32);
+            code.call(space.helper(Helper::CheckRange));
+        }
+    }
+}
+
+/// The functions of C that copy and fill memory, as the instructions that do the same.
+fn named_ranges(prepared: &Prepared<'_>) -> BTreeMap<u32, Bulk> {
+    use Operand::{Address, I32};
+    let module = &prepared.module;
+    let address = match module.memories[0].is_64 {
+        true => wasmparser::ValType::I64,
+        false => wasmparser::ValType::I32,
+    };
+    let of_name = |name: &str| match name {
+        "memcpy" | "memmove" => {
+            Some(Bulk { operands: [Address, Address, Address], writes: true, reads: true })
+        }
+        "memset" => Some(Bulk { operands: [Address, I32, Address], writes: true, reads: false }),
+        _ => None,
+    };
+    let defined = module.imported_functions()..module.functions.len() as u32;
+    let named = defined.filter_map(|function| {
+        let bulk = of_name(&prepared.function_name(function))?;
+        let params = bulk.operands.map(|operand| match operand {
+            Address => address,
+            I32 => wasmparser::ValType::I32,
+        });
+        let ty = module.function_type(function)?;
+        (ty.params() == params && ty.results() == [address]).then_some((function, bulk))
+    });
+    named.collect()
 }
 
 fn bulk_of(operator: &Operator<'_>) -> Option<Bulk> {
@@ -407,18 +484,7 @@ impl Checked<'_> {
         let is_narrow = features.is_64() && bulk.operands[2] == Operand::I32;
         edits.insert_before(offset, |code| {
             code.local_set(bytes).local_set(from).local_set(to);
-            let ranges = [
-                (bulk.writes, to, AccessedBy::WrittenRange),
-                (bulk.reads, from, AccessedBy::ReadRange),
-            ];
-            for (_, address, by) in ranges.into_iter().filter(|(is_used, ..)| *is_used) {
-                code.i32_const(offset as i32).local_get(address).local_get(bytes);
-                if is_narrow {
-                    code.i64_extend_i32_u();
-                }
-                code.i32_const(by as i32);
-                code.call(space.helper(Helper::CheckRange));
-            }
+            bulk.check([to, from, bytes], offset, is_narrow, space, code);
             code.local_get(to).local_get(from).local_get(bytes);
         });
     }

@@ -2,7 +2,7 @@
 
 use wasm_encoder::MemoryType;
 
-use super::checks::{self, Checks};
+use super::checks::{self, Checks, Elision};
 use super::contexts::{self, Contexts};
 use super::edits::Producer;
 use super::hooks::{HOOK_MODULE, Hook};
@@ -35,6 +35,8 @@ pub enum Mode {
         redzone: u32,
         /// Bytes of freed blocks that are kept from the allocator, at most.
         quarantine: u64,
+        /// The checks that are left out, because they cannot fail.
+        elisions: Vec<Elision>,
     },
 }
 
@@ -85,7 +87,17 @@ impl Mode {
 
     /// The same, and to check every access of memory, with these bytes of redzone behind each block and of quarantine.
     pub fn check(fail_alloc: Option<u64>, redzone: u32, quarantine: u64) -> Mode {
-        Mode::Check { fail_alloc, hook_module: HOOK_MODULE.to_owned(), redzone, quarantine }
+        let (hook_module, elisions) = (HOOK_MODULE.to_owned(), Elision::ALL.to_vec());
+        Mode::Check { fail_alloc, hook_module, redzone, quarantine, elisions }
+    }
+
+    /// Leaves out only checks of these kinds, to see what each is worth.
+    #[must_use]
+    pub fn with_elisions(mut self, only: &[Elision]) -> Mode {
+        if let Mode::Check { elisions, .. } = &mut self {
+            *elisions = only.to_vec();
+        }
+        self
     }
 
     /// Imports the hooks from a module of this name, instead of
@@ -120,10 +132,10 @@ impl Mode {
             Mode::Record { fail_alloc, hook_module } => {
                 record(prepared, *fail_alloc, hook_module, None)
             }
-            Mode::Check { fail_alloc, hook_module, redzone, quarantine } => {
+            Mode::Check { fail_alloc, hook_module, redzone, quarantine, elisions } => {
                 let redzone = (*redzone).min(checks::most_redzone(prepared));
                 let limits = Limits { redzone, quarantine: *quarantine };
-                record(prepared, *fail_alloc, hook_module, Some(limits))
+                record(prepared, *fail_alloc, hook_module, Some((limits, elisions)))
             }
         }
     }
@@ -133,7 +145,7 @@ fn record<'m>(
     prepared: &'m Prepared<'_>,
     fail_alloc: Option<u64>,
     hook_module: &str,
-    checks: Option<Limits>,
+    checks: Option<(Limits, &[Elision])>,
 ) -> Plan<'m> {
     let observed = contexts::observed(prepared);
     let mut globals = vec![
@@ -148,7 +160,7 @@ fn record<'m>(
     ];
     globals.extend(fail_alloc.map(|nth| (AddedGlobal::UntilFailure, nth as i64)));
     let knows_heap = checks.map(|_| checks::knows_heap(prepared));
-    let redzone = checks.filter(|_| knows_heap == Some(true)).map(|limits| limits.redzone);
+    let redzone = checks.filter(|_| knows_heap == Some(true)).map(|(limits, _)| limits.redzone);
     let mut inserted: Vec<Box<dyn Inserted + 'm>> = Vec::new();
     inserted.push(Box::new(growth::Growth { shadow: knows_heap }));
     inserted.push(Box::new(size::Size));
@@ -164,7 +176,7 @@ fn record<'m>(
         checked: knows_heap,
         producers: vec![Box::new(Contexts::new(prepared, observed))],
     };
-    if let (Some(limits), Some(knows_heap)) = (checks, knows_heap) {
+    if let (Some((limits, elisions)), Some(knows_heap)) = (checks, knows_heap) {
         plan.hooks = &Hook::ALL;
         plan.memories = shadow::memories(prepared);
         plan.globals.extend([
@@ -174,7 +186,7 @@ fn record<'m>(
             (AddedGlobal::Quarantined, 0),
         ]);
         plan.inserted.extend(shadow::functions(prepared, limits, knows_heap));
-        plan.producers.push(Box::new(Checks::new(prepared)));
+        plan.producers.push(Box::new(Checks::new(prepared, elisions)));
     }
     plan
 }

@@ -236,3 +236,130 @@ fn where_the_caller_compares_sizes_redzones_are_small() {
     };
     assert_eq!([compared(-8), compared(3), String::new()].map(|code| redzone(&code)), [8, 16, 16]);
 }
+
+/// What the function accesses below the stack pointer is its own, whichever local the address is in; above it is its
+/// caller's.
+#[test]
+fn the_functions_own_frame_is_not_checked() {
+    let accesses = |code: &str| {
+        let text = format!(
+            r#"(module
+                 (memory (export "memory") 2)
+                 (global $__stack_pointer (mut i32) (i32.const 65536))
+                 (global (export "__heap_base") i32 (i32.const 65536))
+                 (func $malloc (export "malloc") (param i32) (result i32) (i32.const 70000))
+                 (func $free (export "free") (param i32))
+                 (func $work (export "work") (param i32) (local $frame i32) (local $other i32)
+                   (local.set $frame (i32.sub (global.get $__stack_pointer) (i32.const 32)))
+                   {code}))"#
+        );
+        function(&instrumented(&text, &checking()), "$work").matches("i64.store 2").count()
+    };
+    let store = |at: &str| format!("(i32.store {at} (i32.const 1))");
+    assert_eq!(accesses(&store("offset=28 (local.get $frame)")), 0);
+    assert_eq!(accesses(&store("offset=4 (i32.add (local.get $frame) (i32.const 24))")), 0);
+    assert_eq!(accesses(&format!("(loop {})", store("(local.get $frame)"))), 0);
+    // Over its end, and elsewhere.
+    assert_eq!(accesses(&store("offset=29 (local.get $frame)")), 1);
+    assert_eq!(accesses(&store("offset=12 (i32.add (local.get $frame) (i32.const 24))")), 1);
+    assert_eq!(accesses(&store("(i32.add (local.get $frame) (local.get 0))")), 1);
+    assert_eq!(accesses(&store("(i32.mul (local.get $frame) (i32.const 2))")), 1);
+    // Perhaps not set.
+    let perhaps = "(if (local.get 0) (then (local.set $other (local.get $frame))))";
+    assert_eq!(accesses(&format!("{perhaps} {}", store("(local.get $other)"))), 1);
+    let again = "(local.set $other (local.get $frame)) (local.set $other (local.get 0))";
+    assert_eq!(accesses(&format!("{again} {}", store("(local.get $other)"))), 1);
+}
+
+/// The heap begins at 4096 here.
+#[test]
+fn static_data_at_a_constant_address_is_not_checked() {
+    let accesses = |code: &str| {
+        let text = with_code("1", "i32", code)
+            .replace("(memory", r#"(global (export "__heap_base") i32 (i32.const 4096)) (memory"#);
+        function(&instrumented(&text, &checking()), "$work").matches("i64.store 2").count()
+    };
+    let load = |at: &str| format!("(drop (i32.load {at}))");
+    assert_eq!(accesses(&load("(i32.const 2000)")), 0);
+    assert_eq!(accesses(&load("offset=2000 (i32.const 96)")), 0);
+    assert_eq!(accesses(&load("offset=2000 (local.get 0)")), 1);
+    // In the heap, partly too, and near NULL.
+    assert_eq!(accesses(&load("(i32.const 4096)")), 1);
+    assert_eq!(accesses(&load("(i32.const 4093)")), 1);
+    assert_eq!(accesses(&load("(i32.const 8)")), 1);
+    assert_eq!(accesses(&load("(i32.const -4)")), 1);
+}
+
+#[test]
+fn what_was_checked_is_not_checked_again() {
+    let load = "(drop (i32.load offset=8 (local.get 0)))";
+    let byte = "(drop (i32.load8_u offset=10 (local.get 0)))";
+    let store = "(i32.store offset=8 (local.get 0) (i32.const 1))";
+    let count = |parts: &[&str]| checked(&parts.concat());
+    assert_eq!(count(&[load, load]), 1);
+    assert_eq!(count(&[load, byte]), 1);
+    assert_eq!(count(&[store, load]), 1);
+    // Two neighbours and what lies in both.
+    let next = "(drop (i32.load offset=12 (local.get 0)))";
+    assert_eq!(count(&[load, next, "(drop (i64.load offset=8 (local.get 0)))"]), 2);
+    // What is written must have been checked as that.
+    assert_eq!(count(&[load, store]), 2);
+    assert_eq!(count(&[byte, load]), 2);
+    // Other code may have run, or the local changed.
+    assert_eq!(count(&[load, "(call $free (local.get 0))", load]), 2);
+    assert_eq!(count(&[load, "(drop (memory.grow (i32.const 1)))", load]), 2);
+    assert_eq!(count(&[load, "(local.set 0 (i32.const 5000))", load]), 2);
+    assert_eq!(count(&[load, "(if (local.get 0) (then (local.set 0 (i32.const 5000))))", load]), 2);
+    // Behind a branch and in one.
+    assert_eq!(count(&[load, "(if (local.get 0) (then ", load, "))", load]), 1);
+    assert_eq!(count(&["(if (local.get 0) (then ", load, "))", load]), 2);
+    assert_eq!(count(&["(if (local.get 0) (then ", load, ") (else ", load, "))"]), 2);
+    assert_eq!(count(&["(block (br_if 0 (local.get 0)) ", load, ")", load]), 2);
+    // A loop may come back after a call or with another address.
+    let after = "(call $free (local.get 0)) (br_if 0 (local.get 0)))";
+    assert_eq!(count(&[load, "(loop ", load, after]), 2);
+    let other = "(local.set 0 (i32.const 5000)) (br_if 0 (local.get 0)))";
+    assert_eq!(count(&[load, "(loop ", load, other]), 2);
+    assert_eq!(count(&["(loop ", load, load, after]), 1);
+    // An address that is on the stack since before the local was set.
+    let kept = "(local.get 0) (local.set 0 (i32.const 5000)) i32.load offset=8 drop";
+    assert_eq!(count(&[load, kept, load]), 2);
+}
+
+/// A check that lets accesses through which are partly outside does not stand for one that does not.
+#[test]
+fn a_lenient_check_stands_for_no_other() {
+    let word = "(i32.load (local.get 0))";
+    let search =
+        format!("(drop (i32.and (i32.sub {word} (i32.const 0x01010101)) (i32.const 0x80808080)))");
+    assert_eq!(checked(&format!("{search} {search}")), 2);
+    let flags =
+        "(drop (i32.and (i32.load8_u (i32.sub (local.get 0) (i32.const 4))) (i32.const 3)))";
+    assert_eq!(checked(&format!("{flags} {flags}")), 0);
+}
+
+/// They are checked as wholes, and only where they have the names and the types of C's.
+#[test]
+fn functions_that_copy_are_checked_when_they_are_called() {
+    let accesses = |name: &str, params: &str| {
+        let text = format!(
+            r#"(module
+                 (memory 2)
+                 (func (export "malloc") (param i32) (result i32) (i32.const 4096))
+                 (func (export "free") (param i32))
+                 (func ${name} (param {params}) (result i32)
+                   (i32.store8 (local.get 0) (i32.load8_u (local.get 1)))
+                   (local.get 0))
+                 (func (export "work") (drop (call ${name} (i32.const 1) (i32.const 2) (i32.const 3)))))"#
+        );
+        let text = instrumented(&text, &checking());
+        let body = function(&text, &format!("${name}")).to_owned();
+        let count = |what: &str| body.matches(what).count();
+        [count(r#"call $"check a range""#), count("i64.store 2")]
+    };
+    let three = "i32 i32 i32";
+    assert_eq!(accesses("memcpy", three), [2, 0]);
+    assert_eq!(accesses("memmove", three), [2, 0]);
+    assert_eq!(accesses("memset", three), [1, 0]);
+    assert_eq!(accesses("memcpy_as_it_should_be", three), [0, 2]);
+}
