@@ -2,7 +2,6 @@
 //
 // group: double and invalid free
 // expect: double-free
-// known: opt (`main` is in `_start`, so the arguments count as lost, without checks too)
 #include "check.h"
 
 int main(int argc, char **argv) {

@@ -2,7 +2,6 @@
 //
 // group: use after free
 // expect: use-after-free read 4 at start+8 of 40
-// known: opt (`main` is in `_start`, so the arguments count as lost, without checks too)
 #include "check.h"
 
 int main(int argc, char **argv) {
