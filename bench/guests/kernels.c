@@ -21,28 +21,41 @@ static uint32_t *random_words(int count) {
     return words;
 }
 
+// Each pass is a call: some engines optimise a function only when it is called again.
+#define PASS __attribute__((noinline)) static
+
+PASS void update_once(uint32_t *words, int t) {
+    for (int i = 0; i < WORDS; i++) words[words[i] % WORDS] += i ^ t;
+}
+
 static uint32_t update(int times) {
     uint32_t *words = random_words(WORDS);
-    for (int t = 0; t < times; t++)
-        for (int i = 0; i < WORDS; i++) words[words[i] % WORDS] += i ^ t;
+    for (int t = 0; t < times; t++) update_once(words, t);
     uint32_t result = words[1];
     free(words);
     return result;
 }
 
+PASS uint32_t sum_once(const uint32_t *words, uint32_t result) {
+    for (int i = 0; i < WORDS; i++) result += words[i] ^ result >> 3;
+    return result;
+}
+
 static uint32_t sum(int times) {
     uint32_t *words = random_words(WORDS), result = 0;
-    for (int t = 0; t < times; t++)
-        for (int i = 0; i < WORDS; i++) result += words[i] ^ result >> 3;
+    for (int t = 0; t < times; t++) result = sum_once(words, result);
     free(words);
+    return result;
+}
+
+PASS uint32_t hash_once(const unsigned char *bytes, uint32_t result) {
+    for (int i = 0; i < WORDS; i++) result = (result ^ bytes[i]) * 16777619u;
     return result;
 }
 
 static uint32_t hash(int times) {
     uint32_t *words = random_words(WORDS), result = 2166136261u;
-    const unsigned char *bytes = (const unsigned char *)words;
-    for (int t = 0; t < times; t++)
-        for (int i = 0; i < WORDS; i++) result = (result ^ bytes[i]) * 16777619u;
+    for (int t = 0; t < times; t++) result = hash_once((const unsigned char *)words, result);
     free(words);
     return result;
 }
@@ -51,6 +64,11 @@ struct node {
     struct node *next;
     uint32_t value;
 };
+
+PASS uint32_t chase_once(const struct node *node, uint32_t result) {
+    for (int i = 0; i < NODES; i++, node = node->next) result = result * 3 + node->value;
+    return result;
+}
 
 static uint32_t chase(int times) {
     struct node **nodes = malloc(NODES * sizeof *nodes);
@@ -65,24 +83,26 @@ static uint32_t chase(int times) {
         nodes[i]->value = i;
     }
     uint32_t result = 0;
-    struct node *node = nodes[0];
-    for (int i = 0; i < times * NODES; i++, node = node->next) result = result * 3 + node->value;
+    for (int t = 0; t < times; t++) result = chase_once(nodes[0], result);
     for (int i = 0; i < NODES; i++) free(nodes[i]);
     free(nodes);
     return result;
+}
+
+PASS void multiply(const double *a, const double *b, double *c, int t) {
+    for (int i = 0; i < SIDE; i++)
+        for (int j = 0; j < SIDE; j++) {
+            double dot = t;
+            for (int k = 0; k < SIDE; k++) dot += a[i * SIDE + k] * b[k * SIDE + j];
+            c[i * SIDE + j] = dot;
+        }
 }
 
 static uint32_t product(int times) {
     double *a = malloc(SIDE * SIDE * sizeof *a), *b = malloc(SIDE * SIDE * sizeof *b);
     double *c = malloc(SIDE * SIDE * sizeof *c);
     for (int i = 0; i < SIDE * SIDE; i++) a[i] = next_random() % 7, b[i] = next_random() % 5;
-    for (int t = 0; t < times; t++)
-        for (int i = 0; i < SIDE; i++)
-            for (int j = 0; j < SIDE; j++) {
-                double dot = t;
-                for (int k = 0; k < SIDE; k++) dot += a[i * SIDE + k] * b[k * SIDE + j];
-                c[i * SIDE + j] = dot;
-            }
+    for (int t = 0; t < times; t++) multiply(a, b, c, t);
     uint32_t result = (uint32_t)c[SIDE + 1];
     free(a), free(b), free(c);
     return result;

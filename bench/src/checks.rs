@@ -11,9 +11,9 @@ use crate::timing::Times;
 const RUNS: &[(&str, &str, &[&str])] = &[
     ("SQLite, 60,000 rows", "sqlite.wasm", &["60000"]),
     ("QuickJS, 100,000 objects", "qjs.wasm", &["/objects.js", "100"]),
-    ("update", "kernels.wasm", &["update", "1000"]),
+    ("update", "kernels.wasm", &["update", "4000"]),
     ("sum", "kernels.wasm", &["sum", "4000"]),
-    ("hash", "kernels.wasm", &["hash", "2000"]),
+    ("hash", "kernels.wasm", &["hash", "4000"]),
     ("chase", "kernels.wasm", &["chase", "4000"]),
     ("product", "kernels.wasm", &["product", "300"]),
     ("sort", "kernels.wasm", &["sort", "150"]),

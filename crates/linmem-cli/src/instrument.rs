@@ -42,7 +42,7 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let debug = files::debug_information(&args.module, &wasm);
     let prepared = Prepared::new(&wasm, &args.allocator.hints(), debug.as_deref());
     let prepared = files::about(&args.module, prepared)?;
-    let mode = if args.check { args.limits.mode(None) } else { Mode::default() };
+    let mode = if args.check { args.limits.mode(None).for_v8() } else { Mode::default() };
     let instrumented = files::about(&args.module, prepared.instrument(&mode))?;
     if let Some(path) = &args.map {
         let map = files::about(&args.module, instrumented.recorder_map(&prepared))?;

@@ -121,6 +121,23 @@ fn what_javascript_does_with_blocks_is_checked() {
     assert!(message.starts_with(expected) && message.ends_with("3 times"), "{freed}");
 }
 
+/// The engine of Node 22 would crash where such a module imports Node's own functions.
+#[test]
+fn accesses_of_programs_that_use_wasi_are_checked_in_node_22_too() {
+    let scene = Scene::new();
+    let node = "examples/npm/node_modules/node-22/bin/node --no-warnings bench/node/wasi.mjs";
+    let options = "-q --check --json $TMP/report.json";
+    let module = "target/checks/host_write_past.O2.wasm";
+    let output = scene.run(&format!("linmem node {options} -- {node} {module} ."));
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read(scene.path("report.json")).expect("a report");
+    let report = read_json(text.as_slice()).expect("a report");
+    let expected =
+        "11 bytes read by `fd_write` of which 1 byte is past the end of a block of 10 bytes";
+    let [(code, message)] = accesses(&report)[..] else { panic!("{report}") };
+    assert!(code == Code::HostAccess && message.starts_with(expected), "{report}");
+}
+
 #[test]
 fn a_program_in_node_can_be_stopped_at_its_first_error() {
     let scene = Scene::new();

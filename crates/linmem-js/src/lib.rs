@@ -77,7 +77,7 @@ pub unsafe extern "C" fn instrument(
             None => Mode::default(),
             Some(Checks { redzone, quarantine }) => {
                 let redzone = redzone.unwrap_or(REDZONE_BYTES);
-                Mode::check(None, redzone, quarantine.unwrap_or(QUARANTINE_BYTES))
+                Mode::check(None, redzone, quarantine.unwrap_or(QUARANTINE_BYTES)).for_v8()
             }
         };
         let instrumented = prepared.instrument(&mode)?;

@@ -9,6 +9,8 @@ pub(crate) const PAGE_BYTES: u64 = 65_536;
 pub(crate) struct Limits {
     /// Every growth past this many pages fails.
     pub(crate) max_pages: Option<u64>,
+    /// Pages that a shadow may have more: it grows before the memory does, which is refused when the shadow is.
+    pub(crate) excess_pages: u64,
     /// Pages of a memory that instrumentation adds, and that is made once, whatever the cap is.
     pub(crate) added_pages: Option<u64>,
 }
@@ -25,7 +27,8 @@ impl ResourceLimiter for Limits {
             self.added_pages = None;
             return Ok(true);
         }
-        Ok(self.max_pages.is_none_or(|cap| pages <= cap))
+        let cap = self.max_pages.map(|cap| cap.saturating_add(self.excess_pages));
+        Ok(cap.is_none_or(|cap| pages <= cap))
     }
 
     fn table_growing(

@@ -118,7 +118,11 @@ impl Running {
         let state = State {
             wasi: wasi.arg(&name).args(&args).build_p1(),
             recording: Recording::into_sink(sink),
-            limits: Limits { max_pages: run.max_pages, added_pages: mode.log_pages() },
+            limits: Limits {
+                max_pages: run.max_pages,
+                excess_pages: mode.excess_pages(),
+                added_pages: mode.log_pages(),
+            },
             instance: None,
             memory: None,
             ended: None,

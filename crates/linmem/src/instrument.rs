@@ -91,7 +91,17 @@ pub(crate) fn instrument(prepared: &Prepared<'_>, mode: &Mode) -> Result<Instrum
         let message = "accesses of a memory that threads share cannot be checked; without checks it is recorded";
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
+    if mode.checks(prepared).is_some() && is_of_all_addresses(module) {
+        let message = "accesses of a memory that begins with 4 GiB cannot be checked: there is no room for more pages beside it";
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
     pass::run(prepared, mode.plan(prepared))
+}
+
+/// Whether the memory has all pages from the start that addresses of 32 bits can have.
+fn is_of_all_addresses(module: &Module<'_>) -> bool {
+    let memory = module.memories[0];
+    !memory.is_64 && memory.initial_pages.saturating_mul(memory.page_bytes) >= 1 << 32
 }
 
 fn refuse_our_names(module: &Module<'_>) -> Result<()> {

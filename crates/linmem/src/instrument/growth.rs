@@ -7,7 +7,7 @@ use super::features::Features;
 use super::hooks::Hook;
 use super::index_space::{AddedGlobal, AddedMemory, Helper, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
-use super::shadow::State;
+use super::shadow::{State, to_shadow};
 use crate::module::SiteKind;
 
 /// The function that stands in for `memory.grow`: same operand, same result.
@@ -97,6 +97,7 @@ impl Growth {
         code.i32_eqz().global_get(space.global(AddedGlobal::Depth)).i32_const(0).i32_ne().i32_and();
         code.if_(BlockType::Empty);
         times_page(previous, code);
+        to_shadow(features, code);
         code.i32_const(State::Unallocated as i32);
         times_page(delta, code);
         code.memory_fill(space.memory(AddedMemory::Shadow)).end();

@@ -2,7 +2,7 @@
 
 use wasm_encoder::MemoryType;
 
-use super::checks::{self, Checks, Elision};
+use super::checks::{self, Checks, Elision, Form};
 use super::contexts::{self, Contexts};
 use super::edits::Producer;
 use super::hooks::{HOOK_MODULE, Hook};
@@ -10,6 +10,7 @@ use super::index_space::{AddedGlobal, AddedMemory};
 use super::inserted::Inserted;
 use super::shadow::{self, Limits};
 use super::{allocation, entries, growth, size, stubs};
+use crate::module::PAGE_BYTES;
 use crate::prepared::Prepared;
 
 /// What a module is instrumented for.
@@ -37,6 +38,8 @@ pub enum Mode {
         quarantine: u64,
         /// The checks that are left out, because they cannot fail.
         elisions: Vec<Elision>,
+        /// Whether V8 will run the module, which is fast with another form of the check.
+        for_v8: bool,
     },
 }
 
@@ -88,7 +91,16 @@ impl Mode {
     /// The same, and to check every access of memory, with these bytes of redzone behind each block and of quarantine.
     pub fn check(fail_alloc: Option<u64>, redzone: u32, quarantine: u64) -> Mode {
         let (hook_module, elisions) = (HOOK_MODULE.to_owned(), Elision::ALL.to_vec());
-        Mode::Check { fail_alloc, hook_module, redzone, quarantine, elisions }
+        Mode::Check { fail_alloc, hook_module, redzone, quarantine, elisions, for_v8: false }
+    }
+
+    /// Checks accesses in the form that is fast in V8, the engine of Node and Chromium.
+    #[must_use]
+    pub fn for_v8(mut self) -> Mode {
+        if let Mode::Check { for_v8, .. } = &mut self {
+            *for_v8 = true;
+        }
+        self
     }
 
     /// Leaves out only checks of these kinds, to see what each is worth.
@@ -118,6 +130,14 @@ impl Mode {
         }
     }
 
+    /// The pages that a shadow has more than the memory, of 64 KiB each: a host that limits memories must allow it.
+    pub fn excess_pages(&self) -> u64 {
+        match self {
+            Mode::Record { .. } => 0,
+            Mode::Check { .. } => shadow::excess_pages(PAGE_BYTES),
+        }
+    }
+
     /// Whether accesses are checked, and if so whether all blocks of the heap are known.
     pub(crate) fn checks(&self, prepared: &Prepared<'_>) -> Option<bool> {
         match self {
@@ -132,10 +152,15 @@ impl Mode {
             Mode::Record { fail_alloc, hook_module } => {
                 record(prepared, *fail_alloc, hook_module, None)
             }
-            Mode::Check { fail_alloc, hook_module, redzone, quarantine, elisions } => {
+            Mode::Check { fail_alloc, hook_module, redzone, quarantine, elisions, for_v8 } => {
                 let redzone = (*redzone).min(checks::most_redzone(prepared));
                 let limits = Limits { redzone, quarantine: *quarantine };
-                record(prepared, *fail_alloc, hook_module, Some((limits, elisions)))
+                record(
+                    prepared,
+                    *fail_alloc,
+                    hook_module,
+                    Some((limits, Form { elisions, for_v8: *for_v8 })),
+                )
             }
         }
     }
@@ -145,7 +170,7 @@ fn record<'m>(
     prepared: &'m Prepared<'_>,
     fail_alloc: Option<u64>,
     hook_module: &str,
-    checks: Option<(Limits, &[Elision])>,
+    checks: Option<(Limits, Form<'_>)>,
 ) -> Plan<'m> {
     let observed = contexts::observed(prepared);
     let mut globals = vec![
@@ -176,7 +201,7 @@ fn record<'m>(
         checked: knows_heap,
         producers: vec![Box::new(Contexts::new(prepared, observed))],
     };
-    if let (Some((limits, elisions)), Some(knows_heap)) = (checks, knows_heap) {
+    if let (Some((limits, form)), Some(knows_heap)) = (checks, knows_heap) {
         plan.hooks = &Hook::ALL;
         plan.memories = shadow::memories(prepared);
         plan.globals.extend([
@@ -186,7 +211,7 @@ fn record<'m>(
             (AddedGlobal::Quarantined, 0),
         ]);
         plan.inserted.extend(shadow::functions(prepared, limits, knows_heap));
-        plan.producers.push(Box::new(Checks::new(prepared, elisions)));
+        plan.producers.push(Box::new(Checks::new(prepared, form)));
     }
     plan
 }

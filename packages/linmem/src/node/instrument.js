@@ -1,6 +1,7 @@
 // The instrument port: the library of this package instruments modules, or the linmem program if that has started
 // this one. Each content is instrumented once; a cache keeps the results.
 
+import { setEngineOptions } from "./engine-options.js";
 import { Cache, sha256 } from "./cache.js";
 import { libraryVersion, theLibrary } from "./packaged-library.js";
 import { instrumentBy, isProgram, programVersion } from "./program.js";
@@ -43,8 +44,11 @@ const parsed = ({ wasm, map }) => ({ wasm, map: JSON.parse(map) });
  * does not: `["--malloc", "xa"]`.
  */
 function makerFor({ LINMEM_PROGRAM: program }, options) {
-  if (options.includes("--check") && !validate(TWO_MEMORIES)) {
-    return { unavailable: `Node ${process.version} takes no module with two memories, which --check needs: use Node 22 or newer, or linmem without --check` };
+  if (options.includes("--check")) {
+    if (!validate(TWO_MEMORIES)) {
+      return { unavailable: `Node ${process.version} takes no module with two memories, which --check needs: use Node 22 or newer, or linmem without --check` };
+    }
+    setEngineOptions();
   }
   if (!program) return ofLibrary(options);
   if (!isProgram(program)) return { unavailable: `there is no program ${program}` };
@@ -60,12 +64,13 @@ function ofLibrary(options) {
   return { version: JSON.stringify([library, options]), make: (original) => theLibrary().instrument(original, hints, checks) };
 }
 
-// Takes the options of checks out of the others.
+// Takes the options of checks out of the others: `--check --redzone N --quarantine N`.
 function checksIn(options) {
   const at = options.indexOf("--check");
   if (at < 0) return null;
-  const [, , redzone, , quarantine] = options.splice(at, 5);
-  return { redzone: Number(redzone), quarantine: Number(quarantine) };
+  const [, ...limits] = options.splice(at, 5);
+  const { redzone, quarantine } = Object.fromEntries([0, 2].map((name) => [limits[name].slice(2), Number(limits[name + 1])]));
+  return { redzone, quarantine };
 }
 
 // Options are named as roles are, but with dashes.

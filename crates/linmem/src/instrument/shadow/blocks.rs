@@ -2,7 +2,7 @@
 
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 
-use super::{Scan, State, at, canaries, helper, push_is};
+use super::{Scan, State, at, canaries, helper, push_is, to_shadow};
 use crate::allocator::{AllocatorFunction, Role};
 use crate::instrument::checks;
 use crate::instrument::features::Features;
@@ -106,6 +106,7 @@ impl Give {
         code.local_get(POINTER);
         features.push_address(HEADER_BYTES, code);
         features.sub(code);
+        to_shadow(features, code);
         code.i32_const(State::Unallocated as i32);
         features.push_address(HEADER_BYTES, code);
         code.memory_fill(space.memory(AddedMemory::Shadow)).end();
@@ -153,10 +154,14 @@ impl Inserted for Give {
         if self.has_headers {
             self.own_header(features, space, &mut code);
         }
-        code.local_get(POINTER).i32_const(0).local_get(SIZE).memory_fill(shadow);
+        code.local_get(POINTER);
+        to_shadow(features, &mut code);
+        code.i32_const(0).local_get(SIZE).memory_fill(shadow);
         code.local_get(POINTER).local_get(SIZE);
         features.add(&mut code);
-        code.local_tee(END).i32_const(State::Redzone as i32).local_get(REDZONE).memory_fill(shadow);
+        code.local_tee(END);
+        to_shadow(features, &mut code);
+        code.i32_const(State::Redzone as i32).local_get(REDZONE).memory_fill(shadow);
         canaries::write(features, [END, REDZONE], &mut code);
         code.end();
         function.into_raw_body()
@@ -238,7 +243,9 @@ impl Inserted for Forget {
         code.local_get(POINTER).call(space.helper(Helper::Measure)).local_tee(SIZE);
         features.nez(&mut code);
         code.if_(BlockType::Empty);
-        code.local_get(POINTER).i32_const(State::Freed as i32).local_get(SIZE);
+        code.local_get(POINTER);
+        to_shadow(features, &mut code);
+        code.i32_const(State::Freed as i32).local_get(SIZE);
         code.memory_fill(space.memory(AddedMemory::Shadow)).end();
         code.local_get(SIZE).end();
         function.into_raw_body()

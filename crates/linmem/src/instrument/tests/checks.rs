@@ -31,7 +31,7 @@ fn a_load_looks_at_its_shadow() {
     local.get 0
     local.tee 1
     local.get 1
-    i32.load 1 offset=4 align=1
+    i32.load 1 offset=1028 align=1
     (@metadata.code.branch_hint "/00")
     if ;; label = @1
       global.get 8
@@ -156,7 +156,7 @@ fn a_word_in_front_of_a_block_is_read_for_its_flags() {
 fn a_search_in_words_may_read_past_the_end() {
     let lenient = |code: &str| {
         let text = instrumented(&with_code("1", "i32", code), &checking());
-        function(&text, "$work").contains("i32.load8_u 1 offset=3")
+        function(&text, "$work").contains("i32.load8_u 1 offset=1027")
     };
     let word = "(i32.load (local.get 0))";
     let [ones, newer, highest] = ["0x01010101", "0x01010100", "0x80808080"];
@@ -362,4 +362,26 @@ fn functions_that_copy_are_checked_when_they_are_called() {
     assert_eq!(accesses("memmove", three), [2, 0]);
     assert_eq!(accesses("memset", three), [1, 0]);
     assert_eq!(accesses("memcpy_as_it_should_be", three), [0, 2]);
+}
+
+#[test]
+fn a_memory_without_room_for_more_pages_is_refused() {
+    let refusal = |memory: &str| {
+        let wasm = wat::parse_str(format!("(module (memory {memory}) (func))")).unwrap();
+        let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
+        instrument(&prepared, &checking()).err().map(|error| error.to_string())
+    };
+    assert!(refusal("65536").is_some_and(|error| error.contains("cannot be checked")));
+    assert_eq!(["65535", "i64 65536"].map(refusal), [None, None]);
+}
+
+/// V8 compares with memory and loads from it, too, where a load is all that a branch depends on.
+#[test]
+fn for_v8_what_is_loaded_is_shifted_before_it_is_looked_at() {
+    let code = "(drop (i32.load (local.get 0))) (i64.store (local.get 0) (i64.const 1))";
+    let shifts = |mode: &Mode| {
+        let text = instrumented(&with_code("1", "i32", code), mode);
+        function(&text, "$work").matches("shl").count()
+    };
+    assert_eq!([checking(), checking().for_v8()].map(|mode| shifts(&mode)), [0, 2]);
 }
