@@ -53,7 +53,7 @@ impl StartUp {
             Frame::Wasm { function, offset } if !is_allocator(function) => Some((function, offset)),
             _ => None,
         });
-        // Functions of the allocator of which nobody knows that stand between, too: `calloc`, optimised and without a name.
+        // A function of the allocator that was not recognised may stand between: `calloc`, optimised and without a name.
         frames.take(Self::DEPTH).any(|(function, offset)| {
             let offset = offset.unwrap_or_default() as usize;
             let inside = |(f, from, to): &(u32, usize, usize)| {

@@ -104,7 +104,7 @@ struct Walk<'e> {
     version: u32,
     /// By local: the version since it has its value, and what that is.
     locals: BTreeMap<u32, (u32, Value)>,
-    /// Locals that are set once, outside of all blocks, to an address of the frame.
+    /// Locals that are set once, outside all blocks, to an address of the frame.
     frames: BTreeMap<u32, u64>,
     /// How often each local is set.
     times_set: BTreeMap<u32, u32>,
