@@ -14,7 +14,7 @@ use super::lines::in_parentheses;
 use super::subject::{Memory, Subject};
 use super::unseen_events;
 
-/// One finding for each kind with its stacks, most frequent first.
+/// One finding for each cause, by kind and then in the order in which they came.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
     subject.memories().flat_map(of_memory).collect()
 }
@@ -31,7 +31,8 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
         let code = code(memory, error);
         let knows_heap =
             memory.subject.instance(error.instance).recorded().checked.unwrap_or(false);
-        if needs_blocks(memory, error) && !(knows_heap && sees_all) {
+        let knows_blocks = knows_heap && sees_all && !error.is_after_snapshot;
+        if needs_blocks(memory, error) && !knows_blocks {
             continue;
         }
         let block = error.block.map(|b| (place(b.allocated), b.freed.map(place)));
@@ -65,15 +66,21 @@ pub(super) fn are_near_null(memory: Memory<'_, '_>) -> bool {
 
 /// What says that accesses of the heap were not checked, where others were.
 fn unchecked(memory: Memory<'_, '_>, sees_all: bool) -> Option<Finding> {
-    let mut checked = memory.users().filter_map(|user| user.recorded().checked);
-    let message = "accesses of the heap were not checked, only those near NULL: blocks may be allocated and freed where \
-                   linmem does not see it";
-    checked.any(|knows_heap| !knows_heap || !sees_all).then(|| {
-        Finding::new(Code::AccessesUnchecked)
-            .about(memory.first_user())
-            .message(message)
-            .advice("Say which functions allocate and free, all of them; or link without inlining them.")
-            .remedy(Remedy::NameAllocatorFunctions)
+    let checked: Vec<bool> = memory.users().filter_map(|user| user.recorded().checked).collect();
+    let finding = Finding::new(Code::AccessesUnchecked).about(memory.first_user());
+    if checked.iter().any(|knows_heap| !knows_heap || !sees_all) {
+        let message = "accesses of the heap were not checked, only those near NULL: blocks may be allocated and freed \
+                       where linmem does not see it";
+        let finding = finding.message(message).advice(
+            "Say which functions allocate and free, all of them; or link without inlining them.",
+        );
+        return Some(finding.remedy(Remedy::NameAllocatorFunctions));
+    }
+    let is_put_back = !checked.is_empty() && !memory.heap().overwritten().is_empty();
+    is_put_back.then(|| {
+        let message = "accesses of the heap were not checked any more, only those near NULL, once the host had written \
+                       over the allocator's state: which blocks there are is not known then";
+        finding.message(message).advice("Check the program without snapshots of its memory.")
     })
 }
 

@@ -311,3 +311,25 @@ fn where_some_are_not_told_the_number_is_the_least() {
     let message = "4 bytes read just past the end of a block of 8 bytes; 2 times or more";
     assert_eq!(told(recording), [(Code::HeapOverflow, message.to_owned())]);
 }
+
+/// The checks' own state is of another time then.
+#[test]
+fn what_comes_after_a_snapshot_is_not_judged() {
+    let mut recording = recording_of(true);
+    recording.host_stacks(&["app.mjs:3"]);
+    recording.allocate(0x2000, 8, 1);
+    let [read, write] = instructions();
+    access(&mut recording, read, 0x2008);
+    let overwritten = HostRecord::Overwritten { memory: 0, stack: HostStackId(0) };
+    recording.0.record(&Record::Host(overwritten));
+    access(&mut recording, write, 0x3000);
+    access(&mut recording, read, 0x2008);
+    access(&mut recording, write, 0);
+    let report = recording.finish().report().unwrap();
+    let codes: Vec<Code> = report.findings.iter().map(|finding| finding.code).collect();
+    let expected = [Code::AccessesUnchecked, Code::HeapOverflow, Code::NullAccess];
+    assert!(expected.iter().all(|code| codes.contains(code)), "{report}");
+    assert!(!codes.contains(&Code::UnallocatedAccess), "{report}");
+    let overflow = report.findings.iter().find(|finding| finding.code == Code::HeapOverflow);
+    assert_eq!(overflow.unwrap().numbers["times"], 1, "{report}");
+}

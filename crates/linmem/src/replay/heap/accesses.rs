@@ -14,6 +14,9 @@ const MAX_FREED: usize = 1 << 17;
 /// Errors that are told apart.
 const MAX_ERRORS: usize = 10_000;
 
+/// What is near NULL lies below this address.
+const LOW_BYTES: u64 = 1_024;
+
 /// Ranges of bytes that are remembered because they were written.
 const MAX_WRITTEN: usize = 4_096;
 
@@ -85,6 +88,8 @@ pub struct AccessError {
     pub times: u64,
     /// Its number among the errors, in the order in which they came.
     pub nth: usize,
+    /// Whether the host had written over the allocator's state before: which blocks there are, the checks do not know then.
+    pub is_after_snapshot: bool,
 }
 
 /// What is known of accesses where they are checked.
@@ -101,9 +106,21 @@ pub(super) struct Accesses {
     misses_some: bool,
 }
 
-/// What makes two errors the same: the kind, the instance, what accesses memory and from where, if that is not an
-/// instruction, whether it writes, and where the block was allocated.
-type Key = (AccessKind, usize, Accessor, Option<ContextId>, bool, Option<ContextId>);
+/// What makes two errors the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    kind: AccessKind,
+    instance: usize,
+    by: Accessor,
+    /// From where, if that is not an instruction.
+    from: Option<ContextId>,
+    is_write: bool,
+    is_after_snapshot: bool,
+    /// Whether it may be near NULL, which only the module's layout tells.
+    is_low: bool,
+    /// Where the block was allocated.
+    allocated: Option<ContextId>,
+}
 
 impl Accesses {
     /// A block was freed.
@@ -216,16 +233,27 @@ impl Heap {
         access: Accessed,
         block: Option<Concerned>,
     ) {
+        let is_after_snapshot = !self.overwritten.is_empty();
         let accesses = self.accesses.get_or_insert_default();
-        if access.is_write {
+        if access.is_write && kind != AccessKind::Overwritten {
             accesses.written(access.range());
         }
         let allocated = block.map(|block| block.allocated);
         let from = Some(access.context).filter(|_| !matches!(access.by, Accessor::Instruction(_)));
-        let key = (kind, instance, access.by, from, access.is_write, allocated);
+        let key = Key {
+            kind,
+            instance,
+            by: access.by,
+            from,
+            is_write: access.is_write,
+            is_after_snapshot,
+            is_low: access.address < LOW_BYTES,
+            allocated,
+        };
         if accesses.errors.len() < MAX_ERRORS || accesses.errors.contains_key(&key) {
             let nth = accesses.errors.len();
-            let first = AccessError { kind, instance, access, block, times: 0, nth };
+            let first =
+                AccessError { kind, instance, access, block, times: 0, nth, is_after_snapshot };
             accesses.errors.entry(key).or_insert(first).times += 1;
         }
     }
