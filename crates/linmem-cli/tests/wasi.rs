@@ -170,11 +170,19 @@ fn webp() {
     assert_silent(&report("run", &built("webp"), ""));
 }
 
-/// Programs with libraries, which are right, are silent where accesses are checked.
+/// Programs in C, C++ and Rust with libraries and several allocators, which are right, are silent where accesses are
+/// checked.
 #[test]
-fn libraries_are_silent_when_their_accesses_are_checked() {
-    for name in ["cjson", "expat", "tinyxml2", "sqlite", "webp-fixed"] {
-        let report = report("check", &built(name), "");
+fn programs_are_silent_when_their_accesses_are_checked() {
+    let c = ["cjson", "expat", "tinyxml2", "sqlite", "webp-fixed"];
+    let allocators = ["plain", "plain.lto", "dlmalloc", "dlmalloc.lto", "wee_alloc"];
+    let rust = allocators.map(|name| format!("allocator_{name}"));
+    let names = c.map(str::to_owned).into_iter().chain(rust).chain(["rust_clean".to_owned()]);
+    let plain = names.map(|name| (name, "check", ""));
+    let scripts = ["qjs", "qjs-noarena"]
+        .map(|name| (name.to_owned(), "check --dir bench/guests::/", "-- /objects.js 2"));
+    for (name, command, arguments) in plain.chain(scripts) {
+        let report = report(command, &built(&name), arguments);
         let about_access = |finding: &&linmem::report::Finding| {
             finding.code == Code::AccessesUnchecked || finding.numbers.contains_key("address")
         };

@@ -87,21 +87,34 @@ pub(crate) fn instrument(prepared: &Prepared<'_>, mode: &Mode) -> Result<Instrum
         return Ok(Instrumented { wasm, map, checked: None });
     }
     refuse_our_names(module)?;
-    if mode.checks(prepared).is_some() && module.memories[0].shared {
-        let message = "accesses of a memory that threads share cannot be checked; without checks it is recorded";
-        return Err(Error::new(ErrorKind::Unsupported, message));
-    }
-    if mode.checks(prepared).is_some() && is_of_all_addresses(module) {
-        let message = "accesses of a memory that begins with 4 GiB cannot be checked: there is no room for more pages beside it";
-        return Err(Error::new(ErrorKind::Unsupported, message));
+    if let (Some(_), Some(obstacle)) = (mode.checks(prepared), obstacle_to_checks(module)) {
+        return Err(Error::new(ErrorKind::Unsupported, obstacle));
     }
     pass::run(prepared, mode.plan(prepared))
 }
 
-/// Whether the memory has all pages from the start that addresses of 32 bits can have.
-fn is_of_all_addresses(module: &Module<'_>) -> bool {
+/// Why accesses of a module cannot be checked, if they cannot.
+fn obstacle_to_checks(module: &Module<'_>) -> Option<&'static str> {
     let memory = module.memories[0];
-    !memory.is_64 && memory.initial_pages.saturating_mul(memory.page_bytes) >= 1 << 32
+    let has_all_addresses =
+        !memory.is_64 && memory.initial_pages.saturating_mul(memory.page_bytes) >= 1 << 32;
+    // What other modules do with its blocks, its own shadow does not know.
+    let is_linked = module.imports.iter().any(|import| import.name == "__memory_base");
+    if memory.shared {
+        Some(
+            "accesses of a memory that threads share cannot be checked; without checks it is recorded",
+        )
+    } else if is_linked {
+        Some(
+            "accesses of a module that is linked at run time cannot be checked; without checks it is recorded",
+        )
+    } else if has_all_addresses {
+        Some(
+            "accesses of a memory that begins with 4 GiB cannot be checked: there is no room for more pages beside it",
+        )
+    } else {
+        None
+    }
 }
 
 fn refuse_our_names(module: &Module<'_>) -> Result<()> {

@@ -126,6 +126,18 @@ fn without_an_allocator_that_is_known_nothing_of_the_heap_is_judged() {
 }
 
 #[test]
+fn a_module_that_is_linked_at_run_time_is_refused() {
+    let wasm = wat::parse_str(
+        r#"(module (import "env" "memory" (memory 1)) (import "env" "__memory_base" (global i32)) (func))"#,
+    );
+    let wasm = wasm.unwrap();
+    let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
+    let error = instrument(&prepared, &checking()).unwrap_err();
+    assert!(error.to_string().contains("linked at run time cannot be checked"), "{error}");
+    assert!(instrument(&prepared, &Mode::default()).is_ok());
+}
+
+#[test]
 fn a_memory_that_threads_share_is_refused() {
     let wasm = wat::parse_str("(module (memory 1 2 shared) (func))").unwrap();
     let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
