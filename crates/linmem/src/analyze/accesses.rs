@@ -1,6 +1,5 @@
 //! Accesses of memory that are not right, where accesses are checked.
 
-use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
@@ -137,7 +136,10 @@ impl Cause {
     /// The other instructions.
     fn instructions(&self) -> usize {
         let others = self.others.iter().map(|error| error.access.by);
-        others.filter(|by| *by != self.first.access.by).collect::<BTreeSet<_>>().len()
+        let mut others: Vec<_> = others.filter(|by| *by != self.first.access.by).collect();
+        others.sort_unstable();
+        others.dedup();
+        others.len()
     }
 
     fn times(&self) -> u64 {

@@ -16,7 +16,6 @@
 
 mod elisions;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use wasm_encoder::{BlockType, InstructionSink, MemArg, ValType};
@@ -110,7 +109,7 @@ pub(super) struct Checks<'m> {
     elisions: Elisions,
     for_v8: bool,
     /// The functions that copy and fill, and how their parameters access memory.
-    ranges: BTreeMap<u32, Bulk>,
+    ranges: Vec<(u32, Bulk)>,
 }
 
 impl<'m> Checks<'m> {
@@ -135,8 +134,9 @@ impl<'m> Checks<'m> {
 
 impl Producer for Checks<'_> {
     fn edit(&self, space: &IndexSpace, function: u32, body: &Body, edits: &mut Edits) {
-        let ranges = self.ranges.get(&function).filter(|_| self.elisions.include(Elision::Ranges));
-        if let (Some(ranges), false) = (ranges, self.is_allocators[function as usize]) {
+        let ranges = self.ranges.iter().find(|(named, _)| *named == function);
+        let ranges = ranges.filter(|_| self.elisions.include(Elision::Ranges));
+        if let (Some((_, ranges)), false) = (ranges, self.is_allocators[function as usize]) {
             let start = body.code_start;
             edits.insert_before(start, |code| {
                 ranges.unless_short_and_right(&self.features, [0, 1, 2], space, code);
@@ -150,9 +150,9 @@ impl Producer for Checks<'_> {
         let operators: Vec<_> = body.operators_with_offsets(self.file).collect();
         let idiom = Idiom::of(&operators);
         let is_own_header = |nth| reads_header(&operators, nth);
-        let is_elided = self
-            .elisions
-            .in_function(&operators, |nth, access| !idiom.allows(access) && !is_own_header(nth));
+        let is_elided = self.elisions.in_function(self.file, &operators, |nth, access| {
+            !idiom.allows(access) && !is_own_header(nth)
+        });
         let mut checked = Checked {
             features: &self.features,
             for_v8: self.for_v8,
@@ -341,7 +341,7 @@ impl Bulk {
 }
 
 /// The functions of C that copy and fill memory, as the instructions that do the same.
-fn named_ranges(prepared: &Prepared<'_>) -> BTreeMap<u32, Bulk> {
+fn named_ranges(prepared: &Prepared<'_>) -> Vec<(u32, Bulk)> {
     use Operand::{Address, I32};
     let module = &prepared.module;
     let address = match module.memories[0].is_64 {

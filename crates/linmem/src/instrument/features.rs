@@ -32,6 +32,7 @@ impl Features {
     }
 
     /// Pushes an address or a size; the upper half is lost where addresses have 32 bits.
+    #[inline(never)]
     pub(super) fn push_address(&self, value: u64, code: &mut InstructionSink<'_>) {
         match self.address {
             ValType::I64 => code.i64_const(value as i64),
@@ -95,6 +96,7 @@ impl Features {
     }
 
     /// Makes an `i64` of an address.
+    #[inline(never)]
     pub(super) fn extend(&self, code: &mut InstructionSink<'_>) {
         if !self.is_64() {
             code.i64_extend_i32_u();
@@ -102,6 +104,7 @@ impl Features {
     }
 
     /// Makes an address of an `i64`.
+    #[inline(never)]
     pub(super) fn wrap(&self, code: &mut InstructionSink<'_>) {
         if !self.is_64() {
             code.i32_wrap_i64();
@@ -109,6 +112,7 @@ impl Features {
     }
 
     /// Pushes how many bytes memory 0 has, as an `i64`.
+    #[inline(never)]
     pub(super) fn push_memory_bytes(&self, code: &mut InstructionSink<'_>) {
         code.memory_size(0);
         self.extend(code);

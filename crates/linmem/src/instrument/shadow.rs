@@ -63,6 +63,8 @@ pub(super) fn excess_pages(page_bytes: u64) -> u64 {
 }
 
 /// Makes an address in the shadow of the one on the stack.
+// Inlined, such functions are most of what linmem weighs as wasm.
+#[inline(never)]
 pub(super) fn to_shadow(features: &Features, code: &mut InstructionSink<'_>) {
     features.push_address(SHIFT, code);
     features.add(code);
@@ -275,6 +277,7 @@ impl Scan<'_> {
 }
 
 /// Pushes whether the byte at the address in a local has a state. Past the end of the memory none has.
+#[inline(never)]
 fn push_is(
     features: &Features,
     space: &IndexSpace,

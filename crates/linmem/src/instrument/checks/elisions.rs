@@ -3,9 +3,9 @@
 //! One walk over a function follows what is on the stack and in locals, as far as that is an address of which something is
 //! known. It forgets more than it must: at calls, at the beginning of loops, and wherever code joins.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
-use wasmparser::{ContType, FrameKind, FuncType, ModuleArity, Operator, RefType, SubType};
+use wasmparser::Operator;
 
 use super::Operators;
 use crate::module::memory_map::MemoryMap;
@@ -40,18 +40,31 @@ pub(super) struct Elisions {
     /// The global that is the stack pointer.
     stack_pointer: Option<u32>,
     /// Where static data may be.
-    statics: std::ops::Range<u64>,
+    statics: Range<u64>,
 }
 
 /// What is known of a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Value {
+    #[default]
     Unknown,
     Constant(u64),
     /// So many bytes below what the stack pointer was: on the stack.
     Frame(u64),
     /// What a local has had since it was set for the last time: which local, and how often any was set before.
     Local(u32, u32),
+}
+
+/// What is known of a local.
+#[derive(Debug, Clone, Copy, Default)]
+struct Local {
+    /// How often any local had been set when this one got its value.
+    version: u32,
+    value: Value,
+    /// Where it is set once, outside all blocks, to an address of the frame: so many bytes below what the stack pointer was.
+    frame: Option<u64>,
+    /// How often the function sets it.
+    times_set: u32,
 }
 
 /// Bytes that have been checked, from the value of a local on.
@@ -87,12 +100,16 @@ impl Elisions {
     /// whether an access that is checked is an error if any of its bytes is wrong.
     pub(super) fn in_function(
         &self,
+        file: &[u8],
         operators: &Operators<'_>,
         is_strict: impl Fn(usize, &Access) -> bool,
     ) -> Vec<bool> {
         let mut walk = Walk::new(self, operators);
         let steps = operators.iter().enumerate();
-        steps.map(|(nth, (operator, _))| walk.step(operator, |a| is_strict(nth, a))).collect()
+        let step = |(nth, (operator, place)): (usize, &(Operator<'_>, Range<usize>))| {
+            walk.step(operator, file[place.start], |access| is_strict(nth, access))
+        };
+        steps.map(step).collect()
     }
 }
 
@@ -102,12 +119,7 @@ struct Walk<'e> {
     stack: Vec<Value>,
     /// How often locals were set.
     version: u32,
-    /// By local: the version since it has its value, and what that is.
-    locals: BTreeMap<u32, (u32, Value)>,
-    /// Locals that are set once, outside all blocks, to an address of the frame.
-    frames: BTreeMap<u32, u64>,
-    /// How often each local is set.
-    times_set: BTreeMap<u32, u32>,
+    locals: Vec<Local>,
     checked: Vec<CheckedRange>,
     /// What was checked before each open block.
     outside: Vec<Vec<CheckedRange>>,
@@ -116,21 +128,21 @@ struct Walk<'e> {
 
 impl<'e> Walk<'e> {
     fn new(elisions: &'e Elisions, operators: &Operators<'_>) -> Walk<'e> {
-        let mut times_set: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut locals: Vec<Local> = Vec::new();
         for (operator, _) in operators {
             if let Operator::LocalSet { local_index } | Operator::LocalTee { local_index } =
                 operator
             {
-                *times_set.entry(*local_index).or_default() += 1;
+                let index = *local_index as usize;
+                locals.resize(locals.len().max(index + 1), Local::default());
+                locals[index].times_set += 1;
             }
         }
         Walk {
             elisions,
             stack: Vec::new(),
             version: 0,
-            locals: BTreeMap::new(),
-            frames: BTreeMap::new(),
-            times_set,
+            locals,
             checked: Vec::new(),
             outside: Vec::new(),
             calls: 0,
@@ -138,7 +150,12 @@ impl<'e> Walk<'e> {
     }
 
     /// Takes in an instruction; whether it is an access that need not be checked.
-    fn step(&mut self, operator: &Operator<'_>, is_strict: impl Fn(&Access) -> bool) -> bool {
+    fn step(
+        &mut self,
+        operator: &Operator<'_>,
+        opcode: u8,
+        is_strict: impl Fn(&Access) -> bool,
+    ) -> bool {
         let access = Access::of(operator).filter(|access| access.memarg.memory == 0);
         let is_elided = access.is_some_and(|access| self.access(&access, is_strict(&access)));
         self.control(operator);
@@ -176,12 +193,10 @@ impl<'e> Walk<'e> {
                     _ => Value::Unknown,
                 });
             }
-            _ => match operator.operator_arity(&NoTypes) {
+            _ => match arity(opcode) {
                 Some((pops, pushes)) => {
-                    for _ in 0..pops {
-                        self.pop();
-                    }
-                    self.stack.extend((0..pushes).map(|_| Value::Unknown));
+                    self.stack.truncate(self.stack.len().saturating_sub(pops));
+                    self.stack.extend(std::iter::repeat_n(Value::Unknown, pushes));
                 }
                 None => self.stack.clear(),
             },
@@ -194,22 +209,21 @@ impl<'e> Walk<'e> {
     }
 
     fn local(&self, local: u32) -> Value {
-        if let Some(below) = self.frames.get(&local) {
-            return Value::Frame(*below);
-        }
-        match self.locals.get(&local) {
-            Some((_, known @ (Value::Constant(_) | Value::Frame(_)))) => *known,
-            Some((version, _)) => Value::Local(local, *version),
+        match self.locals.get(local as usize) {
+            Some(Local { frame: Some(below), .. }) => Value::Frame(*below),
+            Some(Local { value: known @ (Value::Constant(_) | Value::Frame(_)), .. }) => *known,
+            Some(Local { version, .. }) => Value::Local(local, *version),
+            // It is never set.
             None => Value::Local(local, 0),
         }
     }
 
     fn set(&mut self, local: u32, value: Value) {
         self.version += 1;
-        self.locals.insert(local, (self.version, value));
-        let is_once = self.times_set.get(&local) == Some(&1) && self.outside.is_empty();
-        if let (Value::Frame(below), true) = (value, is_once) {
-            self.frames.insert(local, below);
+        let local = &mut self.locals[local as usize];
+        (local.version, local.value) = (self.version, value);
+        if let (Value::Frame(below), 1, true) = (value, local.times_set, self.outside.is_empty()) {
+            local.frame = Some(below);
         }
     }
 
@@ -245,10 +259,10 @@ impl<'e> Walk<'e> {
     /// again.
     fn forget_values(&mut self) {
         self.version += 1;
-        for (version, value) in self.locals.values_mut() {
+        for local in &mut self.locals {
             // What was set in a block that has ended may not have been set.
-            if *value != Value::Unknown {
-                (*version, *value) = (self.version, Value::Unknown);
+            if local.value != Value::Unknown {
+                (local.version, local.value) = (self.version, Value::Unknown);
             }
         }
     }
@@ -326,36 +340,25 @@ fn calls(operator: &Operator<'_>) -> bool {
     matches!(operator, Call { .. } | CallIndirect { .. } | CallRef { .. } | MemoryGrow { .. })
 }
 
-/// Stands for a module of which no types are known: then only instructions tell how many values they take that always take
-/// as many.
-struct NoTypes;
-
-impl ModuleArity for NoTypes {
-    fn sub_type_at(&self, _: u32) -> Option<&SubType> {
-        None
-    }
-
-    fn tag_type_arity(&self, _: u32) -> Option<(u32, u32)> {
-        None
-    }
-
-    fn type_index_of_function(&self, _: u32) -> Option<u32> {
-        None
-    }
-
-    fn func_type_of_cont_type(&self, _: &ContType) -> Option<&FuncType> {
-        None
-    }
-
-    fn sub_type_of_ref_type(&self, _: &RefType) -> Option<&SubType> {
-        None
-    }
-
-    fn control_stack_height(&self) -> u32 {
-        0
-    }
-
-    fn label_block(&self, _: u32) -> Option<(wasmparser::BlockType, FrameKind)> {
-        None
-    }
+/// How many values an instruction takes and how many it puts on the stack, given its first byte; `None` where that depends on
+/// more. These are the instructions that values of addresses and of what is stored are computed by.
+fn arity(opcode: u8) -> Option<(usize, usize)> {
+    Some(match opcode {
+        // `nop`, `drop`, `select`, `memory.size`.
+        0x01 => (0, 0),
+        0x1a => (1, 0),
+        0x1b => (3, 1),
+        0x3f => (0, 1),
+        // `global.set`, loads, stores, constants of floating point.
+        0x24 => (1, 0),
+        0x28..=0x35 => (1, 1),
+        0x36..=0x3e => (2, 0),
+        0x43 | 0x44 => (0, 1),
+        // Numbers: tests, comparisons, operators of one operand and of two, conversions.
+        0x45 | 0x50 => (1, 1),
+        0x46..=0x4f | 0x51..=0x66 => (2, 1),
+        0x67..=0x69 | 0x79..=0x7b | 0x8b..=0x91 | 0x99..=0x9f | 0xa7..=0xc4 => (1, 1),
+        0x6a..=0x78 | 0x7c..=0x8a | 0x92..=0x98 | 0xa0..=0xa6 => (2, 1),
+        _ => return None,
+    })
 }

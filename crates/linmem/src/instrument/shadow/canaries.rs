@@ -233,6 +233,7 @@ impl Inserted for Lend {
 }
 
 /// Pushes whether a block ends where the entry says whose place in the table is in a local.
+#[inline(never)]
 fn push_is_end(
     features: &Features,
     space: &IndexSpace,
