@@ -246,8 +246,7 @@ impl Replay {
             return Ok(());
         }
         let module = &self.modules[number];
-        let is_instruction = by < AccessedBy::ReadByImport;
-        let own = module.function_at(instruction).filter(|_| is_instruction);
+        let own = module.function_at(instruction).filter(|_| by.is_instruction());
         let place = (own, instruction);
         let context = self.contexts.of_access(context, place, caller, number)?;
         let own = Access::at(&module.bytes, instruction).filter(|_| by == AccessedBy::Instruction);

@@ -37,7 +37,7 @@ use crate::trace::AccessedBy;
 
 /// For V8, states are shifted by so many bits, so that none of theirs is lost, before they are looked at. Otherwise it loads
 /// them twice: for the load, which may trap, and for a comparison with memory. Measured in Node 24: a fifth of the time of
-/// a loop of loads. Cranelift needs a tenth less without that.
+/// a loop of loads and stores. Cranelift needs a tenth less without that.
 const SHIFTED: i32 = 5;
 
 /// Locals that checks need at most: an address, two operands of an access of each type, and those of bulk instructions.

@@ -176,7 +176,7 @@ impl Hook {
     ];
 
     /// Those that are imported where accesses are not checked: all but the last.
-    pub const OF_RECORDS: &[Hook] = Hook::ALL.split_at(10).0;
+    pub const OF_RECORDS: &[Hook] = Hook::ALL.split_at(Hook::ALL.len() - 1).0;
 
     /// How many values [`Hook::Entered`], [`Hook::Passed`] and [`Hook::HandedOut`] take at once.
     pub(crate) const VALUES: usize = 4;

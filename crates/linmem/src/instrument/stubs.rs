@@ -34,31 +34,53 @@ use crate::prepared::Prepared;
 ///     (call $resumed (local.get $level))
 ///   end)
 /// ```
-struct Stub<'m> {
-    module: &'m Module<'m>,
+pub(super) struct Stub<'m, C> {
+    pub(super) module: &'m Module<'m>,
     /// The imported function.
-    function: u32,
+    pub(super) function: u32,
     /// Whether it stands in at tail calls. A chain of them through the host must not use more and more
     /// stack, so nothing can be done after the call, and the module does not wait for it.
-    at_tail_calls: bool,
+    pub(super) at_tail_calls: bool,
+    /// What it does.
+    pub(super) content: C,
+}
+
+/// What a stub does: its code.
+pub(super) trait Content: Copy {
+    /// The code, declarations of locals included.
+    fn body(self, stub: &Stub<'_, Self>, features: &Features, space: &IndexSpace) -> Vec<u8>;
+}
+
+/// A call of a function that may keep addresses and enter the module.
+#[derive(Clone, Copy)]
+struct HostCall {
     /// Where accesses are checked, whether all blocks of the heap are known.
     checks: Option<bool>,
 }
 
-/// The stubs of a module. A hooked function has a wrapper instead, and WASI's functions neither keep an
-/// address nor enter the module.
+/// The stubs of a module. WASI's functions neither keep an address nor enter the module.
 pub(super) fn of<'m>(
     prepared: &'m Prepared<'_>,
     checks: Option<bool>,
 ) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
+    with_content(prepared, move |f| (!module.is_of_wasi(f)).then_some(HostCall { checks }))
+}
+
+/// Stubs of the imported functions for which there is something to do. A hooked one has a wrapper instead.
+pub(super) fn with_content<'m, C: Content + 'm>(
+    prepared: &'m Prepared<'_>,
+    content: impl Fn(u32) -> Option<C> + 'm,
+) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
+    let module = &prepared.module;
     let hooked = prepared.allocator().hooked();
-    let imported = (0..module.imported_functions())
-        .filter(move |function| !module.is_of_wasi(*function) && !hooked.contains(function));
+    let imported =
+        (0..module.imported_functions()).filter(move |function| !hooked.contains(function));
+    let imported = imported.filter_map(move |function| Some((function, content(function)?)));
     let tail_called = tail_called(module);
-    imported.flat_map(move |function| {
+    imported.flat_map(move |(function, content)| {
         let stub = |at_tail_calls| -> Box<dyn Inserted + 'm> {
-            Box::new(Stub { module, function, at_tail_calls, checks })
+            Box::new(Stub { module, function, at_tail_calls, content })
         };
         let last = tail_called.contains(&function).then(|| stub(true));
         [stub(false)].into_iter().chain(last)
@@ -66,7 +88,7 @@ pub(super) fn of<'m>(
 }
 
 /// The functions that the module calls by name with a tail call.
-pub(super) fn tail_called(module: &Module<'_>) -> BTreeSet<u32> {
+fn tail_called(module: &Module<'_>) -> BTreeSet<u32> {
     let bodies = module.functions.iter().filter_map(|function| function.body.as_ref());
     let sites = bodies.flat_map(|body| &body.sites);
     let callee = |site: &Site| match site.kind {
@@ -76,7 +98,7 @@ pub(super) fn tail_called(module: &Module<'_>) -> BTreeSet<u32> {
     sites.filter_map(callee).collect()
 }
 
-impl Inserted for Stub<'_> {
+impl<C: Content> Inserted for Stub<'_, C> {
     fn ty(&self, _: &Features) -> Signature {
         Signature::Of(self.function)
     }
@@ -98,10 +120,16 @@ impl Inserted for Stub<'_> {
     }
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
-        let ty = boundary::type_of(self.module, self.function);
-        let arguments = self.handed_out(features, ty);
-        if self.at_tail_calls {
-            return self.handing_on(features, space, ty, arguments);
+        self.content.body(self, features, space)
+    }
+}
+
+impl Content for HostCall {
+    fn body(self, stub: &Stub<'_, Self>, features: &Features, space: &IndexSpace) -> Vec<u8> {
+        let ty = boundary::type_of(stub.module, stub.function);
+        let arguments = stub.handed_out(features, ty);
+        if stub.at_tail_calls {
+            return stub.handing_on(features, space, ty, arguments);
         }
         let level = ty.params().len() as u32;
         let depth = level + 1;
@@ -116,7 +144,7 @@ impl Inserted for Stub<'_> {
         }
         boundary::report(features, space, Hook::HandedOut, arguments, &mut code);
         boundary::push_params(ty, &mut code);
-        code.call(space.moved(self.function));
+        code.call(space.moved(stub.function));
         if self.checks.is_some() {
             shadow::resize(space, &mut code);
         }
@@ -134,7 +162,7 @@ impl Inserted for Stub<'_> {
     }
 }
 
-impl Stub<'_> {
+impl Stub<'_, HostCall> {
     /// The arguments that the host may keep.
     fn handed_out(&self, features: &Features, ty: &FuncType) -> Values {
         match self.module.function_import(self.function) {

@@ -34,15 +34,7 @@ impl Recorder {
         (address, bytes, by): (u64, u64, u64),
         guest: &mut dyn Guest,
     ) {
-        let by = match by {
-            1 => AccessedBy::ReadRange,
-            2 => AccessedBy::WrittenRange,
-            3 => AccessedBy::ReadByImport,
-            4 => AccessedBy::WrittenByImport,
-            5 => AccessedBy::Overwritten,
-            6 => AccessedBy::Untold,
-            _ => AccessedBy::Instruction,
-        };
+        let by = AccessedBy::of(by).unwrap_or(AccessedBy::Instruction);
         let context = self.context_of_access(instance, (instruction, by), guest);
         self.select(instance);
         let access = BadAccess { instruction, by, address, bytes, context };
@@ -57,9 +49,8 @@ impl Recorder {
     ) -> ContextId {
         let module = self.instances[instance].module;
         // Imported functions are called from everywhere, and blocks are looked at from everywhere.
-        let is_instruction = by < AccessedBy::ReadByImport;
         let looked_at = self.accesses.of_instruction.get(&(module, instruction));
-        let looked_at = looked_at.filter(|_| is_instruction);
+        let looked_at = looked_at.filter(|_| by.is_instruction());
         if let Some((_, context)) = looked_at.filter(|(times, _)| *times >= STACKS_OF_INSTRUCTION) {
             return *context;
         }
@@ -84,7 +75,7 @@ impl Recorder {
         if self.accesses.trapped.is_none() {
             self.tell_caller(instance, context, caller, guest);
         }
-        if is_instruction {
+        if by.is_instruction() {
             let of_instruction = &mut self.accesses.of_instruction;
             let times = of_instruction.entry((module, instruction)).or_insert((0, context));
             *times = (times.0 + 1, context);

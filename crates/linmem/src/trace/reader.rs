@@ -363,16 +363,8 @@ impl Cursor<'_> {
             tags::BAD_ACCESS => Event::BadAccess(BadAccess {
                 context: self.context()?,
                 instruction: self.function()?,
-                by: match self.number()? {
-                    0 => AccessedBy::Instruction,
-                    1 => AccessedBy::ReadRange,
-                    2 => AccessedBy::WrittenRange,
-                    3 => AccessedBy::ReadByImport,
-                    4 => AccessedBy::WrittenByImport,
-                    5 => AccessedBy::Overwritten,
-                    6 => AccessedBy::Untold,
-                    _ => return Err(malformed("an access is neither a read nor a write")),
-                },
+                by: AccessedBy::of(self.number()?)
+                    .ok_or_else(|| malformed("an access is made by nothing that is known"))?,
                 address: self.pointer()?,
                 bytes: self.number()?,
             }),

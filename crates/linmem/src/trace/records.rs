@@ -490,6 +490,27 @@ pub enum AccessedBy {
     Untold = 6,
 }
 
+impl AccessedBy {
+    /// What a number in a trace, or of a hook, stands for.
+    pub(crate) fn of(number: u64) -> Option<AccessedBy> {
+        Some(match number {
+            0 => AccessedBy::Instruction,
+            1 => AccessedBy::ReadRange,
+            2 => AccessedBy::WrittenRange,
+            3 => AccessedBy::ReadByImport,
+            4 => AccessedBy::WrittenByImport,
+            5 => AccessedBy::Overwritten,
+            6 => AccessedBy::Untold,
+            _ => return None,
+        })
+    }
+
+    /// Whether an instruction of the module accesses memory.
+    pub(crate) fn is_instruction(self) -> bool {
+        self < AccessedBy::ReadByImport
+    }
+}
+
 /// A distinct call stack: an index into the contexts of a trace, numbered from 0 in the order in
 /// which they were first seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 
-use super::{Scan, State, at, canaries, helper, push_is, to_shadow};
+use super::{Scan, State, at, canaries, push_is, to_shadow};
 use crate::allocator::{AllocatorFunction, Role};
 use crate::instrument::checks;
 use crate::instrument::features::Features;
@@ -114,17 +114,7 @@ impl Give {
 }
 
 impl Inserted for Give {
-    fn ty(&self, features: &Features) -> Signature {
-        Signature::New(vec![features.address, features.address, features.address], vec![])
-    }
-
-    fn name(&self) -> String {
-        "give a block".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::Give)
-    }
+    is!("give a block", Reached::ByCode(Helper::Give), |address| [address, address, address] -> []);
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         const POINTER: u32 = 0;
@@ -172,17 +162,7 @@ impl Inserted for Give {
 struct Measure;
 
 impl Inserted for Measure {
-    fn ty(&self, features: &Features) -> Signature {
-        Signature::New(vec![features.address], vec![features.address])
-    }
-
-    fn name(&self) -> String {
-        "measure a block".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::Measure)
-    }
+    is!("measure a block", Reached::ByCode(Helper::Measure), |address| [address] -> [address]);
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         const POINTER: u32 = 0;
@@ -223,17 +203,7 @@ impl Inserted for Measure {
 struct Forget;
 
 impl Inserted for Forget {
-    fn ty(&self, features: &Features) -> Signature {
-        Signature::New(vec![features.address], vec![features.address])
-    }
-
-    fn name(&self) -> String {
-        "take a block".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::Forget)
-    }
+    is!("take a block", Reached::ByCode(Helper::Forget), |address| [address] -> [address]);
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         const POINTER: u32 = 0;
@@ -308,17 +278,7 @@ pub(in crate::instrument) fn push_redzone_of(
 struct IsRedzone;
 
 impl Inserted for IsRedzone {
-    fn ty(&self, features: &Features) -> Signature {
-        Signature::New(vec![features.address], vec![ValType::I32])
-    }
-
-    fn name(&self) -> String {
-        "look for a redzone".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::IsRedzone)
-    }
+    is!("look for a redzone", Reached::ByCode(Helper::IsRedzone), |address| [address] -> [ValType::I32]);
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         let mut function = Function::new([]);

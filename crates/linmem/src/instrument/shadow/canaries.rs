@@ -7,7 +7,7 @@
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
 
 use super::log::LOG_BYTES;
-use super::{State, at, helper, push_is};
+use super::{State, at, push_is};
 use crate::instrument::boundary::Values;
 use crate::instrument::features::Features;
 use crate::instrument::hooks::Hook;
@@ -89,17 +89,7 @@ struct LookBehind {
 }
 
 impl Inserted for LookBehind {
-    fn ty(&self, features: &Features) -> Signature {
-        Signature::New(vec![features.address], vec![])
-    }
-
-    fn name(&self) -> String {
-        "look behind a block".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::LookBehind)
-    }
+    is!("look behind a block", Reached::ByCode(Helper::LookBehind), |address| [address] -> []);
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         const END: u32 = 0;
@@ -156,17 +146,7 @@ impl Inserted for LookBehind {
 struct LookAtBlock;
 
 impl Inserted for LookAtBlock {
-    fn ty(&self, features: &Features) -> Signature {
-        Signature::New(vec![features.address], vec![])
-    }
-
-    fn name(&self) -> String {
-        "look at a block".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::LookAtBlock)
-    }
+    is!("look at a block", Reached::ByCode(Helper::LookAtBlock), |address| [address] -> []);
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         const POINTER: u32 = 0;
@@ -187,17 +167,7 @@ impl Inserted for LookAtBlock {
 struct Lend;
 
 impl Inserted for Lend {
-    fn ty(&self, features: &Features) -> Signature {
-        Signature::New(vec![features.address], vec![])
-    }
-
-    fn name(&self) -> String {
-        "lend a block".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::Lend)
-    }
+    is!("lend a block", Reached::ByCode(Helper::Lend), |address| [address] -> []);
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         const POINTER: u32 = 0;
@@ -257,17 +227,7 @@ fn push_is_end(
 struct LookAtLent;
 
 impl Inserted for LookAtLent {
-    fn ty(&self, _: &Features) -> Signature {
-        Signature::New(vec![], vec![])
-    }
-
-    fn name(&self) -> String {
-        "look at lent blocks".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::LookAtLent)
-    }
+    is!("look at lent blocks", Reached::ByCode(Helper::LookAtLent), |_address| [] -> []);
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         const ENTRY: u32 = 0;

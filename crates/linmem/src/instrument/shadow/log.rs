@@ -2,7 +2,7 @@
 
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 
-use super::{at, helper};
+use super::at;
 use crate::instrument::features::Features;
 use crate::instrument::hooks::{self, Hook};
 use crate::instrument::index_space::{AddedGlobal, AddedMemory, Helper, IndexSpace};
@@ -24,17 +24,7 @@ pub(super) fn functions() -> [Box<dyn Inserted>; 2] {
 struct Tell;
 
 impl Inserted for Tell {
-    fn ty(&self, _: &Features) -> Signature {
-        Signature::New(vec![], vec![])
-    }
-
-    fn name(&self) -> String {
-        "tell of accesses".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::Tell)
-    }
+    is!("tell of accesses", Reached::ByCode(Helper::Tell), |_address| [] -> []);
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         const END: u32 = 0;
@@ -73,17 +63,7 @@ impl Inserted for Tell {
 struct TellRest;
 
 impl Inserted for TellRest {
-    fn ty(&self, _: &Features) -> Signature {
-        Signature::New(vec![], vec![])
-    }
-
-    fn name(&self) -> String {
-        "tell of the last accesses".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        Reached::ByExport(hooks::TELL_EXPORT)
-    }
+    is!("tell of the last accesses", Reached::ByExport(hooks::TELL_EXPORT), |_address| [] -> []);
 
     fn body(&self, _: &Features, space: &IndexSpace) -> Vec<u8> {
         let mut function = Function::new([]);

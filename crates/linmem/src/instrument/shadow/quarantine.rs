@@ -4,7 +4,7 @@ use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 
 use super::blocks::push_redzone_of;
 use super::canaries::{self, LENT_END};
-use super::{Limits, State, at, helper, push_is};
+use super::{Limits, State, at, push_is};
 use crate::allocator::{Allocator, Effect, Param, Role};
 use crate::instrument::features::Features;
 use crate::instrument::index_space::{AddedGlobal, AddedMemory, Helper, IndexSpace};
@@ -67,7 +67,7 @@ impl Inserted for Retire<'_> {
     }
 
     fn reached(&self) -> Reached {
-        helper(Helper::Retire(self.function))
+        Reached::ByCode(Helper::Retire(self.function))
     }
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
@@ -153,17 +153,7 @@ struct ReleaseOldest {
 }
 
 impl Inserted for ReleaseOldest {
-    fn ty(&self, _: &Features) -> Signature {
-        Signature::New(vec![], vec![])
-    }
-
-    fn name(&self) -> String {
-        "release the oldest block".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::ReleaseOldest)
-    }
+    is!("release the oldest block", Reached::ByCode(Helper::ReleaseOldest), |_address| [] -> []);
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         const ENTRY: u32 = 0;
@@ -195,17 +185,7 @@ impl Inserted for ReleaseOldest {
 struct ReleaseAll;
 
 impl Inserted for ReleaseAll {
-    fn ty(&self, _: &Features) -> Signature {
-        Signature::New(vec![], vec![])
-    }
-
-    fn name(&self) -> String {
-        "release all blocks".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::ReleaseAll)
-    }
+    is!("release all blocks", Reached::ByCode(Helper::ReleaseAll), |_address| [] -> []);
 
     fn body(&self, _: &Features, space: &IndexSpace) -> Vec<u8> {
         let [head, tail] = [AddedGlobal::Oldest, AddedGlobal::Newest].map(|g| space.global(g));

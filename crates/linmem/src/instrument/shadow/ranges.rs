@@ -2,7 +2,7 @@
 
 use wasm_encoder::{BlockType, Function, ValType};
 
-use super::{Scan, helper, resize};
+use super::{Scan, resize};
 use crate::instrument::features::Features;
 use crate::instrument::hooks::{self, Hook};
 use crate::instrument::index_space::{AddedGlobal, Helper, IndexSpace};
@@ -18,18 +18,7 @@ pub(super) fn functions() -> [Box<dyn Inserted>; 3] {
 struct CheckRange;
 
 impl Inserted for CheckRange {
-    fn ty(&self, features: &Features) -> Signature {
-        let address = features.address;
-        Signature::New(vec![ValType::I32, address, address, ValType::I32], vec![])
-    }
-
-    fn name(&self) -> String {
-        "check a range".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::CheckRange)
-    }
+    is!("check a range", Reached::ByCode(Helper::CheckRange), |address| [ValType::I32, address, address, ValType::I32] -> []);
 
     fn body(&self, _: &Features, space: &IndexSpace) -> Vec<u8> {
         const INSTRUCTION: u32 = 0;
@@ -53,17 +42,7 @@ impl Inserted for CheckRange {
 struct IsAccessible;
 
 impl Inserted for IsAccessible {
-    fn ty(&self, features: &Features) -> Signature {
-        Signature::New(vec![features.address; 2], vec![ValType::I32])
-    }
-
-    fn name(&self) -> String {
-        "look at a range".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::IsAccessible)
-    }
+    is!("look at a range", Reached::ByCode(Helper::IsAccessible), |address| [address, address] -> [ValType::I32]);
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         const ADDRESS: u32 = 0;
@@ -90,17 +69,7 @@ impl Inserted for IsAccessible {
 struct TellAccessible;
 
 impl Inserted for TellAccessible {
-    fn ty(&self, features: &Features) -> Signature {
-        Signature::New(vec![features.address; 2], vec![ValType::I32])
-    }
-
-    fn name(&self) -> String {
-        "tell whether a range may be accessed".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        Reached::ByExport(hooks::ACCESSIBLE_EXPORT)
-    }
+    is!("tell whether a range may be accessed", Reached::ByExport(hooks::ACCESSIBLE_EXPORT), |address| [address, address] -> [ValType::I32]);
 
     fn body(&self, _: &Features, space: &IndexSpace) -> Vec<u8> {
         let mut function = Function::new([]);

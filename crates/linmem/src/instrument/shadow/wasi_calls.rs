@@ -3,18 +3,14 @@
 //! They are those of `wasi_snapshot_preview1`, as its witx files have them. Of most calls an argument says how long
 //! a range is; some take vectors of ranges, which are in memory themselves.
 
-use std::collections::BTreeSet;
-
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
-use wasmparser::FuncType;
 
-use super::{canaries, helper};
+use super::canaries;
 use crate::instrument::boundary;
 use crate::instrument::features::Features;
 use crate::instrument::index_space::{Helper, IndexSpace};
 use crate::instrument::inserted::{Inserted, Reached, Signature};
-use crate::instrument::offset_map::Origin;
-use crate::instrument::stubs::tail_called;
+use crate::instrument::stubs::{self, Content, Stub};
 use crate::module::Module;
 use crate::prepared::Prepared;
 use crate::trace::AccessedBy;
@@ -93,76 +89,42 @@ fn ranges_of(module: &Module<'_>, function: u32) -> &'static [Range] {
     if fits && !module.memories[0].is_64 { ranges } else { &[] }
 }
 
-/// The functions that stand in for WASI's where the module calls them, and what they need. A hooked one has a wrapper.
+/// The functions that stand in for WASI's where the module calls them, and what they need.
 pub(super) fn functions<'m>(
     prepared: &'m Prepared<'_>,
     knows_heap: bool,
 ) -> Vec<Box<dyn Inserted + 'm>> {
-    let module = &prepared.module;
-    let hooked = prepared.allocator().hooked();
-    let tail_called: BTreeSet<u32> = tail_called(module);
-    let mut functions: Vec<Box<dyn Inserted + 'm>> = Vec::new();
-    for function in (0..module.imported_functions()).filter(|function| !hooked.contains(function)) {
-        let ranges = ranges_of(module, function);
-        if ranges.is_empty() {
-            continue;
-        }
-        let ways =
-            [false, true].into_iter().filter(|tail| !tail || tail_called.contains(&function));
-        functions.extend(ways.map(|at_tail_calls| -> Box<dyn Inserted + 'm> {
-            Box::new(Call { module, function, ranges, at_tail_calls, knows_heap })
-        }));
-    }
+    let content = move |function| {
+        let ranges = ranges_of(&prepared.module, function);
+        (!ranges.is_empty()).then_some(WasiCall { ranges, knows_heap })
+    };
+    let mut functions: Vec<_> = stubs::with_content(prepared, content).collect();
     if !functions.is_empty() {
         functions.push(Box::new(CheckVector));
     }
     functions
 }
 
-/// Stands in for a function of WASI.
-struct Call<'m> {
-    module: &'m Module<'m>,
-    function: u32,
+/// A call of a function of WASI.
+#[derive(Clone, Copy)]
+struct WasiCall {
     ranges: &'static [Range],
-    /// See `stubs`.
-    at_tail_calls: bool,
     knows_heap: bool,
 }
 
-impl Inserted for Call<'_> {
-    fn ty(&self, _: &Features) -> Signature {
-        Signature::Of(self.function)
-    }
-
-    fn name(&self) -> String {
-        let kind = if self.at_tail_calls { "tail-called import" } else { "import" };
-        format!("{kind}: {}", self.module.function_name(self.function).unwrap_or_default())
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::Stub(self.function)
-    }
-
-    fn reached(&self) -> Reached {
-        match self.at_tail_calls {
-            true => Reached::AtTailCalls(self.function),
-            false => Reached::AtCalls(self.function),
-        }
-    }
-
-    fn body(&self, _: &Features, space: &IndexSpace) -> Vec<u8> {
-        let ty: &FuncType = boundary::type_of(self.module, self.function);
+impl Content for WasiCall {
+    fn body(self, stub: &Stub<'_, Self>, _: &Features, space: &IndexSpace) -> Vec<u8> {
         let mut function = Function::new([]);
         let mut code = function.instructions();
         for range in self.ranges {
-            self.check(*range, space, &mut code);
+            self.check(stub.function, *range, space, &mut code);
         }
-        boundary::push_params(ty, &mut code);
-        if self.at_tail_calls {
-            code.return_call(space.moved(self.function));
+        boundary::push_params(boundary::type_of(stub.module, stub.function), &mut code);
+        if stub.at_tail_calls {
+            code.return_call(space.moved(stub.function));
         } else {
-            code.call(space.moved(self.function));
-            if self.unsaid().next().is_some() {
+            code.call(space.moved(stub.function));
+            if self.has_unsaid() {
                 canaries::look_at_lent(space, &mut code);
             }
         }
@@ -171,13 +133,13 @@ impl Inserted for Call<'_> {
     }
 }
 
-impl Call<'_> {
-    /// The ranges whose length nothing says, where their blocks are known.
-    fn unsaid(&self) -> impl Iterator<Item = &Range> {
-        self.ranges.iter().filter(|range| self.knows_heap && matches!(range.1, Unsaid))
+impl WasiCall {
+    /// Whether there are ranges whose length nothing says, and their blocks are known.
+    fn has_unsaid(self) -> bool {
+        self.knows_heap && self.ranges.iter().any(|range| matches!(range.1, Unsaid))
     }
 
-    fn check(&self, range: Range, space: &IndexSpace, code: &mut InstructionSink<'_>) {
+    fn check(self, import: u32, range: Range, space: &IndexSpace, code: &mut InstructionSink<'_>) {
         let Range(address, length, by) = range;
         if let Unsaid = length {
             if self.knows_heap {
@@ -185,7 +147,7 @@ impl Call<'_> {
             }
             return;
         }
-        code.i32_const(self.function as i32).local_get(address);
+        code.i32_const(import as i32).local_get(address);
         match length {
             Fixed(bytes) => code.i32_const(bytes),
             Bytes(param) | Vector(param) => code.local_get(param),
@@ -204,17 +166,7 @@ impl Call<'_> {
 struct CheckVector;
 
 impl Inserted for CheckVector {
-    fn ty(&self, _: &Features) -> Signature {
-        Signature::New(vec![ValType::I32; 4], vec![])
-    }
-
-    fn name(&self) -> String {
-        "check a vector".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        helper(Helper::CheckVector)
-    }
+    is!("check a vector", Reached::ByCode(Helper::CheckVector), |_address| [ValType::I32, ValType::I32, ValType::I32, ValType::I32] -> []);
 
     fn body(&self, features: &Features, space: &IndexSpace) -> Vec<u8> {
         const FUNCTION: u32 = 0;

@@ -397,3 +397,14 @@ fn for_v8_what_is_loaded_is_shifted_before_it_is_looked_at() {
     };
     assert_eq!([checking(), checking().for_v8()].map(|mode| shifts(&mode)), [0, 2]);
 }
+
+/// A word that begins at the shadow of the last byte is loaded at once, also where a page is a byte.
+#[test]
+fn there_is_more_behind_the_shadow_of_the_last_byte() {
+    let shadow = |pages: &str| {
+        let text = instrumented(&format!("(module (memory {pages}) (func))"), &checking());
+        text.lines().filter(|line| line.contains("(memory ")).nth(1).unwrap().trim().to_owned()
+    };
+    assert_eq!(shadow("2"), "(memory (;1;) 3)");
+    assert_eq!(shadow("100 (pagesize 1)"), "(memory (;1;) 1132 (pagesize 0x1))");
+}
