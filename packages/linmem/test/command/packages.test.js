@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url";
 import { PROGRAM } from "../node/support.js";
 import { installPacked } from "../readme.js";
 
-// 1 MiB.
-const MOST_PACKED_BYTES = 1_048_576;
+// 1 MB. Where linmem.wasm was built with rustup's std, it is not: see scripts/build-wasm.
+const MOST_PACKED_BYTES = 1_000_000;
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 const examples = join(root, "examples/npm");
@@ -24,7 +24,8 @@ const command = join(project.directory, "node_modules/.bin/linmem");
 const env = { ...process.env, PATH: [join(process.execPath, ".."), "/usr/bin", "/bin"].join(":"), LINMEM_CACHE_DIR: join(project.directory, "cache"), LINMEM_PROGRAM: undefined, NODE_TEST_CONTEXT: undefined };
 
 test("it is small", () => {
-  assert.ok(statSync(join(project.directory, project.filename)).size <= MOST_PACKED_BYTES);
+  const { size } = statSync(join(project.directory, project.filename));
+  assert.ok(size <= MOST_PACKED_BYTES, `${size} bytes`);
 });
 
 function reported(program, name, cwd, words) {
