@@ -11,7 +11,8 @@
 //
 // One operation a line, all numbers decimal. Storing into a slot that holds a
 // block loses that block (a definite leak); what the slots hold at the end is
-// reachable. Exits with 0, or with 1 at a line it does not understand.
+// reachable. Exits with 0; with 1 at a line it does not understand; with 2 when
+// a block does not hold what it has to.
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,10 @@
 #define SLOTS 256
 
 static void *slots[SLOTS];
+
+// The size of each slot's block, with all bits inverted: a small number could be
+// an address, and hide a leak.
+static size_t inverted_sizes[SLOTS];
 
 // The next byte of stdin, or -1 at its end.
 static int next_byte(void) {
@@ -41,36 +46,59 @@ static size_t next_number(void) {
     return number;
 }
 
+static void expect(const unsigned char *block, size_t size, unsigned char byte) {
+    for (size_t i = 0; i < size; i++) {
+        if (block[i] != byte) _Exit(2);
+    }
+}
+
 // Blocks must not contain what an earlier owner left there: old pointers.
-static void *filled(void *block, size_t size) {
-    return block == NULL ? NULL : memset(block, 0xa5, size);
+static void put(size_t slot, void *block, size_t size) {
+    slots[slot] = block == NULL ? NULL : memset(block, 0xa5, size);
+    inverted_sizes[slot] = ~size;
 }
 
-static void *grown(void *block, size_t size) {
-    void *result = realloc(block, size);
-    return result == NULL && size > 0 ? block : filled(result, size);
+static void put_zeros(size_t slot, size_t count, size_t size) {
+    void *block = calloc(count, size);
+    if (block != NULL) expect(block, count * size, 0);
+    put(slot, block, count * size);
 }
 
-static void *posix_aligned(size_t align, size_t size) {
+static void grow(size_t slot, size_t size) {
+    size_t old = slots[slot] == NULL ? 0 : ~inverted_sizes[slot];
+    void *block = realloc(slots[slot], size);
+    if (block == NULL && size > 0) return;
+    if (block != NULL) expect(block, old < size ? old : size, 0xa5);
+    put(slot, block, size);
+}
+
+static void put_aligned(size_t slot, size_t align, size_t size) {
     void *block = NULL;
-    return posix_memalign(&block, align, size) == 0 ? filled(block, size) : NULL;
+    if (posix_memalign(&block, align, size) != 0) block = NULL;
+    put(slot, block, size);
+}
+
+static void release(size_t slot) {
+    if (slots[slot] != NULL) expect(slots[slot], ~inverted_sizes[slot], 0xa5);
+    free(slots[slot]);
+    slots[slot] = NULL;
 }
 
 int main(void) {
     for (int operation; (operation = next_byte()) != -1;) {
-        void **slot = &slots[next_number() % SLOTS];
+        size_t slot = next_number() % SLOTS;
         size_t first = operation == 'f' ? 0 : next_number();
         switch (operation) {
-        case 'm': *slot = filled(malloc(first), first); break;
-        case 'c': *slot = calloc(first, next_number()); break;
-        case 'r': *slot = grown(*slot, first); break;
+        case 'm': put(slot, malloc(first), first); break;
+        case 'c': put_zeros(slot, first, next_number()); break;
+        case 'r': grow(slot, first); break;
         case 'a': {
             size_t size = next_number();
-            *slot = filled(aligned_alloc(first, size), size);
+            put(slot, aligned_alloc(first, size), size);
             break;
         }
-        case 'p': *slot = posix_aligned(first, next_number()); break;
-        case 'f': free(*slot); *slot = NULL; break;
+        case 'p': put_aligned(slot, first, next_number()); break;
+        case 'f': release(slot); break;
         default: return 1;
         }
     }

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use linmem::instrument::{Elision, QUARANTINE_BYTES, REDZONE_BYTES};
+use linmem::instrument::Elision;
 use linmem::trace::{Buffer, Event, Record};
 use linmem::{Mode, Trace};
 use wasmtime::{Config, Engine, Linker, Module, Store};
@@ -143,7 +143,7 @@ pub fn main(role: Role, args: &[String]) -> Result<()> {
         Role::Plain => run_plain(&guest, &wasm).map_err(|error| anyhow!("{error:#}"))?,
         Role::Observed => run_observed(&guest, &wasm, Mode::default())?,
         Role::Checked | Role::CheckedInFull | Role::CheckedBut(_) => {
-            let mode = Mode::check(None, REDZONE_BYTES, QUARANTINE_BYTES);
+            let mode = Mode::check(None);
             let mode = match role {
                 Role::CheckedInFull => mode.with_elisions(&[]),
                 Role::CheckedBut(kind) => mode.with_elisions(&[kind]),

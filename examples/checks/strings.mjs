@@ -4,7 +4,8 @@
 //
 //   past     writes a string and its NUL into a block that has room for the string only
 //   freed    reads a string whose block was freed
-//   healthy  does neither
+//   lent     has the module free a string that it was only lent, and lends it another
+//   healthy  does none of that
 import { readFileSync } from "node:fs";
 import { cstrings } from "../../packages/linmem/src/strings.js";
 
@@ -31,3 +32,5 @@ for (let time = 0; time < 3; time++) {
   if (use !== "freed") deallocate(copy);
   deallocate(pointer);
 }
+strings.with("apple", (pointer) => use === "lent" && deallocate(pointer));
+strings.with("cherry", (pointer) => console.log(strings.take(upper(pointer))));

@@ -1,4 +1,4 @@
-//! Any bytes through the rewriter: they are refused with a reason, or come out as a valid module.
+//! Any bytes through the rewriter, with checks and without: they are refused with a reason, or come out as a valid module.
 #![no_main]
 
 #[path = "../../crates/linmem-wasmtime/tests/side_by_side/binary.rs"]
@@ -25,12 +25,14 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn rewrite(prepared: &Prepared<'_>) {
-    match prepared.instrument(&Mode::default()) {
-        Ok(instrumented) => {
-            Validator::new_with_features(WasmFeatures::all())
-                .validate_all(&instrumented.wasm)
-                .expect("what comes out is valid");
+    for mode in [Mode::default(), Mode::check(None), Mode::check(Some(3)).for_v8()] {
+        match prepared.instrument(&mode) {
+            Ok(instrumented) => {
+                Validator::new_with_features(WasmFeatures::all())
+                    .validate_all(&instrumented.wasm)
+                    .expect("what comes out is valid");
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}"),
         }
-        Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}"),
     }
 }

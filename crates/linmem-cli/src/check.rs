@@ -76,7 +76,7 @@ pub struct Limits {
 impl Limits {
     /// How to instrument a module.
     pub fn mode(&self, fail_alloc: Option<u64>) -> Mode {
-        Mode::check(fail_alloc, self.redzone, self.quarantine)
+        Mode::check(fail_alloc).with_redzone(self.redzone).with_quarantine(self.quarantine)
     }
 
     /// How to instrument, as options of a command line.

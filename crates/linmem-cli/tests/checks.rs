@@ -1,5 +1,5 @@
 //! Every program of `tests/checks` has one bad access of memory, which `linmem check` finds in each of four builds,
-//! and where; with an argument it has none, and nothing is found. One test for each program and build.
+//! and where; with an argument it has none, and nothing is found, nor by `linmem run`. One test for each program and build.
 //!
 //! Where linmem does not do that, a program says so (`// known: `), and the test says when it does.
 //!
@@ -106,7 +106,8 @@ impl Program {
 
     fn check(&self, build: &str, has_lines: bool) -> Result<(), Failed> {
         let module = format!("target/checks/{}.{build}.wasm", self.name);
-        let silent = self.is_silent(&module).map_err(|why| format!("healthy: {why}"));
+        self.is_silent("run", &module).map_err(|why| format!("healthy, without checks: {why}"))?;
+        let silent = self.is_silent("check", &module).map_err(|why| format!("healthy: {why}"));
         let found = || self.is_found(&module, has_lines).map_err(|why| format!("faulty: {why}"));
         match (silent.and_then(|()| found()), self.is_known_to_fail(build)) {
             (Ok(()), true) => Err("this is right now: take its build out of `// known: `".into()),
@@ -121,15 +122,15 @@ impl Program {
         builds.is_some_and(|builds: &str| builds.split(", ").any(|known| known == build))
     }
 
-    fn is_silent(&self, module: &str) -> Result<(), String> {
-        let (exit_code, report) = report(module, &["--", "healthy"])?;
+    fn is_silent(&self, command: &str, module: &str) -> Result<(), String> {
+        let (exit_code, report) = report(command, module, &["--", "healthy"])?;
         expect(errors(&report).is_empty() && exit_code == Some(0), || {
             format!("exit code {exit_code:?}\n{report}")
         })
     }
 
     fn is_found(&self, module: &str, has_lines: bool) -> Result<(), String> {
-        let (exit_code, report) = report(module, &[])?;
+        let (exit_code, report) = report("check", module, &[])?;
         let errors = errors(&report);
         let is_expected = |error: &&Finding| error.code.name() == self.expected.code;
         expect(exit_code == Some(1), || format!("exit code {exit_code:?}\n{report}"))?;
@@ -261,12 +262,16 @@ fn errors(report: &Report) -> Vec<&Finding> {
 }
 
 /// What `linmem check` reports of a module, and its exit code.
-fn report(module: &str, arguments: &[&str]) -> Result<(Option<i32>, Report), String> {
+fn report(
+    command: &str,
+    module: &str,
+    arguments: &[&str],
+) -> Result<(Option<i32>, Report), String> {
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let json = directory.path().join("report.json");
-    let mut command = linmem();
-    command.args(["check", "-q", "--json"]).arg(&json).arg(module).args(arguments);
-    let output = command.output().map_err(|error| error.to_string())?;
+    let mut linmem = linmem();
+    linmem.args([command, "-q", "--json"]).arg(&json).arg(module).args(arguments);
+    let output = linmem.output().map_err(|error| error.to_string())?;
     let text = fs::read(&json).map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
     let report = read_json(text.as_slice()).map_err(|error| error.to_string())?;
     Ok((output.status.code(), report))

@@ -52,7 +52,8 @@ fn checked(script: &str, argument: &str) -> Report {
     let output = scene.run(command.trim_end());
     assert_eq!(output.stdout, plain.stdout, "{script}");
     assert_eq!(output.stderr, plain.stderr, "{script}");
-    let text = std::fs::read(scene.path("report.json")).expect("a report");
+    let text = std::fs::read(scene.path("report.json"));
+    let text = text.unwrap_or_else(|_| panic!("{script}: no report, {}", output.status));
     read_json(text.as_slice()).expect("a report")
 }
 
@@ -86,11 +87,27 @@ fn packages_are_silent_when_their_accesses_are_checked() {
         assert_eq!(accesses(&report), [], "{package}: {report}");
         assert!(!report.has_errors(), "{package}: {report}");
     }
-    for package in ["as-sha256", "sql.js", "web-tree-sitter"] {
+    for package in ["as-sha256", "sql.js"] {
         let report = checked(&format!("examples/npm/{package}.mjs"), "");
         let codes: Vec<Code> = accesses(&report).into_iter().map(|(code, _)| code).collect();
         assert_eq!(codes, [Code::AccessesUnchecked], "{package}: {report}");
     }
+}
+
+/// web-tree-sitter links a grammar to its own module at run time.
+#[test]
+fn linked_modules_are_refused_when_their_accesses_are_checked() {
+    let scene = Scene::new();
+    let script = "examples/npm/web-tree-sitter.mjs";
+    let output = scene.run(&format!("linmem node --check -- {NEWER_NODE} {script}"));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        error.starts_with("linmem: the program made no WebAssembly instance to watch\n"),
+        "{error}"
+    );
+    let reason = "accesses of a module that is linked at run time cannot be checked; without checks it is recorded";
+    assert!(error.contains(reason), "{error}");
+    assert_eq!(output.stdout, plain(script, "").stdout);
 }
 
 /// Its `close` uses a Lua state that it has closed.
@@ -112,13 +129,18 @@ fn what_javascript_does_with_blocks_is_checked() {
     let past = checked(script, "past");
     let (code, message) = accesses(&past)[0];
     let expected = "1 byte changed from outside just past the end of a block of 6 bytes, found afterwards \
-                    (examples/checks/strings.mjs:28); 3 times";
+                    (examples/checks/strings.mjs:29); 3 times";
     assert_eq!((code, message), (Code::BlockOverwritten, expected), "{past}");
     let freed = checked(script, "freed");
     let [(code, message)] = accesses(&freed)[..] else { panic!("{freed}") };
     let expected = "7 bytes read by the host at the start of a freed block of 7 bytes";
     assert_eq!(code, Code::HostAccess, "{freed}");
     assert!(message.starts_with(expected) && message.ends_with("3 times"), "{freed}");
+    let lent = checked(script, "lent");
+    let [first, second] = accesses(&lent)[..] else { panic!("{lent}") };
+    assert_eq!(first.0, Code::UseAfterFree, "{lent}");
+    let expected = "7 bytes written by the host at the start of a freed block of 16,384 bytes";
+    assert!(second.0 == Code::HostAccess && second.1.starts_with(expected), "{lent}");
 }
 
 /// The engine of Node 22 would crash where such a module imports Node's own functions.

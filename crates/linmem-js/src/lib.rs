@@ -12,7 +12,6 @@ mod report;
 use std::slice;
 
 use linmem::allocator::Role;
-use linmem::instrument::{QUARANTINE_BYTES, REDZONE_BYTES};
 use linmem::{Error, ErrorKind, Mode, Prepared, Result, debug_file_name, export};
 
 use outcome::Outcome;
@@ -49,8 +48,8 @@ fn hints(bytes: &[u8]) -> Result<Vec<(Role, String)>> {
 /// How accesses are checked, as the host says.
 #[derive(serde::Deserialize)]
 struct Checks {
-    redzone: Option<u32>,
-    quarantine: Option<u64>,
+    redzone: u32,
+    quarantine: u64,
 }
 
 /// Instruments a module: the instrumented one, and what a recorder has to know of it, as JSON. `checks` is JSON: how its
@@ -76,8 +75,7 @@ pub unsafe extern "C" fn instrument(
         let mode = match json::<Option<Checks>>(checks)? {
             None => Mode::default(),
             Some(Checks { redzone, quarantine }) => {
-                let redzone = redzone.unwrap_or(REDZONE_BYTES);
-                Mode::check(None, redzone, quarantine.unwrap_or(QUARANTINE_BYTES)).for_v8()
+                Mode::check(None).with_redzone(redzone).with_quarantine(quarantine).for_v8()
             }
         };
         let instrumented = prepared.instrument(&mode)?;

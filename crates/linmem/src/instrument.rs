@@ -61,11 +61,19 @@ pub struct Instrumented {
     pub map: OffsetMap,
     /// Where accesses are checked, whether all blocks of the heap are known.
     checked: Option<bool>,
+    /// Functions whose accesses are not checked all the same.
+    unchecked: Vec<u32>,
 }
 
 /// What reports have to say about functions that stay as they are, because they would be too large.
 pub(crate) fn notes(prepared: &Prepared<'_>) -> Vec<String> {
     if is_rewritten(prepared) { left_alone::notes(prepared) } else { Vec::new() }
+}
+
+/// The functions whose accesses a mode does not check, although it checks others: with checks engines would refuse them.
+pub(crate) fn unchecked(prepared: &Prepared<'_>, mode: &Mode) -> Vec<u32> {
+    let checks = is_rewritten(prepared) && mode.checks(prepared).is_some();
+    if checks { left_alone::unchecked(prepared, mode) } else { Vec::new() }
 }
 
 fn is_rewritten(prepared: &Prepared<'_>) -> bool {
@@ -84,7 +92,7 @@ pub(crate) fn instrument(prepared: &Prepared<'_>, mode: &Mode) -> Result<Instrum
     let module = &prepared.module;
     if !is_rewritten(prepared) {
         let (wasm, map) = (module.bytes.to_vec(), OffsetMap::identity(module));
-        return Ok(Instrumented { wasm, map, checked: None });
+        return Ok(Instrumented { wasm, map, checked: None, unchecked: Vec::new() });
     }
     refuse_our_names(module)?;
     if let (Some(_), Some(obstacle)) = (mode.checks(prepared), obstacle_to_checks(module)) {

@@ -212,6 +212,9 @@ impl Recorder {
         if let Some(knows_heap) = self.modules[module].checked {
             self.writer.record(&Record::Checked { knows_heap });
         }
+        for &function in &self.modules[module].unchecked {
+            self.writer.record(&Record::Unchecked { function });
+        }
         let imports_allocator = self.modules[module].imports_allocator;
         self.instances.push(Instance::new(module, memory, imports_allocator));
         self.selected = Some(number);

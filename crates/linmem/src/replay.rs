@@ -177,6 +177,7 @@ impl Replay {
                 let memory = instance.memory;
                 self.memories[memory].heap.watch_accesses();
             }
+            Record::Unchecked { function } => self.instance()?.unchecked.push(function),
             Record::Globals { live_frames, values } => {
                 self.instance()?.globals = Some(Globals { live_frames, values });
             }
@@ -376,6 +377,10 @@ impl Replay {
             HostRecord::Unregistered { memory, address } => {
                 let memory = self.known_memory(memory)?;
                 self.memories[memory].heap.unregistered(address);
+            }
+            HostRecord::Kept { memory, address } => {
+                let memory = self.known_memory(memory)?;
+                self.memories[memory].heap.kept(address);
             }
             HostRecord::Overwritten { memory, stack } => {
                 let memory = self.known_memory(memory)?;

@@ -104,6 +104,7 @@ fn of_the_host(stack: HostStackId) -> Vec<Record> {
         HostRecord::Overwritten { memory: 0, stack },
         HostRecord::Registered { memory: 0, address: 4096, stack },
         HostRecord::Unregistered { memory: 0, address: 4096 },
+        HostRecord::Kept { memory: 0, address: 4096 },
         HostRecord::HostGrown { memory: 0, delta_pages: 1, previous_pages: Some(2), stack },
         HostRecord::StaleView { memory: 0, pages: 1, stack },
         HostRecord::Note { text: "note".to_owned() },

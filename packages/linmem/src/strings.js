@@ -6,7 +6,7 @@
 //   types → wrap ──┘            guard                  └─ errors
 
 import { Allocator, findAllocator } from "./strings/allocator.js";
-import { checksOf, tellingOfReads } from "./strings/checked.js";
+import { checksOf, tellOfKept, tellingOfAccesses } from "./strings/watched.js";
 import { CStrings } from "./strings/cstrings.js";
 import { DebugCStrings, TrackingAllocator } from "./strings/debug.js";
 import { ArgumentError, MissingExportError } from "./strings/errors.js";
@@ -55,8 +55,9 @@ export function cstrings(source, options = {}) {
   const allocator = new (settings.debug ? TrackingAllocator : Allocator)(functions, memory, guard);
   const Strings = settings.debug ? DebugCStrings : CStrings;
   const accessed = checksOf(found);
-  const Told = accessed === undefined ? Strings : tellingOfReads(Strings, memory, accessed);
-  return new Told({ exports, memory, guard, allocator }, settings);
+  const Told = accessed === undefined ? Strings : tellingOfAccesses(Strings, memory, accessed);
+  const told = (block) => tellOfKept(found, memory.toGuest(block));
+  return new Told({ exports, memory, guard, allocator, tellOfKept: told }, settings);
 }
 
 const noAllocator = { malloc: refuse, free: refuse };

@@ -1,7 +1,6 @@
 //! Checks of what the host reads and writes: with WASI, and by itself.
 
 use linmem::Mode;
-use linmem::instrument::{QUARANTINE_BYTES, REDZONE_BYTES};
 use linmem::report::{Code, Finding, Severity};
 use linmem_wasmtime::{Exit, Run, Val};
 
@@ -26,7 +25,7 @@ const GUEST: &str = r#"(module
     (func (export "look") (param i32)))"#;
 
 fn checked(wasm: &[u8]) -> Run<'_> {
-    Run::new(wasm).unwrap().mode(Mode::check(None, REDZONE_BYTES, QUARANTINE_BYTES))
+    Run::new(wasm).unwrap().mode(Mode::check(None))
 }
 
 fn errors(findings: &[Finding]) -> Vec<(Code, &str)> {

@@ -4,8 +4,8 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use linmem::trace::{
-    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, LiveFrames, NotReturned,
-    Reader, Record, Sharing, SizeReadBy, UNKNOWN_SIZE, Writer,
+    AccessedBy, BadAccess, ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId,
+    LiveFrames, NotReturned, Reader, Record, Sharing, SizeReadBy, UNKNOWN_SIZE, Writer,
 };
 use linmem::{AnalysisOptions, analyze_stream};
 use linmem::{ErrorKind, Report, Result};
@@ -372,6 +372,9 @@ fn record() -> impl Strategy<Value = Record> {
         1 => number().prop_map(|micros| Record::Clock { micros }),
         1 => (number(), number(), number())
             .prop_map(|(first, last, changed)| Record::LowMemory { first, last, changed }),
+        1 => any::<bool>().prop_map(|knows_heap| Record::Checked { knows_heap }),
+        1 => any::<u32>().prop_map(|function| Record::Unchecked { function }),
+        1 => bad_access().prop_map(|access| Record::Event(Event::BadAccess(access))),
         1 => (any::<u32>(), number())
             .prop_map(|(function, times)| Record::Event(Event::Called { function, times })),
         1 => (number(), crossing())
@@ -389,6 +392,28 @@ fn record() -> impl Strategy<Value = Record> {
         1 => any::<i32>().prop_map(|code| Record::Exit { code }),
         1 => (text(), frames()).prop_map(|(message, frames)| Record::Trap { message, frames }),
     ]
+}
+
+fn bad_access() -> impl Strategy<Value = BadAccess> {
+    let by = prop::sample::select(vec![
+        AccessedBy::Instruction,
+        AccessedBy::ReadRange,
+        AccessedBy::WrittenRange,
+        AccessedBy::ReadByImport,
+        AccessedBy::WrittenByImport,
+        AccessedBy::Overwritten,
+        AccessedBy::Untold,
+    ]);
+    let context = (0..3u32).prop_map(ContextId);
+    (any::<u32>(), by, number(), number(), context).prop_map(
+        |(instruction, by, address, bytes, context)| BadAccess {
+            instruction,
+            by,
+            address,
+            bytes,
+            context,
+        },
+    )
 }
 
 fn sharing() -> impl Strategy<Value = Sharing> {
@@ -455,11 +480,21 @@ fn host_record() -> impl Strategy<Value = HostRecord> {
         }),
         (number(), number())
             .prop_map(|(memory, address)| HostRecord::Unregistered { memory, address }),
+        (number(), number()).prop_map(|(memory, address)| HostRecord::Kept { memory, address }),
         (number(), number(), stack()).prop_map(|(memory, pages, stack)| HostRecord::StaleView {
             memory,
             pages,
             stack
         }),
+        (number(), number(), number(), any::<bool>(), stack()).prop_map(
+            |(memory, address, bytes, is_write, stack)| HostRecord::Accessed {
+                memory,
+                address,
+                bytes,
+                is_write,
+                stack
+            }
+        ),
         text().prop_map(|text| HostRecord::Note { text }),
         text().prop_map(|text| HostRecord::Uncaught { text }),
     ]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
-use linmem::report::Held;
-use linmem::report::{LeakSummary, Report};
+use linmem::Mode;
+use linmem::report::{Code, Held, LeakSummary, Report};
 use linmem_wasmtime::Exit;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -210,9 +210,9 @@ fn text(program: &[Operation]) -> String {
     text.replacen(' ', &" ".repeat(spaces), 1)
 }
 
-fn run(wasm: &[u8], program: &[Operation]) -> Observed {
-    let observed =
-        observe(Program { stdin: text(program).as_bytes(), ..Program::new(wasm) }.to_run());
+fn run(wasm: &[u8], program: &[Operation], mode: Mode) -> Observed {
+    let program = Program { stdin: text(program).as_bytes(), ..Program::new(wasm) };
+    let observed = observe(program.to_run().mode(mode));
     assert_eq!(observed.outcome.exit, Exit::Code(0), "the guest understood all of the program");
     observed
 }
@@ -276,8 +276,13 @@ proptest! {
         program in vec(operation(), 1..400)
     ) {
         let wasm = guest("random_ops.wasm");
-        let observed = run(&wasm, &program);
-        check(&observed.report, &Model::of(&program))?;
+        let model = Model::of(&program);
+        check(&run(&wasm, &program, Mode::default()).report, &model)?;
+        let checked = run(&wasm, &program, Mode::check(None)).report;
+        check(&checked, &model)?;
+        // The program is right.
+        let said = checked.findings.iter().find(|f| f.numbers.contains_key("address") || f.code == Code::AccessesUnchecked);
+        prop_assert_eq!(said, None);
     }
 
 }
@@ -291,7 +296,7 @@ proptest! {
         let wasm = guest("random_ops.wasm");
         let text = text(&program);
         let plain = plain::run(Program { stdin: text.as_bytes(), ..Program::new(&wasm) });
-        let observed = run(&wasm, &program);
+        let observed = run(&wasm, &program, Mode::default());
         let growth = &observed.memory().growth;
         prop_assert_eq!(plain.memory, plain::Growths {
             pages: observed.report.totals.at_end.pages,
@@ -335,8 +340,10 @@ fn every_operation_and_every_way_to_fail() {
     assert_eq!((model.allocations, model.reallocations, model.frees), (9, 2, 2));
     assert_eq!((model.failed, model.lost.len()), (7, 2));
     assert_eq!(model.allocated_bytes, 100 + 200 + 300 + 40 + 50 + 60);
-    let observed = run(&guest("random_ops.wasm"), &program);
-    check(&observed.report, &model).unwrap();
+    for mode in [Mode::default(), Mode::check(None)] {
+        let observed = run(&guest("random_ops.wasm"), &program, mode);
+        check(&observed.report, &model).unwrap();
+    }
 }
 
 #[test]

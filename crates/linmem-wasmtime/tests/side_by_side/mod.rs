@@ -7,7 +7,7 @@ pub mod binary;
 mod hints;
 
 use linmem::allocator::Hints;
-use linmem::instrument::{HOOK_MODULE, Instrumented, QUARANTINE_BYTES, REDZONE_BYTES};
+use linmem::instrument::{HOOK_MODULE, Instrumented};
 use linmem::{ErrorKind, Mode, Prepared};
 use wasmparser::{Validator, WasmFeatures};
 use wasmtime::{
@@ -91,7 +91,7 @@ pub fn check(wasm: &[u8]) -> linmem::Result<Option<Instrumented>> {
     if prepared.memory().is_none() || !prepared.inspect()?.coverage.hooked.is_empty() {
         return Ok(None);
     }
-    let mode = Mode::check(None, REDZONE_BYTES, QUARANTINE_BYTES);
+    let mode = Mode::check(None);
     let instrumented = instrument_in(&mode, &prepared)?;
     validate(&instrumented.wasm, WasmFeatures::all()).expect("valid");
     Ok(Some(instrumented))

@@ -1,5 +1,6 @@
 //! Accesses of memory that are not right, where accesses are checked.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
@@ -55,7 +56,8 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     }
     findings.sort_by_key(|cause| cause.code);
     let causes = findings.iter().map(|cause| finding(memory, cause));
-    unchecked(memory, sees_all).into_iter().chain(causes).collect()
+    let not_seen = unchecked(memory, sees_all).into_iter().chain(functions_unchecked(memory));
+    not_seen.chain(causes).collect()
 }
 
 /// Whether accesses near NULL were found.
@@ -81,6 +83,28 @@ fn unchecked(memory: Memory<'_, '_>, sees_all: bool) -> Option<Finding> {
                        over the allocator's state: which blocks there are is not known then";
         finding.message(message).advice("Check the program without snapshots of its memory.")
     })
+}
+
+/// What says that accesses in some functions were not checked, because engines would refuse them with checks.
+fn functions_unchecked(memory: Memory<'_, '_>) -> Option<Finding> {
+    let names: BTreeSet<String> = memory
+        .users()
+        .flat_map(|user| {
+            let functions = user.recorded().unchecked.iter();
+            functions.map(move |&function| user.facts().prepared.function_name(function))
+        })
+        .collect();
+    let first = names.first()?;
+    let functions = match names.len() - 1 {
+        0 => first.clone(),
+        others => format!("{first} and {}", number_of(others as u64, "other function")),
+    };
+    let message = format!(
+        "accesses in {functions} were not checked: with checks the code would be larger than engines take"
+    );
+    let finding = Finding::new(Code::FunctionsUnchecked).about(memory.first_user());
+    let finding = finding.number("functions", names.len() as u64).message(message);
+    Some(finding.advice("Compile it without inlining so much into it, if you can."))
 }
 
 /// What went wrong once, with all accesses that followed.

@@ -5,7 +5,8 @@
 //! shadow stack that is in use, memory that the program grew past its allocator, and the globals.
 //! They are complete only when no wasm frame is live, because locals cannot be seen.
 //!
-//! - *reachable*: a chain of pointers to block starts leads there from a root
+//! - *reachable*: a chain of pointers to block starts leads there from a root, or a library of the host keeps it for its
+//!   own use
 //! - *host-held*: no such chain does, but the address of the block, or of a block that leads to it, came
 //!   to the host or from it
 //! - *thread-held*: nothing in the memory does, but code of another thread was perhaps running, or was ended when it had
@@ -62,6 +63,8 @@ enum Kind {
     FrameHeld,
     /// Something points to it.
     Reachable,
+    /// A library of the host keeps it for its own use.
+    Kept,
     /// The language's start-up code allocated it for the whole run.
     Runtime,
 }
@@ -70,6 +73,11 @@ impl Kind {
     /// Whether nothing at all points to the block.
     fn is_lost(self) -> bool {
         matches!(self, Kind::Definite | Kind::Emptied)
+    }
+
+    /// Whether the block is not the program's to free.
+    fn is_meant_to_stay(self) -> bool {
+        matches!(self, Kind::Kept | Kind::Runtime)
     }
 
     /// Whether one pointer that linmem cannot see would make it wrong. That the program got a block and never
@@ -85,6 +93,7 @@ impl Kind {
             | Kind::ThreadHeld
             | Kind::FrameHeld
             | Kind::Reachable
+            | Kind::Kept
             | Kind::Runtime => false,
         }
     }
@@ -169,7 +178,7 @@ impl Leaks {
             thread_held: sum(Kind::ThreadHeld),
             frame_held: sum(Kind::FrameHeld),
             host_held: sum_where(&|kind| matches!(kind, Kind::HostHeld(_))),
-            reachable: sum(Kind::Reachable),
+            reachable: sum_where(&|kind| matches!(kind, Kind::Reachable | Kind::Kept)),
             runtime: sum(Kind::Runtime),
         }
     }
@@ -232,6 +241,7 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
         let is_emptied = memory.heap().is_emptied(*address, block);
         let kind = match mark.kinds[index] {
             _ if is_of_start_up(memory, block.context) => Kind::Runtime,
+            _ if memory.heap().is_kept(*address, block) => Kind::Kept,
             kind if frames_may_hold && kind != Kind::Reachable => Kind::FrameHeld,
             kind if kind.is_refuted_by_a_pointer()
                 && (threads_may_hold || cut_off.contains(address)) =>

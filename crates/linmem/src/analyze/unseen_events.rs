@@ -50,7 +50,10 @@ impl Reason {
 /// Why events of a memory are missing, if so.
 pub(super) fn reason(memory: Memory<'_, '_>) -> Option<Reason> {
     let of_allocator = || {
-        strangers(memory).or_else(|| parts_of_blocks(memory)).or_else(|| impossible_history(memory))
+        strangers(memory)
+            .or_else(|| parts_of_blocks(memory))
+            .or_else(|| part_given_back(memory))
+            .or_else(|| impossible_history(memory))
     };
     of_threads(memory).map(Reason::Threads).or_else(|| of_allocator().map(Reason::Allocator))
 }
@@ -119,6 +122,28 @@ fn parts_of_blocks(memory: Memory<'_, '_>) -> Option<String> {
     let (facts, function) = ran?;
     Some(format!(
         "`{}` gives out parts of the blocks that it allocates, so that not all allocations and frees are seen",
+        facts.prepared.function_name(function)
+    ))
+}
+
+/// Whether a part of a block was given back that a function has allocated which works on the allocator's blocks itself: it
+/// may have given out that part, as `aligned_alloc` does, which the compiler has put into it.
+fn part_given_back(memory: Memory<'_, '_>) -> Option<String> {
+    let contexts = &memory.subject.replay.contexts;
+    let (facts, function) = memory.heap().misuse().find_map(|misuse| {
+        let is_given_back =
+            matches!(misuse.kind, MisuseKind::InvalidFree | MisuseKind::InvalidRealloc);
+        let block = misuse.block.filter(|_| is_given_back)?;
+        let facts = memory.subject.module(contexts.entry(block.allocated).0);
+        let frames = contexts.inner(block.allocated);
+        let mut resizing = facts.recorded.allocator.resizing.iter();
+        let function = resizing
+            .find(|&&resizing| frames.iter().any(|frame| frame.function() == Some(resizing)));
+        Some((facts, *function?))
+    })?;
+    Some(format!(
+        "`{}` works on the allocator's blocks itself, and a part of one that it allocated was given back, so that not all \
+         allocations and frees are seen",
         facts.prepared.function_name(function)
     ))
 }

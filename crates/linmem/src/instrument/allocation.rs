@@ -40,6 +40,8 @@ struct Wrapper<'m> {
     can_fail: bool,
     /// The bytes behind each block that must not be accessed, where accesses are checked.
     redzone: Option<u32>,
+    /// Whether blocks that it makes larger move, where accesses are checked.
+    moves: bool,
 }
 
 /// The wrappers of a module's allocator functions.
@@ -49,9 +51,11 @@ pub(super) fn wrappers<'m>(
     redzone: Option<u32>,
 ) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
+    let moves = shadow::moves(prepared);
     prepared.allocator().functions.iter().map(move |hooked| -> Box<dyn Inserted + 'm> {
         let (function, role) = (hooked.function, hooked.role);
-        Box::new(Wrapper { module, function, role, can_fail, redzone })
+        let moves = moves.iter().any(|of| of.function() == function);
+        Box::new(Wrapper { module, function, role, can_fail, redzone, moves })
     })
 }
 
@@ -85,6 +89,7 @@ impl Inserted for Wrapper<'_> {
             result: params + 1,
             function: self.function,
             redzone: self.redzone,
+            moves: self.moves,
             asked_for: params + 2,
             arguments: params + 3,
             result_type: match self.role {
@@ -113,6 +118,8 @@ struct Writer<'s> {
     function: u32,
     /// The bytes behind each block that must not be accessed, where accesses are checked.
     redzone: Option<u32>,
+    /// Whether blocks that it makes larger move, where accesses are checked.
+    moves: bool,
     /// Local with the bytes that are asked for, where accesses are checked.
     asked_for: u32,
     /// The first of three locals with what the allocator function gets instead: the size, the count and the old size;
@@ -174,7 +181,7 @@ impl Writer<'_> {
     }
 
     /// Calls the allocator function, with room for a redzone, until it has room. Where accesses are checked, a freed block
-    /// goes into the quarantine instead.
+    /// goes into the quarantine instead, and a block that gets larger moves.
     fn call_original(&self, code: &mut InstructionSink<'_>) {
         if self.redzone.is_none() {
             self.push_params(code);
@@ -185,6 +192,13 @@ impl Writer<'_> {
             self.push_params(code);
             code.call(self.space.helper(Helper::Retire(self.function)));
             return;
+        }
+        if self.moves {
+            self.push_params(code);
+            code.local_get(self.redzone_local());
+            code.call(self.space.helper(Helper::Move(self.function))).local_tee(self.result);
+            self.features.eqz(code);
+            code.if_(BlockType::Empty);
         }
         self.push_arguments(code);
         code.call(self.original).local_tee(self.result);
@@ -197,7 +211,11 @@ impl Writer<'_> {
         self.without_redzone(code);
         self.push_arguments(code);
         code.call(self.original).local_set(self.result);
-        code.end().end().local_get(self.result);
+        code.end().end();
+        if self.moves {
+            code.end();
+        }
+        code.local_get(self.result);
     }
 
     fn redzone_local(&self) -> u32 {

@@ -28,7 +28,6 @@ use super::boundary::number_type;
 use super::edits::{Edits, Producer};
 use super::features::Features;
 use super::index_space::{AddedMemory, Helper, IndexSpace};
-use super::left_alone::MAX_LOCALS;
 use super::shadow::{self, log};
 use crate::language;
 use crate::module::{Access, Body, SiteKind};
@@ -41,7 +40,7 @@ use crate::trace::AccessedBy;
 const SHIFTED: i32 = 5;
 
 /// Locals that checks need at most: an address, two operands of an access of each type, and those of bulk instructions.
-const MOST_LOCALS: u32 = 16;
+pub(super) const MOST_LOCALS: u32 = 16;
 
 /// Whether every block of the heap is seen: what no block owns may not be accessed then.
 pub(super) fn knows_heap(prepared: &Prepared<'_>) -> bool {
@@ -145,8 +144,7 @@ impl Producer for Checks<'_> {
             });
             return;
         }
-        let has_room = body.locals.saturating_add(MOST_LOCALS) <= MAX_LOCALS;
-        let is_checked = !self.is_allocators[function as usize] && has_room;
+        let is_checked = !self.is_allocators[function as usize];
         let operators: Vec<_> = body.operators_with_offsets(self.file).collect();
         let idiom = Idiom::of(&operators);
         let is_own_header = |nth| reads_header(&operators, nth);

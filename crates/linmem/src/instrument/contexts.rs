@@ -175,7 +175,7 @@ impl Contexts {
 
 impl Producer for Contexts {
     fn edit(&self, space: &IndexSpace, function: u32, body: &Body, edits: &mut Edits) {
-        if !self.observed[function as usize] || !has_room(body) {
+        if !self.observed[function as usize] || !has_room(body, false) {
             return;
         }
         let recursive = self.recursion.is_cyclic(function);

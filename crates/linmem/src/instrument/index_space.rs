@@ -84,6 +84,8 @@ pub(super) enum Helper {
     LookAtLent,
     /// Takes a block into the quarantine that this function frees.
     Retire(u32),
+    /// Makes a block larger in another place, as this function does that reallocates.
+    Move(u32),
     /// Gives the oldest block of the quarantine back.
     ReleaseOldest,
     /// Gives all of them back.

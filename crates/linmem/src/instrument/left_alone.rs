@@ -3,6 +3,7 @@
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
+use super::checks;
 use super::contexts;
 use super::edits::Edits;
 use super::features::Features;
@@ -46,7 +47,8 @@ pub(super) fn functions(
     let mut left_alone = BTreeMap::new();
     let mut edits = Edits::default();
     let observed = LazyCell::new(|| contexts::observed(prepared));
-    for (function, body) in large_functions(prepared, plan.checked.is_some()) {
+    let has_checks = plan.checked.is_some();
+    for (function, body) in large_functions(prepared, has_checks) {
         edits.gather(plan, space, function, body);
         let bytes = edits.bytes_of_edited(prepared.module.bytes, body);
         if bytes > MAX_BODY_BYTES {
@@ -56,7 +58,7 @@ pub(super) fn functions(
                 return Err(refusal(&prepared.function_name(function), needed));
             }
             left_alone.insert(function, TooLarge::Bytes(bytes));
-        } else if !has_room(body) && observed[function as usize] {
+        } else if !has_room(body, has_checks) && (has_checks || observed[function as usize]) {
             left_alone.insert(function, TooLarge::Locals);
         }
     }
@@ -73,6 +75,27 @@ pub(crate) fn notes(prepared: &Prepared<'_>) -> Vec<String> {
     // Where a function is too large anyhow, the pass says so.
     let left_alone = functions(prepared, &plan, &space).unwrap_or_default();
     left_alone.into_iter().map(|(f, why)| note(&prepared.function_name(f), why)).collect()
+}
+
+/// The functions of the program that a mode leaves alone.
+pub(super) fn unchecked(prepared: &Prepared<'_>, mode: &Mode) -> Vec<u32> {
+    if large_functions(prepared, true).next().is_none() {
+        return Vec::new();
+    }
+    let plan = mode.plan(prepared);
+    let space = IndexSpace::new(&prepared.module, &Features::of(&prepared.module), &plan);
+    // Where a function is too large anyhow, the pass says so.
+    let left_alone = functions(prepared, &plan, &space).unwrap_or_default();
+    of_the_program(prepared, &left_alone)
+}
+
+/// Those that are not the allocator's own, which are not checked anyhow.
+pub(super) fn of_the_program(
+    prepared: &Prepared<'_>,
+    left_alone: &BTreeMap<u32, TooLarge>,
+) -> Vec<u32> {
+    let is_own = prepared.allocators_own_functions();
+    left_alone.keys().copied().filter(|function| !is_own[*function as usize]).collect()
 }
 
 fn note(name: &str, why: TooLarge) -> String {
@@ -102,9 +125,10 @@ fn refusal(name: &str, bytes: usize) -> Error {
     Error::new(ErrorKind::Unsupported, message)
 }
 
-/// Whether a function can have the locals that contexts need.
-pub(super) fn has_room(body: &Body) -> bool {
-    body.locals.saturating_add(contexts::LOCALS) <= MAX_LOCALS
+/// Whether a function can have the locals that contexts need, and checks.
+pub(super) fn has_room(body: &Body, has_checks: bool) -> bool {
+    let added = contexts::LOCALS + if has_checks { checks::MOST_LOCALS } else { 0 };
+    body.locals.saturating_add(added) <= MAX_LOCALS
 }
 
 /// The functions that may become too large. An access has at least three bytes, and a check of it some sixty.
@@ -117,6 +141,6 @@ fn large_functions<'p>(
     let bodies = (0..).zip(bodies).filter_map(|(function, body)| Some((function, body?)));
     bodies.filter(move |(_, body)| {
         let added = MOST_BYTES_OF_EDITS * (body.sites.len() + 1);
-        body.range.len() * growth + added > MAX_BODY_BYTES || !has_room(body)
+        body.range.len() * growth + added > MAX_BODY_BYTES || !has_room(body, has_checks)
     })
 }

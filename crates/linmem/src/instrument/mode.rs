@@ -88,10 +88,34 @@ impl Mode {
         Mode::Record { fail_alloc, hook_module: HOOK_MODULE.to_owned() }
     }
 
-    /// The same, and to check every access of memory, with these bytes of redzone behind each block and of quarantine.
-    pub fn check(fail_alloc: Option<u64>, redzone: u32, quarantine: u64) -> Mode {
-        let (hook_module, elisions) = (HOOK_MODULE.to_owned(), Elision::ALL.to_vec());
-        Mode::Check { fail_alloc, hook_module, redzone, quarantine, elisions, for_v8: false }
+    /// The same, and to check every access of memory.
+    pub fn check(fail_alloc: Option<u64>) -> Mode {
+        Mode::Check {
+            fail_alloc,
+            hook_module: HOOK_MODULE.to_owned(),
+            redzone: REDZONE_BYTES,
+            quarantine: QUARANTINE_BYTES,
+            elisions: Elision::ALL.to_vec(),
+            for_v8: false,
+        }
+    }
+
+    /// Where accesses are checked, so many bytes behind each block must not be accessed.
+    #[must_use]
+    pub fn with_redzone(mut self, bytes: u32) -> Mode {
+        if let Mode::Check { redzone, .. } = &mut self {
+            *redzone = bytes;
+        }
+        self
+    }
+
+    /// Where accesses are checked, so many bytes of freed blocks are kept from the allocator, at most.
+    #[must_use]
+    pub fn with_quarantine(mut self, bytes: u64) -> Mode {
+        if let Mode::Check { quarantine, .. } = &mut self {
+            *quarantine = bytes;
+        }
+        self
     }
 
     /// Checks accesses in the form that is fast in V8, the engine of Node and Chromium.

@@ -44,7 +44,10 @@ pub(super) fn run(prepared: &Prepared<'_>, plan: Plan<'_>) -> Result<Instrumente
     )?;
     let wasm = encoder.finish();
     let map = OffsetMap::new(&wasm, pass.space.origins(&pass.plan), pass.points)?;
-    Ok(Instrumented { wasm, map, checked: pass.plan.checked })
+    let checked = pass.plan.checked;
+    let unchecked =
+        checked.map_or_else(Vec::new, |_| left_alone::of_the_program(prepared, &pass.left_alone));
+    Ok(Instrumented { wasm, map, checked, unchecked })
 }
 
 /// The sections that a module may lack and that something is added to, in order.

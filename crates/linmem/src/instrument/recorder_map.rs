@@ -33,6 +33,8 @@ struct RecorderMap<'a> {
     is_shared: bool,
     memory_import: Option<[&'a str; 2]>,
     checked: Option<bool>,
+    #[serde(skip_serializing_if = "<[u32]>::is_empty")]
+    unchecked: &'a [u32],
 }
 
 /// What the result of a function counts that executes `memory.size` and nothing else.
@@ -139,6 +141,7 @@ impl Instrumented {
             is_shared: memory.shared,
             memory_import,
             checked: self.checked,
+            unchecked: &self.unchecked,
         };
         serde_json::to_vec(&map)
             .map_err(|error| Error::new(ErrorKind::Unsupported, format!("cannot write: {error}")))

@@ -11,6 +11,7 @@
 //! | [`blocks`] | blocks, as the shadow has them |
 //! | [`canaries`] | what is written behind blocks, for writes of the host to be seen |
 //! | [`quarantine`] | freed blocks that the allocator does not get back yet |
+//! | [`moves`] | blocks that move when they get larger |
 //!
 //! All of it is code in the module, so hosts have only to hear what is in the log. None of them sees the two memories,
 //! which lets an engine know that what is written there changes nothing else.
@@ -36,6 +37,7 @@ macro_rules! is {
 mod blocks;
 mod canaries;
 mod log;
+mod moves;
 mod quarantine;
 mod ranges;
 mod wasi_calls;
@@ -53,6 +55,7 @@ use crate::prepared::Prepared;
 pub(super) use blocks::push_redzone_of;
 pub(super) use canaries::{lend, look_at_block, look_at_lent};
 pub(super) use log::{drain, log, push_logged, tell};
+pub(super) use moves::moves;
 
 /// What a byte of memory is that must not be accessed, as the shadow has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +125,7 @@ pub(super) fn functions<'m>(
         functions.extend(blocks::functions(prepared));
         functions.extend(canaries::functions(limits.redzone));
         functions.extend(quarantine::functions(prepared, limits));
+        functions.extend(moves::functions(prepared));
     }
     functions
 }

@@ -8,8 +8,8 @@ use rustc_hash::FxHashMap;
 
 use super::contexts::{CALLS_LOOKED_AT, KnownContexts, OBJECTS_LOOKED_AT};
 use crate::error::{Error, ErrorKind, Result};
-use crate::instrument::Mode;
 use crate::instrument::hooks::exported_globals;
+use crate::instrument::{self, Mode};
 use crate::language::{self, RuntimeFrames};
 use crate::module::PAGE_BYTES;
 use crate::prepared::Prepared;
@@ -51,6 +51,8 @@ pub(super) struct Facts {
     minus_one: u64,
     /// Where accesses are checked, whether all blocks of the heap are known.
     pub(super) checked: Option<bool>,
+    /// Functions whose accesses are not checked all the same.
+    pub(super) unchecked: Vec<u32>,
 }
 
 impl Module {
@@ -122,6 +124,7 @@ impl ModuleFacts {
             imports_allocator,
             minus_one: if is_64 { u64::MAX } else { u32::MAX.into() },
             checked: mode.checks(prepared),
+            unchecked: instrument::unchecked(prepared, mode),
         })))
     }
 

@@ -240,6 +240,7 @@ fn written(record: &Record) -> Option<Value> {
         | Record::Clock { .. }
         | Record::Select { .. }
         | Record::Checked { .. }
+        | Record::Unchecked { .. }
         | Record::SnapshotBytes { .. } => return None,
         other @ (Record::Host(_)
         | Record::Trap { .. }

@@ -72,6 +72,8 @@ pub struct Heap {
     overwritten: Vec<ContextId>,
     /// By address: the serial of the block there that a finalizer is to free, and where that was said.
     finalizers: FxHashMap<u64, (u64, ContextId)>,
+    /// The serial numbers of blocks that a library of the host keeps for its own use, by their addresses.
+    kept: FxHashMap<u64, u64>,
     /// Where that was said, how often, without those that were taken back.
     left_to_finalizers: BTreeMap<ContextId, u64>,
     /// By address: the serial of the block there that `realloc(p, 0)` returned.

@@ -23,6 +23,8 @@ pub struct RecordedInstance {
     pub collected: bool,
     /// Where its accesses are checked, whether all blocks of the heap are known.
     pub checked: Option<bool>,
+    /// Functions whose accesses are not checked all the same.
+    pub unchecked: Vec<u32>,
     /// Events of all instances before its first and up to its last.
     pub active: Option<(u64, u64)>,
     /// The block that the allocator gave in its last event, if it gave one.
@@ -62,6 +64,7 @@ impl RecordedInstance {
             created: None,
             collected: false,
             checked: None,
+            unchecked: Vec::new(),
             active: None,
             last_given: None,
             calls: Vec::new(),

@@ -74,6 +74,8 @@ codes! {
 
     AccessesUnchecked "accesses-unchecked" Note Cover
         "Accesses of the heap were not checked, because blocks may be allocated and freed unseen."
+    FunctionsUnchecked "functions-unchecked" Note Cover
+        "Accesses in some functions were not checked, because engines would refuse these functions with checks."
 
     BlockOverwritten "block-overwritten" Error Accesses
         "The bytes behind a block have changed, and no checked instruction wrote there."

@@ -47,6 +47,7 @@ sentences! {
     NoAllocation "no allocation was seen, so only growth was watched"
     NothingWrong "no problems found"
     NothingWrongUnchecked "no problems found, but accesses of the heap were not checked"
+    NothingWrongPartlyChecked "no problems found, but accesses in {} were not checked"
     NothingWrongBut "no problems found, but {} left to finalizers"
     NothingWrongButHeld "no problems found, but {} perhaps held by other threads"
     GrewUnseen "no problems found, but the memory grew {} past the functions that are hooked"

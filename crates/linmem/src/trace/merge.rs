@@ -471,7 +471,8 @@ impl Output {
             Record::LowMemory { .. }
             | Record::Globals { .. }
             | Record::Resumed { .. }
-            | Record::Checked { .. } => {
+            | Record::Checked { .. }
+            | Record::Unchecked { .. } => {
                 self.select(local)?;
                 self.push(record);
             }
@@ -561,7 +562,9 @@ impl Output {
                 *memory = local.memory(*memory)?.number;
                 *stack = local.host_stack(*stack)?;
             }
-            HostRecord::Unregistered { memory, .. } => *memory = local.memory(*memory)?.number,
+            HostRecord::Unregistered { memory, .. } | HostRecord::Kept { memory, .. } => {
+                *memory = local.memory(*memory)?.number;
+            }
             HostRecord::Collected | HostRecord::TookFunction => {
                 self.select(local)?;
             }

@@ -216,6 +216,7 @@ impl Cursor<'_> {
                 changed: self.number()?,
             },
             tags::CHECKED => Record::Checked { knows_heap: self.number()? != 0 },
+            tags::UNCHECKED => Record::Unchecked { function: self.function()? },
             tags::SNAPSHOT => Record::Snapshot { memory: self.number()?, pages: self.number()? },
             tags::GLOBALS => Record::Globals {
                 live_frames: match self.number()? {
@@ -269,6 +270,7 @@ impl Cursor<'_> {
             tags::UNREGISTERED => {
                 HostRecord::Unregistered { memory: self.number()?, address: self.number()? }
             }
+            tags::KEPT => HostRecord::Kept { memory: self.number()?, address: self.number()? },
             tags::OVERWRITTEN => {
                 HostRecord::Overwritten { memory: self.number()?, stack: self.host_stack()? }
             }

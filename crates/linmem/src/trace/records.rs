@@ -127,6 +127,11 @@ pub enum Record {
         /// Whether all blocks of the heap are known, so that what no block owns may not be accessed.
         knows_heap: bool,
     },
+    /// Accesses of the selected instance are checked, but not those in this function.
+    Unchecked {
+        /// Its index.
+        function: u32,
+    },
     /// What instrumented code reported of the selected instance.
     Event(Event),
     /// What the host did with an instance or its memory.
@@ -223,6 +228,13 @@ pub enum HostRecord {
         /// The number of the memory.
         memory: u64,
         /// The address.
+        address: u64,
+    },
+    /// A library of the host keeps a block of a memory for its own use, as long as it is there.
+    Kept {
+        /// The number of the memory.
+        memory: u64,
+        /// The block's address.
         address: u64,
     },
     /// The program wrote over the state of the allocator in a memory, as one does who puts back a snapshot: what

@@ -59,6 +59,8 @@ tags! {
     BAD_ACCESS = 0x2e,
     CHECKED = 0x2f,
     ACCESSED = 0x30,
+    UNCHECKED = 0x31,
+    KEPT = 0x32,
 }
 
 #[cfg(test)]

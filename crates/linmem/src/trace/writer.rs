@@ -115,6 +115,10 @@ impl<W: Write> Writer<W> {
                 self.tag(tags::CHECKED);
                 self.number(u64::from(*knows_heap));
             }
+            Record::Unchecked { function } => {
+                self.tag(tags::UNCHECKED);
+                self.number((*function).into());
+            }
             Record::Snapshot { memory, pages } => {
                 self.tag(tags::SNAPSHOT);
                 self.number(*memory);
@@ -171,6 +175,11 @@ impl<W: Write> Writer<W> {
                 self.number(*memory);
                 self.number(*address);
                 self.number(stack.0.into());
+            }
+            HostRecord::Kept { memory, address } => {
+                self.tag(tags::KEPT);
+                self.number(*memory);
+                self.number(*address);
             }
             HostRecord::Unregistered { memory, address } => {
                 self.tag(tags::UNREGISTERED);

@@ -126,6 +126,11 @@ export class Instance {
     this.#recorder.stop?.();
   }
 
+  /** The host keeps a block for its own use. The number is as the module takes it. */
+  keeps(address) {
+    this.#records.kept(this.#ledger.number, unsigned(address));
+  }
+
   /** Whether another instance, which uses the same memory, tells the events of the allocator that this one imports. */
   get isTold() {
     if (!this.module.importsAllocator) return false;
@@ -221,6 +226,7 @@ export class Instance {
     if (this.module.hooked.size > 0 && !this.module.importsAllocator) this.#hasAllocator();
     this.#records.instance(instances.next, number, this.#ledger.number);
     if (map.checked !== null && map.checked !== undefined) this.#records.checked(map.checked);
+    for (const unchecked of map.unchecked ?? []) this.#records.unchecked(unchecked);
     this.#number = instances.add(this);
   }
 

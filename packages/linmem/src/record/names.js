@@ -67,6 +67,8 @@ export const TAGS = {
   BAD_ACCESS: 0x2e,
   CHECKED: 0x2f,
   ACCESSED: 0x30,
+  UNCHECKED: 0x31,
+  KEPT: 0x32,
 };
 
 /** What accesses memory, from the first on that is not an instruction. */

@@ -378,6 +378,11 @@ export class Records extends TraceWriter {
     this.#numbers(TAGS.CHECKED, Number(knowsHeap));
   }
 
+  /** But not those in this function. */
+  unchecked(functionIndex) {
+    this.#numbers(TAGS.UNCHECKED, functionIndex);
+  }
+
   badAccess(context, instruction, by, address, bytes) {
     this.begin(TAGS.BAD_ACCESS);
     this.number(context);
@@ -427,6 +432,10 @@ export class Records extends TraceWriter {
 
   unregistered(memory, address) {
     this.#numbers(TAGS.UNREGISTERED, memory, address);
+  }
+
+  kept(memory, address) {
+    this.#numbers(TAGS.KEPT, memory, address);
   }
 
   overwritten(memory, stack) {

@@ -17,6 +17,11 @@ export const watchOf = (recorder) =>
       return instances.length === 0 ? undefined : recorder.observations.begin(instances);
     },
 
+    /** Takes in that a library keeps a block of a memory for its own use. */
+    keeps(memory, address) {
+      recorder.instances.live.find((instance) => instance.memory === memory)?.keeps(address);
+    },
+
     /** What to tell of the bytes of a memory that the program reads or writes; undefined if accesses of it are not checked. */
     checks(memory) {
       const instance = recorder.instances.live.find((instance) => instance.memory === memory && instance.isChecked);

@@ -27,14 +27,14 @@ export class CStrings {
   #decoder;
   #scratch;
 
-  constructor({ exports, memory, guard, allocator }, options) {
+  constructor({ exports, memory, guard, allocator, tellOfKept }, options) {
     this.#exports = exports;
     this.#memory = memory;
     this.#guard = guard;
     this.#allocator = allocator;
     this.#encoder = new Encoder(memory, allocator, options);
     this.#decoder = new Decoder(memory, guard, options, exports.strlen);
-    this.#scratch = new Scratch(allocator, options.scratch);
+    this.#scratch = new Scratch(allocator, options.scratch, tellOfKept);
   }
 
   with(text, run) {

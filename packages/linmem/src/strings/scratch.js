@@ -13,11 +13,13 @@ export class Scratch {
   #allocator;
   #size;
   #block;
+  #tellOfKept;
 
   /** A `size` of 0 switches it off. */
-  constructor(allocator, size) {
+  constructor(allocator, size, tellOfKept) {
     this.#allocator = allocator;
     this.#size = size;
+    this.#tellOfKept = tellOfKept;
   }
 
   /** The kept block, if there is one. */
@@ -70,6 +72,7 @@ export class Scratch {
     try {
       this.#block = lentBlock(this.#allocator.malloc(this.#size), this.#size);
       this.#block.retired = false;
+      this.#tellOfKept(this.#block.address);
       return this.#block;
     } catch (error) {
       if (error instanceof AllocationError) return undefined;

@@ -138,6 +138,43 @@ fn where_not_all_blocks_are_known_only_null_is_told() {
 }
 
 #[test]
+fn functions_that_are_not_checked_are_named() {
+    let report = |unchecked: &[u32]| {
+        let text = r#"(module (memory 2)
+            (func $malloc (export "malloc") (param i32) (result i32) unreachable)
+            (func $free (export "free") (param i32))
+            (func $run (export "run")) (func $walk (export "walk")))"#;
+        let mut recording = Recording::of(&[("a.wasm", text)], &["use", "get"]);
+        recording.instance(0);
+        recording.0.record(&Record::Checked { knows_heap: true });
+        for &function in unchecked {
+            recording.0.record(&Record::Unchecked { function });
+        }
+        recording.call(2, 1);
+        recording.allocate(0x2000, 10, 1);
+        recording.free(0x2000);
+        recording.finish().report().unwrap()
+    };
+    let message = |unchecked: &[u32]| {
+        let report = report(unchecked);
+        let mut findings = report.findings.iter().map(|f| (f.code, f.message.clone()));
+        let headline = report.to_string().lines().next().unwrap().to_owned();
+        (findings.find(|(code, _)| *code == Code::FunctionsUnchecked).map(|(_, m)| m), headline)
+    };
+    let why = "were not checked: with checks the code would be larger than engines take";
+    let (said, headline) = message(&[3]);
+    assert_eq!(said, Some(format!("accesses in walk {why}")));
+    assert!(
+        headline.ends_with("no problems found, but accesses in 1 function were not checked"),
+        "{headline}"
+    );
+    assert_eq!(message(&[2, 3]).0, Some(format!("accesses in run and 1 other function {why}")));
+    let (said, headline) = message(&[]);
+    assert_eq!(said, None);
+    assert!(headline.ends_with("no problems found"), "{headline}");
+}
+
+#[test]
 fn a_range_is_told_by_its_length_and_first_address() {
     let mut recording = recording_of(true);
     recording.allocate(0x2000, 10, 1);

@@ -26,7 +26,7 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
         return findings;
     }
     let mut groups: Vec<_> =
-        leaks.groups.iter().filter(|((kind, _), _)| *kind != Kind::Runtime).collect();
+        leaks.groups.iter().filter(|((kind, _), _)| !kind.is_meant_to_stay()).collect();
     groups.sort_by_key(|&(&(kind, context), group)| {
         (kind, std::cmp::Reverse(group.held.bytes + group.indirect.bytes), context)
     });
@@ -354,7 +354,7 @@ fn perhaps_lost_findings(memory: Memory<'_, '_>, leaks: &Leaks) -> Vec<Finding> 
 }
 
 fn not_judged_finding(memory: Memory<'_, '_>, leaks: &Leaks, reason: &str) -> Option<Finding> {
-    let judged = leaks.groups.iter().filter(|((kind, _), _)| *kind != Kind::Runtime);
+    let judged = leaks.groups.iter().filter(|((kind, _), _)| !kind.is_meant_to_stay());
     let live = sum_of(judged.map(|(_, group)| group));
     let advice = match unseen_events::reason(memory) {
         Some(_) => "They can be judged where all events are seen.",

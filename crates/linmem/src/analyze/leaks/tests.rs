@@ -2,7 +2,7 @@
 
 use crate::analyze::recording::Recording;
 use crate::report::{Code, Finding, Report, Severity};
-use crate::trace::{Crossing, Event, LiveFrames, Record};
+use crate::trace::{Crossing, Event, HostRecord, LiveFrames, Record};
 
 /// A recording of an instance that lines of the user's own and of a package enter.
 fn recording() -> Recording {
@@ -217,6 +217,24 @@ fn what_a_library_holds_from_its_start_is_kept_once() {
         told(&report(recording)),
         [(Code::KeptOnce, Severity::Note, message, [Some(1), None])]
     );
+}
+
+#[test]
+fn a_block_that_a_library_of_the_host_keeps_is_no_leak() {
+    let after = |free: bool| {
+        let mut recording = recording();
+        recording.allocate(0x1000, 16, 0);
+        recording.0.record(&Record::Host(HostRecord::Kept { memory: 0, address: 0x1000 }));
+        if free {
+            recording.free(0x1000);
+            recording.allocate(0x1000, 16, 0);
+        }
+        recording.snapshot(0);
+        told(&report(recording)).into_iter().map(|(code, ..)| code).collect::<Vec<_>>()
+    };
+    assert_eq!(after(false), []);
+    // Another block with the same address is another one.
+    assert_eq!(after(true), [Code::LeakDefinite]);
 }
 
 /// A block of 20 bytes for which dlmalloc gave `bytes`, with a second block's address at an offset in it. A global points

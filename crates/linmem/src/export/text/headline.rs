@@ -61,6 +61,8 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
         (YELLOW, Sentence::NoAllocation.with([]))
     } else if report.findings.iter().any(|finding| finding.code == Code::AccessesUnchecked) {
         (YELLOW, Sentence::NothingWrongUnchecked.with([]))
+    } else if let functions @ 1.. = functions_unchecked(report) {
+        (YELLOW, Sentence::NothingWrongPartlyChecked.with([&number_of(functions, "function")]))
     } else if let Some(growths) = growths_unseen(report) {
         (YELLOW, Sentence::GrewUnseen.with([&times(growths)]))
     } else {
@@ -72,6 +74,12 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
             (left, _) => (GREEN, Sentence::NothingWrongBut.with([&number_of(left, "object")])),
         }
     }
+}
+
+/// How many functions were not checked where others were.
+fn functions_unchecked(report: &Report) -> u64 {
+    let findings = report.findings.iter().filter(|f| f.code == Code::FunctionsUnchecked);
+    findings.map(|finding| finding.numbers["functions"]).sum()
 }
 
 /// How often a memory grew for other code than the allocator that is hooked, where that leads past it: such code may

@@ -5,7 +5,7 @@ use snapbox::{assert_data_eq, str};
 use super::*;
 
 fn checking() -> Mode {
-    Mode::check(None, 16, 1 << 20)
+    Mode::check(None).with_quarantine(1 << 20)
 }
 
 /// A module with an allocator, and a function with this code, which has a parameter.

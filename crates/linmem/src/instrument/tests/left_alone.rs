@@ -133,6 +133,23 @@ fn a_function_that_would_be_too_large_is_left_alone() {
     assert_ne!(calls(&body)[0], 1);
 }
 
+/// Without checks the same function is edited.
+#[test]
+fn a_function_that_checks_would_make_too_large_is_not_checked() {
+    let no_functions = Vec::<u32>::new();
+    let wasm = module(Large { bytes: 100, locals: MAX_LOCALS - 8, before: 1 });
+    let prepared = prepared(&wasm);
+    let mode = Mode::check(None);
+    let large = 4;
+    assert_eq!(prepared.instrument(&mode).unwrap().unchecked, [large]);
+    assert_eq!(crate::instrument::unchecked(&prepared, &mode), [large]);
+    assert_eq!(crate::instrument::unchecked(&prepared, &Mode::default()), no_functions);
+    assert_eq!(prepared.allocator().notes, Vec::<String>::new());
+
+    let small = module(Large { bytes: 100, locals: 0, before: 1 });
+    assert_eq!(self::prepared(&small).instrument(&mode).unwrap().unchecked, no_functions);
+}
+
 /// The functions that a body calls, in order.
 fn calls(body: &[u8]) -> Vec<u32> {
     let body = wasmparser::FunctionBody::new(wasmparser::BinaryReader::new(body, 0));

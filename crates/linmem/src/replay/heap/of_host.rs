@@ -52,6 +52,7 @@ impl Heap {
         self.reallocations = Reallocations::default();
         self.growing = Growing::default();
         self.finalizers.clear();
+        self.kept.clear();
         self.emptied.clear();
         self.overlapping = false;
         if self.overwritten.len() < MAX_KEPT {
@@ -91,6 +92,18 @@ impl Heap {
     pub fn finalizer(&self, address: u64, block: &Block) -> Option<ContextId> {
         let (serial, context) = self.finalizers.get(&address)?;
         (*serial == block.serial).then_some(*context)
+    }
+
+    /// Takes in that a library of the host keeps a block for its own use.
+    pub fn kept(&mut self, address: u64) {
+        if let Some((start, block)) = self.block_around(address) {
+            self.kept.insert(start, block.serial);
+        }
+    }
+
+    /// Whether a library of the host keeps a live block for its own use.
+    pub fn is_kept(&self, address: u64, block: &Block) -> bool {
+        self.kept.get(&address) == Some(&block.serial)
     }
 
     /// Where the host wrote over the allocator's state, each time.
