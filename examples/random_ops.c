@@ -55,7 +55,7 @@ static void expect(const unsigned char *block, size_t size, unsigned char byte) 
 // Blocks must not contain what an earlier owner left there: old pointers.
 static void put(size_t slot, void *block, size_t size) {
     slots[slot] = block == NULL ? NULL : memset(block, 0xa5, size);
-    inverted_sizes[slot] = ~size;
+    inverted_sizes[slot] = block == NULL ? 0 : ~size;
 }
 
 static void put_zeros(size_t slot, size_t count, size_t size) {

@@ -211,7 +211,8 @@ fn text(program: &[Operation]) -> String {
 }
 
 fn run(wasm: &[u8], program: &[Operation], mode: Mode) -> Observed {
-    let program = Program { stdin: text(program).as_bytes(), ..Program::new(wasm) };
+    let text = text(program);
+    let program = Program { stdin: text.as_bytes(), ..Program::new(wasm) };
     let observed = observe(program.to_run().mode(mode));
     assert_eq!(observed.outcome.exit, Exit::Code(0), "the guest understood all of the program");
     observed

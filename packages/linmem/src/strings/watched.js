@@ -5,7 +5,7 @@ import { address, indexOfNul } from "./memory.js";
 
 const WATCH = Symbol.for("linmem.watch");
 
-/** Says that a block of a WebAssembly.Memory is kept, which is no leak. */
+/** Says that a block of a WebAssembly.Memory is kept on purpose. */
 export const tellOfKept = (memory, pointer) => WebAssembly[WATCH]?.keeps?.(memory, pointer);
 
 /** What to tell of the bytes of a WebAssembly.Memory that are read or written; undefined if nobody checks that. */
