@@ -67,26 +67,23 @@ pub(super) fn functions(
 
 /// What a report says about the functions of a module that are left alone.
 pub(crate) fn notes(prepared: &Prepared<'_>) -> Vec<String> {
-    if large_functions(prepared, false).next().is_none() {
-        return Vec::new();
-    }
-    let plan = Mode::default().plan(prepared);
-    let space = IndexSpace::new(&prepared.module, &Features::of(&prepared.module), &plan);
-    // Where a function is too large anyhow, the pass says so.
-    let left_alone = functions(prepared, &plan, &space).unwrap_or_default();
+    let left_alone = in_mode(prepared, &Mode::default());
     left_alone.into_iter().map(|(f, why)| note(&prepared.function_name(f), why)).collect()
 }
 
 /// The functions of the program that a mode leaves alone.
 pub(super) fn unchecked(prepared: &Prepared<'_>, mode: &Mode) -> Vec<u32> {
-    if large_functions(prepared, true).next().is_none() {
-        return Vec::new();
+    of_the_program(prepared, &in_mode(prepared, mode))
+}
+
+/// The functions that a mode leaves alone. Where one is too large anyhow, the pass says so.
+fn in_mode(prepared: &Prepared<'_>, mode: &Mode) -> BTreeMap<u32, TooLarge> {
+    if large_functions(prepared, mode.checks(prepared).is_some()).next().is_none() {
+        return BTreeMap::new();
     }
     let plan = mode.plan(prepared);
     let space = IndexSpace::new(&prepared.module, &Features::of(&prepared.module), &plan);
-    // Where a function is too large anyhow, the pass says so.
-    let left_alone = functions(prepared, &plan, &space).unwrap_or_default();
-    of_the_program(prepared, &left_alone)
+    functions(prepared, &plan, &space).unwrap_or_default()
 }
 
 /// Those that are not the allocator's own, which are not checked anyhow.

@@ -79,7 +79,7 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
 /// How many functions were not checked where others were.
 fn functions_unchecked(report: &Report) -> u64 {
     let findings = report.findings.iter().filter(|f| f.code == Code::FunctionsUnchecked);
-    findings.map(|finding| finding.numbers["functions"]).sum()
+    findings.filter_map(|finding| finding.numbers.get("functions")).sum()
 }
 
 /// How often a memory grew for other code than the allocator that is hooked, where that leads past it: such code may

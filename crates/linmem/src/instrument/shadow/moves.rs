@@ -19,8 +19,8 @@ const FAMILIES: [[Role; 3]; 4] = [
 ];
 
 /// Makes a block larger in another place, if there is a block of at least one byte and it gets larger. The arguments are those
-/// of the function that reallocates, and the bytes of the new block's redzone. Returns the new block, or 0: then nothing
-/// has happened.
+/// of the function that reallocates, and the bytes of the new block's redzone. Returns the new block, or 0: then
+/// the old one is as it was.
 pub(in crate::instrument) struct Move {
     function: u32,
     role: Role,
@@ -125,10 +125,9 @@ impl Inserted for Move {
         features.eqz(&mut code);
         // The function may not be what its name says.
         push(new, &mut code);
-        push(old, &mut code);
-        code.i64_add();
         features.push_memory_bytes(&mut code);
-        code.i64_gt_u().i32_or();
+        push(old, &mut code);
+        code.i64_sub().i64_gt_u().i32_or();
         return_none(&mut code);
         code.local_get(new).local_get(pointer).local_get(old).memory_copy(0, 0);
         self.push_arguments(self.free.1, size, &mut code);
