@@ -3,7 +3,7 @@
 use crate::allocator::{Allocator, Effect};
 use crate::replay::heap::MisuseKind;
 use crate::report::{Code, Finding, Remedy};
-use crate::trace::Sharing;
+use crate::trace::{ContextId, Sharing};
 use crate::units::number_of;
 
 use super::subject::{Memory, ModuleFacts, Subject};
@@ -108,43 +108,42 @@ fn strangers(memory: Memory<'_, '_>) -> Option<String> {
 
 /// Whether a function has allocated that gives out parts of blocks: a part that is freed is not the block that was seen.
 fn parts_of_blocks(memory: Memory<'_, '_>) -> Option<String> {
-    let contexts = &memory.subject.replay.contexts;
-    let ran = memory.heap().sites().find_map(|(context, _)| {
-        let facts = memory.subject.module(contexts.entry(context).0);
-        let frames = contexts.inner(context);
-        let mut aligning = facts.recorded.allocator.aligning.iter();
-        // Of a stack that was not taken nothing is known.
-        let function = aligning.find(|&&function| {
-            frames.is_empty() || frames.iter().any(|frame| frame.function() == Some(function))
-        });
-        Some((facts, *function?))
-    });
-    let (facts, function) = ran?;
+    let mut sites = memory.heap().sites();
+    let name = sites
+        .find_map(|(context, _)| on_stack(memory, context, |allocator| &allocator.aligning))?;
     Some(format!(
-        "`{}` gives out parts of the blocks that it allocates, so that not all allocations and frees are seen",
-        facts.prepared.function_name(function)
+        "`{name}` gives out parts of the blocks that it allocates, so that not all allocations and frees are seen"
     ))
+}
+
+/// The name of the first of some of the allocator's functions on a stack. Of a stack that was not taken nothing is known, so
+/// any of them may be on it.
+fn on_stack(
+    memory: Memory<'_, '_>,
+    context: ContextId,
+    functions: impl Fn(&Allocator) -> &[u32],
+) -> Option<String> {
+    let contexts = &memory.subject.replay.contexts;
+    let facts = memory.subject.module(contexts.entry(context).0);
+    let frames = contexts.inner(context);
+    let is_on = |function: u32| frames.iter().any(|frame| frame.function() == Some(function));
+    let mut functions = functions(&facts.recorded.allocator).iter();
+    let function = functions.find(|&&function| frames.is_empty() || is_on(function))?;
+    Some(facts.prepared.function_name(*function))
 }
 
 /// Whether a part of a block was given back that a function has allocated which works on the allocator's blocks itself: it
 /// may have given out that part, as `aligned_alloc` does, which the compiler has put into it.
 fn part_given_back(memory: Memory<'_, '_>) -> Option<String> {
-    let contexts = &memory.subject.replay.contexts;
-    let (facts, function) = memory.heap().misuse().find_map(|misuse| {
+    let name = memory.heap().misuse().find_map(|misuse| {
         let is_given_back =
             matches!(misuse.kind, MisuseKind::InvalidFree | MisuseKind::InvalidRealloc);
         let block = misuse.block.filter(|_| is_given_back)?;
-        let facts = memory.subject.module(contexts.entry(block.allocated).0);
-        let frames = contexts.inner(block.allocated);
-        let mut resizing = facts.recorded.allocator.resizing.iter();
-        let function = resizing
-            .find(|&&resizing| frames.iter().any(|frame| frame.function() == Some(resizing)));
-        Some((facts, *function?))
+        on_stack(memory, block.allocated, |allocator| &allocator.resizing)
     })?;
     Some(format!(
-        "`{}` works on the allocator's blocks itself, and a part of one that it allocated was given back, so that not all \
-         allocations and frees are seen",
-        facts.prepared.function_name(function)
+        "`{name}` works on the allocator's blocks itself, and a part of one that it allocated was given back, so that not \
+         all allocations and frees are seen"
     ))
 }
 
