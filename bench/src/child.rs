@@ -89,7 +89,9 @@ impl Guest {
     /// The command that runs the guest under observation as users do.
     pub fn linmem_command(&self, linmem: &Path, options: &[&OsStr]) -> Command {
         let mut command = Command::new(linmem);
-        command.args(["run", "--quiet", "--dir"]).arg(format!("{}::/", self.root.display()));
+        command
+            .args(["run", "--quiet", "--no-cache", "--dir"])
+            .arg(format!("{}::/", self.root.display()));
         command.args(options).arg(&self.file).arg("--").args(&self.args);
         command
     }

@@ -43,7 +43,7 @@ pub fn measure(setup: &Setup) -> Result<Table> {
         title: "Memory",
         note: format!(
             "Peak resident memory of whole processes, engine and all, in MiB: the guest alone, \
-             `linmem run --quiet`, and the same with `--trace`. The loop is that of the pairs. \
+             `linmem run --quiet --no-cache`, and the same with `--trace`. The loop is that of the pairs. \
              The longest run of a program takes at most {growth:.2} times the memory of its \
              shortest; the bar is {BAR}."
         ),

@@ -24,7 +24,7 @@ pub fn measure(setup: &Setup) -> Result<Table> {
         title: "Overhead",
         note: format!(
             "{} rounds, interleaved. *Guest* is the CPU time from the call of `_start` to its return; \
-             *process* is `linmem run --quiet` against the same engine alone, with compilation, \
+             *process* is `linmem run --quiet --no-cache` against the same engine alone, with compilation, \
              analysis and all. Each as the ratio of the shortest times, and as the median of the \
              rounds' ratios. *CPU* is the CPU time of the two processes: linmem analyses in a \
              second thread, beside the program. A bar is met when both guest ratios and the \

@@ -1,7 +1,7 @@
 //! Reading and writing files, with errors that name them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{env, fs, path};
 
 use anyhow::{Context, Result, anyhow};
 use linmem::units::escape;
@@ -55,4 +55,16 @@ pub fn traces(directory: &Path) -> Result<impl Iterator<Item = PathBuf>> {
         fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     Ok(paths.filter(|path| path.extension().is_some_and(|extension| extension == "trace")))
+}
+
+/// Where compiled code is kept, beside the instrumented modules of `linmem node`.
+pub fn cache_dir() -> Option<PathBuf> {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let users = || {
+        let local = || variable("LOCALAPPDATA").filter(|_| cfg!(windows));
+        let home = || Some(env::home_dir()?.join(".cache"));
+        Some(variable("XDG_CACHE_HOME").or_else(local).or_else(home)?.join("linmem"))
+    };
+    let directory = variable("LINMEM_CACHE_DIR").or_else(users)?.join("wasmtime");
+    path::absolute(directory).ok()
 }

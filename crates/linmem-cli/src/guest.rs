@@ -51,6 +51,11 @@ pub struct GuestArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = stub, help_heading = "Program")]
     stub: Vec<(String, i64)>,
 
+    /// Compile the module anew, and keep no compiled code (in linmem/wasmtime of the user's cache directory, or in
+    /// LINMEM_CACHE_DIR)
+    #[arg(long, help_heading = "Program")]
+    no_cache: bool,
+
     #[command(flatten)]
     allocator: AllocatorArgs,
 }
@@ -163,6 +168,9 @@ impl GuestArgs {
                     run.env(variable, &value)
                 }
             };
+        }
+        if let (false, Some(directory)) = (self.no_cache, files::cache_dir()) {
+            run = run.cache_dir(directory);
         }
         if let Some(pages) = self.max_pages {
             run = run.max_pages(pages);

@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use linmem::export::{self, read_json};
@@ -234,6 +235,48 @@ fn a_full_disk_is_one_clear_line() {
     }
     let output = scene.run("linmem instrument examples/leaks.wasm -o /dev/full");
     assert_failed(&output, "cannot write /dev/full: No space left on device");
+}
+
+// ---- compiled code ----------------------------------------------------------
+
+/// The files with compiled code in a directory.
+fn compiled(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let within = paths.flat_map(|path| match path.is_dir() {
+        true => compiled(&path),
+        false => vec![path],
+    });
+    // wasmtime keeps statistics beside them, and a note of when it has last looked for old files.
+    within.filter(|path| !path.file_name().unwrap().to_string_lossy().contains('.')).collect()
+}
+
+#[test]
+fn compiled_code_is_kept_and_changes_no_report() {
+    let scene = Scene::new();
+    let cache = scene.path("cache");
+    let run = |command: &str, cache: &str| {
+        let line = format!("LINMEM_CACHE_DIR=$TMP/{cache} linmem {command} examples/leaks.wasm");
+        let output = scene.run(&line);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let plain = run("run --no-cache", "cache");
+    assert!(!cache.exists(), "nothing is kept");
+    assert_eq!(run("run", "cache"), plain);
+    let kept = compiled(&cache);
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    let code = fs::read(&kept[0]).unwrap();
+    assert_eq!(run("run", "cache"), plain, "from the code that was kept");
+    let checked = run("check", "cache");
+    assert_eq!(compiled(&cache).len(), 2, "code with checks is other code");
+    assert_eq!(run("check", "cache"), checked);
+    for broken in [&code[..0], &code[..code.len() / 2], b"not compiled code"] {
+        fs::write(&kept[0], broken).unwrap();
+        assert_eq!(run("run", "cache"), plain, "compiled anew");
+        assert_eq!(fs::read(&kept[0]).unwrap().len(), code.len(), "and kept again");
+    }
+    assert_eq!(run("run", "text.txt"), plain, "where nothing can be kept");
 }
 
 // ---- the instrumented module -----------------------------------------------

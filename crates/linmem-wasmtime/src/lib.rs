@@ -54,6 +54,7 @@
 //! - `run`: a module with what it is granted
 //! - `session`: a running instance whose exports are called one by one
 //! - `running`: instantiates, calls and ends a module, with everything recorded
+//! - `compiled`: compiled code on disk, for the next run
 //! - `watched`: a module whose instances are recorded, whoever makes them
 //! - `recording`: what is recorded in one store, and the report on it
 //! - `seen`: what is known of the instances in a store, and how the recorder looks at them
@@ -63,6 +64,7 @@
 //! - `pipe`: from the recorder to the analysis, which runs beside the program
 #![deny(missing_docs)]
 
+mod compiled;
 mod hooks;
 mod limits;
 mod linker;

@@ -1,7 +1,7 @@
 //! A module to run under observation, with what it is granted.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use linmem::trace::Buffer;
@@ -42,6 +42,7 @@ pub struct Run<'a> {
     pub(crate) timeout: Option<Duration>,
     pub(crate) stubs: Stubs,
     pub(crate) stopper: Stopper,
+    pub(crate) cache_dir: Option<PathBuf>,
     analysis: AnalysisOptions,
     copy: Option<Copy>,
 }
@@ -108,6 +109,7 @@ impl<'a> Run<'a> {
             timeout: None,
             stubs: Stubs::default(),
             stopper: Stopper::default(),
+            cache_dir: None,
             analysis: AnalysisOptions::default(),
             copy: None,
         }
@@ -217,6 +219,15 @@ impl<'a> Run<'a> {
     #[must_use]
     pub fn stub(mut self, name: &str, value: i64) -> Self {
         self.stubs.values.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Keeps compiled code in this directory (an absolute path), up to about 512 MiB, so that the next run of the same module
+    /// need not compile it. Where nothing can be written, nothing is kept. As the code is not looked at again when it
+    /// is loaded, nobody else should be able to write there.
+    #[must_use]
+    pub fn cache_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.cache_dir = Some(directory.into());
         self
     }
 

@@ -17,6 +17,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::runtime::in_tokio;
 
+use crate::compiled;
 use crate::limits::Limits;
 use crate::linker::linker;
 use crate::recording::Recording;
@@ -107,9 +108,15 @@ impl Running {
         config.wasm_backtrace_max_frames(NonZeroUsize::new(MAX_FRAMES));
         config.epoch_interruption(run.timeout.is_some());
         config.wasm_branch_hinting(matches!(mode, Mode::Check { .. }));
+        // It is there to save time: without it, all works as well.
+        let cache = run.cache_dir.and_then(|directory| compiled::cache_in(directory).ok());
+        config.cache(cache.clone());
         let engine = Engine::new(&config).map_err(refused)?;
         let hooks = HOOK_MODULE.to_owned();
         let watched = Watched::with(&engine, &prepared, &name, &mode, hooks, run.stop_at_first)?;
+        if let Some(cache) = &cache {
+            compiled::make_room(cache);
+        }
         let output = (!inherits_stdio).then(|| {
             let output = (MemoryOutputPipe::new(usize::MAX), MemoryOutputPipe::new(usize::MAX));
             wasi.stdout(output.0.clone()).stderr(output.1.clone());
