@@ -1,12 +1,11 @@
 //! `linmem node`: run a Node program with every WebAssembly instance in it under observation.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::{fs, iter};
 
 use anyhow::{Context, Result, anyhow, bail};
 use include_dir::{Dir, include_dir};
-use linmem::units::escape;
 use tempfile::TempDir;
 use url::Url;
 
@@ -88,13 +87,14 @@ pub fn main(args: Args) -> Result<ExitCode> {
         }
         nothing_watched => {
             let report = nothing_watched.unwrap_or_default();
-            args.output.note(match report.truncated {
+            let nothing = match report.truncated {
                 true => {
                     "linmem: the recording stops before the program made a WebAssembly instance"
                 }
                 false => "linmem: the program made no WebAssembly instance to watch",
-            })?;
-            report.notes.iter().try_for_each(|note| args.output.note(&escape(note)))?;
+            };
+            let notes = report.notes.iter().map(String::as_str);
+            args.output.write_instead(iter::once(nothing).chain(notes), &report)?;
             Ok(exit_code(status, ExitCode::SUCCESS))
         }
     }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::{ArgAction, ValueEnum};
 use linmem::export::{self, TextOptions};
 use linmem::report::{EndReport, Remedy};
+use linmem::units::escape;
 use linmem::{AnalysisOptions, Report};
 
 /// The text below the options of every command with a report.
@@ -61,31 +62,33 @@ impl Output {
         AnalysisOptions::new(self.top)
     }
 
-    /// Writes a line in place of a report.
-    pub fn note(&self, line: &str) -> Result<()> {
-        match &self.output {
-            _ if self.quiet => {}
-            Some(path) => crate::files::write(path, format!("{line}\n").as_bytes())?,
-            None => anstream::eprintln!("{line}"),
-        }
-        Ok(())
+    /// Writes lines in place of the report's text.
+    pub fn write_instead<'a>(
+        &self,
+        lines: impl IntoIterator<Item = &'a str>,
+        report: &Report,
+    ) -> Result<()> {
+        let lines: String = lines.into_iter().map(|line| escape(line) + "\n").collect();
+        let text = self.put(lines.as_bytes());
+        self.write_json(report)?;
+        text
     }
 
     fn write_text(&self, report: &Report) -> Result<()> {
-        if self.quiet {
-            return Ok(());
-        }
         let color = self.output.is_none() && self.color.on_stderr();
         let mut text = Vec::new();
         export::text(report, TextOptions::new(color, options_for), &mut text)?;
+        self.put(&text)
+    }
+
+    fn put(&self, text: &[u8]) -> Result<()> {
         match &self.output {
-            Some(path) => crate::files::write(path, &text),
+            _ if self.quiet => {}
+            Some(path) => crate::files::write(path, text)?,
             // The reader closed stderr, and does not need to be told so.
-            None => {
-                let _ = std::io::stderr().lock().write_all(&text);
-                Ok(())
-            }
+            None => drop(std::io::stderr().lock().write_all(text)),
         }
+        Ok(())
     }
 
     fn write_json(&self, report: &Report) -> Result<()> {

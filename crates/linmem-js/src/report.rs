@@ -23,7 +23,7 @@ struct Looks {
 /// What a host does with a report depends on this.
 #[derive(Serialize)]
 struct Verdict<'a> {
-    /// Whether a WebAssembly instance was watched.
+    /// Whether there is more to say than notes: a WebAssembly instance was watched, or something was found without one.
     watched: bool,
     /// Whether the recording stops before the program ended.
     truncated: bool,
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn finish(
 
 fn verdict(report: &Report) -> Vec<u8> {
     let verdict = Verdict {
-        watched: !report.instances.is_empty(),
+        watched: !report.instances.is_empty() || !report.findings.is_empty(),
         truncated: report.truncated,
         errors: report.has_errors(),
         notes: &report.notes,

@@ -207,7 +207,7 @@ impl Running {
         });
     }
 
-    /// Whether the module calls hooks. Without a memory or code of its own it is as it was.
+    /// Whether the module calls hooks. Without a memory it is as it was.
     fn is_watched(&self) -> bool {
         self.watched.module().get_export_index(MEMORY_EXPORT).is_some()
     }

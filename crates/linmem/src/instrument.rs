@@ -77,13 +77,12 @@ pub(crate) fn unchecked(prepared: &Prepared<'_>, mode: &Mode) -> Vec<u32> {
 }
 
 fn is_rewritten(prepared: &Prepared<'_>) -> bool {
-    let has_code = prepared.module.functions.iter().any(|function| function.body.is_some());
-    has_code && !prepared.module.memories.is_empty()
+    !prepared.module.memories.is_empty()
 }
 
 /// Rewrites a module for a mode.
 ///
-/// A module without functions of its own, or without a memory, comes back as it is.
+/// A module without a memory comes back as it is.
 ///
 /// # Errors
 ///

@@ -160,6 +160,11 @@ impl<'a> Module<'a> {
         self.function_imports.len() as u32
     }
 
+    /// Whether it has functions of its own.
+    pub fn has_code(&self) -> bool {
+        self.functions.len() > self.function_imports.len()
+    }
+
     /// The type of a function.
     pub fn function_type(&self, function: u32) -> Option<&FuncType> {
         let type_index = self.functions.get(function as usize)?.type_index;

@@ -78,7 +78,7 @@ impl<'a> Prepared<'a> {
 
     /// Rewrites the module for a mode.
     ///
-    /// A module without functions of its own, or without a memory, comes back as it is.
+    /// A module without a memory comes back as it is.
     ///
     /// # Errors
     ///

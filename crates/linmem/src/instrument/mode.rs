@@ -166,7 +166,7 @@ impl Mode {
     pub(crate) fn checks(&self, prepared: &Prepared<'_>) -> Option<bool> {
         match self {
             Mode::Record { .. } => None,
-            Mode::Check { .. } => Some(checks::knows_heap(prepared)),
+            Mode::Check { .. } => prepared.module.has_code().then(|| checks::knows_heap(prepared)),
         }
     }
 
@@ -179,12 +179,9 @@ impl Mode {
             Mode::Check { fail_alloc, hook_module, redzone, quarantine, elisions, for_v8 } => {
                 let redzone = (*redzone).min(checks::most_redzone(prepared));
                 let limits = Limits { redzone, quarantine: *quarantine };
-                record(
-                    prepared,
-                    *fail_alloc,
-                    hook_module,
-                    Some((limits, Form { elisions, for_v8: *for_v8 })),
-                )
+                let form = Form { elisions, for_v8: *for_v8 };
+                let checks = prepared.module.has_code().then_some((limits, form));
+                record(prepared, *fail_alloc, hook_module, checks)
             }
         }
     }

@@ -51,14 +51,17 @@ pub(super) fn run(prepared: &Prepared<'_>, plan: Plan<'_>) -> Result<Instrumente
 }
 
 /// The sections that a module may lack and that something is added to, in order.
-const ADDED_TO: [SectionId; 7] = [
+const ADDED_TO: [SectionId; 10] = [
+    SectionId::Type,
     SectionId::Import,
+    SectionId::Function,
     SectionId::Table,
     SectionId::Memory,
     SectionId::Global,
     SectionId::Export,
     SectionId::Start,
     SectionId::Element,
+    SectionId::Code,
 ];
 
 /// Sections stand in this order.
@@ -107,9 +110,7 @@ impl Reencode for Pass<'_, '_> {
         section: wasmparser::TypeSectionReader<'_>,
     ) -> EncodeResult {
         reencode::utils::parse_type_section(self, types, section)?;
-        for (params, results) in self.space.types() {
-            types.ty().function(params.iter().copied(), results.iter().copied());
-        }
+        self.add_types(types);
         Ok(())
     }
 
@@ -129,9 +130,7 @@ impl Reencode for Pass<'_, '_> {
         section: wasmparser::FunctionSectionReader<'_>,
     ) -> EncodeResult {
         reencode::utils::parse_function_section(self, functions, section)?;
-        for &ty in self.space.inserted_types() {
-            functions.function(ty);
-        }
+        self.add_functions(functions);
         Ok(())
     }
 
@@ -222,9 +221,7 @@ impl Reencode for Pass<'_, '_> {
                 code.raw(body);
             }),
         }
-        for inserted in &self.plan.inserted {
-            code.raw(&inserted.body(&self.features, &self.space));
-        }
+        self.add_bodies(code);
         Ok(())
     }
 
@@ -276,7 +273,7 @@ impl Reencode for Pass<'_, '_> {
             self.write_hints(module);
         }
         while let Some(&missing) = self.unfinished.first()
-            && before.is_some_and(|before| position(missing) < position(before))
+            && before.is_none_or(|before| position(missing) < position(before))
         {
             self.write_missing(missing, module);
         }
@@ -323,6 +320,21 @@ impl Pass<'_, '_> {
 
     fn write_missing(&mut self, section: SectionId, module: &mut wasm_encoder::Module) {
         match section {
+            SectionId::Type => {
+                let mut types = wasm_encoder::TypeSection::new();
+                self.add_types(&mut types);
+                module.section(&types);
+            }
+            SectionId::Function => {
+                let mut functions = wasm_encoder::FunctionSection::new();
+                self.add_functions(&mut functions);
+                module.section(&functions);
+            }
+            SectionId::Code => {
+                let mut code = wasm_encoder::CodeSection::new();
+                self.add_bodies(&mut code);
+                module.section(&code);
+            }
             SectionId::Import => {
                 let mut imports = wasm_encoder::ImportSection::new();
                 self.add_imports(&mut imports);
@@ -370,6 +382,27 @@ impl Pass<'_, '_> {
 
     fn finish(&mut self, section: SectionId) {
         self.unfinished = self.unfinished.strip_prefix(&[section]).unwrap_or(self.unfinished);
+    }
+
+    fn add_types(&mut self, types: &mut wasm_encoder::TypeSection) {
+        self.finish(SectionId::Type);
+        for (params, results) in self.space.types() {
+            types.ty().function(params.iter().copied(), results.iter().copied());
+        }
+    }
+
+    fn add_functions(&mut self, functions: &mut wasm_encoder::FunctionSection) {
+        self.finish(SectionId::Function);
+        for &ty in self.space.inserted_types() {
+            functions.function(ty);
+        }
+    }
+
+    fn add_bodies(&mut self, code: &mut wasm_encoder::CodeSection) {
+        self.finish(SectionId::Code);
+        for inserted in &self.plan.inserted {
+            code.raw(&inserted.body(&self.features, &self.space));
+        }
     }
 
     fn add_imports(&mut self, imports: &mut wasm_encoder::ImportSection) {

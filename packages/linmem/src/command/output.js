@@ -33,11 +33,6 @@ export class Output {
     }
   }
 
-  /** Writes a line in place of a report. */
-  note(line) {
-    this.#writeText(`${escaped(line)}\n`);
-  }
-
   #writeText(text) {
     const { output, quiet } = this.#values;
     if (quiet) return;
@@ -51,6 +46,9 @@ export class Output {
     else if (path !== undefined) about(path, () => writeFileSync(path, json), "cannot write ");
   }
 }
+
+/** Lines in place of a report's text. */
+export const inLines = (lines) => lines.map((line) => `${escaped(line)}\n`).join("");
 
 /** A line without what commands a terminal: it may have names from a module or a page. */
 export const escaped = (line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, "\u{fffd}");

@@ -14,7 +14,7 @@ import { Targets } from "../driver/targets.js";
 import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorHints, read } from "./arguments.js";
 import { Chromium, findChromium } from "./chromium.js";
 import { CommandError } from "./command-error.js";
-import { Output, escaped, print } from "./output.js";
+import { Output, escaped, inLines, print } from "./output.js";
 
 const HELP = `Open a page in Chromium and report what the memories of its WebAssembly instances did
 
@@ -123,7 +123,7 @@ function tell(report, output) {
     output.write(report);
     return Number(report.errors);
   }
-  output.note("linmem: the page made no WebAssembly instance to watch");
-  report.notes.forEach((note) => output.note(note));
+  const nothing = "linmem: the page made no WebAssembly instance to watch";
+  output.write({ text: inLines([nothing, ...report.notes]), json: report.json });
   return 0;
 }

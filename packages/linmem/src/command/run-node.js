@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { directoryForTraces } from "../driver/recordings.js";
 import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorOptions, read, splitAtCommand } from "./arguments.js";
 import { CommandError } from "./command-error.js";
-import { Output } from "./output.js";
+import { Output, inLines } from "./output.js";
 
 const HELP = `Run a Node program and report what the memories of its WebAssembly instances did
 
@@ -130,7 +130,7 @@ function tell(report, output, code) {
     output.write(report);
     return code !== 0 ? code : Number(report.errors);
   }
-  output.note(`linmem: ${report.truncated ? "the recording stops before the program made a WebAssembly instance" : "the program made no WebAssembly instance to watch"}`);
-  report.notes.forEach((note) => output.note(note));
+  const nothing = `linmem: ${report.truncated ? "the recording stops before the program made a WebAssembly instance" : "the program made no WebAssembly instance to watch"}`;
+  output.write({ text: inLines([nothing, ...report.notes]), json: report.json });
   return code;
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Output } from "../../src/command/output.js";
+import { inLines } from "../../src/command/output.js";
 import { PROGRAM } from "../node/support.js";
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
@@ -127,8 +127,9 @@ test("inspect and instrument do what the native program does", () => {
 
 test("a program without WebAssembly is said to have none", () => {
   writeFileSync(join(directory, "none.mjs"), "");
-  const { status, stderr } = linmem("node", "none.mjs");
+  const { status, stderr } = linmem("node", "--json", "none.json", "none.mjs");
   assert.deepEqual([status, stderr], [0, "linmem: the program made no WebAssembly instance to watch\n"]);
+  assert.deepEqual(JSON.parse(readFileSync(join(directory, "none.json"))).report.instances, []);
 });
 
 const MISTAKES = {
@@ -189,7 +190,5 @@ setInterval(() => {}, 1000);
 });
 
 test("a line with what a module is called cannot command the terminal", () => {
-  const output = new Output({ top: "3", color: "auto", output: join(directory, "note.txt") });
-  output.note("module \u001b[2Jx\u009b1m is not watched\r");
-  assert.equal(readFileSync(join(directory, "note.txt"), "utf8"), "module \ufffd[2Jx\ufffd1m is not watched\ufffd\n");
+  assert.equal(inLines(["module \u001b[2Jx\u009b1m is not watched\r", "2"]), "module \ufffd[2Jx\ufffd1m is not watched\ufffd\n2\n");
 });

@@ -6,7 +6,7 @@ import { removeDirectory, runPlain, runWatched, skip } from "./support.js";
 
 after(removeDirectory);
 
-for (const name of ["surface.mjs", "memory.mjs", "strings.mjs", "commonjs.cjs", "worker.mjs", "child.mjs", "contexts.mjs", "recurses.mjs", "identity.mjs", "crosses.mjs", "corners.mjs", "handlers.mjs"]) {
+for (const name of ["surface.mjs", "memory.mjs", "codeless.mjs", "strings.mjs", "commonjs.cjs", "worker.mjs", "child.mjs", "contexts.mjs", "recurses.mjs", "identity.mjs", "crosses.mjs", "corners.mjs", "handlers.mjs"]) {
   test(`${name} prints the same`, { skip }, () => {
     const plain = runPlain(name);
     assert.equal(plain.status, 0, plain.stderr);

@@ -48,6 +48,10 @@ const GUESTS = {
     (func $free (export "free") (param i32))
     (func $start (call $report (call $malloc (i32.const 24))))
     (start $start))`,
+  // They have a memory, and no code.
+  hiddenmemory: `(module (memory 1))`,
+  onlymemory: `(module (memory (export "memory") 1) (global (export "data") i32 (i32.const 100)) (data (i32.const 100) "x"))`,
+  passeson: `(module (import "host" "log" (func $log (param i32))) (import "host" "memory" (memory 1)) (export "log" (func $log)) (export "memory" (memory 0)))`,
   // Its memory comes from the program.
   imports: `(module (import "host" "memory" (memory 1 8)) (import "host" "limit" (global i32))
     (global $next (mut i32) (i32.const 4096)) (table (export "table") 2 funcref) (elem (i32.const 0) $malloc $free)

@@ -187,6 +187,25 @@ fn what_the_module_lacks_is_added_in_its_place() {
 }
 
 #[test]
+fn a_module_without_code_has_a_memory_to_watch() {
+    let modules = [
+        r#"(memory 1)"#,
+        r#"(memory (export "m") 1) (data (i32.const 8) "a")"#,
+        r#"(memory i64 1) (global i32 (i32.const 1)) (data "passive")"#,
+        r#"(import "env" "memory" (memory 1))"#,
+        r#"(import "env" "f" (func $f (param i32) (result i32))) (import "env" "g" (func $g)) (memory 1) (export "f" (func $f)) (start $g)"#,
+        r#"(import "env" "f" (func $f)) (memory 1) (table (export "t") 1 funcref) (elem (i32.const 0) $f)"#,
+    ];
+    for module in modules {
+        for mode in [Mode::default(), Mode::check(None)] {
+            let text = instrumented(&format!("(module {module})"), &mode);
+            assert!(text.contains(r#"(export "linmem.memory" (memory 0))"#), "{text}");
+            assert!(text.contains(r#"(export "linmem.memory.size" (func "#), "{text}");
+        }
+    }
+}
+
+#[test]
 fn an_instrumented_module_is_refused() {
     let wasm = wat::parse_str(SMALL).unwrap();
     let once = Prepared::new(&wasm, &Vec::new(), None).unwrap().instrument(&Mode::default());
