@@ -106,6 +106,18 @@ impl<'a> Prepared<'a> {
         &self.allocator
     }
 
+    /// How many bytes from address 0 on nobody accesses who is right: none where the module may have data there, as those may
+    /// that are written by hand. What has a stack pointer or an allocator was laid out by a compiler, and so was static
+    /// data where `wasm-ld` has it begin.
+    pub(crate) fn null_bytes(&self) -> u64 {
+        const GLOBAL_BASE: u64 = 1024;
+        let module = &self.module;
+        let is_laid_out = !self.allocator.functions.is_empty()
+            || module.stack_pointer().is_some()
+            || module.first_data_address() == Some(GLOBAL_BASE);
+        if is_laid_out { module.low_memory_bytes() } else { 0 }
+    }
+
     /// For each function, whether it is hooked or called by such functions alone; what sets up the allocator before the
     /// program runs may call it, too.
     pub(crate) fn allocators_own_functions(&self) -> Vec<bool> {

@@ -70,8 +70,13 @@ fn unchecked(memory: Memory<'_, '_>, sees_all: bool) -> Option<Finding> {
     let checked: Vec<bool> = memory.users().filter_map(|user| user.recorded().checked).collect();
     let finding = Finding::new(Code::AccessesUnchecked).about(memory.first_user());
     if checked.iter().any(|knows_heap| !knows_heap || !sees_all) {
-        let message = "accesses of the heap were not checked, only those near NULL: blocks may be allocated and freed \
-                       where linmem does not see it";
+        let message = if memory.users().any(|user| user.facts().prepared.null_bytes() > 0) {
+            "accesses of the heap were not checked, only those near NULL: blocks may be allocated and freed \
+             where linmem does not see it"
+        } else {
+            "accesses were not checked: nothing is known of the module's allocator, nor whether it uses the memory \
+             near NULL"
+        };
         let finding = finding.message(message).advice(
             "Say which functions allocate and free, all of them; or link without inlining them.",
         );
@@ -180,7 +185,7 @@ fn is_leaf(memory: Memory<'_, '_>, error: &AccessError, function: u32) -> bool {
 
 /// Whether it is near address 0, where lies nothing, whatever else is near.
 fn is_near_null(memory: Memory<'_, '_>, error: &AccessError) -> bool {
-    error.access.address < memory.subject.instance(error.instance).module().low_memory_bytes()
+    error.access.address < memory.subject.instance(error.instance).facts().prepared.null_bytes()
 }
 
 /// Whether it is an error only if all blocks of the heap are known.

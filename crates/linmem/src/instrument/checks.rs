@@ -124,7 +124,7 @@ impl<'m> Checks<'m> {
             imported_functions: module.imported_functions(),
             features: Features::of(module),
             is_allocators,
-            elisions: Elisions::of(module, form.elisions),
+            elisions: Elisions::of(prepared, form.elisions),
             for_v8: form.for_v8,
             ranges: named_ranges(prepared),
         }

@@ -115,9 +115,8 @@ pub(super) fn functions<'m>(
     limits: Limits,
     knows_heap: bool,
 ) -> Vec<Box<dyn Inserted + 'm>> {
-    let module = &prepared.module;
-    let mut functions: Vec<Box<dyn Inserted + 'm>> =
-        vec![Box::new(SetUp { module, knows_heap }), Box::new(Resize)];
+    let set_up = SetUp { module: &prepared.module, null_bytes: prepared.null_bytes(), knows_heap };
+    let mut functions: Vec<Box<dyn Inserted + 'm>> = vec![Box::new(set_up), Box::new(Resize)];
     functions.extend(log::functions());
     functions.extend(ranges::functions());
     functions.extend(wasi_calls::functions(prepared, knows_heap));
@@ -163,6 +162,7 @@ fn at(space: &IndexSpace, memory: AddedMemory, offset: u64) -> MemArg {
 /// Runs when the module is instantiated, before its own start function: what is wrong from the start.
 struct SetUp<'m> {
     module: &'m Module<'m>,
+    null_bytes: u64,
     knows_heap: bool,
 }
 
@@ -174,7 +174,7 @@ impl Inserted for SetUp<'_> {
         let mut code = function.instructions();
         let shadow = space.memory(AddedMemory::Shadow);
         code.call(space.helper(Helper::Resize));
-        let low = self.module.low_memory_bytes();
+        let low = self.null_bytes;
         if low > 0 {
             // A memory can have no page, or pages of a byte.
             features.push_memory_bytes(&mut code);

@@ -6,7 +6,7 @@ use crate::report::{Code, Report};
 use crate::trace::{AccessedBy, BadAccess, ContextId, Event, HostRecord, HostStackId, Record};
 
 /// A read of four bytes and a write of two, at an offset of eight.
-const TEXT: &str = r#"(module (memory 2)
+const TEXT: &str = r#"(module (memory 2) (global $__stack_pointer (mut i32) (i32.const 65536))
     (func (drop (i32.load (i32.const 0))) (i32.store16 offset=8 (i32.const 0) (i32.const 1))))"#;
 
 /// Where the read and the write stand in that module.
@@ -199,25 +199,51 @@ fn an_instruction_that_accesses_nothing_is_an_error() {
     }
 }
 
+/// What is said of an access of four bytes, with all blocks known, by a module with this beside its code.
+fn told_beside(module: &str, address: u64) -> Vec<Code> {
+    let text = format!("(module {module} (func (drop (i32.load (i32.const 0)))))");
+    let mut recording = Recording::of(&[("a.wasm", &text)], &["use"]);
+    recording.instance(0);
+    recording.0.record(&Record::Checked { knows_heap: true });
+    let wasm = wat::parse_str(&text).unwrap();
+    let load = wasm.windows(3).position(|part| part == [0x28, 2, 0]).unwrap();
+    access(&mut recording, load as u32, address);
+    told(recording).into_iter().map(|(code, _)| code).collect()
+}
+
 /// With the stack first, or with data from a low address on, less than the usual is nobody's.
 #[test]
 fn where_the_module_has_data_is_not_near_null() {
-    let codes = |text: &str, address| {
-        let mut recording = Recording::of(&[("a.wasm", text)], &["use"]);
-        recording.instance(0);
-        recording.0.record(&Record::Checked { knows_heap: true });
-        let wasm = wat::parse_str(text).unwrap();
-        let load = wasm.windows(3).position(|part| part == [0x28, 2, 0]).unwrap();
-        access(&mut recording, load as u32, address);
-        told(recording).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
-    };
-    let low = r#"(module (memory 2) (data (i32.const 16) "data") (func (drop (i32.load (i32.const 0)))))"#;
+    let low = r#"(memory 2) (global $__stack_pointer (mut i32) (i32.const 65536)) (data (i32.const 16) "data")"#;
     assert_eq!(
-        [8, 0x20].map(|address| codes(low, address)[0]),
-        [Code::NullAccess, Code::UnallocatedAccess]
+        [8, 0x20].map(|address| told_beside(low, address)),
+        [[Code::NullAccess], [Code::UnallocatedAccess]]
     );
-    let high = low.replace("16", "1024");
-    assert_eq!(codes(&high, 0x20), [Code::NullAccess]);
+    assert_eq!(told_beside(&low.replace("16", "1024"), 0x20), [Code::NullAccess]);
+}
+
+/// Who writes a module by hand may begin at address 0.
+#[test]
+fn a_module_that_no_compiler_has_laid_out_has_no_null() {
+    let has_null = |module: &str| told_beside(module, 4) == [Code::NullAccess];
+    let by_hand = [
+        r#"(memory 2)"#,
+        r#"(memory 2) (data (i32.const 8) "hello world")"#,
+        r#"(memory 2) (data (i32.const 4096) "table")"#,
+        r#"(memory 2) (global (mut i32) (i32.const 0))"#,
+    ];
+    for module in by_hand {
+        assert!(!has_null(module), "{module}");
+    }
+    let malloc = r#"(func (export "malloc") (param i32) (result i32) unreachable)"#;
+    let compiled = [
+        r#"(memory 2) (global $__stack_pointer (mut i32) (i32.const 512))"#,
+        r#"(memory 2) (data (i32.const 1024) "as wasm-ld has it")"#,
+        &format!("(memory 2) {malloc}"),
+    ];
+    for module in compiled {
+        assert!(has_null(module), "{module}");
+    }
 }
 
 fn by_another(recording: &mut Recording, by: AccessedBy, address: u64, bytes: u64) {
@@ -228,7 +254,8 @@ fn by_another(recording: &mut Recording, by: AccessedBy, address: u64, bytes: u6
 }
 
 fn recording_with_import() -> Recording {
-    let text = r#"(module (import "wasi_snapshot_preview1" "fd_write" (func)) (memory 2) (func))"#;
+    let text = r#"(module (import "wasi_snapshot_preview1" "fd_write" (func)) (memory 2) (func)
+        (global $__stack_pointer (mut i32) (i32.const 65536)))"#;
     let mut recording = Recording::of(&[("a.wasm", text)], &["use", "get", "give back"]);
     recording.instance(0);
     recording.0.record(&Record::Checked { knows_heap: true });

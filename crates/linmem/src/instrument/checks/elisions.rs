@@ -8,8 +8,9 @@ use std::ops::Range;
 use wasmparser::Operator;
 
 use super::Operators;
+use crate::module::Access;
 use crate::module::memory_map::MemoryMap;
-use crate::module::{Access, Module};
+use crate::prepared::Prepared;
 
 /// Ranges that are remembered at a time. Later ones are not.
 const MAX_CHECKED: usize = 64;
@@ -81,9 +82,10 @@ struct CheckedRange {
 }
 
 impl Elisions {
-    pub(super) fn of(module: &Module<'_>, kinds: &[Elision]) -> Elisions {
+    pub(super) fn of(prepared: &Prepared<'_>, kinds: &[Elision]) -> Elisions {
+        let module = &prepared.module;
         let end = MemoryMap::of(module).heap_base.or_else(|| module.data_end()).unwrap_or(0);
-        let low = module.low_memory_bytes();
+        let low = prepared.null_bytes();
         Elisions {
             kinds: kinds.to_vec(),
             stack_pointer: module.stack_pointer(),
