@@ -106,7 +106,7 @@ impl<'a> Prepared<'a> {
         &self.allocator
     }
 
-    /// How many bytes from address 0 on nobody accesses who is right: none where the module may have data there, as those may
+    /// How many bytes from address 0 on no correct program accesses: none where the module may have data there, as those may
     /// that are written by hand. What has a stack pointer or an allocator was laid out by a compiler, and so was static
     /// data where `wasm-ld` has it begin.
     pub(crate) fn null_bytes(&self) -> u64 {

@@ -222,7 +222,7 @@ fn where_the_module_has_data_is_not_near_null() {
     assert_eq!(told_beside(&low.replace("16", "1024"), 0x20), [Code::NullAccess]);
 }
 
-/// Who writes a module by hand may begin at address 0.
+/// A module that is written by hand may have its data from address 0 on.
 #[test]
 fn a_module_that_no_compiler_has_laid_out_has_no_null() {
     let has_null = |module: &str| told_beside(module, 4) == [Code::NullAccess];
