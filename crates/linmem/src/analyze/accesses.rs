@@ -269,27 +269,29 @@ fn finding(memory: Memory<'_, '_>, cause: &Cause) -> Finding {
 
 /// Where an access was of a block, or beside it, in words.
 fn place(kind: AccessKind, address: u64, size: u64, block: Concerned) -> String {
-    let of_size = format!("of {}", bytes(block.size));
-    let end = block.address.saturating_add(block.size);
-    match kind {
-        AccessKind::Freed if address >= block.address => match address - block.address {
-            0 => format!("at the start of a freed block {of_size}"),
-            offset => format!("{} into a freed block {of_size}", bytes(offset)),
-        },
-        AccessKind::Freed => format!("across the start of a freed block {of_size}"),
-        AccessKind::Before => {
-            let distance = block.address - address;
-            format!("{} before the start of a block {of_size}", bytes(distance))
-        }
+    let is_freed = kind == AccessKind::Freed;
+    let what = format!("a {}block of {}", if is_freed { "freed " } else { "" }, bytes(block.size));
+    let (start, end) = (block.address, block.address.saturating_add(block.size));
+    let access_end = address.saturating_add(size);
+    if address < start {
+        // What reaches into a block that is alive is wrong because of what lies in front of it.
+        return match is_freed && access_end > start {
+            true => format!("across the start of {what}"),
+            false => format!("{} before the start of {what}", bytes(start - address)),
+        };
+    }
+    match address - start {
+        0 if is_freed => format!("at the start of {what}"),
+        offset if is_freed && address < end => format!("{} into {what}", bytes(offset)),
         // It begins inside.
         _ if address < end => {
-            let past = address.saturating_add(size) - end;
+            let past = access_end - end;
             let verb = if past == 1 { "is" } else { "are" };
-            format!("of which {} {verb} past the end of a block {of_size}", bytes(past))
+            format!("of which {} {verb} past the end of {what}", bytes(past))
         }
         _ => match address - end {
-            0 => format!("just past the end of a block {of_size}"),
-            distance => format!("{} past the end of a block {of_size}", bytes(distance)),
+            0 => format!("just past the end of {what}"),
+            distance => format!("{} past the end of {what}", bytes(distance)),
         },
     }
 }

@@ -93,6 +93,36 @@ fn of_a_freed_block_all_is_told_as_long_as_nobody_else_has_its_memory() {
     assert_eq!(after(Some(8)), [(Code::HeapOverflow, overflow.to_owned())]);
 }
 
+/// Beside a freed block, an access is one of that block, unless it lies as close to one that is alive.
+#[test]
+fn what_lies_beside_a_freed_block_is_told_by_it() {
+    // Alive are 16 bytes 32 in front of a freed block of 8 bytes, and 16 bytes 32 behind it.
+    let told_at = |address| {
+        let mut recording = recording_of(true);
+        for (address, size) in [(0x2000, 16), (0x2030, 8), (0x2058, 16)] {
+            recording.allocate(address, size, 1);
+        }
+        free(&mut recording, 0x2030);
+        access(&mut recording, instructions()[0], address);
+        told(recording).remove(0)
+    };
+    let freed = |address, words: &str| {
+        let message = format!("4 bytes read {words} a freed block of 8 bytes");
+        assert_eq!(told_at(address), (Code::UseAfterFree, message));
+    };
+    freed(0x2039, "1 byte past the end of");
+    freed(0x2038, "just past the end of");
+    freed(0x2034, "4 bytes into");
+    freed(0x202e, "across the start of");
+    freed(0x202c, "4 bytes before the start of");
+    let alive = |address, code, words: &str| {
+        let message = format!("4 bytes read {words} a block of 16 bytes");
+        assert_eq!(told_at(address), (code, message));
+    };
+    alive(0x201f, Code::HeapOverflow, "15 bytes past the end of");
+    alive(0x2048, Code::HeapUnderflow, "16 bytes before the start of");
+}
+
 /// A block that was freed too early is used by much code, which has one cause.
 #[test]
 fn accesses_of_one_freed_block_are_one_finding() {

@@ -23,10 +23,13 @@ const MAX_WRITTEN: usize = 4_096;
 /// How far behind a block, or before one, an access is taken for one that missed it.
 const NEAR_BYTES: u64 = 1_024;
 
+/// So near to a block, nothing else comes into question: the redzone, if nobody asks for another.
+const BESIDE_BYTES: u64 = 16;
+
 /// What an access was of that was not right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AccessKind {
-    /// Of a freed block, whose memory was not handed out since.
+    /// Of a freed block, whose memory was not handed out since, or just beside it.
     Freed,
     /// Past the end of a block.
     Behind,
@@ -167,6 +170,20 @@ impl Accesses {
         let (start, freed) = self.freed.range(..end).next_back()?;
         (start.saturating_add(freed.0.size.max(1)) > address).then_some((*start, freed))
     }
+
+    /// The freed block that these addresses lie just behind, or just in front of.
+    fn freed_beside(&self, range: &Range<u64>) -> Option<(u64, &(Block, ContextId))> {
+        let before = self.freed.range(..range.start).next_back();
+        let behind = before.map(|(start, freed)| {
+            (range.start.saturating_sub(start.saturating_add(freed.0.size)), *start, freed)
+        });
+        let after = self.freed.range(range.end..).next();
+        let in_front = after.map(|(start, freed)| (*start - range.end, *start, freed));
+        let nearest = behind.into_iter().chain(in_front).min_by_key(|(distance, ..)| *distance);
+        nearest
+            .filter(|(distance, ..)| *distance < BESIDE_BYTES)
+            .map(|(_, start, freed)| (start, freed))
+    }
 }
 
 impl Heap {
@@ -258,7 +275,8 @@ impl Heap {
         }
     }
 
-    /// What an access was of. Of a block behind which it lies and one before which it does, the nearer one.
+    /// What an access was of. Of a block behind which it lies and one before which it does, the nearer one; but of a freed block,
+    /// if it lies beside that and beside no other.
     fn what_was_missed(&self, address: u64, bytes: u64) -> (AccessKind, Option<Concerned>) {
         let end = address.saturating_add(bytes.max(1));
         let freed = self.accesses.as_ref().and_then(|accesses| accesses.freed_within(address, end));
@@ -277,6 +295,13 @@ impl Heap {
             (start.saturating_sub(end), AccessKind::Before, concerned(start, block, None))
         });
         let nearest = behind.into_iter().chain(next).min_by_key(|(distance, ..)| *distance);
+        let is_beside = nearest.is_some_and(|(distance, ..)| distance < BESIDE_BYTES);
+        let freed = self.accesses.as_ref().filter(|_| !is_beside);
+        if let Some((start, (block, context))) =
+            freed.and_then(|accesses| accesses.freed_beside(&(address..end)))
+        {
+            return (AccessKind::Freed, Some(concerned(start, block, Some(*context))));
+        }
         match nearest.filter(|(distance, ..)| *distance < NEAR_BYTES) {
             Some((_, kind, block)) => (kind, Some(block)),
             None => (AccessKind::Unallocated, None),
