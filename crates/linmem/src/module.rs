@@ -15,7 +15,7 @@ mod statics;
 pub(crate) mod steps;
 pub(crate) mod symbolize;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use wasmparser::{ExternalKind, FuncType, TypeRef, ValType};
@@ -57,6 +57,8 @@ pub struct Module<'a> {
     pub data: Vec<DataSegment>,
     /// Passive data segments that code copies to a fixed place.
     pub copies: Vec<SegmentCopy>,
+    /// Globals that code adds a constant to: a stack that grows up is made room on so.
+    pub raised_globals: BTreeSet<u32>,
     /// Names from the name section.
     pub names: Names<'a>,
     /// `(field, value, version)` from the producers section.
@@ -243,7 +245,9 @@ impl<'a> Module<'a> {
             let plausible = global.mutable
                 && matches!(global.ty, ValType::I32 | ValType::I64)
                 && global.init.is_some_and(|init| init >= 1024 && init.is_multiple_of(16));
-            (plausible && !self.memories.is_empty()).then_some(first as u32)
+            // The stacks of older compilers grow up, and lie elsewhere.
+            let is_raised = self.raised_globals.contains(&(first as u32));
+            (plausible && !self.memories.is_empty() && !is_raised).then_some(first as u32)
         })
     }
 

@@ -179,22 +179,33 @@ impl Producer for Checks<'_> {
 }
 
 /// What a function does that reads past the ends of blocks and is right: it looks for a byte in whole words, which
-/// lie in the same page as the byte that it finds.
+/// lie in the same page as the byte that it finds; or it copies bytes that are aligned otherwise than where they go, as Rust's
+/// `memcpy` and `memmove` do, by shifting parts of two words together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Idiom {
     in_words: bool,
+    in_shifted_words: bool,
     in_vectors: bool,
 }
 
 impl Idiom {
     /// Goes by the constants with which the bytes of a word are compared at once (`0x01010101`, or what compilers make of it,
-    /// and `0x80808080`), and by comparisons of all bytes of a vector.
+    /// and `0x80808080`), and by comparisons of all bytes of a vector. Words are shifted by bytes (`8 * n & 24`) from an address
+    /// that has been rounded down (`& -4`).
     fn of(operators: &Operators<'_>) -> Idiom {
         const ONES: u64 = 0x0101_0101_0101_0101;
         const HIGHEST: u64 = 0x8080_8080_8080_8080;
+        // Rust's `memmove` has about half as many.
+        const LONGEST_COPY: usize = 800;
         let (mut ones, mut highest, mut compares, mut collects) = (false, false, false, false);
-        for (operator, _) in operators {
+        let (mut rounds, mut by_bytes, mut left, mut right) = (false, false, false, false);
+        let is_anded = |nth: usize| matches!(operators.get(nth + 1), Some((Operator::I32And, _)));
+        for (nth, (operator, _)) in operators.iter().enumerate() {
             match *operator {
+                Operator::I32Const { value: -4 } => rounds |= is_anded(nth),
+                Operator::I32Const { value: 24 } if is_anded(nth) => by_bytes = true,
+                Operator::I32Shl => left = true,
+                Operator::I32ShrU => right = true,
                 Operator::I32Const { value } => {
                     let value = value as u32;
                     ones |= [ONES as u32, (ONES as u32).wrapping_neg(), ONES as u32 - 1]
@@ -212,14 +223,20 @@ impl Idiom {
                 _ => {}
             }
         }
-        Idiom { in_words: ones && highest, in_vectors: compares && collects }
+        let copies = operators.len() <= LONGEST_COPY;
+        Idiom {
+            in_words: ones && highest,
+            in_shifted_words: copies && rounds && by_bytes && left && right,
+            in_vectors: compares && collects,
+        }
     }
 
     /// Whether this access may lie partly outside.
     fn allows(self, access: &Access) -> bool {
         match access.bytes {
             _ if access.is_write => false,
-            4 | 8 => self.in_words,
+            4 => self.in_words || self.in_shifted_words,
+            8 => self.in_words,
             16 => self.in_vectors,
             _ => false,
         }

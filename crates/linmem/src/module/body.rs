@@ -25,6 +25,8 @@ pub struct Body {
     pub static_words: Vec<u64>,
     /// What it reads and writes at fixed places.
     pub statics: Statics,
+    /// Globals that it adds a constant to, until the module has them.
+    pub raised_globals: Vec<u32>,
     /// All constants and offsets that may be addresses of static data, sorted, without repetition.
     pub static_addresses: Vec<u64>,
 }
@@ -80,11 +82,14 @@ impl Body {
         let mut static_words = Vec::new();
         let mut static_addresses = Vec::new();
         let mut follower = Follower::default();
+        let mut raise = Raise::default();
+        let mut raised_globals = Vec::new();
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
             let (operator, offset) = reader.read_with_offset()?;
             follower.operator(&operator, validator.operand_stack_height(), validator);
             validator.op(offset, &operator)?;
+            raised_globals.extend(raise.operator(&operator));
             let Some(kind) = SiteKind::of(&operator) else {
                 let is_static = |address: &u64| *address >= LOWEST_STATIC_ADDRESS;
                 static_words.extend(word_offset(&operator).filter(is_static));
@@ -106,6 +111,7 @@ impl Body {
             sites,
             static_words,
             statics: follower.finish(),
+            raised_globals,
             static_addresses,
         })
     }
@@ -128,6 +134,41 @@ impl Body {
             let (operator, offset) = reader.read_with_offset().ok()?;
             Some((operator, offset..reader.original_position()))
         })
+    }
+}
+
+/// Follows what adds a constant to a global.
+#[derive(Default)]
+enum Raise {
+    #[default]
+    Nothing,
+    /// The global is on the stack.
+    Got(u32),
+    /// And a constant.
+    Constant(u32),
+    /// Their sum.
+    Sum(u32),
+}
+
+impl Raise {
+    /// The global that has been raised, if this instruction does so.
+    fn operator(&mut self, operator: &Operator<'_>) -> Option<u32> {
+        *self = match (&*self, operator) {
+            (_, Operator::GlobalGet { global_index }) => Raise::Got(*global_index),
+            // Its value is kept, to be put back.
+            (Raise::Got(global), Operator::LocalTee { .. }) => Raise::Got(*global),
+            (Raise::Got(global), Operator::I32Const { value: 1.. }) => Raise::Constant(*global),
+            (Raise::Constant(global), Operator::I32Add) => Raise::Sum(*global),
+            (Raise::Sum(global), Operator::GlobalSet { global_index })
+                if global_index == global =>
+            {
+                let global = *global;
+                *self = Raise::Nothing;
+                return Some(global);
+            }
+            _ => Raise::Nothing,
+        };
+        None
     }
 }
 

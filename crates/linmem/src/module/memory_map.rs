@@ -77,3 +77,32 @@ fn stack(module: &Module<'_>) -> Option<ShadowStack> {
     let low = if is_first { 0 } else { data_end.max(top.saturating_sub(DEFAULT_STACK_BYTES)) };
     Some(ShadowStack { pointer, range: AddressRange { start: low.min(top), end: top }, is_first })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MemoryMap;
+    use crate::module::Module;
+
+    /// Emscripten's old compiler had the stack grow up from the pointer's first value, and the heap behind it.
+    #[test]
+    fn a_stack_that_grows_up_is_none_that_grows_down() {
+        let map = |code: &str| {
+            let text = format!(
+                r#"(module (memory 256) (global (mut i32) (i32.const 4096)) (data (i32.const 1024) "data")
+                     (func (param i32) (local i32) {code}))"#
+            );
+            MemoryMap::of(&Module::parse(&wat::parse_str(text).unwrap()).unwrap())
+        };
+        let down = "(global.set 0 (i32.sub (global.get 0) (i32.const 16)))
+                    (global.set 0 (i32.add (local.get 1) (i32.const 16)))";
+        assert_eq!(map(down).heap_base, Some(4096));
+        let up = [
+            "(local.set 1 (global.get 0)) (global.set 0 (i32.add (global.get 0) (i32.const 16)))",
+            "(global.set 0 (i32.add (local.tee 1 (global.get 0)) (i32.const 16)))",
+        ];
+        for code in up {
+            let map = map(code);
+            assert_eq!((map.stack, map.heap_base), (None, None), "{code}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Bytes to the facts of a module: validates and decodes the file, once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::{
     CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, KnownCustom,
@@ -47,6 +47,7 @@ impl<'a> Module<'a> {
             address_taken: Vec::new(),
             data: Vec::new(),
             copies: Vec::new(),
+            raised_globals: BTreeSet::new(),
             names: Names::default(),
             producers: Vec::new(),
             custom_sections: Vec::new(),
@@ -68,6 +69,7 @@ impl<'a> Module<'a> {
                     let index = self.imported_functions() + next_body;
                     let mut body = Body::read(&body, &mut function)?;
                     self.copies.append(&mut body.statics.copies);
+                    self.raised_globals.extend(body.raised_globals.drain(..));
                     let taken = body.sites.iter().filter_map(|site| match site.kind {
                         SiteKind::RefFunc(function) => Some(function),
                         _ => None,

@@ -16,9 +16,10 @@ use crate::prepared::Prepared;
 /// The functions that give blocks to the program, take them back, and measure them.
 pub(super) fn functions<'m>(prepared: &'m Prepared<'_>) -> Vec<Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
+    let data = module.first_data_address().filter(|data| *data == prepared.null_bytes());
     let mut functions: Vec<Box<dyn Inserted + 'm>> = vec![
         Box::new(Give::of(prepared)),
-        Box::new(Measure),
+        Box::new(Measure { data }),
         Box::new(Forget),
         Box::new(IsRedzone),
     ];
@@ -159,7 +160,10 @@ impl Inserted for Give {
 }
 
 /// Says how large a block is: `(pointer) -> size`. 0 where no block of at least one byte starts there.
-struct Measure;
+struct Measure {
+    /// Where static data begins, if that is where NULL ends: what is in front of it belongs to no block either.
+    data: Option<u64>,
+}
 
 impl Inserted for Measure {
     is!("measure a block", Reached::ByCode(Helper::Measure), |address| [address] -> [address]);
@@ -175,8 +179,11 @@ impl Inserted for Measure {
         code.local_set(END).local_get(POINTER);
         features.extend(&mut code);
         code.local_tee(NOW);
-        // NULL, or past the end.
+        // NULL, past the end, or data.
         code.i64_eqz().local_get(NOW).local_get(END).i64_ge_u().i32_or();
+        if let Some(data) = self.data {
+            code.local_get(NOW).i64_const(data as i64).i64_eq().i32_or();
+        }
         code.if_(BlockType::Empty);
         features.push_address(0, &mut code);
         code.return_().end();

@@ -179,6 +179,24 @@ fn a_search_in_words_may_read_past_the_end() {
     assert!(!lenient(&search(ones, "0x7fff")) && !lenient(&search("3", highest)));
 }
 
+/// Rust's `memcpy` reads the whole word in which the last byte is, if what it copies is aligned otherwise than where it goes.
+#[test]
+fn a_copy_by_shifted_words_may_read_past_the_end() {
+    let lenient = |rounded: &str, mask: &str, more: &str| {
+        let code = format!(
+            "(i32.store (i32.const 2000) (i32.or
+               (i32.shr_u (i32.load (i32.and (local.get 0) (i32.const {rounded})))
+                 (i32.and (i32.shl (local.get 0) (i32.const 3)) (i32.const {mask})))
+               (local.get 0))) {more}"
+        );
+        let text = instrumented(&with_code("1", "i32", &code), &checking());
+        function(&text, "$work").contains("i32.load8_u 1 offset=1027")
+    };
+    assert!(lenient("-4", "24", ""));
+    assert!(!lenient("-8", "24", "") && !lenient("-4", "31", ""));
+    assert!(!lenient("-4", "24", &"nop ".repeat(800)), "it does more than to copy");
+}
+
 /// What only the allocator calls reads its own words, and is right.
 #[test]
 fn the_allocators_own_functions_are_not_checked() {
