@@ -4,7 +4,9 @@
 use super::RepeatsBuilder;
 use super::recording::Recording;
 use crate::report::{AfterCall, Report, Witnesses};
-use crate::trace::{HostRecord, HostStackId, LiveFrames, Record, Sharing, SizeReadBy};
+use crate::trace::{
+    Alive, HostRecord, HostStackId, LiveFrames, Record, Refused, Sharing, SizeReadBy,
+};
 
 /// An allocator that is seen whole: `malloc` alone can grow the memory. `work` is function 2.
 const WHOLE: &str = r#"(module (memory 2)
@@ -94,6 +96,25 @@ fn nothing_ran_only_where_no_export_was_called() {
     let mut made = of(WHOLE);
     made.0.record(&Record::Host(HostRecord::Created { stack: HostStackId(0) }));
     says(&text(made), "no problems found", ran);
+}
+
+#[test]
+fn no_instance_was_made_only_where_it_was_refused() {
+    let refused = |recording: &mut Recording| {
+        let alive = Alive { instances: 0, memories: 0, pages: 0 };
+        let (what, text) = (Refused::Instance, "LinkError: an import".to_owned());
+        let stack = HostStackId(0);
+        let refused = HostRecord::Refused { what, module: Some(0), text, alive, stack };
+        recording.0.record(&Record::Host(refused));
+    };
+    let ran = "nothing ran but its initialisation, as it has no `_start`";
+    let mut never_made = of(WHOLE);
+    refused(&mut never_made);
+    says(&text(never_made), "a.wasm: no instance could be made of it\n", ran);
+    let mut made_again = working(WHOLE);
+    refused(&mut made_again);
+    says(&text(made_again), "no problems found", "no instance could be made of it");
+    says(&text(of(WHOLE)), ran, "no instance could be made of it");
 }
 
 #[test]

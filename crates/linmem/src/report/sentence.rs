@@ -42,6 +42,7 @@ sentences! {
     Trapped "trapped"
     NotAllSeen "not all allocations were seen, so misuse and leaks were not judged"
     LeaksNotJudged "leaks were not judged: {}"
+    NoInstance "no instance could be made of it"
     NothingRan "nothing ran but its initialisation, as it has no `_start`"
     NoAllocatorFunction "no allocator function was found, so only growth was watched"
     NoAllocation "no allocation was seen, so only growth was watched"

@@ -39,7 +39,7 @@ export const stacks = {
   },
 };
 
-// The frames that are known, by file and position. A frame costs far less than the engine's words for it.
+// The frames that are known, by file and place. A frame costs far less than the engine's words for it.
 const known = new Map();
 
 function frameOf(site) {
@@ -48,9 +48,11 @@ function frameOf(site) {
   if (typeof file !== "string") return hostFrame(site, file);
   let frames = known.get(file);
   if (frames === undefined) known.set(file, (frames = new Map()));
-  const position = site.getPosition();
-  if (!frames.has(position)) frames.set(position, isOfModule(file) ? moduleFrame(site, file) : hostFrame(site, file));
-  return frames.get(position);
+  const isModules = isOfModule(file);
+  // Functions that are made in one place can have names of their own, as embind's do.
+  const place = isModules ? site.getPosition() : `${site.getPosition()} ${site.getFunctionName()}`;
+  if (!frames.has(place)) frames.set(place, isModules ? moduleFrame(site, file) : hostFrame(site, file));
+  return frames.get(place);
 }
 
 // Nothing for what belongs to Node, to the engine, or to the recorder.

@@ -30,6 +30,11 @@ program("lines", {
     assert.equal(allocationsFrom(report, ["malloc", caller("innocent", "// innocent", line)]), 1);
   },
 
+  names(report, line) {
+    assert.equal(allocationsFrom(report, ["malloc", caller("small", "// named", line)]), 1);
+    assert.equal(allocationsFrom(report, ["malloc", caller("large", "// named", line)]), 20);
+  },
+
   alternating(report, line) {
     assert.equal(allocationsFrom(report, ["malloc", caller("guilty", "// guilty", line)]), 2040);
     assert.equal(allocationsFrom(report, ["malloc", caller("other", "// other", line)]), 2040);

@@ -53,6 +53,8 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
         (YELLOW, Sentence::NotAllSeen.with([]))
     } else if let Some(reason) = leaks_not_judged(report) {
         (YELLOW, Sentence::LeaksNotJudged.with([reason]))
+    } else if !ran(report) && was_refused(report) {
+        (YELLOW, Sentence::NoInstance.with([]))
     } else if !ran(report) {
         (YELLOW, Sentence::NothingRan.with([]))
     } else if report.instances.iter().all(|instance| instance.coverage.hooked.is_empty()) {
@@ -112,6 +114,11 @@ fn left_to_finalizers(report: &Report) -> u64 {
 fn leaks_not_judged(report: &Report) -> Option<&str> {
     let mut left = report.memories.iter().filter(|memory| memory.totals.at_end.blocks > 0);
     left.find_map(|memory| memory.leaks.not_judged.as_deref())
+}
+
+/// Whether an instance could not be made.
+fn was_refused(report: &Report) -> bool {
+    report.findings.iter().any(|finding| finding.code == Code::NotInstantiated)
 }
 
 /// Whether anything ran except initialisation. A host that says where it made an instance does not say

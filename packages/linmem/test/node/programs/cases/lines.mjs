@@ -20,6 +20,7 @@ class Vector {
 }
 
 const maker = (size) => () => malloc(size); // closure
+const named = (name) => Object.defineProperty((size) => malloc(size) + 0, "name", { value: name }); // named
 
 const ways = {
   first() {
@@ -51,6 +52,13 @@ const ways = {
   files() {
     times(10, () => elsewhere(guest)); // loop
     times(20, guilty);
+  },
+
+  // Embind makes all functions of a module in one place.
+  names() {
+    const [small, large] = [named("small"), named("large")];
+    small(8);
+    times(20, () => large(16));
   },
 
   closures() {
