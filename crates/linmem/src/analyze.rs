@@ -62,7 +62,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::prepared::Prepared;
 use crate::replay::{End, Replay};
 use crate::report::{
-    EndReport, Family, Finding, InstanceReport, MemoryReport, Profile, Report, Totals,
+    EndReport, Family, Finding, InstanceReport, MemoryReport, Profile, Report, Severity, Totals,
 };
 use crate::trace::{MAGIC, Reader, Sharing, Trace};
 
@@ -347,7 +347,7 @@ fn report(subject: &Subject<'_, '_>) -> Report {
     let replay = subject.replay;
     let findings = findings(subject);
     Report {
-        program: program(replay),
+        program: program(replay, &findings),
         end: end_report(subject),
         truncated: replay.truncated,
         answers: answer(replay, &findings).into_iter().collect(),
@@ -374,9 +374,12 @@ fn sentence(message: &str) -> String {
     format!("{}{}.", first.unwrap_or_default(), characters.as_str())
 }
 
-/// The name of the module that has an instance first, or else of the first one.
-fn program(replay: &Replay) -> String {
-    let used = replay.instances.first().map(|instance| instance.module);
+/// The name of the module of which the worst is found; if nothing is wrong, of the one that has an instance first, or else of the
+/// first one.
+fn program(replay: &Replay, findings: &[Finding]) -> String {
+    let worst = findings.first().filter(|finding| finding.severity != Severity::Note);
+    let instance = worst.map_or(0, |finding| finding.instance);
+    let used = replay.instances.get(instance).map(|instance| instance.module);
     let module = replay.modules.get(used.unwrap_or(0));
     module.map(|module| module.name.clone()).unwrap_or_default()
 }

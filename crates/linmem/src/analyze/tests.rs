@@ -376,6 +376,30 @@ fn the_program_is_the_module_that_has_an_instance_first() {
     assert_eq!(Recording::of(&[], &[]).finish().report().unwrap().program, "");
 }
 
+/// A library may bring a small module that unpacks the one in which something is wrong.
+#[test]
+fn the_program_is_the_module_in_which_the_worst_is_found() {
+    let program = |size: Option<u64>| {
+        let text = r#"(module (memory 2) (func (export "malloc") (param i32) (result i32) (i32.const 8))
+            (func (export "free") (param i32)))"#;
+        let mut recording = Recording::of(
+            &[("small.wasm", "(module (memory 2))"), ("large.wasm", text)],
+            &["work"],
+        );
+        for module in [0, 1] {
+            recording.memory();
+            recording.instance_of(module, module);
+        }
+        if let Some(size) = size {
+            recording.allocate(0x1000, size, 0);
+            recording.free(0x1000);
+            recording.free(0x1000);
+        }
+        recording.finish().report().unwrap().program
+    };
+    assert_eq!([program(Some(8)), program(None)], ["large.wasm", "small.wasm"]);
+}
+
 #[test]
 fn a_trace_arrives_in_pieces_of_any_size() {
     let mut recording = Recording::new(&["work"]);
