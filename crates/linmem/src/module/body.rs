@@ -25,8 +25,8 @@ pub struct Body {
     pub static_words: Vec<u64>,
     /// What it reads and writes at fixed places.
     pub statics: Statics,
-    /// Globals that it adds a constant to, until the module has them.
-    pub raised_globals: Vec<u32>,
+    /// Globals that it moves by a constant, until the module has them.
+    pub moved_globals: Vec<Moved>,
     /// All constants and offsets that may be addresses of static data, sorted, without repetition.
     pub static_addresses: Vec<u64>,
 }
@@ -82,14 +82,14 @@ impl Body {
         let mut static_words = Vec::new();
         let mut static_addresses = Vec::new();
         let mut follower = Follower::default();
-        let mut raise = Raise::default();
-        let mut raised_globals = Vec::new();
+        let mut following = Move::default();
+        let mut moved_globals = Vec::new();
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
             let (operator, offset) = reader.read_with_offset()?;
             follower.operator(&operator, validator.operand_stack_height(), validator);
             validator.op(offset, &operator)?;
-            raised_globals.extend(raise.operator(&operator));
+            moved_globals.extend(following.operator(&operator));
             let Some(kind) = SiteKind::of(&operator) else {
                 let is_static = |address: &u64| *address >= LOWEST_STATIC_ADDRESS;
                 static_words.extend(word_offset(&operator).filter(is_static));
@@ -111,7 +111,7 @@ impl Body {
             sites,
             static_words,
             statics: follower.finish(),
-            raised_globals,
+            moved_globals,
             static_addresses,
         })
     }
@@ -137,36 +137,50 @@ impl Body {
     }
 }
 
-/// Follows what adds a constant to a global.
+/// A global that code moves by a constant: so the stack's pointer makes room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moved {
+    /// The global.
+    pub global: u32,
+    /// Whether it gets larger.
+    pub is_up: bool,
+}
+
+/// Follows what moves globals.
 #[derive(Default)]
-enum Raise {
+enum Move {
     #[default]
     Nothing,
     /// The global is on the stack.
     Got(u32),
     /// And a constant.
     Constant(u32),
-    /// Their sum.
-    Sum(u32),
+    /// Their sum, or their difference.
+    Result(Moved),
 }
 
-impl Raise {
-    /// The global that has been raised, if this instruction does so.
-    fn operator(&mut self, operator: &Operator<'_>) -> Option<u32> {
+impl Move {
+    /// The global that has been moved, if this instruction does so.
+    fn operator(&mut self, operator: &Operator<'_>) -> Option<Moved> {
         *self = match (&*self, operator) {
-            (_, Operator::GlobalGet { global_index }) => Raise::Got(*global_index),
+            (_, Operator::GlobalGet { global_index }) => Move::Got(*global_index),
             // Its value is kept, to be put back.
-            (Raise::Got(global), Operator::LocalTee { .. }) => Raise::Got(*global),
-            (Raise::Got(global), Operator::I32Const { value: 1.. }) => Raise::Constant(*global),
-            (Raise::Constant(global), Operator::I32Add) => Raise::Sum(*global),
-            (Raise::Sum(global), Operator::GlobalSet { global_index })
-                if global_index == global =>
-            {
-                let global = *global;
-                *self = Raise::Nothing;
-                return Some(global);
+            (Move::Got(global), Operator::LocalTee { .. }) => Move::Got(*global),
+            (Move::Got(global), Operator::I32Const { value: 1.. }) => Move::Constant(*global),
+            (&Move::Constant(global), Operator::I32Add) => {
+                Move::Result(Moved { global, is_up: true })
             }
-            _ => Raise::Nothing,
+            (&Move::Constant(global), Operator::I32Sub) => {
+                Move::Result(Moved { global, is_up: false })
+            }
+            (&Move::Result(moved), Operator::LocalTee { .. }) => Move::Result(moved),
+            (&Move::Result(moved), Operator::GlobalSet { global_index })
+                if *global_index == moved.global =>
+            {
+                *self = Move::Nothing;
+                return Some(moved);
+            }
+            _ => Move::Nothing,
         };
         None
     }

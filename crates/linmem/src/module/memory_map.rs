@@ -93,9 +93,11 @@ mod tests {
             );
             MemoryMap::of(&Module::parse(&wat::parse_str(text).unwrap()).unwrap())
         };
-        let down = "(global.set 0 (i32.sub (global.get 0) (i32.const 16)))
-                    (global.set 0 (i32.add (local.get 1) (i32.const 16)))";
-        assert_eq!(map(down).heap_base, Some(4096));
+        let down = "(global.set 0 (local.tee 1 (i32.sub (global.get 0) (i32.const 16))))";
+        let back = ["(local.get 1)", "(global.get 0)"];
+        for back in back.map(|from| format!("(global.set 0 (i32.add {from} (i32.const 16)))")) {
+            assert_eq!(map(&format!("{down} {back}")).heap_base, Some(4096), "{back}");
+        }
         let up = [
             "(local.set 1 (global.get 0)) (global.set 0 (i32.add (global.get 0) (i32.const 16)))",
             "(global.set 0 (i32.add (local.tee 1 (global.get 0)) (i32.const 16)))",

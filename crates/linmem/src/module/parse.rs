@@ -47,7 +47,7 @@ impl<'a> Module<'a> {
             address_taken: Vec::new(),
             data: Vec::new(),
             copies: Vec::new(),
-            raised_globals: BTreeSet::new(),
+            moved_globals: BTreeSet::new(),
             names: Names::default(),
             producers: Vec::new(),
             custom_sections: Vec::new(),
@@ -69,7 +69,7 @@ impl<'a> Module<'a> {
                     let index = self.imported_functions() + next_body;
                     let mut body = Body::read(&body, &mut function)?;
                     self.copies.append(&mut body.statics.copies);
-                    self.raised_globals.extend(body.raised_globals.drain(..));
+                    self.moved_globals.extend(body.moved_globals.drain(..));
                     let taken = body.sites.iter().filter_map(|site| match site.kind {
                         SiteKind::RefFunc(function) => Some(function),
                         _ => None,

@@ -15,7 +15,7 @@ fn body() -> Body {
         sites: Vec::new(),
         static_words: Vec::new(),
         statics: Default::default(),
-        raised_globals: Vec::new(),
+        moved_globals: Vec::new(),
         static_addresses: Vec::new(),
     }
 }
