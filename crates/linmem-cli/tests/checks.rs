@@ -20,9 +20,6 @@ use support::{linmem, root};
 /// How each program is built, and whether the build has debug information.
 const BUILDS: [(&str, bool); 4] = [("O0", true), ("O2", true), ("stripped", false), ("opt", false)];
 
-/// Bytes behind a block that are nobody's.
-const REDZONE: u64 = 16;
-
 fn main() {
     let arguments = Arguments::from_args();
     let programs = sources().into_iter().map(|path| Program::read(&path));
@@ -233,9 +230,9 @@ impl Access {
         let is_so = match (finding.code.name(), block) {
             ("heap-overflow", Some((start, end))) => address >= start && address + bytes > end,
             ("heap-underflow", Some((start, _))) => address < start,
-            // Or just beside it.
+            // Beside it only where the program says where.
             ("use-after-free", Some((start, end))) => {
-                address < end + REDZONE && address + bytes + REDZONE > start
+                self.place.is_some() || address < end && address + bytes > start
             }
             ("block-overwritten", Some((_, end))) => address >= end,
             ("host-access", _) => true,

@@ -97,6 +97,17 @@ fn packages_are_silent_when_their_accesses_are_checked() {
     }
 }
 
+/// They are silent without checks, too.
+#[test]
+fn argon2_cld3_and_png() {
+    for package in ["argon2", "cld3", "jsquash-png"] {
+        let report = watched(package, "");
+        assert!(!report.has_errors() && report.sees_blocks(), "{package}: {report}");
+        let warnings = report.findings.iter().filter(|f| f.severity == Severity::Warning);
+        assert_eq!(warnings.count(), 0, "{package}: {report}");
+    }
+}
+
 /// web-tree-sitter links a grammar to its own module at run time.
 #[test]
 fn linked_modules_are_refused_when_their_accesses_are_checked() {

@@ -21,7 +21,7 @@ use std::ops::Range;
 use wasmparser::{ExternalKind, FuncType, TypeRef, ValType};
 
 pub(crate) use access::Access;
-pub(crate) use body::{Body, Moved, Site, SiteKind, code_ends};
+pub(crate) use body::{Adjustment, Body, Site, SiteKind, code_ends};
 pub(crate) use call_graph::CallGraph;
 pub(crate) use statics::SegmentCopy;
 pub(crate) use symbolize::Symbolizer;
@@ -57,8 +57,8 @@ pub struct Module<'a> {
     pub data: Vec<DataSegment>,
     /// Passive data segments that code copies to a fixed place.
     pub copies: Vec<SegmentCopy>,
-    /// Globals that code moves by a constant.
-    pub moved_globals: BTreeSet<Moved>,
+    /// What code adds to globals and subtracts from them.
+    pub adjustments: BTreeSet<Adjustment>,
     /// Names from the name section.
     pub names: Names<'a>,
     /// `(field, value, version)` from the producers section.
@@ -246,9 +246,10 @@ impl<'a> Module<'a> {
                 && matches!(global.ty, ValType::I32 | ValType::I64)
                 && global.init.is_some_and(|init| init >= 1024 && init.is_multiple_of(16));
             // The stacks of older compilers grow up, and lie elsewhere.
-            let moves = |is_up| self.moved_globals.contains(&Moved { global: first as u32, is_up });
-            let grows_up = moves(true) && !moves(false);
-            (plausible && !self.memories.is_empty() && !grows_up).then_some(first as u32)
+            let global = first as u32;
+            let adjusts = |is_up| self.adjustments.contains(&Adjustment { global, is_up });
+            let grows_up = adjusts(true) && !adjusts(false);
+            (plausible && !self.memories.is_empty() && !grows_up).then_some(global)
         })
     }
 

@@ -1,6 +1,7 @@
 //! What is kept of a function's body: the instructions that call, take a reference or ask about a
 //! memory's size, and the static addresses that the code mentions.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use wasmparser::{BinaryReader, FunctionBody, Operator, Parser, Payload, TypeRef};
@@ -25,8 +26,6 @@ pub struct Body {
     pub static_words: Vec<u64>,
     /// What it reads and writes at fixed places.
     pub statics: Statics,
-    /// Globals that it moves by a constant, until the module has them.
-    pub moved_globals: Vec<Moved>,
     /// All constants and offsets that may be addresses of static data, sorted, without repetition.
     pub static_addresses: Vec<u64>,
 }
@@ -70,10 +69,11 @@ impl SiteKind {
 }
 
 impl Body {
-    /// Reads and validates a body.
+    /// Reads and validates a body, and adds what it does to globals.
     pub(super) fn read(
         body: &wasmparser::FunctionBody<'_>,
         validator: &mut wasmparser::FuncValidator<wasmparser::ValidatorResources>,
+        adjustments: &mut BTreeSet<Adjustment>,
     ) -> wasmparser::Result<Body> {
         let mut locals = body.get_binary_reader();
         validator.read_locals(&mut locals)?;
@@ -82,14 +82,13 @@ impl Body {
         let mut static_words = Vec::new();
         let mut static_addresses = Vec::new();
         let mut follower = Follower::default();
-        let mut following = Move::default();
-        let mut moved_globals = Vec::new();
+        let mut adjusting = Adjusting::default();
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
             let (operator, offset) = reader.read_with_offset()?;
             follower.operator(&operator, validator.operand_stack_height(), validator);
             validator.op(offset, &operator)?;
-            moved_globals.extend(following.operator(&operator));
+            adjustments.extend(adjusting.operator(&operator));
             let Some(kind) = SiteKind::of(&operator) else {
                 let is_static = |address: &u64| *address >= LOWEST_STATIC_ADDRESS;
                 static_words.extend(word_offset(&operator).filter(is_static));
@@ -111,7 +110,6 @@ impl Body {
             sites,
             static_words,
             statics: follower.finish(),
-            moved_globals,
             static_addresses,
         })
     }
@@ -137,18 +135,18 @@ impl Body {
     }
 }
 
-/// A global that code moves by a constant: so the stack's pointer makes room.
+/// A constant is added to a global, or subtracted from it: so a function makes room on the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moved {
+pub struct Adjustment {
     /// The global.
     pub global: u32,
     /// Whether it gets larger.
     pub is_up: bool,
 }
 
-/// Follows what moves globals.
+/// Follows what adjusts globals.
 #[derive(Default)]
-enum Move {
+enum Adjusting {
     #[default]
     Nothing,
     /// The global is on the stack.
@@ -156,31 +154,33 @@ enum Move {
     /// And a constant.
     Constant(u32),
     /// Their sum, or their difference.
-    Result(Moved),
+    Result(Adjustment),
 }
 
-impl Move {
-    /// The global that has been moved, if this instruction does so.
-    fn operator(&mut self, operator: &Operator<'_>) -> Option<Moved> {
+impl Adjusting {
+    /// The adjustment that this instruction completes.
+    fn operator(&mut self, operator: &Operator<'_>) -> Option<Adjustment> {
         *self = match (&*self, operator) {
-            (_, Operator::GlobalGet { global_index }) => Move::Got(*global_index),
+            (_, Operator::GlobalGet { global_index }) => Adjusting::Got(*global_index),
             // Its value is kept, to be put back.
-            (Move::Got(global), Operator::LocalTee { .. }) => Move::Got(*global),
-            (Move::Got(global), Operator::I32Const { value: 1.. }) => Move::Constant(*global),
-            (&Move::Constant(global), Operator::I32Add) => {
-                Move::Result(Moved { global, is_up: true })
+            (Adjusting::Got(global), Operator::LocalTee { .. }) => Adjusting::Got(*global),
+            (Adjusting::Got(global), Operator::I32Const { value: 1.. }) => {
+                Adjusting::Constant(*global)
             }
-            (&Move::Constant(global), Operator::I32Sub) => {
-                Move::Result(Moved { global, is_up: false })
+            (&Adjusting::Constant(global), Operator::I32Add) => {
+                Adjusting::Result(Adjustment { global, is_up: true })
             }
-            (&Move::Result(moved), Operator::LocalTee { .. }) => Move::Result(moved),
-            (&Move::Result(moved), Operator::GlobalSet { global_index })
-                if *global_index == moved.global =>
+            (&Adjusting::Constant(global), Operator::I32Sub) => {
+                Adjusting::Result(Adjustment { global, is_up: false })
+            }
+            (&Adjusting::Result(done), Operator::LocalTee { .. }) => Adjusting::Result(done),
+            (&Adjusting::Result(done), Operator::GlobalSet { global_index })
+                if *global_index == done.global =>
             {
-                *self = Move::Nothing;
-                return Some(moved);
+                *self = Adjusting::Nothing;
+                return Some(done);
             }
-            _ => Move::Nothing,
+            _ => Adjusting::Nothing,
         };
         None
     }

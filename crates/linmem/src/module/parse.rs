@@ -47,7 +47,7 @@ impl<'a> Module<'a> {
             address_taken: Vec::new(),
             data: Vec::new(),
             copies: Vec::new(),
-            moved_globals: BTreeSet::new(),
+            adjustments: BTreeSet::new(),
             names: Names::default(),
             producers: Vec::new(),
             custom_sections: Vec::new(),
@@ -67,9 +67,8 @@ impl<'a> Module<'a> {
                 ValidPayload::Func(function, body) => {
                     let mut function = function.into_validator(allocations);
                     let index = self.imported_functions() + next_body;
-                    let mut body = Body::read(&body, &mut function)?;
+                    let mut body = Body::read(&body, &mut function, &mut self.adjustments)?;
                     self.copies.append(&mut body.statics.copies);
-                    self.moved_globals.extend(body.moved_globals.drain(..));
                     let taken = body.sites.iter().filter_map(|site| match site.kind {
                         SiteKind::RefFunc(function) => Some(function),
                         _ => None,

@@ -15,7 +15,6 @@ fn body() -> Body {
         sites: Vec::new(),
         static_words: Vec::new(),
         statics: Default::default(),
-        moved_globals: Vec::new(),
         static_addresses: Vec::new(),
     }
 }
