@@ -32,9 +32,10 @@ use crate::language::{self, StartUp};
 use crate::module::memory_map::MemoryMap;
 use crate::prepared::Prepared;
 use crate::replay::RecordedInstance;
+use crate::replay::contexts::CallerStack;
 use crate::replay::heap::{Block, Crossed, Held};
 use crate::report::{LeakSummary, Sentence};
-use crate::trace::{ContextId, LiveFrames};
+use crate::trace::{ContextId, Frame, LiveFrames};
 
 use super::subject::{Memory, Subject};
 use super::unseen_events;
@@ -275,7 +276,12 @@ fn is_of_start_up(memory: Memory<'_, '_>, context: ContextId) -> bool {
     let contexts = &memory.subject.replay.contexts;
     let (module, _) = contexts.entry(context);
     let Premises { start_up, hooked, .. } = &memory.subject.module(module).premises;
-    start_up.allocates(contexts.inner(context), |function| hooked.contains(&function))
+    if start_up.allocates(contexts.inner(context), |function| hooked.contains(&function)) {
+        return true;
+    }
+    let CallerStack::Taken(stack) = contexts.caller_stack(context) else { return false };
+    // Another module that is linked at run time: its function stands there by name.
+    matches!(contexts.host(stack).1.first(), Some(Frame::Host(text)) if StartUp::is_of_thread(text))
 }
 
 /// The mark over the live blocks, run if they can be judged.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::allocator::{AllocatorFunction, Effect};
 use crate::replay::heap::{Concerned, Misuse, MisuseKind};
 use crate::report::{Code, Finding, Remedy, Severity};
+use crate::trace::Frame;
 use crate::units::{bytes, count};
 
 use super::subject::{Memory, Subject};
@@ -18,8 +20,10 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     if unseen_events::reason(memory).is_some() {
         return Vec::new();
     }
-    let recorded = memory.heap().misuse().filter(|misuse| !older_blocks::is_of_one(memory, misuse));
-    let mut recorded: Vec<&Misuse> = recorded.collect();
+    let mut recorded: Vec<&Misuse> =
+        memory.heap().misuse().filter(|misuse| !older_blocks::is_of_one(memory, misuse)).collect();
+    let mut called_by_allocator = BTreeMap::new();
+    recorded.retain(|misuse| !is_by_allocator(memory, misuse, &mut called_by_allocator));
     recorded.sort_by_key(|m| (m.context, m.block.map(|b| b.allocated), m.pointer));
     let place = |context| memory.place(context);
     let mut merged = BTreeMap::new();
@@ -32,6 +36,36 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let mut misuse: Vec<Misuse> = merged.into_values().collect();
     misuse.sort_by_key(|m| (m.kind, std::cmp::Reverse(m.times), m.context));
     misuse.iter().map(|misuse| finding(memory, misuse)).collect()
+}
+
+/// Whether a function that `malloc` itself calls gave back a pointer that was not handed out: an allocator may have blocks
+/// of its own, which no function that is hooked has allocated. mimalloc frees those of a thread when it ends.
+/// `called` has, by module, which functions those are.
+fn is_by_allocator(
+    memory: Memory<'_, '_>,
+    misuse: &Misuse,
+    called: &mut BTreeMap<usize, Vec<bool>>,
+) -> bool {
+    if misuse.block.is_some()
+        || !matches!(misuse.kind, MisuseKind::InvalidFree | MisuseKind::InvalidRealloc)
+    {
+        return false;
+    }
+    let contexts = &memory.subject.replay.contexts;
+    let (module, _) = contexts.entry(misuse.context);
+    let facts = memory.subject.module(module);
+    let hooked = facts.recorded.allocator.hooked();
+    let mut functions = contexts.inner(misuse.context).iter().filter_map(Frame::function);
+    let Some(caller) = functions.find(|function| !hooked.contains(function)) else { return false };
+    let called = called.entry(module).or_insert_with(|| {
+        let allocates = |f: &&AllocatorFunction| f.role.effect() != Effect::Frees;
+        let allocating = facts.recorded.allocator.functions.iter().filter(allocates);
+        // Only calls that are certain: what a function pointer leads to may be the program's.
+        let functions = facts.prepared.module.functions.len();
+        let is_of_type = |node: u32| node as usize >= functions;
+        facts.prepared.graph.reachable(allocating.map(|f| f.function), is_of_type)
+    });
+    called.get(caller as usize).is_some_and(|is_called| *is_called)
 }
 
 fn finding(memory: Memory<'_, '_>, misuse: &Misuse) -> Finding {
@@ -159,5 +193,40 @@ fn position(misuse: &Misuse) -> String {
             bytes(block.size),
             block.address,
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analyze::recording::Recording;
+    use crate::report::Code;
+    use crate::trace::{Frame, Record};
+
+    /// `malloc` calls 2 when there is no more memory, which gives back a block of the allocator's own; 3 is the program's.
+    const WITH_OWN_BLOCKS: &str = r#"(module (memory 2) (table 1 funcref) (elem (i32.const 0) func $program)
+        (type $handler (func))
+        (func $malloc (export "malloc") (param i32) (result i32)
+          (call $give_back) (call_indirect (type $handler) (i32.const 0)) (memory.grow (i32.const 1)))
+        (func $free (export "free") (param i32))
+        (func $give_back (call $free (i32.const 0x3000)))
+        (func $program (export "work") (call $free (i32.const 0x3000))))"#;
+
+    fn codes(frames: &[u32]) -> Vec<Code> {
+        let mut recording = Recording::of(&[("a.wasm", WITH_OWN_BLOCKS)], &[]);
+        let frames = frames.iter().map(|&function| Frame::Wasm { function, offset: None });
+        recording.0.record(&Record::Context { frames: frames.collect() });
+        recording.instance(0);
+        recording.free(0x3000);
+        recording.snapshot(0);
+        let report = recording.finish().report().unwrap();
+        report.findings.iter().map(|finding| finding.code).collect()
+    }
+
+    #[test]
+    fn an_allocator_may_give_back_blocks_of_its_own() {
+        assert_eq!(codes(&[1, 2]), []);
+        assert_eq!(codes(&[1, 3]), [Code::InvalidFree], "what a function pointer may lead to");
+        assert_eq!(codes(&[1, 3, 2]), [Code::InvalidFree]);
+        assert_eq!(codes(&[]), [Code::InvalidFree]);
     }
 }

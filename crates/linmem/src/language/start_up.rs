@@ -46,6 +46,12 @@ impl StartUp {
         StartUp { between, preopens }
     }
 
+    /// Whether this frame is that of Emscripten's start of a thread, which gives a module a copy of its variables there.
+    /// Of a module that is linked at run time, nobody frees it when the thread ends.
+    pub fn is_of_thread(frame: &str) -> bool {
+        frame.starts_with("_emscripten_tls_init (")
+    }
+
     /// Whether start-up code allocates with this stack, of which `is_allocator` knows the
     /// innermost functions.
     pub fn allocates(&self, stack: &[Frame], is_allocator: impl Fn(u32) -> bool) -> bool {

@@ -110,8 +110,10 @@ export class Entries {
     if (this.#suspension.isUsed) return limited;
     if (isPlain && !this.#isDoubtful(limited)) return limited;
     if (this.#frames.isInside(this.#module)) {
-      this.#confirmed = Math.max(this.#confirmed, limited);
-      return limited;
+      // The module counts its calls of imports. A call through a table may leave it as well, for another module that enters.
+      const inner = Math.max(limited, 1);
+      this.#confirmed = Math.max(this.#confirmed, inner);
+      return inner;
     }
     this.#doubts.fill(0);
     // None is running if the module caught the exception.

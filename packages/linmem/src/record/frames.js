@@ -99,7 +99,7 @@ export class Frames {
       const own = [];
       if (owner !== undefined) show(this.#originOf(frame, owner), own, shown);
       else own.push({ host: frame.text ?? `${frame.name ?? "function"} (${nameIn(frame.url)})`, sent: frame.sent });
-      shown.push(...(owner === undefined || owner === module ? own : own.map(({ name }) => ({ host: `${name ?? "function"} (${owner.name})` }))));
+      shown.push(...(owner === undefined || owner === module ? own : own.map(({ name, index }) => ({ host: `${name ?? owner.nameOf(index)} (${owner.name})` }))));
     }
     return shown;
   }

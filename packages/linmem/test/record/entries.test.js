@@ -66,3 +66,12 @@ test("exceptions that leave again and again do not make levels deeper and deeper
   }
   assert.ok(wrong <= 1, `${wrong} of 1000 were taken for entries inside others`);
 });
+
+test("what another module enters, which was called through a table, is inside the entry under way", () => {
+  const guest = new FakeHost();
+  enter(guest, 0, 0, OUTSIDE);
+  // The module waits in no import.
+  assert.equal(enter(guest, 0, 1, INSIDE), 1);
+  assert.equal(enter(guest, 1, 1, INSIDE), 1);
+  assert.equal(enter(guest, 1, 0, OUTSIDE), 0, "the outermost one returned");
+});

@@ -319,3 +319,20 @@ fn words_on_the_stack_say_less_than_a_crossing() {
     assert_eq!(codes(on_stack, true, LiveFrames::Own), [Code::NotJudged]);
     assert_eq!(codes(below, true, LiveFrames::Own), [Code::NotJudged, Code::PerhapsLost]);
 }
+
+/// Each thread has a copy of the variables of each module that is linked at run time, and no one frees it.
+#[test]
+fn what_starts_a_thread_allocates_for_the_whole_run() {
+    let judged = |caller: &str| {
+        let mut recording = Recording::new(&["memalign"]);
+        recording.host_stacks(&[caller]);
+        recording.instance(0);
+        recording.enter(0, Some(0));
+        recording.allocate(0x1000, 5, 0);
+        recording.snapshot(0);
+        let report = report(recording);
+        (report.memories[0].leaks.runtime.blocks, told(&report).len())
+    };
+    assert_eq!(judged("_emscripten_tls_init (side.wasm)"), (1, 0));
+    assert_eq!(judged("emscripten_tls (side.wasm)"), (0, 1));
+}
