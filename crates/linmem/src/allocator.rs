@@ -7,6 +7,7 @@
 //! - `role`: what allocator functions do
 //! - `names`: the names that they go by
 //! - `discover`: the search
+//! - `operators`: C++'s, where they allocate past `malloc`
 //! - `strangers`: other code that writes what an allocator keeps to itself
 //! - `dlmalloc`, `emmalloc`: allocators that are known by their code; another one is another such file, and a
 //!   line in `KNOWN_BY_CODE`
@@ -20,6 +21,7 @@ mod names;
 #[cfg(test)]
 mod notes_tests;
 mod numbered_exports;
+mod operators;
 mod role;
 mod strangers;
 mod values;

@@ -22,7 +22,8 @@ export type AllocatorRole =
   | "global_realloc"
   | "method_malloc"
   | "method_free"
-  | "method_realloc";
+  | "method_realloc"
+  | "nothrow_new";
 
 /** `test.use({ linmem: { … } })`. */
 export interface LinmemOptions {

@@ -27,6 +27,7 @@ const SIGNATURES: [(Role, usize, bool); 19] = [
     (Role::MethodMalloc, 2, true),
     (Role::MethodFree, 2, false),
     (Role::MethodRealloc, 3, true),
+    (Role::NothrowNew, 2, true),
 ];
 
 /// Claims that every function whose type allows it is an allocator function. Whatever the

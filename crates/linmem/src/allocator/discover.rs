@@ -6,6 +6,7 @@ use wasmparser::ValType;
 
 use super::names::FAMILIES;
 use super::numbered_exports;
+use super::operators;
 use super::role::Layer;
 use super::{
     Allocator, AllocatorFunction, Effect, Evidence, Hints, KNOWN_BY_CODE, KnownByCode, Role, Unseen,
@@ -43,6 +44,7 @@ impl Allocator {
         search.take_known_by_code(graph);
         search.take_generic_exports(graph);
         search.leave_lonely();
+        search.take_operators(graph);
         let Search { found, notes, resizing, aligning, set_up, .. } = search;
         let mut functions: Vec<_> = found
             .into_iter()
@@ -253,6 +255,12 @@ impl Search<'_, '_> {
                 self.found.entry(function).or_insert((role, evidence));
             }
         }
+    }
+
+    /// C++'s operators that allocate past what was found.
+    fn take_operators(&mut self, graph: &CallGraph) {
+        let fits = |role, function| self.fits(role, function);
+        self.found.append(&mut operators::search(self.module, graph, &self.found, fits));
     }
 
     /// A function that frees or reallocates says nothing where those that allocate are not found: each block would be

@@ -47,6 +47,8 @@ pub enum Role {
     MethodFree,
     /// `realloc(self, pointer, new_size) -> pointer`
     MethodRealloc,
+    /// `operator new(size, nothrow) -> pointer`
+    NothrowNew,
 }
 
 /// What one parameter of an allocator function means.
@@ -66,6 +68,8 @@ pub(crate) enum Param {
     ResultAddress,
     /// The allocator itself.
     Itself,
+    /// C++'s `std::nothrow`, which only tells functions apart.
+    Nothrow,
 }
 
 /// What calling an allocator function does to the heap.
@@ -92,7 +96,7 @@ pub(super) enum Layer {
 
 impl Role {
     /// Every role, in the order in which reports list them.
-    pub const ALL: [Role; 19] = [
+    pub const ALL: [Role; 20] = [
         Role::Malloc,
         Role::Calloc,
         Role::Realloc,
@@ -112,11 +116,12 @@ impl Role {
         Role::MethodMalloc,
         Role::MethodFree,
         Role::MethodRealloc,
+        Role::NothrowNew,
     ];
 
     /// The parameters, in order.
     pub(crate) fn params(self) -> &'static [Param] {
-        use Param::{Align, Count, Itself, OldSize, Pointer, ResultAddress, Size};
+        use Param::{Align, Count, Itself, Nothrow, OldSize, Pointer, ResultAddress, Size};
         match self {
             Role::Malloc => &[Size],
             Role::Calloc => &[Count, Size],
@@ -136,6 +141,7 @@ impl Role {
             Role::MethodMalloc => &[Itself, Size],
             Role::MethodFree => &[Itself, Pointer],
             Role::MethodRealloc => &[Itself, Pointer, Size],
+            Role::NothrowNew => &[Size, Nothrow],
         }
     }
 
@@ -178,6 +184,7 @@ impl Role {
             Param::OldSize => "size",
             Param::ResultAddress => "pointer to result",
             Param::Itself => "self",
+            Param::Nothrow => "nothrow",
         });
         let result = match (self, self.effect()) {
             (Role::PosixMemalign, _) => " -> error",
@@ -196,7 +203,8 @@ impl Role {
             | Role::ReallocArray
             | Role::Free
             | Role::AlignedAlloc
-            | Role::PosixMemalign => Layer::C,
+            | Role::PosixMemalign
+            | Role::NothrowNew => Layer::C,
             Role::MethodMalloc | Role::MethodFree | Role::MethodRealloc => Layer::Method,
             _ => Layer::Sized,
         }
@@ -224,6 +232,7 @@ impl Role {
             Role::MethodMalloc => "method_malloc",
             Role::MethodFree => "method_free",
             Role::MethodRealloc => "method_realloc",
+            Role::NothrowNew => "nothrow_new",
         }
     }
 

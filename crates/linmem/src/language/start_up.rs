@@ -9,9 +9,14 @@ pub struct StartUp {
     /// Code between asking WASI for the sizes of a list and asking for the list: `(function,
     /// from, to)`, offsets in the file.
     between: Vec<(u32, usize, usize)>,
-    /// Functions that ask for the directories: what they and their callees allocate.
-    preopens: Vec<u32>,
+    /// Functions all of whose allocations are meant, and those of their callees: those that ask for the directories, and
+    /// those that Emscripten calls in each thread that starts.
+    whole: Vec<u32>,
 }
+
+/// What Emscripten's glue calls in each thread that starts: embind's registrations, and a copy of the module's variables. Of a
+/// module that is linked at run time, nobody frees the copy when the thread ends.
+const STARTS_OF_THREADS: [&str; 2] = ["_embind_initialize_bindings", "_emscripten_tls_init"];
 
 impl StartUp {
     /// Callers between a function that asks for directories and the allocator.
@@ -39,17 +44,19 @@ impl StartUp {
                 }
             }
         }
-        let exported: Vec<u32> = module.exported_functions().map(|(_, f)| f).collect();
+        let exported: Vec<(&str, u32)> = module.exported_functions().collect();
         let prestat = asks("fd_prestat_get");
         let preopens = callers(module, &prestat).map(|(function, _)| function);
-        let preopens = preopens.filter(|function| !exported.contains(function)).collect();
-        StartUp { between, preopens }
+        let preopens = preopens.filter(|function| exported.iter().all(|(_, f)| f != function));
+        let of_threads = exported.iter().filter(|(name, _)| STARTS_OF_THREADS.contains(name));
+        let whole = preopens.chain(of_threads.map(|(_, function)| *function)).collect();
+        StartUp { between, whole }
     }
 
-    /// Whether this frame is that of Emscripten's start of a thread, which gives a module a copy of its variables there.
-    /// Of a module that is linked at run time, nobody frees it when the thread ends.
+    /// Whether this frame of another module is one of those that Emscripten's glue calls in each thread.
     pub fn is_of_thread(frame: &str) -> bool {
-        frame.starts_with("_emscripten_tls_init (")
+        let name = frame.split_once(" (").map(|(name, _)| name);
+        name.is_some_and(|name| STARTS_OF_THREADS.contains(&name))
     }
 
     /// Whether start-up code allocates with this stack, of which `is_allocator` knows the
@@ -65,7 +72,7 @@ impl StartUp {
             let inside = |(f, from, to): &(u32, usize, usize)| {
                 *f == function && (*from..=*to).contains(&offset)
             };
-            self.between.iter().any(inside) || self.preopens.contains(&function)
+            self.between.iter().any(inside) || self.whole.contains(&function)
         })
     }
 }
@@ -119,5 +126,18 @@ mod tests {
         assert_eq!(are_of_start_up(&[2]), [true, false]);
         // A function of the allocator that has no name.
         assert_eq!(are_of_start_up(&[2, 3]), [true, false]);
+    }
+
+    #[test]
+    fn what_embind_registers_in_a_thread_is_start_ups() {
+        let text = r#"(module (func $malloc) (func $work (export "work"))
+            (func $register (export "_embind_initialize_bindings") (call $malloc)))"#;
+        let wasm = wat::parse_str(text).unwrap();
+        let start_up = StartUp::new(&Module::parse(&wasm).unwrap());
+        let allocates = |function| {
+            let frames = [0, function].map(|function| Frame::Wasm { function, offset: None });
+            start_up.allocates(&frames, |function| function == 0)
+        };
+        assert_eq!([1, 2].map(allocates), [false, true]);
     }
 }
