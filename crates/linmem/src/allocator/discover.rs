@@ -78,12 +78,14 @@ impl Allocator {
         Ok(allocator)
     }
 
-    /// Finds every `memory.grow` that can be reached without passing a hooked function.
+    /// Finds every `memory.grow` that can be reached without passing a hooked function. What Emscripten exported once for its
+    /// own glue, which `malloc` asks for more memory, does not count.
     fn find_unseen(&self, module: &Module<'_>, graph: &CallGraph) -> Vec<Unseen> {
         let hooked = self.hooked();
         let is_hooked = |node: u32| hooked.contains(&node);
         let roots: BTreeSet<u32> = module
             .exported_functions()
+            .filter(|(name, _)| *name != "__growWasmMemory")
             .map(|(_, f)| f)
             .chain(module.start)
             .chain(module.address_taken.iter().copied())

@@ -50,7 +50,7 @@ pub(super) fn search(
     };
     let disposers = shapes.disposers(malloc);
     for function in shapes.functions.defined() {
-        match shapes.around(function, malloc, free) {
+        match shapes.around(function, malloc, free, &disposers) {
             Some(Around::Is(role)) => found.functions.push((function, role)),
             Some(Around::Resizes) => found.resizing.push(function),
             None if shapes.aligns(function, malloc, &disposers) => found.aligning.push(function),
@@ -134,7 +134,13 @@ impl Shapes<'_, '_> {
     }
 
     /// What a function is, judged by its calls of these.
-    fn around(&self, function: u32, malloc: u32, free: Option<u32>) -> Option<Around> {
+    fn around(
+        &self,
+        function: u32,
+        malloc: u32,
+        free: Option<u32>,
+        disposers: &BTreeSet<u32>,
+    ) -> Option<Around> {
         let mallocs = self.functions.calls(function, malloc);
         let frees = free.map_or(0, |free| self.functions.calls(function, free));
         if mallocs == 0 {
@@ -166,9 +172,27 @@ impl Shapes<'_, '_> {
             _ if frees > 0 && has_type_of(Role::RustRealloc) && code.pads_local(3) => {
                 Around::Is(Role::RustRealloc)
             }
+            _ if frees == 0
+                && has_type_of(Role::Malloc)
+                && code.pads_local(0)
+                && code.alignments() > 0
+                && code.ends_with_block()
+                && self.gives_back_parts(function, malloc, disposers) =>
+            {
+                // All calls ask for the same alignment, so the compiler has dropped it.
+                Around::Is(Role::Malloc)
+            }
             _ if !code.takes_size_of_head() => return None,
             _ => Around::Resizes,
         })
+    }
+
+    /// Whether a function does no more than to get a block and to dispose of parts.
+    fn gives_back_parts(&self, function: u32, malloc: u32, disposers: &BTreeSet<u32>) -> bool {
+        let callees = || self.functions.callees(function);
+        let disposes = |callee: &u32| disposers.contains(callee);
+        callees().any(|callee| disposes(&callee))
+            && callees().all(|callee| callee == malloc || disposes(&callee))
     }
 
     /// Whether the second parameter goes to `malloc` as it came, before anything else becomes of the two.
@@ -265,6 +289,12 @@ impl Code<'_> {
             _ => false,
         };
         self.without_copies().windows(4).filter(aligns).count()
+    }
+
+    /// Whether the last thing is to turn a chunk into its block.
+    fn ends_with_block(&self) -> bool {
+        use Operator::{End, I32Add, I32Const, LocalGet};
+        matches!(self.0[..], [.., LocalGet { .. }, I32Const { value: 8 }, I32Add, End])
     }
 
     /// Whether the largest request is the less, the larger the alignment: `-64 - alignment`.

@@ -77,3 +77,35 @@ fn what_only_looks_like_it_stays_a_stranger() {
     let found = allocator(&format!("{} {another}", aligned(15, -16, 2)));
     assert_eq!((&found.aligning[..], &found.strangers[..]), (&[4][..], &[2][..]));
 }
+
+/// `memalign(64, size)` as a whole, which other code calls without the alignment.
+#[test]
+fn memalign_may_have_lost_its_alignment() {
+    let memalign = |last: &str, more: &str| {
+        format!(
+            r#"{ALLOCATOR}
+               (func $other (param i32))
+               (func $memalign (param i32) (result i32) (local $chunk i32)
+                 (if (i32.le_u (i32.const -128) (local.get 0)) (then (return (i32.const 0))))
+                 (local.set $chunk (i32.sub
+                   (call $m (i32.add (i32.and (i32.add (local.get 0) (i32.const 11)) (i32.const -8)) (i32.const 76)))
+                   (i32.const 8)))
+                 (drop (i32.and (i32.load offset=4 (local.get $chunk)) (i32.const -8)))
+                 (local.set $chunk
+                   (i32.sub (i32.and (i32.add (local.get $chunk) (i32.const 63)) (i32.const -64)) (i32.const 8)))
+                 (call $d (local.get $chunk) (i32.const 8)) {more}
+                 (i32.add (local.get $chunk) (i32.const {last})))
+               (func (export "aligned") (result i32) (call $memalign (i32.const 100)))"#
+        )
+    };
+    let roles = |last, more| {
+        let wasm = wat::parse_str(format!("(module (memory 1) {})", memalign(last, more)));
+        let prepared = Prepared::new(wasm.as_ref().unwrap(), &Vec::new(), None).unwrap();
+        let functions = &prepared.allocator().functions;
+        functions.iter().map(|found| (found.function, found.role)).collect::<Vec<_>>()
+    };
+    let whole = [(0, Role::Malloc), (5, Role::Malloc), (1, Role::Free)];
+    assert_eq!(roles("8", ""), whole);
+    assert_eq!(roles("24", ""), [whole[0], whole[2]], "another address in the block");
+    assert_eq!(roles("8", "(call $other (local.get $chunk))"), [whole[0], whole[2]]);
+}

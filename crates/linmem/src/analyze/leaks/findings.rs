@@ -202,9 +202,7 @@ fn host_finding(
     let what = format!("{what}{}", by_line(memory, groups));
     let what = format!("{what}{}", left_over(groups));
     let mut finding = finding_of_all(Code::LeakHostHeld, memory, groups, &what)?;
-    let mut others: Vec<_> = groups.iter().collect();
-    others.sort_by_key(|(_, group)| std::cmp::Reverse(group.held.bytes));
-    for ((_, context), group) in others.into_iter().skip(1).take(MORE_PLACES) {
+    for ((_, context), group) in by_weight(groups).into_iter().skip(1).take(MORE_PLACES) {
         let label = format!("{}: {}", allocated(group), blocks_text(group.held));
         finding = finding.stack(label, memory.stack(*context));
     }
@@ -301,6 +299,13 @@ fn how_held(memory: Memory<'_, '_>, holder: Holder) -> String {
     words.to_owned()
 }
 
+/// The groups, the largest first.
+fn by_weight<'g>(groups: &Groups<'g>) -> Vec<GroupOf<'g>> {
+    let mut groups = groups.to_vec();
+    groups.sort_by_key(|(_, group)| std::cmp::Reverse((group.held.bytes, group.held.blocks)));
+    groups
+}
+
 /// What findings about several groups have in common: the sum, and the largest one's stack.
 pub(super) fn finding_of_all(
     code: Code,
@@ -308,8 +313,7 @@ pub(super) fn finding_of_all(
     groups: &Groups<'_>,
     what: &str,
 ) -> Option<Finding> {
-    let ((_, context), largest) =
-        groups.iter().max_by_key(|(_, group)| (group.held.bytes, group.held.blocks))?;
+    let ((_, context), largest) = by_weight(groups).into_iter().next()?;
     let emptied = groups.iter().map(|(_, group)| group.emptied).sum();
     let all = sum_of(groups.iter().map(|(_, group)| *group));
     let of_them = match groups.len() {

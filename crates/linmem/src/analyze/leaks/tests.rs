@@ -336,3 +336,22 @@ fn what_starts_a_thread_allocates_for_the_whole_run() {
     assert_eq!(judged("_emscripten_tls_init (side.wasm)"), (1, 0));
     assert_eq!(judged("emscripten_tls (side.wasm)"), (0, 1));
 }
+
+/// Each place once, also where as much comes from several.
+#[test]
+fn places_that_weigh_the_same_are_all_shown() {
+    let mut recording = recording();
+    for (number, caller) in [0, 1, 0, 1].into_iter().enumerate() {
+        recording.enter(0, Some(caller));
+        let pointer = 0x1000 * (1 + number as u64);
+        recording.allocate(pointer, 16, 0);
+        recording.0.event(&Event::Crossed { pointer, crossing: Crossing::Returned(0) });
+    }
+    recording.snapshot(0);
+    let report = report(recording);
+    let finding =
+        report.findings.iter().find(|finding| finding.code == Code::LeakHostHeld).unwrap();
+    let lines: Vec<_> =
+        finding.stacks.iter().map(|stack| stack.stack.last().unwrap().function.clone()).collect();
+    assert_eq!(lines, ["app.mjs:5", "app.mjs:9"]);
+}
