@@ -34,7 +34,7 @@ function handOut(instance, records, value) {
 }
 
 /** The hooks of `instance`, by their names. */
-export function hooksOf(instance, { memories, observations, records, stop }) {
+export function hooksOf(instance, { instances, memories, observations, records, stop }) {
   const numbered = () => !instance.isNumbered || records.takeNumber();
   return {
     allocated(pointer, size, alignment, low, high) {
@@ -90,6 +90,7 @@ export function hooksOf(instance, { memories, observations, records, stop }) {
       else {
         records.grown(context, inAllocator, unsigned(deltaPages), unsigned(previousPages));
         if (instance.ledger.isViewed && deltaPages !== 0) memories.detached(instance.ledger);
+        instances.weigh();
       }
     },
 

@@ -76,6 +76,7 @@ export class Instance {
     this.#records.created(this.#createdIn);
     this.#ledger.remember(this.#memory, this.module.map.low_memory);
     this.#recorder.functions.learn(this);
+    this.#recorder.instances.weigh();
   }
 
   /** The records that follow are about this instance; returns the context of an event. */

@@ -35,6 +35,7 @@ export class Memories {
 
   #threads;
   #refusals;
+  #instances;
 
   // The ledgers of the newest memories, the newest first.
   #newest = [];
@@ -49,7 +50,8 @@ export class Memories {
   // to it, and the ledger if there is one.
   #made = new Map();
 
-  constructor({ contexts, records, refusals, threads }) {
+  constructor({ contexts, instances, records, refusals, threads }) {
+    this.#instances = instances;
     this.#records = records;
     this.#contexts = contexts;
     this.#threads = threads;
@@ -243,6 +245,7 @@ export class Memories {
     else {
       this.#records.hostGrown(number, delta, previous, this.#contexts.ofHost());
       this.detached(this.ledgerOf(memory));
+      this.#instances.weigh();
     }
   }
 

@@ -45,10 +45,10 @@ export class Recorder {
     this.frames = new Frames(stacks);
     this.contexts = new Contexts(this.records, this.frames);
     this.refusals = new Refusals(this, letGo);
+    this.instances = new Instances(this.records);
     this.memories = new Memories(this);
     this.finalizers = new Finalizers(this);
     this.suspension = new Suspension(this);
-    this.instances = new Instances(this.records);
     this.functions = new Functions(this);
     this.observations = new Observations(this);
     this.modules = new Modules(this.records, { instrument, complain, seal });

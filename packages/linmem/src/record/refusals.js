@@ -44,6 +44,7 @@ export class Refusals {
   /** Calls `make` once more, which threw this error, if it may succeed then. */
   again(error, make) {
     if (!isForWantOfMemory(error) || this.#letGo === undefined) throw error;
+    this.#recorder.instances.letGo();
     this.#letGo();
     return make();
   }
