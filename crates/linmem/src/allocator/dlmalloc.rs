@@ -160,7 +160,8 @@ impl Shapes<'_, '_> {
             [Role::AlignedAlloc, Role::PosixMemalign].into_iter().find(|r| has_type_of(*r));
         Some(match aligned {
             Some(role) if frees == 0 && (code.leaves_room() || code.asks_for_room(malloc)) => {
-                Around::Is(role)
+                let is_cpps = role == Role::AlignedAlloc && code.aligns_to_parameter(1);
+                Around::Is(if is_cpps { Role::RustAlloc } else { role })
             }
             // `realloc(NULL, size)` is `malloc(size)`.
             _ if frees > 0
@@ -289,6 +290,26 @@ impl Code<'_> {
             _ => false,
         };
         self.without_copies().windows(4).filter(aligns).count()
+    }
+
+    /// Whether this parameter is the alignment, as it is compared with the one that all blocks have, before anything else is:
+    /// C++'s library has a function with `memalign` in it that takes the size first.
+    fn aligns_to_parameter(&self, parameter: u32) -> bool {
+        use Operator::{I32Const, I32GeU, I32GtU, I32LeU, I32LtU, LocalGet};
+        let compared = |three: &[Operator<'_>]| match three {
+            [
+                LocalGet { local_index },
+                I32Const { value: 8 | 9 | 16 | 17 },
+                I32LeU | I32LtU | I32GtU | I32GeU,
+            ]
+            | [
+                I32Const { value: 8 | 9 | 16 | 17 },
+                LocalGet { local_index },
+                I32LeU | I32LtU | I32GtU | I32GeU,
+            ] => Some(*local_index),
+            _ => None,
+        };
+        self.0.windows(3).find_map(compared) == Some(parameter)
     }
 
     /// Whether the last thing is to turn a chunk into its block.

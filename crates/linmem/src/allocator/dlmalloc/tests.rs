@@ -109,3 +109,21 @@ fn memalign_may_have_lost_its_alignment() {
     assert_eq!(roles("24", ""), [whole[0], whole[2]], "another address in the block");
     assert_eq!(roles("8", "(call $other (local.get $chunk))"), [whole[0], whole[2]]);
 }
+
+/// `memalign(alignment, size)`, and libc++'s function that takes the two in the other order.
+#[test]
+fn which_parameter_is_the_alignment_is_known_by_what_is_compared() {
+    for (alignment, size, role) in [(0, 1, Role::AlignedAlloc), (1, 0, Role::RustAlloc)] {
+        let found = allocator(&format!(
+            r#"(func (export "aligned") (param i32 i32) (result i32)
+                 (if (i32.le_u (local.get {alignment}) (i32.const 8)) (then (return (call $m (local.get {size})))))
+                 (if (i32.ge_u (local.get {size}) (i32.sub (i32.const -64) (local.get {alignment})))
+                   (then (return (i32.const 0))))
+                 (call $m (i32.add (i32.add
+                   (i32.and (i32.add (local.get {size}) (i32.const 11)) (i32.const -8))
+                   (local.get {alignment})) (i32.const 12))))"#
+        ));
+        let roles: Vec<Role> = found.functions.iter().map(|f| f.role).collect();
+        assert!(roles.contains(&role), "{roles:?}");
+    }
+}
