@@ -36,6 +36,12 @@ function handOut(instance, records, value) {
 /** The hooks of `instance`, by their names. */
 export function hooksOf(instance, { instances, memories, observations, records, stop }) {
   const numbered = () => !instance.isNumbered || records.takeNumber();
+  // Whether a value that a function gives to the program can be an address.
+  const tellReturned = (index, address) => {
+    if (!instance.mayBeBlock(address) || !numbered()) return false;
+    records.returned(index, address);
+    return true;
+  };
   return {
     allocated(pointer, size, alignment, low, high) {
       if (instance.isTold) return;
@@ -98,6 +104,7 @@ export function hooksOf(instance, { instances, memories, observations, records, 
       const known = instance.entered(index, level, running, unsigned(stackPointer), a, b, c, d);
       if (!instance.isCrossed) return instance.module.tellsSizeIn(index) ? known : ~known;
       passAll(instance, records, a, b, c, d);
+      if (known === 0) instance.outParameters.begin(index, instance.memory, a, b, c, d);
       return known;
     },
 
@@ -111,7 +118,9 @@ export function hooksOf(instance, { instances, memories, observations, records, 
 
     returned(index, value) {
       if (instance.module.tellsSizeIn(index) && instance.sizeTold(index, unsigned(value))) return;
-      if (instance.isCrossed && instance.mayBeBlock(unsigned(value)) && numbered()) records.returned(index, unsigned(value));
+      if (!instance.isCrossed) return;
+      tellReturned(index, unsigned(value));
+      instance.outParameters.end(index, instance.memory, tellReturned);
     },
 
     handed_out(a, b, c, d) {

@@ -7,6 +7,7 @@ import { exportsOf, isMemory, PAGE_BYTES } from "./engine.js";
 import { hooksOf } from "./hooks.js";
 import { ACCESSED_BY, EXPORTS, SIZE_READ_BY } from "./names.js";
 import { unsigned } from "./numbers.js";
+import { OutParameters } from "./out-parameters.js";
 
 // How often the stack of an instruction's bad accesses is looked at.
 const STACKS_OF_INSTRUCTION = 64;
@@ -50,6 +51,8 @@ export class Instance {
 
   /** Whether its events have numbers: threads share the memory. */
   isNumbered = false;
+
+  outParameters = new OutParameters();
 
   /** The size that the reallocation under way asks for. */
   newSize = 0;
