@@ -62,7 +62,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::prepared::Prepared;
 use crate::replay::{End, Replay};
 use crate::report::{
-    EndReport, Family, Finding, InstanceReport, MemoryReport, Profile, Report, Severity, Totals,
+    Code, EndReport, Family, Finding, InstanceReport, MemoryReport, Profile, Report, Severity,
+    Totals,
 };
 use crate::trace::{MAGIC, Reader, Sharing, Trace};
 
@@ -385,13 +386,20 @@ fn program(replay: &Replay, findings: &[Finding]) -> String {
 }
 
 /// What all analyses find, worst first. Within a severity, what is about one memory comes first, memory by
-/// memory, and then what the sizes mean.
+/// memory, and then what the sizes mean. Of the notes, those come first that tell what a program makes again and again.
 fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         ANALYSES.iter().flat_map(|findings| findings(subject)).collect();
-    findings.sort_by_key(|finding| match finding.code.family() {
-        Family::Sizes => (finding.severity, true, 0),
-        _ => (finding.severity, false, finding.instance),
+    findings.sort_by_key(|finding| {
+        let is_more = !matches!(
+            finding.code,
+            Code::ObjectsLeft | Code::WaitsForFinalizer | Code::KeptByCalls | Code::InstancePerCall
+        );
+        let is_more = is_more && finding.severity == Severity::Note;
+        match finding.code.family() {
+            Family::Sizes => (finding.severity, is_more, true, 0),
+            _ => (finding.severity, is_more, false, finding.instance),
+        }
     });
     findings
 }

@@ -115,7 +115,7 @@ impl OfFunction {
 }
 
 /// The module and the function that the host called where an event happened.
-fn entered(memory: Memory<'_, '_>, context: ContextId) -> Option<(usize, u32)> {
+pub(super) fn entered(memory: Memory<'_, '_>, context: ContextId) -> Option<(usize, u32)> {
     let contexts = &memory.subject.replay.contexts;
     let (module, function) = contexts.entry(context);
     // A host without a stack of its own does not tell of its entries: the outermost frame is one.
@@ -182,6 +182,12 @@ impl Callers {
     /// The line with most calls, and how many.
     pub(super) fn first_line(&self) -> Option<(&str, u64)> {
         self.by_line.iter().find_map(|(line, of)| Some((line.as_deref()?, of.calls)))
+    }
+
+    /// How many calls came from a line, of those that were looked at.
+    pub(super) fn of_line(&self, line: &str) -> u64 {
+        let mut lines = self.by_line.iter();
+        lines.find(|(known, _)| known.as_deref() == Some(line)).map_or(0, |(_, of)| of.calls)
     }
 
     /// The place with most calls.

@@ -17,6 +17,7 @@
 
 mod emptied;
 mod findings;
+mod kept_by_calls;
 mod layouts;
 mod mark;
 mod once;

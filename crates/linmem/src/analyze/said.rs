@@ -49,6 +49,29 @@ fn says(text: &str, said: &str, not_said: &str) {
 }
 
 #[test]
+fn calls_keep_more_only_where_they_do() {
+    let of = |kept: u64| {
+        let mut recording = of(WHOLE);
+        let mut words = Vec::new();
+        for call in 0..20 {
+            recording.call(1, 1);
+            recording.called_from(1, 0, 1);
+            recording.enter(1, Some(0));
+            recording.allocate(0x1000 + 16 * call, 10, 0);
+            if call >= kept {
+                recording.free(0x1000 + 16 * call);
+            }
+            words.push((0x400 + 4 * call, 0x1000 + 16 * call as u32));
+        }
+        recording.snapshot_with(0, &[], &words);
+        recording.finish().report().unwrap().to_string()
+    };
+    let more = "no problems found, but calls keep more and more: 200 bytes in 20 blocks";
+    says(&of(20), more, "no problems found\n");
+    says(&of(3), "no problems found\n", "more and more:");
+}
+
+#[test]
 fn how_a_program_ended_is_said_as_it_was() {
     let ended = |record: Record| {
         let mut recording = working(WHOLE);

@@ -144,6 +144,8 @@ codes! {
     PerhapsLost "perhaps-lost" Note Left
         "Nothing in the memory points to the blocks, but a call that never returned may."
     StillReachable "still-reachable" Note Left "Blocks are still pointed to at the end."
+    KeptByCalls "kept-by-calls" Note Left
+        "Calls from one line go on to keep blocks, to which the module still points."
     OlderBlocks "older-blocks" Note Left
         "Blocks were freed that the module has in its data, from before the run."
     ObjectsLeft "objects-left" Note Left

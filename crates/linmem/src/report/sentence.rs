@@ -50,6 +50,7 @@ sentences! {
     NothingWrongUnchecked "no problems found, but accesses of the heap were not checked"
     NothingWrongPartlyChecked "no problems found, but accesses in {} were not checked"
     NothingWrongBut "no problems found, but {} left to finalizers"
+    NothingWrongButKept "no problems found, but calls keep more and more: {}"
     NothingWrongButHeld "no problems found, but {} perhaps held by other threads"
     GrewUnseen "no problems found, but the memory grew {} past the functions that are hooked"
     RecordingStops "The recording stops before the program ended."

@@ -10,7 +10,7 @@ use crate::units::{bytes, count, number_of};
 use super::super::lines::{in_parentheses, user_line};
 use super::super::subject::{Memory, Subject};
 use super::super::unseen_events;
-use super::{Group, Holder, Kind, Leaks, emptied, once, sum_of};
+use super::{Group, Holder, Kind, Leaks, emptied, kept_by_calls, once, sum_of};
 
 /// One finding for each kind and call stack, most bytes first.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
@@ -57,7 +57,11 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     findings.extend(finalizer_finding(memory, &left));
     findings.extend(once::kept_finding(memory, &kept_once));
     findings.extend(thread_finding(memory, &by_threads));
-    findings.extend(reachable_finding(memory, &reachable));
+    let by_calls = kept_by_calls::findings(memory, &reachable);
+    let rest =
+        if by_calls.is_empty() { "Not a leak" } else { "What no line above keeps is no leak" };
+    findings.extend(by_calls);
+    findings.extend(reachable_finding(memory, &reachable, rest));
     findings
 }
 
@@ -116,11 +120,11 @@ pub(super) fn indirect_numbers(finding: Finding, indirect: Held) -> Finding {
 pub(super) type GroupOf<'g> = (&'g (Kind, ContextId), &'g Group);
 pub(super) type Groups<'g> = [GroupOf<'g>];
 
-/// One note for all blocks that are still reachable.
-fn reachable_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
+/// One note for all blocks that are still reachable, of which `rest` are said to be no leak.
+fn reachable_finding(memory: Memory<'_, '_>, groups: &Groups<'_>, rest: &str) -> Option<Finding> {
     let finding =
         finding_of_all(Code::StillReachable, memory, groups, "still pointed to at the end")?;
-    Some(finding.advice("Not a leak as long as it does not grow with the work done."))
+    Some(finding.advice(format!("{rest} as long as it does not grow with the work done.")))
 }
 
 /// One note for all objects that the program left to finalizers and did not take back. Whether a finalizer has run in time
@@ -399,7 +403,7 @@ pub(super) fn allocated(group: &Group) -> String {
     }
 }
 
-fn blocks_text(held: Held) -> String {
+pub(super) fn blocks_text(held: Held) -> String {
     let plural = if held.blocks == 1 { "block" } else { "blocks" };
     format!("{} in {} {plural}", bytes(held.bytes), count(held.blocks))
 }

@@ -355,3 +355,45 @@ fn places_that_weigh_the_same_are_all_shown() {
         finding.stacks.iter().map(|stack| stack.stack.last().unwrap().function.clone()).collect();
     assert_eq!(lines, ["app.mjs:5", "app.mjs:9"]);
 }
+
+/// Calls from one line, of which so many keep so many blocks each, at which others point.
+fn calls_that_keep(calls: u64, kept: impl Fn(u64) -> u64) -> Vec<(Code, String)> {
+    let mut recording = recording();
+    let mut words = Vec::new();
+    for call in 1..=calls {
+        recording.call(1, 1);
+        recording.called_from(1, 0, 1);
+        recording.enter(1, Some(0));
+        recording.allocate(0x800, 4, 1);
+        recording.free(0x800);
+        for block in 0..kept(call) {
+            let pointer = 0x1000 + 0x400 * call + 16 * block;
+            recording.allocate(pointer, 10, 0);
+            words.push((0x400 + 4 * words.len() as u64, pointer as u32));
+        }
+    }
+    recording.snapshot_with(0, &[], &words);
+    let report = report(recording);
+    report.findings.into_iter().map(|finding| (finding.code, finding.message)).collect()
+}
+
+#[test]
+fn calls_go_on_to_keep_blocks_only_where_each_part_of_them_does() {
+    let keep = |calls, kept: &dyn Fn(u64) -> u64| {
+        let findings = calls_that_keep(calls, kept);
+        assert!(findings.iter().any(|(code, _)| *code == Code::StillReachable), "{findings:?}");
+        let first = findings.into_iter().next().unwrap();
+        (first.0 == Code::KeptByCalls).then_some(first.1)
+    };
+    let message = "calls of `func[1]` at app.mjs:5 keep more and more: 200 bytes in 20 blocks that they allocated are \
+                   still pointed to at the end";
+    assert_eq!(keep(20, &|_| 1).as_deref(), Some(message));
+    assert!(keep(20, &|call| call % 2).is_some(), "every second one");
+    assert!(keep(20, &|call| if call == 1 { 20 } else { 0 }).is_none(), "the first one alone");
+    assert!(
+        keep(20, &|call| if call <= 5 { 4 } else { u64::from(call == 20) }).is_none(),
+        "the first five"
+    );
+    assert!(keep(200, &|call| u64::from((100..110).contains(&call))).is_none(), "a few in between");
+    assert!(keep(7, &|_| 3).is_none(), "few calls");
+}

@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Write};
 
+use super::summary::held_text;
 use super::{GREEN, RED, Text, YELLOW, calls_table};
-use crate::report::{AskedBy, Code, EndReport, Report, Sentence, Severity};
+use crate::report::{AskedBy, Code, EndReport, Held, Report, Sentence, Severity};
 use crate::units::{escape, number_of, times};
 
 impl Text {
@@ -72,7 +73,10 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
             (_, held @ 1..) => {
                 (YELLOW, Sentence::NothingWrongButHeld.with([&number_of(held, "block")]))
             }
-            (0, _) => (GREEN, Sentence::NothingWrong.with([])),
+            (0, _) => match kept_by_calls(report) {
+                Held { blocks: 0, .. } => (GREEN, Sentence::NothingWrong.with([])),
+                kept => (GREEN, Sentence::NothingWrongButKept.with([&held_text(kept)])),
+            },
             (left, _) => (GREEN, Sentence::NothingWrongBut.with([&number_of(left, "object")])),
         }
     }
@@ -97,6 +101,16 @@ fn growths_unseen(report: &Report) -> Option<u64> {
             .count() as u64
     });
     Some(growths.sum()).filter(|growths| *growths > 0)
+}
+
+/// Blocks that calls go on to keep: not wrong, but often what people look for.
+fn kept_by_calls(report: &Report) -> Held {
+    let kept = report.findings.iter().filter(|finding| finding.code == Code::KeptByCalls);
+    kept.fold(Held::default(), |mut sum, finding| {
+        let number = |name| finding.numbers.get(name).copied().unwrap_or_default();
+        sum += Held { blocks: number("blocks"), bytes: number("bytes") };
+        sum
+    })
 }
 
 /// Blocks that are not judged, since locals of other threads may point to them.

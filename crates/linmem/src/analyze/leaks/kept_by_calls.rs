@@ -1,0 +1,136 @@
+//! Blocks that calls from one line go on to keep, though the module still points to them: a list of handles, of which
+//! nobody has closed one, looks like this.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::replay::heap::Held;
+use crate::report::{Code, Finding};
+use crate::trace::ContextId;
+use crate::units::number_of;
+
+use super::super::exports::{self, Callers};
+use super::super::lines::user_line;
+use super::super::subject::Memory;
+use super::findings::{Groups, blocks_text};
+use super::sum_of;
+
+/// Fewer calls, or fewer blocks, are too few to tell whether that goes on.
+const FEWEST: u64 = 8;
+
+/// Parts of the time in which the calls allocated; each has to leave blocks.
+const PARTS: u64 = 4;
+
+/// That time is at least this part of all allocations.
+const SHORTEST_SPAN: u64 = 8;
+
+/// Lines of which there is a note.
+const MOST_LINES: usize = 3;
+
+/// A function of a module that the host called, and the user's own line that did so.
+type Calls = (usize, u32, String);
+
+/// What is left of the blocks that some calls allocated.
+#[derive(Default)]
+struct Left {
+    held: Held,
+    serials: Vec<u64>,
+    /// The last block that they allocated, freed or not.
+    last: u64,
+    of_place: BTreeMap<ContextId, Held>,
+}
+
+/// One note for each line that goes on to keep blocks, most bytes first.
+pub(super) fn findings(memory: Memory<'_, '_>, reachable: &Groups<'_>) -> Vec<Finding> {
+    if sum_of(reachable.iter().map(|(_, group)| *group)).blocks < FEWEST {
+        return Vec::new();
+    }
+    // Blocks are many, and the places where they were allocated few.
+    let places = reachable.iter().map(|((_, place), _)| *place);
+    let of_place: BTreeMap<ContextId, Calls> =
+        places.filter_map(|place| Some((place, calls(memory, place)?))).collect();
+    let mut left: BTreeMap<&Calls, Left> = BTreeMap::new();
+    for (_, block) in memory.heap().live() {
+        let place = memory.place(block.context);
+        let seen = memory.only_seen(place).filter(|_| !memory.is_looked_at(place));
+        let place = seen.unwrap_or(place);
+        let Some(calls) = of_place.get(&place) else { continue };
+        let left = left.entry(calls).or_default();
+        let held = Held { blocks: 1, bytes: block.size };
+        left.held += held;
+        left.serials.push(block.serial);
+        *left.of_place.entry(place).or_default() += held;
+    }
+    left.retain(|calls, left| left.held.blocks >= FEWEST && times(memory, calls) >= FEWEST);
+    if left.is_empty() {
+        return Vec::new();
+    }
+    for (context, site) in memory.heap().sites() {
+        let calls = calls(memory, memory.place(context));
+        let left = calls.and_then(|calls| left.get_mut(&calls));
+        if let Some(left) = left {
+            left.last = left.last.max(site.last);
+        }
+    }
+    left.retain(|_, left| goes_on(memory, left));
+    let mut left: Vec<(&Calls, Left)> = left.into_iter().collect();
+    left.sort_by_key(|(_, left)| Reverse(left.held.bytes));
+    left.into_iter()
+        .take(MOST_LINES)
+        .filter_map(|(calls, left)| finding(memory, calls, &left))
+        .collect()
+}
+
+/// Whose calls allocated at a place, if a line of the user's own made them.
+fn calls(memory: Memory<'_, '_>, place: ContextId) -> Option<Calls> {
+    let (module, function) = exports::entered(memory, place)?;
+    let stack = memory.subject.outside(place);
+    Some((module, function, user_line(&stack)?.to_owned()))
+}
+
+/// How many calls there were, of those that were looked at.
+fn times(memory: Memory<'_, '_>, (module, function, line): &Calls) -> u64 {
+    Callers::of(memory, *module, &[*function]).of_line(line)
+}
+
+/// Whether each part of the calls leaves blocks, and they are a good part of the run. What one of many calls allocated at
+/// once does not go on.
+fn goes_on(memory: Memory<'_, '_>, left: &Left) -> bool {
+    let blocks = left.held.blocks;
+    let totals = memory.heap().totals();
+    let in_all = totals.allocations.saturating_add(totals.reallocations);
+    let first = left.serials.iter().copied().min().unwrap_or_default();
+    let span = left.last.saturating_sub(first).saturating_add(1);
+    let mut parts = [0; PARTS as usize];
+    for serial in &left.serials {
+        let part = u128::from(serial - first) * u128::from(PARTS) / u128::from(span);
+        parts[(part as usize).min(parts.len() - 1)] += 1;
+    }
+    span >= in_all / SHORTEST_SPAN && parts.iter().all(|part| *part >= blocks / (2 * PARTS))
+}
+
+fn finding(
+    memory: Memory<'_, '_>,
+    (module, function, line): &Calls,
+    left: &Left,
+) -> Option<Finding> {
+    let (place, _) = left.of_place.iter().max_by_key(|(_, held)| held.bytes)?;
+    let user = memory.users().find(|user| user.recorded().module == *module)?;
+    let name = user.export_name(*function);
+    let message = format!(
+        "calls of `{name}` at {line} keep more and more: {} that they allocated are still pointed to at the end",
+        blocks_text(left.held),
+    );
+    let finding = Finding::new(Code::KeptByCalls)
+        .about(memory.first_user())
+        .message(message)
+        .number("blocks", left.held.blocks)
+        .number("bytes", left.held.bytes)
+        .stack(
+            format!("allocated: {}", number_of(left.of_place[place].blocks, "block")),
+            memory.stack(*place),
+        );
+    Some(finding.advice(
+        "If they are of what you are done with, close, delete or free it: the module itself still has it, perhaps in a list.",
+    ))
+}
