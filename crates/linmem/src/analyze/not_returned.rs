@@ -71,7 +71,11 @@ fn finding(
         _ if times == calls => format!("all {} calls of `{name}`{line}", count(calls)),
         _ => format!("{} of {} calls of `{name}`{line}", count(times), count(calls)),
     };
-    let argument = places.iter().find_map(|(_, calls)| suspicious(instance, function, calls));
+    let is_of_no_object = frees_no_object(&name, places);
+    let argument = match is_of_no_object {
+        true => Some("the object had been freed, or given to a function that takes it over: its pointer was 0".to_owned()),
+        false => places.iter().find_map(|(_, calls)| suspicious(instance, function, calls)),
+    };
     let it = if times == 1 { "it" } else { "them" };
     let mut message = format!("{which} did not return: a trap or an exception left {it}");
     if stack_bytes > 0 {
@@ -92,7 +96,9 @@ fn finding(
         .number("times", times)
         .number("calls", calls)
         .number("stack_bytes", stack_bytes)
-        .advice(if stack_bytes > 0 {
+        .advice(if is_of_no_object {
+            "Use no object any more that was freed, or that a function has taken over."
+        } else if stack_bytes > 0 {
             "Let the exception end inside the module, or put the stack pointer back after it: each such call leaves \
              less stack to those that follow."
         } else {
@@ -106,6 +112,13 @@ fn finding(
         };
         finding.stack(often, stack(*context))
     })
+}
+
+/// Whether all these calls are wasm-bindgen's, that free an object which has no pointer any more: JavaScript sets it to 0 when
+/// the object is freed or given away.
+fn frees_no_object(name: &str, places: &[(ContextId, Unreturned)]) -> bool {
+    let is_free = name.starts_with("__wbg_") && name.ends_with("_free");
+    is_free && places.iter().all(|(_, calls)| calls.passed[0].value == 0)
 }
 
 /// What calls have left behind of the C stack, in words.
@@ -150,5 +163,43 @@ fn in_words(argument: &Argument) -> Option<String> {
         )),
         (_, true) => Some(format!("{value:#x}, which is past the end of the memory")),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analyze::recording::Recording;
+    use crate::report::Code;
+    use crate::trace::{HostStackId, NotReturned, Record};
+
+    /// What is said of a call of this export with this first argument that did not return.
+    fn told(export: &str, argument: u64) -> (String, String) {
+        let module = format!(r#"(module (memory 2) (func (export "{export}") (param i32 i32)))"#);
+        let mut recording = Recording::of(&[("a.wasm", &module)], &["work"]);
+        recording.host_stacks(&["app.mjs:9"]);
+        recording.instance(0);
+        recording.call(0, 1);
+        let passed = [argument, 0, 0, 0];
+        let caller = Some(HostStackId(0));
+        let not_returned = NotReturned { function: 0, caller, stack_bytes: 16, passed };
+        recording.0.record(&Record::NotReturned(not_returned));
+        let mut findings = recording.finish().report().unwrap().findings.into_iter();
+        let finding = findings.find(|finding| finding.code == Code::NotReturned).unwrap();
+        (finding.message, finding.advice)
+    }
+
+    #[test]
+    fn an_object_that_was_given_away_has_no_pointer() {
+        let (message, advice) = told("__wbg_table_free", 0);
+        let what = "; the object had been freed, or given to a function that takes it over: its pointer was 0";
+        assert!(message.ends_with(what), "{message}");
+        assert!(advice.starts_with("Use no object any more"), "{advice}");
+        for (export, argument) in [("__wbg_table_free", 4096), ("table_free", 0)] {
+            let (message, advice) = told(export, argument);
+            assert!(
+                !message.contains("object") && advice.contains("stack pointer"),
+                "{message} {advice}"
+            );
+        }
     }
 }

@@ -15,6 +15,7 @@
 //! anything that could end the program or change what the bytes are.
 
 mod elisions;
+mod speculated;
 
 use std::ops::Range;
 
@@ -24,6 +25,7 @@ use wasmparser::Operator;
 pub use elisions::Elision;
 
 use self::elisions::Elisions;
+use self::speculated::Wanted;
 use super::boundary::number_type;
 use super::edits::{Edits, Producer};
 use super::features::Features;
@@ -149,7 +151,9 @@ impl Producer for Checks<'_> {
         let idiom = Idiom::of(&operators);
         let is_own_header = |nth| reads_header(&operators, nth);
         let is_elided = self.elisions.in_function(self.file, &operators, |nth, access| {
-            !idiom.allows(access) && !is_own_header(nth)
+            !idiom.allows(access)
+                && !is_own_header(nth)
+                && (access.is_write || Wanted::of(&operators, nth).is_none())
         });
         let mut checked = Checked {
             features: &self.features,
@@ -157,6 +161,7 @@ impl Producer for Checks<'_> {
             space,
             body,
             idiom,
+            wanted: None,
             locals: Vec::new(),
             depth: 0,
             imported: self.imported_functions,
@@ -172,6 +177,8 @@ impl Producer for Checks<'_> {
         }
         for (nth, (operator, place)) in operators.iter().enumerate() {
             if !is_elided[nth] && !is_own_header(nth) {
+                let loads = Access::of(operator).is_some_and(|access| !access.is_write);
+                checked.wanted = if loads { Wanted::of(&operators, nth) } else { None };
                 checked.visit(operator, place.start, edits);
             }
         }
@@ -406,6 +413,8 @@ struct Checked<'a> {
     space: &'a IndexSpace,
     body: &'a Body,
     idiom: Idiom,
+    /// In which case the value is wanted that the instruction loads, where it is not always.
+    wanted: Option<Wanted<'a>>,
     /// The locals that were added: `(index, type)`.
     locals: Vec<(u32, ValType)>,
     /// Blocks that are open.
@@ -511,6 +520,7 @@ impl Checked<'_> {
             return;
         }
         let may_be_partly_outside = self.idiom.allows(access);
+        let wanted = self.wanted.take().filter(|_| !access.is_write);
         let check = |code: &mut InstructionSink<'_>| {
             for local in operands.iter().rev() {
                 code.local_set(*local);
@@ -539,7 +549,14 @@ impl Checked<'_> {
                 code.local_get(address).i32_load8_u(shadow(last)).i32_eqz();
                 code.i32_or().i32_eqz().if_(BlockType::Empty);
             }
+            if let Some(wanted) = &wanted {
+                wanted.push(code);
+                code.if_(BlockType::Empty);
+            }
             log(features, space, offset, address, code);
+            if wanted.is_some() {
+                code.end();
+            }
             if may_be_partly_outside {
                 code.end();
             }

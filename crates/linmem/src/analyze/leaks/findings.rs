@@ -178,18 +178,19 @@ fn host_findings(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Vec<Finding> {
     }
     let mut has: Vec<_> =
         of_holder.iter().rev().filter(|(holder, _)| !matches!(holder, Holder::LedTo(_))).collect();
-    // Within a severity, what weighs most comes first.
-    has.sort_by_key(|(_, groups)| {
-        std::cmp::Reverse(sum_of(groups.iter().map(|(_, group)| *group)).bytes)
+    let led_to = |holder: Holder| match holder {
+        Holder::Has(crossing) => {
+            of_holder.get(&Holder::LedTo(crossing)).map_or(&[][..], Vec::as_slice)
+        }
+        _ => &[],
+    };
+    // Within a severity, what weighs most comes first, with what hangs on it.
+    has.sort_by_key(|(holder, groups)| {
+        let all = groups.iter().chain(led_to(**holder));
+        std::cmp::Reverse(sum_of(all.map(|(_, group)| *group)).bytes)
     });
     has.into_iter()
-        .filter_map(|(&holder, groups)| {
-            let led_to = match holder {
-                Holder::Has(crossing) => of_holder.get(&Holder::LedTo(crossing)),
-                _ => None,
-            };
-            host_finding(memory, holder, groups, led_to.map_or(&[], Vec::as_slice))
-        })
+        .filter_map(|(&holder, groups)| host_finding(memory, holder, groups, led_to(holder)))
         .collect()
 }
 

@@ -163,6 +163,22 @@ fn a_word_in_front_of_a_block_is_read_for_its_flags() {
     assert_eq!([flags, size, index, masked].map(checked), [0, 0, 1, 1]);
 }
 
+/// `p ? *p : 7` may load first: that is told only where the value is taken.
+#[test]
+fn a_value_that_a_select_throws_away_is_not_told() {
+    let conditions = |code: &str| {
+        let text = instrumented(&with_code("1", "i32", code), &checking());
+        let work = function(&text, "$work");
+        (work.matches("i64.store 2").count(), work.matches(" if").count())
+    };
+    // One more is at the end, where what is wrong is told.
+    assert_eq!(conditions("(drop (i32.load (local.get 0)))"), (1, 2));
+    let select = "(drop (select (i32.load (local.get 0)) (i32.const 7) (local.get 0)))";
+    assert_eq!(conditions(select), (1, 3));
+    // It is checked where it is loaded again.
+    assert_eq!(conditions(&format!("{select} (drop (i32.load (local.get 0)))")), (2, 4));
+}
+
 /// `strlen` reads whole words, which may begin in a block and end behind it.
 #[test]
 fn a_search_in_words_may_read_past_the_end() {
