@@ -6,7 +6,7 @@ use wasmparser::ValType::{I32, I64};
 use super::binary::Binary;
 
 /// How many addresses and sizes a function of each role takes, and whether it returns one.
-const SIGNATURES: [(Role, usize, bool); 19] = [
+const SIGNATURES: [(Role, usize, bool); 20] = [
     (Role::Malloc, 1, true),
     (Role::Calloc, 2, true),
     (Role::Realloc, 2, true),

@@ -132,6 +132,11 @@ export class Entries {
     outermost.index = -1;
   }
 
+  /** A function that the program has called returns: what another module entered inside it is over. */
+  returning(index) {
+    while (this.#level > 0 && this.current.index !== index) this.current = this.#levels[--this.#level] ?? NONE;
+  }
+
   // An import that enters may do so at this level, and this often, each time. Whatever is more than that may be what
   // an exception has left behind.
   #isDoubtful(level) {

@@ -117,6 +117,7 @@ export function hooksOf(instance, { instances, memories, observations, records, 
     },
 
     returned(index, value) {
+      instance.returning(index);
       if (instance.module.tellsSizeIn(index) && instance.sizeTold(index, unsigned(value))) return;
       if (!instance.isCrossed) return;
       tellReturned(index, unsigned(value));

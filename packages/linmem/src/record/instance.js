@@ -175,6 +175,11 @@ export class Instance {
     this.#entries.didNotReturn(unsigned(stackPointer?.value ?? 0));
   }
 
+  /** A function that the program has called returns. */
+  returning(index) {
+    this.#entries.returning(index);
+  }
+
   /** Whether what an entry is passed, or returns, crosses between the module and the program. */
   get isCrossed() {
     return this.#entries.current.isCrossed;

@@ -10,7 +10,7 @@ const CALLS_LOOKED_AT = 32;
 const ARGUMENTS = 4;
 const WORD_BYTES = 4;
 
-// What lies lower is no address that a compiler gives out.
+// What lies lower is not an address that a compiler gives out.
 const LOWEST = 1024;
 
 export class OutParameters {

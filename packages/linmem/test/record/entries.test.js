@@ -75,3 +75,14 @@ test("what another module enters, which was called through a table, is inside th
   assert.equal(enter(guest, 1, 1, INSIDE), 1);
   assert.equal(enter(guest, 1, 0, OUTSIDE), 0, "the outermost one returned");
 });
+
+test("what an outer entry returns crosses, also after another module has entered inside it", () => {
+  const guest = new FakeHost({ malloc: 1 });
+  guest.hook("entered", [2, 0, 0, 0, 0, 0, 0, 0], OUTSIDE);
+  guest.hook("allocated", [0x1000, 8, 0, 0, 0], { frame: [1, 0], ...OUTSIDE });
+  guest.hook("entered", [3, 0, 1, 0, 0, 0, 0, 0], INSIDE);
+  guest.hook("returned", [3, 0x1000], INSIDE);
+  guest.hook("returned", [2, 0x1000], OUTSIDE);
+  const returned = guest.records().filter(({ record }) => record === "RETURNED");
+  assert.deepEqual(returned.map((record) => record.function), [2]);
+});

@@ -59,7 +59,7 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     findings.extend(thread_finding(memory, &by_threads));
     let by_calls = kept_by_calls::findings(memory, &reachable);
     let rest =
-        if by_calls.is_empty() { "Not a leak" } else { "What no line above keeps is no leak" };
+        if by_calls.is_empty() { "Not a leak" } else { "What no line above keeps is all right" };
     findings.extend(by_calls);
     findings.extend(reachable_finding(memory, &reachable, rest));
     findings
@@ -120,7 +120,7 @@ pub(super) fn indirect_numbers(finding: Finding, indirect: Held) -> Finding {
 pub(super) type GroupOf<'g> = (&'g (Kind, ContextId), &'g Group);
 pub(super) type Groups<'g> = [GroupOf<'g>];
 
-/// One note for all blocks that are still reachable, of which `rest` are said to be no leak.
+/// One note for all blocks that are still reachable, of which `rest` are said not to be a leak.
 fn reachable_finding(memory: Memory<'_, '_>, groups: &Groups<'_>, rest: &str) -> Option<Finding> {
     let finding =
         finding_of_all(Code::StillReachable, memory, groups, "still pointed to at the end")?;
@@ -184,10 +184,10 @@ fn host_findings(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Vec<Finding> {
         }
         _ => &[],
     };
-    // Within a severity, what weighs most comes first, with what hangs on it.
-    has.sort_by_key(|(holder, groups)| {
-        let all = groups.iter().chain(led_to(**holder));
-        std::cmp::Reverse(sum_of(all.map(|(_, group)| *group)).bytes)
+    // Within a severity, what weighs most comes first. What hangs on blocks does not count: where the host has several that
+    // lead to it, it is by chance on which it hangs.
+    has.sort_by_key(|(_, groups)| {
+        std::cmp::Reverse(sum_of(groups.iter().map(|(_, group)| *group)).bytes)
     });
     has.into_iter()
         .filter_map(|(&holder, groups)| host_finding(memory, holder, groups, led_to(holder)))
