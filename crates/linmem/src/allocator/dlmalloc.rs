@@ -8,7 +8,10 @@
 //! - all functions share the state `_gm_`, a static structure
 //!
 //! The functions around `malloc` and `free` are known by their calls of these two.
+//!
+//! - `methods`: Rust's, which are passed the state
 
+mod methods;
 #[cfg(test)]
 mod tests;
 
@@ -36,18 +39,16 @@ pub(super) fn search(
     let functions = Functions(module);
     let reaching = graph.reaching(functions.askers());
     let shapes = Shapes { functions, reaching, calls: calls_of_each(module) };
-    let malloc = known(Role::Malloc).or_else(|| shapes.malloc())?;
+    let methods = methods::search(&shapes);
+    let Some(malloc) = known(Role::Malloc).or_else(|| shapes.malloc()) else {
+        return (!methods.is_empty()).then(|| KnownByCode::dlmalloc(methods));
+    };
     // Where nothing frees, linkers leave `free` out. Where it only seems so, other code writes the state.
     let free = known(Role::Free).or_else(|| shapes.free(malloc));
     let mut functions = vec![(malloc, Role::Malloc)];
     functions.extend(free.map(|free| (free, Role::Free)));
-    let mut found = KnownByCode {
-        name: "dlmalloc",
-        functions,
-        resizing: Vec::new(),
-        aligning: Vec::new(),
-        set_up: Vec::new(),
-    };
+    functions.extend(methods);
+    let mut found = KnownByCode::dlmalloc(functions);
     let disposers = shapes.disposers(malloc);
     for function in shapes.functions.defined() {
         match shapes.around(function, malloc, free, &disposers) {
@@ -58,6 +59,18 @@ pub(super) fn search(
         }
     }
     Some(found)
+}
+
+impl KnownByCode {
+    fn dlmalloc(functions: Vec<(u32, Role)>) -> KnownByCode {
+        KnownByCode {
+            name: "dlmalloc",
+            functions,
+            resizing: Vec::new(),
+            aligning: Vec::new(),
+            set_up: Vec::new(),
+        }
+    }
 }
 
 /// What a function is that calls `malloc`.

@@ -127,3 +127,74 @@ fn which_parameter_is_the_alignment_is_known_by_what_is_compared() {
         assert!(roles.contains(&role), "{roles:?}");
     }
 }
+
+/// Rust's methods, which are passed the state, without names.
+#[test]
+fn methods_are_known_by_their_code() {
+    let fields = "(i32.store offset=416 (local.get 0) (i32.load offset=408 (local.get 0)))
+         (i32.store offset=420 (local.get 0) (i32.load offset=412 (local.get 0)))
+         (i32.store offset=424 (local.get 0) (i32.load offset=424 (local.get 0)))";
+    let padded =
+        |size: u32| format!("(i32.and (i32.add (local.get {size}) (i32.const 11)) (i32.const -8))");
+    let too_large = |size: u32| {
+        format!(
+            "(if (i32.gt_u (local.get {size}) (i32.const -65588)) (then (return (i32.const 0))))"
+        )
+    };
+    let module = |fields_of_free: &str, more: &str| {
+        format!(
+            r#"(module (memory 1)
+                 (func $malloc (param i32 i32) (result i32)
+                   (if (i32.lt_u (local.get 1) (i32.const 245)) (then {fields})) {}
+                   (drop (memory.grow (i32.const 1))) {})
+                 (func $free (param i32 i32) (local $chunk i32)
+                   (local.set $chunk (i32.add (local.get 1) (i32.const -8)))
+                   (drop (i32.and (i32.load (i32.add (local.get 1) (i32.const -4))) (i32.const -8)))
+                   {fields_of_free})
+                 (func $dispose (param i32 i32)
+                   (drop (i32.and (i32.load offset=4 (local.get 1)) (i32.const -8))) {fields})
+                 (func $memalign (param i32 i32 i32) (result i32)
+                   (if (i32.ge_u (local.get 2) (i32.sub (i32.const -65587) (local.get 1)))
+                     (then (return (i32.const 0))))
+                   (call $malloc (local.get 0) (i32.add (local.get 1) {})))
+                 (func $realloc (param i32 i32 i32) (result i32) {}
+                   (drop {}) (call $free (local.get 0) (local.get 1))
+                   (call $malloc (local.get 0) (local.get 2)))
+                 {more}
+                 (func (export "work") (result i32)
+                   (call $dispose (i32.const 4096) (i32.const 8))
+                   (drop (call $memalign (i32.const 4096) (i32.const 16) (i32.const 8)))
+                   (call $realloc (i32.const 4096) (i32.const 8) (i32.const 8))))"#,
+            too_large(1),
+            padded(1),
+            padded(2),
+            too_large(2),
+            padded(2),
+        )
+    };
+    let roles = |fields_of_free: &str, more: &str| {
+        let wasm = wat::parse_str(module(fields_of_free, more)).unwrap();
+        let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
+        let functions = &prepared.allocator().functions;
+        functions.iter().map(|found| (found.function, found.role)).collect::<Vec<_>>()
+    };
+    let [memalign, malloc, free, realloc] = [
+        (3, Role::GlobalAlloc),
+        (0, Role::MethodMalloc),
+        (1, Role::MethodFree),
+        (4, Role::MethodRealloc),
+    ];
+    assert_eq!(roles(fields, ""), [memalign, malloc, free, realloc]);
+    assert_eq!(
+        roles("", ""),
+        [],
+        "a function that reads no fields frees nothing, and then `realloc` is not known"
+    );
+    let other = format!(
+        r#"(func (export "other") (param i32 i32) (result i32) {}
+             (call $malloc (i32.const 4096) {}))"#,
+        too_large(1),
+        padded(1),
+    );
+    assert_eq!(roles(fields, &other), [], "a function that gives out parts of blocks, perhaps");
+}
