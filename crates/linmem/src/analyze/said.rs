@@ -507,6 +507,26 @@ fn sizes_show_a_leak_only_where_there_is_one() {
     says(&answer(true), "agree with the growths recorded", "Here they show one");
 }
 
+#[test]
+fn nothing_is_said_of_live_bytes_where_no_block_was_seen() {
+    let of = |allocations: u64| {
+        let mut recording = of(WHOLE);
+        recording.call(2, 1);
+        read_size(&mut recording, 2);
+        for allocation in 0..allocations {
+            recording.allocate(0x1000 + 16 * allocation, 10, 0);
+            recording.free(0x1000 + 16 * allocation);
+        }
+        recording.grow(Some(2), false, 0);
+        recording.grow(Some(3), false, 0);
+        read_size(&mut recording, 4);
+        text(recording).replace('\n', " ")
+    };
+    let live = "live bytes, and 0 are live at the";
+    says(&of(1), live, "0 allocations");
+    says(&of(0), "grew 2 times", live);
+}
+
 /// A report of repeated calls of `work`, each with the pages and live bytes after it.
 fn repeated(calls: &[(u64, u64)], failure: Option<&str>) -> String {
     let after = |pages: u64, live_bytes: u64| {

@@ -2,7 +2,7 @@
 //! nobody has closed one, looks like this.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::replay::heap::Held;
 use crate::report::{Code, Finding};
@@ -13,7 +13,7 @@ use super::super::exports::{self, Callers};
 use super::super::lines::user_line;
 use super::super::subject::Memory;
 use super::findings::{Groups, blocks_text};
-use super::sum_of;
+use super::{Kind, sum_of};
 
 /// Fewer calls, or fewer blocks, are too few to tell whether that goes on.
 const FEWEST: u64 = 8;
@@ -46,7 +46,11 @@ pub(super) fn findings(memory: Memory<'_, '_>, reachable: &Groups<'_>) -> Vec<Fi
         return Vec::new();
     }
     // Blocks are many, and the places where they were allocated few.
+    // Where some of a place's blocks are lost or the host has them, that is told.
+    let others = memory.leaks().groups.keys().filter(|(kind, _)| *kind != Kind::Reachable);
+    let others: BTreeSet<ContextId> = others.map(|(_, place)| *place).collect();
     let places = reachable.iter().map(|((_, place), _)| *place);
+    let places = places.filter(|place| !others.contains(place));
     let of_place: BTreeMap<ContextId, Calls> =
         places.filter_map(|place| Some((place, calls(memory, place)?))).collect();
     let mut left: BTreeMap<&Calls, Left> = BTreeMap::new();

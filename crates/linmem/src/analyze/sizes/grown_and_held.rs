@@ -4,6 +4,7 @@ use crate::module::PAGE_BYTES;
 use crate::report::{Code, Finding};
 use crate::units::{count, pages};
 
+use super::super::unseen_events;
 use super::{Subject, Watched};
 
 /// A finding if the memory grew and is mostly unused at the end.
@@ -17,7 +18,12 @@ fn finding(subject: &Subject<'_, '_>, number: usize) -> Option<Finding> {
     let size = totals.at_end.pages.saturating_mul(PAGE_BYTES);
     let grew = totals.at_end.pages > memory.initial_pages;
     let unused = size.saturating_sub(totals.at_end.bytes);
-    if !grew || unused <= size / 2 {
+    // How many bytes are live is only known of blocks that were seen.
+    let sees_blocks = totals.allocations > 0
+        && subject.memories().all(|memory| {
+            !memory.recorded().users.contains(&number) || unseen_events::reason(memory).is_none()
+        });
+    if !grew || !sees_blocks || unused <= size / 2 {
         return None;
     }
     let message = format!(
