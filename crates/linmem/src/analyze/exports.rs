@@ -2,7 +2,7 @@
 //! the blocks that are left of them.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::replay::heap::Held;
 use crate::report::{CallsFrom, ExportReport, Kept};
@@ -50,6 +50,21 @@ enum Grew {
 }
 
 fn of_memory(memory: Memory<'_, '_>) -> Vec<ExportReport> {
+    let functions = what_calls_kept(memory);
+    let all = functions.iter();
+    let mut reports: Vec<_> = all.filter_map(|(&key, of)| report(memory, key, of)).collect();
+    reports.sort_by_key(|report| Reverse((report.left.bytes, report.pages)));
+    reports
+}
+
+/// The functions, with their modules, whose calls keep no more.
+pub(super) fn at_rest(memory: Memory<'_, '_>) -> BTreeSet<(usize, u32)> {
+    let functions = what_calls_kept(memory).into_iter();
+    let at_rest = functions.filter(|(key, of)| of.kept(calls(memory, *key)) == Kept::NoMore);
+    at_rest.map(|(key, _)| key).collect()
+}
+
+fn what_calls_kept(memory: Memory<'_, '_>) -> BTreeMap<(usize, u32), OfFunction> {
     let mut functions: BTreeMap<(usize, u32), OfFunction> = BTreeMap::new();
     for (called, calls) in memory.recorded().growing_calls.iter() {
         let instance = memory.subject.instance(called.instance).recorded();
@@ -80,10 +95,13 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<ExportReport> {
             of.last = of.last.max(site.last);
         }
     }
-    let all = functions.iter();
-    let mut reports: Vec<_> = all.filter_map(|(&key, of)| report(memory, key, of)).collect();
-    reports.sort_by_key(|report| Reverse((report.left.bytes, report.pages)));
-    reports
+    functions
+}
+
+/// How often the host called a function.
+fn calls(memory: Memory<'_, '_>, (module, function): (usize, u32)) -> u64 {
+    let users = memory.users().filter(|user| user.recorded().module == module);
+    users.filter_map(|user| user.recorded().times(function)).fold(0, u64::saturating_add)
 }
 
 impl OfFunction {
@@ -128,14 +146,13 @@ fn report(
     (module, function): (usize, u32),
     of: &OfFunction,
 ) -> Option<ExportReport> {
-    let users = || memory.users().filter(move |user| user.recorded().module == module);
-    let times = users().filter_map(|user| user.recorded().times(function));
-    let calls = times.fold(0, u64::saturating_add);
+    let mut users = memory.users().filter(move |user| user.recorded().module == module);
+    let calls = calls(memory, (module, function));
     if calls < FEWEST_CALLS || of.left.blocks == 0 && of.pages == 0 {
         return None;
     }
     Some(ExportReport {
-        name: users().next()?.export_name(function),
+        name: users.next()?.export_name(function),
         calls,
         from: Callers::of(memory, module, &[function]).lines(),
         pages: of.pages,

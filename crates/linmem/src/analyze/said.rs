@@ -57,6 +57,8 @@ fn calls_keep_more_only_where_they_do() {
             recording.call(1, 1);
             recording.called_from(1, 0, 1);
             recording.enter(1, Some(0));
+            recording.allocate(0x800, 4, 1);
+            recording.free(0x800);
             recording.allocate(0x1000 + 16 * call, 10, 0);
             if call >= kept {
                 recording.free(0x1000 + 16 * call);

@@ -15,6 +15,7 @@
 //! anything that could end the program or change what the bytes are.
 
 mod elisions;
+mod headers;
 mod speculated;
 
 use std::ops::Range;
@@ -23,6 +24,7 @@ use wasm_encoder::{BlockType, InstructionSink, MemArg, ValType};
 use wasmparser::Operator;
 
 pub use elisions::Elision;
+pub(super) use headers::Headers;
 
 use self::elisions::Elisions;
 use self::speculated::Wanted;
@@ -73,6 +75,7 @@ pub(super) fn most_redzone(prepared: &Prepared<'_>) -> u32 {
     let module = &prepared.module;
     let is_own = prepared.allocators_own_functions();
     let hooked = prepared.allocator().hooked();
+    let headers = Headers::of(module);
     let compares = (0u32..).zip(&module.functions).any(|(index, function)| {
         let Some(body) = &function.body else { return false };
         let calls_hooked = || {
@@ -85,7 +88,8 @@ pub(super) fn most_redzone(prepared: &Prepared<'_>) -> u32 {
             return false;
         }
         let operators: Vec<_> = body.operators_with_offsets(module.bytes).collect();
-        (0..operators.len()).any(|nth| header_mask(&operators, nth).is_some_and(|mask| mask < 0))
+        (0..operators.len())
+            .any(|nth| headers.mask_at(&operators, nth).is_some_and(|mask| mask < 0))
     });
     if compares { WHERE_SIZES_ARE_COMPARED } else { u32::MAX }
 }
@@ -107,6 +111,7 @@ pub(super) struct Checks<'m> {
     features: Features,
     /// By function: whether it is the allocator's own.
     is_allocators: Vec<bool>,
+    headers: Headers,
     elisions: Elisions,
     for_v8: bool,
     /// The functions that copy and fill, and how their parameters access memory.
@@ -126,6 +131,7 @@ impl<'m> Checks<'m> {
             imported_functions: module.imported_functions(),
             features: Features::of(module),
             is_allocators,
+            headers: Headers::of(module),
             elisions: Elisions::of(prepared, form.elisions),
             for_v8: form.for_v8,
             ranges: named_ranges(prepared),
@@ -149,7 +155,7 @@ impl Producer for Checks<'_> {
         let is_checked = !self.is_allocators[function as usize];
         let operators: Vec<_> = body.operators_with_offsets(self.file).collect();
         let idiom = Idiom::of(&operators);
-        let is_own_header = |nth| reads_header(&operators, nth);
+        let is_own_header = |nth| self.headers.mask_at(&operators, nth).is_some();
         let is_elided = self.elisions.in_function(self.file, &operators, |nth, access| {
             !idiom.allows(access)
                 && !is_own_header(nth)
@@ -252,43 +258,6 @@ impl Idiom {
 
 /// The instructions of a function, with where each stands in the file.
 pub(super) type Operators<'m> = [(Operator<'m>, Range<usize>)];
-
-/// Whether an instruction reads the word in front of a block and takes its flags or the size out of it: the compiler has
-/// put a piece of dlmalloc's `calloc`, `realloc` or `free` into the function that calls it.
-pub(super) fn reads_header(operators: &Operators<'_>, nth: usize) -> bool {
-    header_mask(operators, nth).is_some()
-}
-
-/// With which mask it does so: that of the size is negative.
-fn header_mask(operators: &Operators<'_>, nth: usize) -> Option<i32> {
-    use Operator::{I32Add, I32And, I32Const, I32Load, I32Load8U, I32Sub, LocalSet, LocalTee};
-    const FLAGS: [i32; 4] = [1, 2, 3, 7];
-    const SIZE: [i32; 2] = [-8, -4];
-    let operator = |at: Option<usize>| Some(&operators.get(at?)?.0);
-    let before = |distance| operator(nth.checked_sub(distance));
-    let memarg = match operators[nth].0 {
-        I32Load { memarg } | I32Load8U { memarg } => memarg,
-        _ => return None,
-    };
-    // The address may be kept for later.
-    let kept = usize::from(matches!(before(1), Some(LocalTee { .. })));
-    let is_in_front = matches!(
-        (before(kept + 1), before(kept + 2)),
-        (Some(I32Add), Some(I32Const { value: -4 })) | (Some(I32Sub), Some(I32Const { value: 4 }))
-    );
-    let after = match operator(Some(nth + 1)) {
-        Some(LocalTee { .. }) => nth + 2,
-        Some(LocalSet { .. }) => nth + 3,
-        _ => nth + 1,
-    };
-    match (operator(Some(after)), operator(Some(after + 1))) {
-        (Some(I32Const { value }), Some(I32And)) => {
-            let is_mask = FLAGS.contains(value) || SIZE.contains(value);
-            Some(*value).filter(|_| memarg.offset == 0 && is_in_front && is_mask)
-        }
-        _ => None,
-    }
-}
 
 /// The ranges that an instruction accesses as a whole in memory 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,10 +18,10 @@ use super::{Kind, sum_of};
 /// Fewer calls, or fewer blocks, are too few to tell whether that goes on.
 const FEWEST: u64 = 8;
 
-/// Parts of the time in which the calls allocated; each has to leave blocks.
+/// Parts of the run since the first of the blocks; each has to leave some.
 const PARTS: u64 = 4;
 
-/// That time is at least this part of all allocations.
+/// It is at least this part of the whole run.
 const SHORTEST_SPAN: u64 = 8;
 
 /// Lines of which there is a note.
@@ -35,8 +35,6 @@ type Calls = (usize, u32, String);
 struct Left {
     held: Held,
     serials: Vec<u64>,
-    /// The last block that they allocated, freed or not.
-    last: u64,
     of_place: BTreeMap<ContextId, Held>,
 }
 
@@ -65,18 +63,14 @@ pub(super) fn findings(memory: Memory<'_, '_>, reachable: &Groups<'_>) -> Vec<Fi
         left.serials.push(block.serial);
         *left.of_place.entry(place).or_default() += held;
     }
-    left.retain(|calls, left| left.held.blocks >= FEWEST && times(memory, calls) >= FEWEST);
+    left.retain(|calls, left| {
+        left.held.blocks >= FEWEST && times(memory, calls) >= FEWEST && goes_on(memory, left)
+    });
     if left.is_empty() {
         return Vec::new();
     }
-    for (context, site) in memory.heap().sites() {
-        let calls = calls(memory, memory.place(context));
-        let left = calls.and_then(|calls| left.get_mut(&calls));
-        if let Some(left) = left {
-            left.last = left.last.max(site.last);
-        }
-    }
-    left.retain(|_, left| goes_on(memory, left));
+    let came_to_rest = exports::at_rest(memory);
+    left.retain(|(module, function, _), _| !came_to_rest.contains(&(*module, *function)));
     let mut left: Vec<(&Calls, Left)> = left.into_iter().collect();
     left.sort_by_key(|(_, left)| Reverse(left.held.bytes));
     left.into_iter()
@@ -97,20 +91,22 @@ fn times(memory: Memory<'_, '_>, (module, function, line): &Calls) -> u64 {
     Callers::of(memory, *module, &[*function]).of_line(line)
 }
 
-/// Whether each part of the calls leaves blocks, and they are a good part of the run. What one of many calls allocated at
-/// once does not go on.
+/// Whether each part of the run from the first of these blocks on left some, and other blocks were allocated meanwhile. What
+/// one of many calls allocated at once does not go on, nor does a cache that is full.
 fn goes_on(memory: Memory<'_, '_>, left: &Left) -> bool {
     let blocks = left.held.blocks;
     let totals = memory.heap().totals();
     let in_all = totals.allocations.saturating_add(totals.reallocations);
     let first = left.serials.iter().copied().min().unwrap_or_default();
-    let span = left.last.saturating_sub(first).saturating_add(1);
+    let span = in_all.saturating_sub(first).saturating_add(1);
     let mut parts = [0; PARTS as usize];
     for serial in &left.serials {
         let part = u128::from(serial - first) * u128::from(PARTS) / u128::from(span);
         parts[(part as usize).min(parts.len() - 1)] += 1;
     }
-    span >= in_all / SHORTEST_SPAN && parts.iter().all(|part| *part >= blocks / (2 * PARTS))
+    span >= in_all / SHORTEST_SPAN
+        && blocks <= span / 4 * 3
+        && parts.iter().all(|part| *part >= blocks / (2 * PARTS))
 }
 
 fn finding(

@@ -395,5 +395,6 @@ fn calls_go_on_to_keep_blocks_only_where_each_part_of_them_does() {
         "the first five"
     );
     assert!(keep(200, &|call| u64::from((100..110).contains(&call))).is_none(), "a few in between");
+    assert!(keep(40, &|call| u64::from(call <= 20)).is_none(), "a cache that is full");
     assert!(keep(7, &|_| 3).is_none(), "few calls");
 }

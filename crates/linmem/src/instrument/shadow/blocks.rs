@@ -4,7 +4,7 @@ use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 
 use super::{Scan, State, at, canaries, push_is, to_shadow};
 use crate::allocator::{AllocatorFunction, Role};
-use crate::instrument::checks;
+use crate::instrument::checks::Headers;
 use crate::instrument::features::Features;
 use crate::instrument::index_space::{AddedMemory, Helper, IndexSpace};
 use crate::instrument::inserted::{Inserted, Reached, Signature};
@@ -35,17 +35,18 @@ pub(super) fn functions<'m>(prepared: &'m Prepared<'_>) -> Vec<Box<dyn Inserted 
 fn usable_sizes(prepared: &Prepared<'_>) -> impl Iterator<Item = u32> {
     let module = &prepared.module;
     let hooked = prepared.allocator().hooked();
+    let headers = Headers::of(module);
     let defined = module.imported_functions()..module.functions.len() as u32;
     defined.filter(move |function| {
         let name = prepared.function_name(*function);
         let is_named = USABLE_SIZE.contains(&name.trim_start_matches('_'));
-        let is_meant = is_named || reads_size_alone(module, *function);
+        let is_meant = is_named || reads_size_alone(module, *function, &headers);
         is_meant && !hooked.contains(function) && is_of_address(module, *function)
     })
 }
 
 /// Whether all that a function does is to take a block's size out of the word in front of it.
-fn reads_size_alone(module: &Module<'_>, function: u32) -> bool {
+fn reads_size_alone(module: &Module<'_>, function: u32, headers: &Headers) -> bool {
     const LONGEST: usize = 40;
     let Some(body) = &module.functions[function as usize].body else { return false };
     let operators: Vec<_> = body.operators_with_offsets(module.bytes).take(LONGEST + 1).collect();
@@ -58,7 +59,7 @@ fn reads_size_alone(module: &Module<'_>, function: u32) -> bool {
     };
     operators.len() <= LONGEST
         && !operators.iter().any(|(operator, _)| is_other(operator))
-        && (0..operators.len()).any(|nth| checks::reads_header(&operators, nth))
+        && (0..operators.len()).any(|nth| headers.mask_at(&operators, nth).is_some())
 }
 
 /// Whether a function takes and returns an address.

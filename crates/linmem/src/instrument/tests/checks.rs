@@ -163,6 +163,22 @@ fn a_word_in_front_of_a_block_is_read_for_its_flags() {
     assert_eq!([flags, size, index, masked].map(checked), [0, 0, 1, 1]);
 }
 
+/// Code that is optimised for size has a function that goes back to the chunk of a block.
+#[test]
+fn a_function_may_go_back_to_the_word_in_front_of_a_block() {
+    let checks = |distance: i32, offset: u32, mask: i32| {
+        let text = format!(
+            r#"(module (memory 1)
+                 (func $chunk (param i32) (result i32) (i32.add (local.get 0) (i32.const {distance})))
+                 (func $work (export "work") (param i32)
+                   (drop (i32.and (i32.load offset={offset} (call $chunk (local.get 0))) (i32.const {mask})))))"#
+        );
+        function(&instrumented(&text, &checking()), "$work").matches("i64.store 2").count()
+    };
+    assert_eq!([checks(-8, 4, 3), checks(-8, 4, -8)], [0, 0]);
+    assert_eq!([checks(-8, 0, 3), checks(-16, 4, 3), checks(-8, 4, 255)], [1, 1, 1]);
+}
+
 /// `p ? *p : 7` may load first: that is told only where the value is taken.
 #[test]
 fn a_value_that_a_select_throws_away_is_not_told() {
