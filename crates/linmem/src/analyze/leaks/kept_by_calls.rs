@@ -43,12 +43,12 @@ pub(super) fn findings(memory: Memory<'_, '_>, reachable: &Groups<'_>) -> Vec<Fi
     if sum_of(reachable.iter().map(|(_, group)| *group)).blocks < FEWEST {
         return Vec::new();
     }
-    // Blocks are many, and the places where they were allocated few.
     // Where some of a place's blocks are lost or the host has them, that is told.
     let others = memory.leaks().groups.keys().filter(|(kind, _)| *kind != Kind::Reachable);
     let others: BTreeSet<ContextId> = others.map(|(_, place)| *place).collect();
     let places = reachable.iter().map(|((_, place), _)| *place);
     let places = places.filter(|place| !others.contains(place));
+    // Blocks are many, and the places where they were allocated few.
     let of_place: BTreeMap<ContextId, Calls> =
         places.filter_map(|place| Some((place, calls(memory, place)?))).collect();
     let mut left: BTreeMap<&Calls, Left> = BTreeMap::new();
