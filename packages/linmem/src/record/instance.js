@@ -1,5 +1,5 @@
-// An instance as the recorder knows it. It lives exactly as long as the engine's own data of the
-// instance, which holds the hooks, which hold this object: also where the program keeps only the exports.
+// An instance as the recorder knows it. It lives as long as the engine's own data of the instance, which holds the hooks,
+// which hold this object: also where the program keeps only the exports. The first few live longer, see instances.js.
 
 import { Calls } from "./calls.js";
 import { Entries } from "./entries.js";
@@ -52,6 +52,7 @@ export class Instance {
   /** Whether its events have numbers: threads share the memory. */
   isNumbered = false;
 
+  /** Which addresses it writes where its arguments point. */
   outParameters = new OutParameters();
 
   /** The size that the reallocation under way asks for. */
