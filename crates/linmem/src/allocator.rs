@@ -7,12 +7,14 @@
 //! - `role`: what allocator functions do
 //! - `names`: the names that they go by
 //! - `discover`: the search
+//! - `above`: exports that do their work with an allocator that is known by its code
 //! - `operators`: C++'s, where they allocate past `malloc`
 //! - `strangers`: other code that writes what an allocator keeps to itself
 //! - `dlmalloc`, `emmalloc`: allocators that are known by their code; another one is another such file, and a
 //!   line in `KNOWN_BY_CODE`
 //! - `code`, `values`: what these read
 
+mod above;
 mod code;
 mod discover;
 mod dlmalloc;
@@ -161,6 +163,13 @@ pub(crate) struct Allocator {
     /// Functions that set up the allocator before the program runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set_up: Vec<u32>,
+    /// Bytes that exported functions put before each block that they hand out, so that its owner points behind them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub put_before: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A way to grow memory that no hook sees as an allocation.

@@ -291,7 +291,8 @@ impl Replay {
             memory.stale_pointers.carried(parameter);
         } else if let Some(block) = memory.heap.freed_at(pointer) {
             let context = self.contexts.of_entry(function, caller, module)?;
-            memory.stale_pointers.used(parameter, self.selected, context, block);
+            let returned = memory.heap.serial_of_once_returned(pointer);
+            memory.stale_pointers.used(parameter, self.selected, context, block, returned);
         }
         Ok(())
     }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::ValType;
 
+use super::above;
+use super::code::Functions;
 use super::names::FAMILIES;
 use super::numbered_exports;
 use super::operators;
@@ -36,6 +38,7 @@ impl Allocator {
             resizing: Vec::new(),
             aligning: Vec::new(),
             set_up: Vec::new(),
+            put_before: 0,
         };
         for (role, wanted) in hints {
             search.take_hint(*role, wanted)?;
@@ -45,7 +48,7 @@ impl Allocator {
         search.take_generic_exports(graph);
         search.leave_lonely();
         search.take_operators(graph);
-        let Search { found, notes, resizing, aligning, set_up, .. } = search;
+        let Search { found, notes, resizing, aligning, set_up, put_before, .. } = search;
         let mut functions: Vec<_> = found
             .into_iter()
             .map(|(function, (role, evidence))| AllocatorFunction { function, role, evidence })
@@ -72,6 +75,7 @@ impl Allocator {
             strangers: Vec::new(),
             state: Vec::new(),
             set_up,
+            put_before,
         };
         allocator.unseen = allocator.find_unseen(module, graph);
         (allocator.state, allocator.strangers) = allocator.find_state(module, graph);
@@ -113,6 +117,7 @@ struct Search<'m, 'a> {
     resizing: Vec<u32>,
     aligning: Vec<u32>,
     set_up: Vec<u32>,
+    put_before: u64,
 }
 
 impl Search<'_, '_> {
@@ -205,9 +210,20 @@ impl Search<'_, '_> {
         let Some(KnownByCode { name, functions, resizing, aligning, set_up }) = found else {
             return;
         };
-        let mut told = self.found.iter().filter(|(_, (_, evidence))| *evidence != Evidence::Flag);
-        if !told.all(|(function, (role, _))| functions.contains(&(*function, *role))) {
+        let told = self.found.iter().filter(|(_, (_, evidence))| *evidence != Evidence::Flag);
+        let told = told.map(|(&function, &(role, _))| (function, role));
+        let above: Vec<(u32, Role)> = told.filter(|told| !functions.contains(told)).collect();
+        let code = Functions(self.module);
+        if !above.iter().all(|told| above::is_above(&code, *told, &functions)) {
             return;
+        }
+        self.put_before = above::header_bytes(&code, &above);
+        for (function, _) in above {
+            let evidence = self.found.remove(&function).map(|(_, evidence)| evidence.to_string());
+            self.notes.insert(format!(
+                "function {function} ({}) works with {name}'s functions, which are hooked instead of it",
+                evidence.unwrap_or_default(),
+            ));
         }
         self.notes.extend(resizing.iter().map(|function| {
             format!(

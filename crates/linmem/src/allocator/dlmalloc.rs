@@ -261,12 +261,28 @@ impl Code<'_> {
         self.0.iter().any(|operator| matches!(operator, Operator::I32Mul | Operator::I64Mul))
     }
 
-    /// A chunk's size is its head without the flags: `load & -8`.
+    /// A chunk's size is its head without the flags: `load & -8`. Where the allocator was built to check its chunks, it looks at
+    /// the flags first, and the head is in a local.
     fn takes_size_of_head(&self) -> bool {
-        use Operator::{I32And, I32Const, I32Load};
-        self.without_copies()
-            .windows(3)
-            .any(|three| matches!(three, [I32Load { .. }, I32Const { value: -8 }, I32And]))
+        use Operator::{I32And, I32Const, I32Load, LocalGet, LocalSet, LocalTee};
+        // The locals that hold what was loaded, and whether it is on top of the operand stack.
+        let mut loaded = BTreeSet::new();
+        let mut on_top = false;
+        self.0.iter().enumerate().any(|(at, operator)| {
+            if let LocalSet { local_index } | LocalTee { local_index } = operator {
+                match on_top {
+                    true => loaded.insert(*local_index),
+                    false => loaded.remove(local_index),
+                };
+            }
+            on_top = match operator {
+                I32Load { .. } => true,
+                LocalGet { local_index } => loaded.contains(local_index),
+                LocalTee { .. } => on_top,
+                _ => false,
+            };
+            on_top && matches!(self.0[at + 1..], [I32Const { value: -8 }, I32And, ..])
+        })
     }
 
     /// Whether it loads the flags of a block's chunk: `calloc` clears no memory that is fresh.

@@ -9,8 +9,8 @@ use super::{Effect, Evidence, Role};
 use crate::module::symbolize::demangle;
 use crate::module::{CallGraph, Module};
 
-/// The operators that allocate beside the functions that were found, and those that free, with their roles; none where all of
-/// the former lead to one of the latter.
+/// The operators that do not call the functions that were found, with their roles. Where every `new` leads to one of those
+/// functions there is nothing to add: also no `delete`.
 pub(super) fn search(
     module: &Module<'_>,
     graph: &CallGraph,

@@ -16,10 +16,10 @@ use super::subject::{Memory, Subject};
 const FEWEST_CALLS: u64 = 2;
 
 /// Fewer calls, or fewer blocks that are left, are too few to tell whether that goes on.
-const FEWEST_TO_JUDGE: u64 = 8;
+pub(super) const FEWEST_TO_JUDGE: u64 = 8;
 
 /// Parts of a recording of which each has to leave blocks, if calls go on to keep them.
-const PARTS: u64 = 4;
+pub(super) const PARTS: u64 = 4;
 
 /// For each memory, the functions that were called repeatedly and kept something, the most bytes first.
 pub(crate) fn table(subject: &Subject<'_, '_>) -> Vec<Vec<ExportReport>> {
@@ -99,7 +99,7 @@ fn what_calls_kept(memory: Memory<'_, '_>) -> BTreeMap<(usize, u32), OfFunction>
 }
 
 /// How often the host called a function.
-fn calls(memory: Memory<'_, '_>, (module, function): (usize, u32)) -> u64 {
+pub(super) fn calls(memory: Memory<'_, '_>, (module, function): (usize, u32)) -> u64 {
     let users = memory.users().filter(|user| user.recorded().module == module);
     users.filter_map(|user| user.recorded().times(function)).fold(0, u64::saturating_add)
 }

@@ -236,7 +236,10 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
     let can_mark = obstacle.is_none() || frames_may_hold;
     let mut leaks = Leaks { not_judged: obstacle.map(Obstacle::text), ..Leaks::default() };
     let addresses: Vec<u64> = blocks.iter().map(|live| live.address).collect();
-    let mark = marked(memory, Blocks { live: &blocks, addresses: &addresses }, can_mark);
+    let mut put_before = memory.modules().into_iter().map(|f| f.recorded.allocator.put_before);
+    let put_before = put_before.find(|bytes| *bytes != 0).unwrap_or_default();
+    let live = Blocks { live: &blocks, addresses: &addresses, put_before };
+    let mark = marked(memory, live, can_mark);
     let (host_may_hold, threads_may_hold) = (host_may_hold(memory), threads_may_hold(memory));
     let cut_off = cut_off(memory);
     for (index, Live { address, block, .. }) in blocks.iter().enumerate() {

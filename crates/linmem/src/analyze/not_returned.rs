@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::language::class_that_is_freed;
 use crate::replay::unreturned_calls::{Argument, Unreturned};
 use crate::report::{Code, Finding, Severity};
 use crate::trace::ContextId;
@@ -117,8 +118,8 @@ fn finding(
 /// Whether all these calls are wasm-bindgen's, that free an object which has no pointer any more: JavaScript sets it to 0 when
 /// the object is freed or given away.
 fn frees_no_object(name: &str, places: &[(ContextId, Unreturned)]) -> bool {
-    let is_free = name.starts_with("__wbg_") && name.ends_with("_free");
-    is_free && places.iter().all(|(_, calls)| calls.passed[0].value == 0)
+    class_that_is_freed(name).is_some()
+        && places.iter().all(|(_, calls)| calls.passed[0].value == 0)
 }
 
 /// What calls have left behind of the C stack, in words.

@@ -1,12 +1,13 @@
 //! Addresses of blocks that had been freed, passed to functions by the host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::replay::freed_addresses::{Parameter, StaleUse};
 use crate::replay::heap::{Concerned, MisuseKind};
 use crate::report::{Code, Finding, Severity};
 use crate::units::{bytes, count};
 
+use super::exports;
 use super::lines::in_parentheses;
 use super::subject::{Memory, Subject};
 use super::unseen_events;
@@ -16,6 +17,9 @@ const FEW_FREES: u64 = 16;
 
 /// Numbers below this are seldom addresses.
 const LOWEST_ADDRESS: u64 = 1024;
+
+/// A number can equal the address of one block by chance.
+const FEWEST_BLOCKS: u64 = 2;
 
 /// One finding for each parameter and place.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
@@ -28,17 +32,19 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
         return Vec::new();
     }
     let mut by_place: BTreeMap<_, (bool, StaleUse)> = BTreeMap::new();
+    let returned = only_returned(memory);
     for (parameter, is_pointer, used) in memory.recorded().stale_pointers.iter() {
         let facts = memory.subject.module(parameter.module);
         // The allocator's own functions judge what they are given.
         let is_hooked = facts.recorded.allocator.hooked().contains(&parameter.function);
         let few = memory.heap().totals().frees <= FEW_FREES;
-        let is_likely = is_pointer || few && used.block.address >= LOWEST_ADDRESS;
+        let is_likely = is_pointer
+            || used.block.address >= LOWEST_ADDRESS && (few || returned.contains(&parameter));
         if is_hooked || !is_likely || is_misuse(memory, used.block) {
             continue;
         }
-        let freed = used.block.freed.map(|context| memory.place(context));
-        let place = (parameter, memory.place(used.context), freed);
+        let freed = used.block.freed.map(|context| memory.likely_place(context));
+        let place = (parameter, memory.likely_place(used.context), freed);
         match by_place.get_mut(&place) {
             Some((_, first)) => first.times += used.times,
             None => {
@@ -50,6 +56,17 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     found
         .map(|((parameter, ..), (is_pointer, used))| finding(memory, parameter, is_pointer, used))
         .collect()
+}
+
+/// The parameters that had in each call the address of a freed block, of several, that an exported function had returned
+/// before: numbers do not do so by chance.
+fn only_returned(memory: Memory<'_, '_>) -> BTreeSet<Parameter> {
+    let parameters = memory.recorded().stale_pointers.once_returned();
+    let always = parameters.filter(|&(Parameter { module, function, .. }, of_parameter)| {
+        of_parameter.blocks >= FEWEST_BLOCKS
+            && of_parameter.times == exports::calls(memory, (module, function))
+    });
+    always.map(|(parameter, _)| parameter).collect()
 }
 
 /// Whether the block was freed again, which is found and told as that.

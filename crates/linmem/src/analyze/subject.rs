@@ -209,6 +209,13 @@ impl<'s, 'm> Memory<'s, 'm> {
         self.subject.places.only_seen(context, &self.subject.stacks)
     }
 
+    /// The place of a context; where its callers were not looked at, the only one with callers that was seen there, if
+    /// there is one.
+    pub fn likely_place(self, context: ContextId) -> ContextId {
+        let place = self.place(context);
+        self.only_seen(place).unwrap_or(place)
+    }
+
     /// What the host calls a function of a user.
     pub fn export_name(self, function: u32) -> String {
         self.subject.instance(self.first_user()).export_name(function)

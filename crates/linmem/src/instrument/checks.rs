@@ -156,10 +156,12 @@ impl Producer for Checks<'_> {
         let operators: Vec<_> = body.operators_with_offsets(self.file).collect();
         let idiom = Idiom::of(&operators);
         let is_own_header = |nth| self.headers.mask_at(&operators, nth).is_some();
+        let mut wanted: Vec<Option<Wanted<'_>>> =
+            (0..operators.len()).map(|nth| Wanted::of_load(&operators, nth)).collect();
         let is_elided = self.elisions.in_function(self.file, &operators, |nth, access| {
             !idiom.allows(access)
                 && !is_own_header(nth)
-                && (access.is_write || Wanted::of(&operators, nth).is_none())
+                && wanted[nth].is_none()
         });
         let mut checked = Checked {
             features: &self.features,
@@ -183,8 +185,7 @@ impl Producer for Checks<'_> {
         }
         for (nth, (operator, place)) in operators.iter().enumerate() {
             if !is_elided[nth] && !is_own_header(nth) {
-                let loads = Access::of(operator).is_some_and(|access| !access.is_write);
-                checked.wanted = if loads { Wanted::of(&operators, nth) } else { None };
+                checked.wanted = wanted[nth].take();
                 checked.visit(operator, place.start, edits);
             }
         }

@@ -38,8 +38,13 @@ fn of_wasm_bindgen<'e>(
     exports: &BTreeMap<&str, u32>,
     export: &'e str,
 ) -> Option<(&'e str, Vec<u32>)> {
-    let class = export.strip_prefix("__wbg_")?.strip_suffix("_free")?;
+    let class = class_that_is_freed(export)?;
     Some((class, exports.get(&*format!("{class}_new")).copied().into_iter().collect()))
+}
+
+/// The class of which an export of wasm-bindgen's frees an object.
+pub(crate) fn class_that_is_freed(export: &str) -> Option<&str> {
+    export.strip_prefix("__wbg_")?.strip_suffix("_free")
 }
 
 fn of_web_idl<'e>(exports: &BTreeMap<&str, u32>, export: &'e str) -> Option<(&'e str, Vec<u32>)> {

@@ -197,6 +197,12 @@ impl Heap {
         self.block_around(address).is_none().then(|| concerned(address, &block, Some(freed)))
     }
 
+    /// Which allocation made the freed block that used to start at this address, if an exported function had returned it.
+    pub(super) fn serial_of_once_returned(&self, address: u64) -> Option<u64> {
+        let (block, _) = self.blocks.freed(address)?;
+        matches!(block.crossed, Some(Crossed::Returned(_))).then_some(block.serial)
+    }
+
     /// The live blocks with their addresses, in the order of these. A block that is being
     /// reallocated lives until that is over.
     pub fn live(&self) -> Vec<(u64, Block)> {

@@ -134,7 +134,11 @@ export class Entries {
 
   /** A function that the program has called returns: what another module entered inside it is over. */
   returning(index) {
-    while (this.#level > 0 && this.current.index !== index) this.current = this.#levels[--this.#level] ?? NONE;
+    let level = this.#level;
+    while (level >= 0 && this.#levels[level].index !== index) level--;
+    if (level < 0 || level === this.#level) return;
+    this.#instance.select();
+    this.resumed(level);
   }
 
   // An import that enters may do so at this level, and this often, each time. Whatever is more than that may be what

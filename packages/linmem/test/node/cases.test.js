@@ -612,6 +612,13 @@ program("calls", {
     assertBegins(stackOf(theOnly(report, "stale-pointer"), "passed"), ["read", NOT_LOOKED_AT]);
   },
 
+  "stale, each time"(report, line) {
+    assert.deepEqual(problems(report), ["stale-pointer"]);
+    const stale = theOnly(report, "stale-pointer");
+    assert.deepEqual([stale.severity, stale.numbers.times], ["warning", 30]);
+    assertBegins(stackOf(stale, "passed"), ["read", line("// reads it")]);
+  },
+
   "a number": assertHealthy,
 
   "detached, set": detachedIn("// set"),

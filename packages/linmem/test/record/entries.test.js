@@ -86,3 +86,23 @@ test("what an outer entry returns crosses, also after another module has entered
   const returned = guest.records().filter(({ record }) => record === "RETURNED");
   assert.deepEqual(returned.map((record) => record.function), [2]);
 });
+
+test("the trace is told that an outer entry returns, after another module has entered inside it", () => {
+  const guest = new FakeHost({ malloc: 1 });
+  guest.hook("entered", [2, 0, 0, 0, 0, 0, 0, 0], OUTSIDE);
+  guest.hook("entered", [3, 0, 1, 0, 0, 0, 0, 0], INSIDE);
+  guest.hook("allocated", [0x1000, 8, 0, 0, 0], { frame: [1, 0], ...INSIDE });
+  guest.hook("returned", [2, 0x1000], OUTSIDE);
+  const order = guest.records().filter(({ record }) => ["ENTERED", "RESUMED", "RETURNED"].includes(record));
+  assert.deepEqual(order.map(({ record, level }) => [record, level]), [["ENTERED", 1], ["RESUMED", 0], ["RETURNED", undefined]]);
+});
+
+test("what no entry under way returns leaves them as they are", () => {
+  const guest = new FakeHost({ malloc: 1 });
+  guest.hook("entered", [2, 0, 0, 0, 0, 0, 0, 0], OUTSIDE);
+  guest.hook("entered", [3, 0, 1, 0, 0, 0, 0, 0], INSIDE);
+  guest.hook("returned", [9, 0x1000], INSIDE);
+  guest.hook("allocated", [0x1000, 8, 0, 0, 0], { frame: [1, 0], ...INSIDE });
+  const entered = guest.records().filter(({ record }) => record === "ENTERED");
+  assert.deepEqual(entered.map((record) => [record.function, record.level]), [[3, 1]]);
+});

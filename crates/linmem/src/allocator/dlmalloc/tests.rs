@@ -198,3 +198,48 @@ fn methods_are_known_by_their_code() {
     );
     assert_eq!(roles(fields, &other), [], "a function that gives out parts of blocks, perhaps");
 }
+
+/// The allocator looks at a head before it uses it, unless it was built without that: it stays in a local.
+#[test]
+fn free_may_look_at_the_head_first() {
+    let roles = |last: &str| {
+        let size = "(i32.and (i32.load (i32.add (local.get 0) (i32.const -4))) (i32.const -8))";
+        let looked_at = format!(
+            "(block (result i32)
+               (local.set $head (i32.load (i32.add (local.get 0) (i32.const -4))))
+               (if (i32.eq (i32.and (local.get $head) (i32.const 3)) (i32.const 1)) (then unreachable))
+               {last} (i32.and (local.get $head) (i32.const -8)))"
+        );
+        let checked = ALLOCATOR.replace(size, &looked_at);
+        let checked = checked.replace("$f (param i32)", "$f (param i32) (local $head i32)");
+        let wasm = wat::parse_str(format!("(module (memory 1) {checked})")).unwrap();
+        let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
+        let functions = &prepared.allocator().functions;
+        functions.iter().map(|found| (found.function, found.role)).collect::<Vec<_>>()
+    };
+    assert_eq!(roles(""), [(0, Role::Malloc), (1, Role::Free)]);
+    assert_eq!(roles("(local.set $head (local.get 0))"), [(0, Role::Malloc)]);
+}
+
+/// Such an export allocates and frees with the allocator's functions, perhaps behind a header of its own.
+#[test]
+fn exports_above_the_allocator_are_not_hooked() {
+    let header = |more: &str| {
+        allocator(&format!(
+            r#"(func (export "malloc") (param i32) (result i32)
+                 (i32.add (call $m (i32.add (local.get 0) (i32.const 16))) (i32.const 16)))
+               (func (export "free") (param i32) {more})"#
+        ))
+    };
+    let functions = |found: &Allocator| {
+        found.functions.iter().map(|found| (found.function, found.role)).collect::<Vec<_>>()
+    };
+    let found = header("(call $f (i32.sub (local.get 0) (i32.const 16)))");
+    assert_eq!(functions(&found), [(0, Role::Malloc), (1, Role::Free)]);
+    let words = "function 4 (exported as `malloc`) works with dlmalloc's functions, which are hooked instead of it";
+    assert!(found.notes.iter().any(|note| note.contains(words)), "{found:?}");
+    assert_eq!(found.put_before, 16);
+    assert_eq!(header("(call $f (i32.sub (local.get 0) (i32.const 8)))").put_before, 0);
+    let exports = [(4, Role::Malloc), (5, Role::Free)];
+    assert_eq!(functions(&header("")), exports, "it may keep blocks in a list of its own");
+}

@@ -178,19 +178,19 @@ fn host_findings(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Vec<Finding> {
     }
     let mut has: Vec<_> =
         of_holder.iter().rev().filter(|(holder, _)| !matches!(holder, Holder::LedTo(_))).collect();
-    let led_to = |holder: Holder| match holder {
-        Holder::Has(crossing) => {
-            of_holder.get(&Holder::LedTo(crossing)).map_or(&[][..], Vec::as_slice)
-        }
-        _ => &[],
-    };
     // Within a severity, what weighs most comes first. What hangs on blocks does not count: where the host has several that
     // lead to it, it is by chance on which it hangs.
     has.sort_by_key(|(_, groups)| {
         std::cmp::Reverse(sum_of(groups.iter().map(|(_, group)| *group)).bytes)
     });
     has.into_iter()
-        .filter_map(|(&holder, groups)| host_finding(memory, holder, groups, led_to(holder)))
+        .filter_map(|(&holder, groups)| {
+            let led_to = match holder {
+                Holder::Has(crossing) => of_holder.get(&Holder::LedTo(crossing)),
+                _ => None,
+            };
+            host_finding(memory, holder, groups, led_to.map_or(&[], Vec::as_slice))
+        })
         .collect()
 }
 

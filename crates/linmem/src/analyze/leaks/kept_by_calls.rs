@@ -9,17 +9,11 @@ use crate::report::{Code, Finding};
 use crate::trace::ContextId;
 use crate::units::number_of;
 
-use super::super::exports::{self, Callers};
+use super::super::exports::{self, Callers, FEWEST_TO_JUDGE, PARTS};
 use super::super::lines::user_line;
 use super::super::subject::Memory;
 use super::findings::{Groups, blocks_text};
 use super::{Kind, sum_of};
-
-/// Fewer calls, or fewer blocks, are too few to tell whether that goes on.
-const FEWEST: u64 = 8;
-
-/// Parts of the run since the first of the blocks; each has to leave some.
-const PARTS: u64 = 4;
 
 /// It is at least this part of the whole run.
 const SHORTEST_SPAN: u64 = 8;
@@ -40,7 +34,7 @@ struct Left {
 
 /// One note for each line that goes on to keep blocks, most bytes first.
 pub(super) fn findings(memory: Memory<'_, '_>, reachable: &Groups<'_>) -> Vec<Finding> {
-    if sum_of(reachable.iter().map(|(_, group)| *group)).blocks < FEWEST {
+    if sum_of(reachable.iter().map(|(_, group)| *group)).blocks < FEWEST_TO_JUDGE {
         return Vec::new();
     }
     // Where some of a place's blocks are lost or the host has them, that is told.
@@ -53,9 +47,7 @@ pub(super) fn findings(memory: Memory<'_, '_>, reachable: &Groups<'_>) -> Vec<Fi
         places.filter_map(|place| Some((place, calls(memory, place)?))).collect();
     let mut left: BTreeMap<&Calls, Left> = BTreeMap::new();
     for (_, block) in memory.heap().live() {
-        let place = memory.place(block.context);
-        let seen = memory.only_seen(place).filter(|_| !memory.is_looked_at(place));
-        let place = seen.unwrap_or(place);
+        let place = memory.likely_place(block.context);
         let Some(calls) = of_place.get(&place) else { continue };
         let left = left.entry(calls).or_default();
         let held = Held { blocks: 1, bytes: block.size };
@@ -64,7 +56,7 @@ pub(super) fn findings(memory: Memory<'_, '_>, reachable: &Groups<'_>) -> Vec<Fi
         *left.of_place.entry(place).or_default() += held;
     }
     left.retain(|calls, left| {
-        left.held.blocks >= FEWEST && times(memory, calls) >= FEWEST && goes_on(memory, left)
+        left.held.blocks >= FEWEST_TO_JUDGE && times(memory, calls) >= FEWEST_TO_JUDGE && goes_on(memory, left)
     });
     if left.is_empty() {
         return Vec::new();

@@ -57,6 +57,8 @@ pub struct Blocks<'a> {
     pub live: &'a [Live],
     /// Their addresses alone, which are searched for each word: they lie closer together.
     pub addresses: &'a [u64],
+    /// How far behind their starts owners may point: what exported functions put before blocks; 0 if they put nothing there.
+    pub put_before: u64,
 }
 
 impl<'a> Blocks<'a> {
@@ -73,6 +75,11 @@ impl<'a> Blocks<'a> {
         (address - live.address < live.extent.max(1)).then_some(after - 1)
     }
 
+    /// Whether owners point to this offset in each block.
+    fn is_owners(self, offset: u64) -> bool {
+        offset == 0 || offset == self.put_before
+    }
+
     /// The block that a pointer into its middle, or to its start, keeps.
     ///
     /// In dlmalloc the header of a block overlaps the last word of the block before, and the
@@ -83,7 +90,8 @@ impl<'a> Blocks<'a> {
         let live = self.live[index];
         let end = live.address.saturating_add(live.extent);
         let next_header = address.is_multiple_of(8) && end.saturating_sub(address) <= 4;
-        (address == live.address || !next_header).then_some(index)
+        let is_owners = self.is_owners(address - live.address);
+        (is_owners || !next_header).then_some(index)
     }
 }
 
@@ -286,7 +294,7 @@ impl<'a> Mark<'a> {
         let block = self.blocks.containing(address)?;
         let live = &self.blocks.live[block];
         let offset = address - live.address;
-        let is_owned = offset == 0
+        let is_owned = self.blocks.is_owners(offset)
             || self.recurring.contains(&offset)
             || layouts::is_owned_at(
                 self.snapshot,

@@ -5,6 +5,7 @@ use wasm_encoder::InstructionSink;
 use wasmparser::Operator;
 
 use super::Operators;
+use crate::module::Access;
 
 /// From a load to its `select`, at most.
 const MOST_OPERATORS: usize = 12;
@@ -19,8 +20,10 @@ pub(super) struct Wanted<'m> {
 }
 
 impl<'m> Wanted<'m> {
-    /// What becomes of the value of the load at `nth`, if it goes into a `select` with such a condition, and nowhere else.
-    pub(super) fn of(operators: &Operators<'m>, nth: usize) -> Option<Wanted<'m>> {
+    /// When the value is wanted that the instruction at `nth` loads, if it goes into a `select` with such a condition, and
+    /// nowhere else.
+    pub(super) fn of_load(operators: &Operators<'m>, nth: usize) -> Option<Wanted<'m>> {
+        Access::of(&operators[nth].0).filter(|access| !access.is_write)?;
         let following = operators.get(nth + 1..)?;
         // How many values lie on that of the load.
         let mut above = 0;
@@ -144,7 +147,7 @@ mod tests {
         let operators: Vec<_> = body.operators_with_offsets(&bytes).collect();
         let load =
             operators.iter().position(|(o, _)| matches!(o, Operator::I32Load { .. })).unwrap();
-        let wanted = Wanted::of(&operators, load)?;
+        let wanted = Wanted::of_load(&operators, load)?;
         Some((wanted.condition.len(), wanted.if_zero))
     }
 

@@ -115,6 +115,15 @@ const ways = {
     read(70000);
   },
 
+  "stale, each time"() {
+    const { free, malloc, read } = start("calls", fail);
+    count(30, () => {
+      const block = malloc(10);
+      free(block);
+      read(block); // reads it
+    });
+  },
+
   "a number"() {
     const { call, free, malloc } = start("calls", { env: { callback() {} } });
     count(30, () => free(malloc(10)));
