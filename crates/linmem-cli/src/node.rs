@@ -5,7 +5,6 @@ use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::{fs, iter};
 
 use anyhow::{Context, Result, anyhow, bail};
-use include_dir::{Dir, include_dir};
 use tempfile::TempDir;
 use url::Url;
 
@@ -55,15 +54,14 @@ Exit code: the program's own if it is not 0; else 1 when an error was found, and
 not do its job.";
 
 /// The recorder, which runs in the program that is watched.
-static RECORDER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/recorder");
+const RECORDER: &str = include_str!(concat!(env!("OUT_DIR"), "/preload.cjs"));
 
 /// Runs the command.
 pub fn main(args: Args) -> Result<ExitCode> {
     let scratch = TempDir::new().context("cannot make a temporary directory")?;
-    let recorder = scratch.path().join("recorder");
-    fs::create_dir(&recorder).and_then(|()| RECORDER.extract(&recorder))?;
-    // Node reads here that the recorder's files are ES modules.
-    fs::write(scratch.path().join("package.json"), r#"{"type": "module"}"#)?;
+    let recorder = scratch.path().join("recorder/node/preload.cjs");
+    recorder.parent().map_or(Ok(()), fs::create_dir_all)?;
+    fs::write(&recorder, RECORDER)?;
     let traces = match &args.traces {
         Some(directory) => directory.clone(),
         None => scratch.path().join("traces"),
@@ -120,7 +118,7 @@ fn start(args: &Args, recorder: &Path, traces: &Path) -> Result<Child> {
     let mut instrument = args.allocator.options();
     instrument.extend(checking.into_iter().flat_map(|checking| checking.limits.options()));
     process
-        .env("NODE_OPTIONS", format!("{} {options}", preloads(recorder)?).trim_end())
+        .env("NODE_OPTIONS", format!("{} {options}", preload(recorder)?).trim_end())
         .env("LINMEM_TRACE_DIR", traces)
         .env("LINMEM_INSTRUMENT_OPTIONS", serde_json::to_string(&instrument)?)
         .env("LINMEM_PROGRAM", std::env::current_exe()?);
@@ -139,14 +137,11 @@ fn is_script(word: &str) -> bool {
     matches!(extension, Some("js" | "mjs" | "cjs" | "ts" | "mts" | "cts"))
 }
 
-/// The options of node that load the recorder: as early as node can, and for older versions as early as these can. A
-/// path that is not UTF-8 cannot be required.
-fn preloads(recorder: &Path) -> Result<String> {
-    let import = format!("--import={}", file_url(&recorder.join("node.js"))?);
-    let required = recorder.join("node").join("preload.cjs");
-    Ok(match required.to_str() {
-        Some(path) => format!("--require={} {import}", quoted(path)),
-        None => import,
+/// The option of node that loads the recorder, as early as node can. A path that is not UTF-8 cannot be required.
+fn preload(recorder: &Path) -> Result<String> {
+    Ok(match recorder.to_str() {
+        Some(path) => format!("--require={}", quoted(path)),
+        None => format!("--import={}", file_url(recorder)?),
     })
 }
 
@@ -199,23 +194,23 @@ mod tests {
     #[test]
     fn a_recorder_in_any_directory_is_a_url_without_spaces() {
         let directory = std::env::temp_dir().join("it's a \"100%\" näme #1?");
-        let url = file_url(&directory.join("node.js")).unwrap();
+        let url = file_url(&directory.join("preload.cjs")).unwrap();
         assert!(!url.as_str().contains([' ', '"', '#', '?']), "{url}");
-        assert_eq!(url.to_file_path(), Ok(directory.join("node.js")));
-        assert!(file_url(Path::new("node.js")).is_err());
+        assert_eq!(url.to_file_path(), Ok(directory.join("preload.cjs")));
+        assert!(file_url(Path::new("preload.cjs")).is_err());
     }
 
     #[test]
     fn node_finds_a_recorder_in_any_directory() {
         let scratch = TempDir::new().unwrap();
-        let recorder = scratch.path().join("it's a \"100%\" näme #1?");
-        fs::create_dir_all(recorder.join("node")).unwrap();
-        fs::write(recorder.join("node/preload.cjs"), "console.log('required')").unwrap();
-        fs::write(recorder.join("node.js"), "console.log('imported')").unwrap();
+        let directory = scratch.path().join("it's a \"100%\" näme #1?");
+        fs::create_dir(&directory).unwrap();
+        let recorder = directory.join("preload.cjs");
+        fs::write(&recorder, "console.log('required')").unwrap();
         let mut node = Command::new("node");
-        node.args(["--eval", ""]).env("NODE_OPTIONS", preloads(&recorder).unwrap());
+        node.args(["--eval", ""]).env("NODE_OPTIONS", preload(&recorder).unwrap());
         let output = node.output().unwrap();
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "required\nimported\n");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "required\n");
         // Node imports nothing whose path has a backslash, except on Windows.
         assert_eq!(quoted(r"C:\Users\me"), r#""C:\\Users\\me""#);
     }

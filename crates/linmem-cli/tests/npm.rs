@@ -148,7 +148,7 @@ fn documents_of_loro_are_left_to_finalizers() {
     let leak = watched_with("loro-crdt", "", "leak");
     let first = &leak.findings[0];
     assert_eq!((first.code, first.numbers["objects"]), (Code::WaitsForFinalizer, 40), "{leak}");
-    assert!(first.message.contains("(examples/npm/loro-crdt.mjs:16)"), "{leak}");
+    assert!(first.message.contains("(registered at examples/npm/loro-crdt.mjs:16)"), "{leak}");
 }
 
 /// JavaScript reads the addresses of compiled expressions out of the memory, and keeps them; what a search leaves is lost.
@@ -415,8 +415,8 @@ fn notes_alone() {
 #[test]
 fn objects_are_left_to_finalizers() {
     let lines = [
-        ("canvaskit", "100 of them examples/npm/canvaskit.mjs:10"),
-        ("pyodide", "30 of them examples/npm/pyodide.mjs:9"),
+        ("canvaskit", "100 at examples/npm/canvaskit.mjs:10"),
+        ("pyodide", "30 at examples/npm/pyodide.mjs:9"),
     ];
     for (package, words) in lines {
         let report = watched_with(package, "", "leak");
@@ -438,7 +438,7 @@ fn photon() {
     // Each image that is left has two blocks.
     let blocks = finding.numbers["blocks"];
     assert!(blocks % 2 == 0 && (2..=80).contains(&blocks), "{waiting}");
-    assert!(finding.message.contains("(examples/npm/photon.mjs:6)"), "{waiting}");
+    assert!(finding.message.contains("(registered at examples/npm/photon.mjs:6)"), "{waiting}");
 }
 
 /// The same without names.
@@ -450,7 +450,7 @@ fn rosu() {
     let [finding] = &waiting.findings[..] else { panic!("{waiting}") };
     assert_eq!((finding.code, finding.numbers["blocks"]), (Code::WaitsForFinalizer, 150));
     assert_eq!(finding.numbers["objects"], 30);
-    assert!(finding.message.contains("(examples/npm/rosu.mjs:10)"), "{waiting}");
+    assert!(finding.message.contains("(registered at examples/npm/rosu.mjs:10)"), "{waiting}");
 }
 
 /// The same, where the finalizer gets an address behind the counts of an `Rc`.

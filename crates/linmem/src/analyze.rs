@@ -34,6 +34,7 @@ mod lines;
 mod made;
 mod merged;
 mod misuse;
+mod modules;
 mod not_returned;
 mod notes;
 mod objects;
@@ -68,6 +69,7 @@ use crate::report::{
 use crate::trace::{MAGIC, Reader, Sharing, Trace};
 
 pub use merged::MergedAnalysis;
+use modules::Modules;
 pub use recordings::Recordings;
 pub use repeated_calls::RepeatsBuilder;
 use subject::{Instance, Subject};
@@ -137,6 +139,7 @@ pub struct Analysis {
     /// Bytes of the trace so far.
     bytes: u64,
     replay: Replay,
+    modules: Modules,
     options: AnalysisOptions,
 }
 
@@ -168,6 +171,11 @@ impl Analysis {
                 None => return Ok(()),
             }
         }
+    }
+
+    /// While nothing else is to be done: parses a module of the recording, which a report will need.
+    pub(crate) fn parse_ahead(&mut self) {
+        self.modules.parse_next(&self.replay);
     }
 
     /// Whether the program has ended, so that nothing more is to come that matters.
@@ -262,7 +270,7 @@ impl Analysis {
 
     fn on<R>(&self, prepared: &Prepared<'_>, of: impl FnOnce(&Subject<'_, '_>) -> R) -> Result<R> {
         match &self.replay.modules[..] {
-            [only] if only.bytes == prepared.wasm() => {
+            [only] if only.bytes[..] == *prepared.wasm() => {
                 let modules = std::slice::from_ref(prepared);
                 Ok(of(&Subject::new(&self.replay, modules, &self.options)))
             }
@@ -275,21 +283,18 @@ impl Analysis {
             let reason = "not a linmem trace: it is shorter than a trace's header";
             return Err(Error::new(ErrorKind::InvalidTrace, reason));
         }
-        on_recorded(&self.replay, &self.options, of)
+        on_recorded(&self.replay, &self.modules, &self.options, of)
     }
 }
 
 /// Works on a recording and the modules in it.
 fn on_recorded<R>(
     replay: &Replay,
+    modules: &Modules,
     options: &AnalysisOptions,
     of: impl FnOnce(&Subject<'_, '_>) -> R,
 ) -> Result<R> {
-    let modules = replay.modules.iter();
-    let modules = modules
-        .map(|module| Prepared::recorded(&module.bytes, &module.allocator, None))
-        .collect::<Result<Vec<_>>>()?;
-    Ok(of(&Subject::new(replay, &modules, options)))
+    modules.all(replay, |modules| of(&Subject::new(replay, modules, options)))
 }
 
 /// Bytes that have arrived and are not read yet.

@@ -30,7 +30,7 @@ pub(crate) use symbolize::Symbolizer;
 pub const PAGE_BYTES: u64 = 65_536;
 
 /// The facts of one core WebAssembly module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Module<'a> {
     /// The file itself.
     pub bytes: &'a [u8],
@@ -74,7 +74,7 @@ pub struct Module<'a> {
 }
 
 /// Names that the module carries.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Names<'a> {
     /// The module's own name.
     pub module: Option<&'a str>,
@@ -96,7 +96,7 @@ pub struct Import<'a> {
 }
 
 /// One function of the function index space.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Function {
     /// Index of its type.
     pub type_index: u32,

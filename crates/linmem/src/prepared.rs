@@ -64,16 +64,11 @@ impl<'a> Prepared<'a> {
     }
 
     /// A module of a trace, whose allocator was found when it was recorded.
-    pub(crate) fn recorded(
-        wasm: &'a [u8],
-        allocator: &Allocator,
-        debug: Option<&'a [u8]>,
-    ) -> Result<Prepared<'a>> {
-        let module = Module::parse(wasm)?;
+    pub(crate) fn recorded(module: Module<'a>, allocator: &Allocator) -> Prepared<'a> {
         let graph = CallGraph::new(&module);
-        let symbols = Symbolizer::new(&module, debug);
+        let symbols = Symbolizer::new(&module, None);
         let main = main_function(&module);
-        Ok(Prepared { module, graph, symbols, allocator: allocator.clone(), main })
+        Prepared { module, graph, symbols, allocator: allocator.clone(), main }
     }
 
     /// Rewrites the module for a mode.

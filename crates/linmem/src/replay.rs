@@ -15,7 +15,7 @@ mod snapshot;
 mod tests;
 pub(crate) mod unreturned_calls;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
@@ -76,7 +76,7 @@ pub struct RecordedModule {
     /// What the user calls it.
     pub name: String,
     /// The original file.
-    pub bytes: Vec<u8>,
+    pub bytes: Arc<Vec<u8>>,
     /// What was hooked.
     pub allocator: Allocator,
     /// Where each function's code ends, and its index; worked out when it is asked for.
@@ -137,7 +137,7 @@ impl Replay {
             Record::Module { name, bytes, allocator } => {
                 let allocator = serde_json::from_str(&allocator)
                     .map_err(|error| damaged(format!("the allocator's description: {error}")))?;
-                let code_ends = OnceLock::new();
+                let (bytes, code_ends) = (Arc::new(bytes), OnceLock::new());
                 self.modules.push(RecordedModule { name, bytes, allocator, code_ends });
             }
             Record::Memory { initial_pages, max_pages, page_bytes, sharing } => {

@@ -352,20 +352,27 @@ impl Code<'_> {
     /// Whether it computes the bucket of a size.
     fn sorts(&self) -> bool {
         let constants = [110, 71, 29, 30, 63];
-        self.0.contains(&Operator::I32Clz) && constants.iter().all(|value| self.has(&[*value]))
+        self.any(|operator| matches!(operator, Operator::I32Clz))
+            && constants.iter().all(|value| self.has(&[*value]))
     }
 
     /// Whether it looks for the first bucket and for the last.
     fn searches(&self) -> bool {
-        self.0.contains(&Operator::I64Ctz) && self.0.contains(&Operator::I64Clz)
+        self.any(|operator| matches!(operator, Operator::I64Ctz))
+            && self.any(|operator| matches!(operator, Operator::I64Clz))
     }
 
     /// Whether it sets a bit of a 64-bit word.
     fn marks(&self) -> bool {
-        use Operator::{I64Const, I64Or, I64Shl};
-        let one = I64Const { value: 1 };
-        [one, I64Shl, I64Or].iter().all(|operator| self.0.contains(operator))
-            && self.0.iter().any(|operator| matches!(operator, Operator::I64Store { .. }))
+        use Operator::{I64Const, I64Or, I64Shl, I64Store};
+        self.any(|operator| matches!(operator, I64Const { value: 1 }))
+            && self.any(|operator| matches!(operator, I64Shl))
+            && self.any(|operator| matches!(operator, I64Or))
+            && self.any(|operator| matches!(operator, I64Store { .. }))
+    }
+
+    fn any(&self, is: fn(&Operator<'_>) -> bool) -> bool {
+        self.0.iter().any(is)
     }
 }
 

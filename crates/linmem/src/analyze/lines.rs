@@ -1,6 +1,9 @@
 //! The user's own lines in stacks.
 
+use std::cmp::Reverse;
+
 use crate::report::Stack;
+use crate::units::{count, number_of};
 
 /// The innermost line of the host's code that is not a package's or the runtime's own: `app.mjs:5`.
 pub(crate) fn user_line(stack: &Stack) -> Option<&str> {
@@ -34,6 +37,28 @@ pub(crate) fn begins_in_library(stack: &Stack) -> bool {
 /// The user's own line in parentheses after a space, or nothing.
 pub(crate) fn in_parentheses(stack: &Stack) -> String {
     user_line(stack).map_or_else(String::new, |line| format!(" ({line})"))
+}
+
+/// Lines that are named where there are many.
+const MOST_LINES: usize = 3;
+
+/// Lines with how often each, the most often first, where any is known: `at app.mjs:5`, or `20 at app.mjs:5, 3 elsewhere`.
+pub(crate) fn at_lines(of_line: impl IntoIterator<Item = (Option<String>, u64)>) -> Option<String> {
+    let mut of_line: Vec<_> = of_line.into_iter().collect();
+    of_line.sort_by_key(|(_, times)| Reverse(*times));
+    if let [(Some(only), _)] = &of_line[..] {
+        return Some(format!("at {only}"));
+    }
+    of_line.iter().find(|(line, _)| line.is_some())?;
+    let named = of_line.iter().take(MOST_LINES).map(|(line, times)| match line {
+        Some(line) => format!("{} at {line}", count(*times)),
+        None => format!("{} elsewhere", count(*times)),
+    });
+    let more = match of_line.len().saturating_sub(MOST_LINES) as u64 {
+        0 => String::new(),
+        more => format!(" and {} more", number_of(more, "line")),
+    };
+    Some(format!("{}{more}", named.collect::<Vec<_>>().join(", ")))
 }
 
 /// The place in a frame of the host, which is `name (place:line)` or `place:line`.

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use super::modules::Modules;
 use super::{AnalysisOptions, on_recorded, report};
 use crate::error::Result;
 use crate::replay::{End, Replay};
@@ -26,6 +27,7 @@ pub struct MergedAnalysis<R> {
     merge: Merge<R>,
     recordings: usize,
     replay: Replay,
+    modules: Modules,
     options: AnalysisOptions,
 }
 
@@ -34,7 +36,7 @@ impl<R: Read> MergedAnalysis<R> {
     pub fn new(options: AnalysisOptions) -> MergedAnalysis<R> {
         let (merge, mut replay) = (Merge::new(), Replay::default());
         replay.is_of_workers = true;
-        MergedAnalysis { merge, recordings: 0, replay, options }
+        MergedAnalysis { merge, recordings: 0, replay, modules: Modules::default(), options }
     }
 
     /// Adds a recording from its first byte on. Where it has no more bytes, it may have some later.
@@ -68,6 +70,11 @@ impl<R: Read> MergedAnalysis<R> {
         Ok(any)
     }
 
+    /// As [`Analysis::parse_ahead`](super::Analysis::parse_ahead).
+    pub(crate) fn parse_ahead(&mut self) {
+        self.modules.parse_next(&self.replay);
+    }
+
     /// The report, when all recordings have ended.
     ///
     /// # Errors
@@ -79,7 +86,7 @@ impl<R: Read> MergedAnalysis<R> {
         self.merge.close();
         self.take_in()?;
         self.replay.truncated = self.replay.end.is_none();
-        on_recorded(&self.replay, &self.options, report)
+        on_recorded(&self.replay, &self.modules, &self.options, report)
     }
 }
 

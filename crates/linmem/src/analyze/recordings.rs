@@ -104,6 +104,10 @@ impl<R: Read, F: FnMut(&str) -> Result<R>> Recordings<R, F> {
                 any |= !self.waiting.is_empty();
             }
         }
+        if !any {
+            self.processes.values_mut().for_each(MergedAnalysis::parse_ahead);
+            self.reading.values_mut().for_each(|open| open.analysis.parse_ahead());
+        }
         Ok(any)
     }
 

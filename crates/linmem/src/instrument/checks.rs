@@ -156,12 +156,10 @@ impl Producer for Checks<'_> {
         let operators: Vec<_> = body.operators_with_offsets(self.file).collect();
         let idiom = Idiom::of(&operators);
         let is_own_header = |nth| self.headers.mask_at(&operators, nth).is_some();
-        let mut wanted: Vec<Option<Wanted<'_>>> =
+        let wanted: Vec<Option<Wanted<'_>>> =
             (0..operators.len()).map(|nth| Wanted::of_load(&operators, nth)).collect();
         let is_elided = self.elisions.in_function(self.file, &operators, |nth, access| {
-            !idiom.allows(access)
-                && !is_own_header(nth)
-                && wanted[nth].is_none()
+            !idiom.allows(access) && !is_own_header(nth) && wanted[nth].is_none()
         });
         let mut checked = Checked {
             features: &self.features,
@@ -185,7 +183,7 @@ impl Producer for Checks<'_> {
         }
         for (nth, (operator, place)) in operators.iter().enumerate() {
             if !is_elided[nth] && !is_own_header(nth) {
-                checked.wanted = wanted[nth].take();
+                checked.wanted = wanted[nth];
                 checked.visit(operator, place.start, edits);
             }
         }

@@ -9,7 +9,7 @@ use wasmparser::{BinaryReader, FunctionBody, Operator, Parser, Payload, TypeRef}
 use super::statics::{Follower, Statics};
 
 /// What is kept of a function body.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Body {
     /// The body in the file, local declarations included.
     pub range: Range<usize>,

@@ -7,7 +7,7 @@ use wasmparser::{MemArg, ModuleArity, Operator};
 
 /// The bytes of memory 0, by their addresses, and the globals that a function reads and writes, each list sorted,
 /// without repetition.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Statics {
     /// Static bytes that are loaded.
     pub reads: Vec<u64>,
@@ -25,7 +25,7 @@ pub struct Statics {
 }
 
 /// A `memory.init` of a whole data segment, from its beginning.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SegmentCopy {
     /// The data segment.
     pub segment: u32,

@@ -34,7 +34,12 @@ const NATIVE = ["run", "call", "check"];
 // What a command that was not understood, or that could not be done, exits with.
 const FAILED = 2;
 
-main(process.argv.slice(2)).catch(failed).then((code) => (process.exitCode = code));
+main(process.argv.slice(2)).catch(failed).then(exit);
+
+// When what was written is out. Node itself would wait for the engine, which compiles functions of the library for later.
+function exit(code) {
+  process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+}
 
 async function main([name, ...words]) {
   if (NAMES.includes(name)) {

@@ -1,15 +1,16 @@
 // The clock port: Node's monotonic clock, and a timer that does not keep the process alive.
 
-import { performance } from "node:perf_hooks";
-
-// A program may replace them.
+// A program may replace them. Node takes a while to load `performance`.
 const { clearInterval, setInterval } = globalThis;
-const now = performance.now.bind(performance);
+const { hrtime } = process;
 
-const began = now();
+const began = hrtime();
 
 export const clock = {
-  micros: () => Math.round((now() - began) * 1000),
+  micros() {
+    const [seconds, nanoseconds] = hrtime(began);
+    return seconds * 1e6 + Math.round(nanoseconds / 1000);
+  },
 
   every(milliseconds, run) {
     const timer = setInterval(run, milliseconds);

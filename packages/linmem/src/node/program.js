@@ -1,13 +1,14 @@
 // The linmem program, if it has started this one: it instruments modules.
 
-import * as childProcess from "node:child_process";
 import * as fs from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 // A program may replace them.
 const { accessSync, constants, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } = fs;
-const { spawnSync } = childProcess;
+// Node takes a while to load this, for nothing where the library instruments.
+const { spawnSync } = process.env.LINMEM_PROGRAM ? createRequire(import.meta.url)("node:child_process") : {};
 
 /** Whether there is a file at this path that can be run. */
 export function isProgram(path) {

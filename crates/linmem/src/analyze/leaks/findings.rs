@@ -7,7 +7,7 @@ use crate::report::{Code, Finding, Remedy};
 use crate::trace::ContextId;
 use crate::units::{bytes, count, number_of};
 
-use super::super::lines::{in_parentheses, user_line};
+use super::super::lines::{at_lines, in_parentheses, user_line};
 use super::super::subject::{Memory, Subject};
 use super::super::unseen_events;
 use super::{Group, Holder, Kind, Leaks, emptied, kept_by_calls, once, sum_of};
@@ -132,9 +132,9 @@ fn reachable_finding(memory: Memory<'_, '_>, groups: &Groups<'_>, rest: &str) ->
 fn finalizer_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
     let of_line = memory.left_to_finalizers();
     let objects: u64 = of_line.values().map(|(objects, _)| objects).sum();
-    let (line, (most, context)) = of_line.into_iter().max_by_key(|(_, (objects, _))| *objects)?;
-    let of_them = if most == objects { String::new() } else { format!("{} of them ", count(most)) };
-    let place = line.map_or_else(String::new, |line| format!(" ({of_them}{line})"));
+    let (_, context) = of_line.values().copied().max_by_key(|(objects, _)| *objects)?;
+    let place = at_lines(of_line.into_iter().map(|(line, (objects, _))| (line, objects)));
+    let place = in_words("registered", place);
     let message = format!("{} left to finalizers{place}", number_of(objects, "object"));
     let advice = "When finalizers run is up to the engine, and at the end of the program they do not. Free what has to \
                   be freed in time by yourself.";
@@ -243,9 +243,6 @@ fn left_over(groups: &Groups<'_>) -> String {
     )
 }
 
-/// Lines of the user's own that are named.
-const MOST_LINES: usize = 3;
-
 /// The user's own lines that allocated blocks, those with most of them first, with how many where there are
 /// several: ` (allocated at app.mjs:5)`.
 pub(super) fn by_line(memory: Memory<'_, '_>, groups: &Groups<'_>) -> String {
@@ -254,22 +251,16 @@ pub(super) fn by_line(memory: Memory<'_, '_>, groups: &Groups<'_>) -> String {
         let line = user_line(&memory.subject.outside(*context)).map(str::to_owned);
         *of_line.entry(line).or_default() += group.held.blocks;
     }
-    if of_line.keys().all(Option::is_none) {
-        return String::new();
+    in_words("allocated", at_lines(of_line))
+}
+
+/// What was done at some places, in parentheses after a space.
+fn in_words(done: &str, places: Option<String>) -> String {
+    match places {
+        Some(place) if place.starts_with("at ") => format!(" ({done} {place})"),
+        Some(places) => format!(" ({done}: {places})"),
+        None => String::new(),
     }
-    let mut of_line: Vec<_> = of_line.into_iter().collect();
-    of_line.sort_by_key(|(_, blocks)| std::cmp::Reverse(*blocks));
-    if let [(Some(only), _)] = &of_line[..] {
-        return format!(" (allocated at {only})");
-    }
-    let named = of_line.iter().take(MOST_LINES).map(|(line, blocks)| match line {
-        Some(line) => format!("{} at {line}", count(*blocks)),
-        None => format!("{} elsewhere", count(*blocks)),
-    });
-    let more = of_line.len().saturating_sub(MOST_LINES) as u64;
-    let more =
-        if more > 0 { format!(" and {} more", number_of(more, "line")) } else { String::new() };
-    format!(" (allocated: {}{more})", named.collect::<Vec<_>>().join(", "))
 }
 
 /// How the host came to hold blocks, as the predicate of a sentence about them.

@@ -56,7 +56,9 @@ pub(super) fn findings(memory: Memory<'_, '_>, reachable: &Groups<'_>) -> Vec<Fi
         *left.of_place.entry(place).or_default() += held;
     }
     left.retain(|calls, left| {
-        left.held.blocks >= FEWEST_TO_JUDGE && times(memory, calls) >= FEWEST_TO_JUDGE && goes_on(memory, left)
+        left.held.blocks >= FEWEST_TO_JUDGE
+            && times(memory, calls) >= FEWEST_TO_JUDGE
+            && goes_on(memory, left)
     });
     if left.is_empty() {
         return Vec::new();

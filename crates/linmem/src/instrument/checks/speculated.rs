@@ -11,18 +11,18 @@ use crate::module::Access;
 const MOST_OPERATORS: usize = 12;
 
 /// In which case a `select` takes the value that a load has got.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wanted<'m> {
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
     /// The condition: locals, numbers, and comparisons of these.
-    condition: Vec<Operator<'m>>,
+    condition: &'a Operators<'a>,
     /// Whether it has to be zero.
     if_zero: bool,
 }
 
-impl<'m> Wanted<'m> {
+impl<'a> Wanted<'a> {
     /// When the value is wanted that the instruction at `nth` loads, if it goes into a `select` with such a condition, and
     /// nowhere else.
-    pub(super) fn of_load(operators: &Operators<'m>, nth: usize) -> Option<Wanted<'m>> {
+    pub(super) fn of_load(operators: &'a Operators<'a>, nth: usize) -> Option<Wanted<'a>> {
         Access::of(&operators[nth].0).filter(|access| !access.is_write)?;
         let following = operators.get(nth + 1..)?;
         // How many values lie on that of the load.
@@ -44,7 +44,7 @@ impl<'m> Wanted<'m> {
 
     /// Leaves on the stack whether the value is wanted.
     pub(super) fn push(&self, code: &mut InstructionSink<'_>) {
-        for operator in &self.condition {
+        for (operator, _) in self.condition {
             push(operator, code);
         }
         if self.if_zero {
@@ -54,7 +54,7 @@ impl<'m> Wanted<'m> {
 }
 
 /// The last value that these instructions push, if it is made of what can be pushed again.
-fn condition_at_the_end<'m>(operators: &Operators<'m>) -> Option<Vec<Operator<'m>>> {
+fn condition_at_the_end<'a>(operators: &'a Operators<'a>) -> Option<&'a Operators<'a>> {
     let mut wanted = 1;
     for (at, (operator, _)) in operators.iter().enumerate().rev() {
         if !push(operator, &mut InstructionSink::new(&mut Vec::new())) {
@@ -66,7 +66,7 @@ fn condition_at_the_end<'m>(operators: &Operators<'m>) -> Option<Vec<Operator<'m
             _ => wanted,
         };
         if wanted == 0 {
-            return Some(operators[at..].iter().map(|(operator, _)| operator.clone()).collect());
+            return operators.get(at..);
         }
     }
     None

@@ -40,10 +40,10 @@ test("what the user says of optimising holds for the library, too", () => {
 
 test("a version of V8 that is not known gets no option that it may not have", () => {
   const other = `Object.defineProperty(process, "versions", { value: { ...process.versions, v8: "99.1" } });
-    const { optimisedLate } = await import(${url("../../src/node/late-tiering.js")});
+    const { doneLate } = await import(${url("../../src/node/done-late.js")});
     const v8 = await import("node:v8");
     v8.default.setFlagsFromString = () => { throw new Error("set"); };
-    if (optimisedLate(() => 7) !== 7) throw new Error("not called");
+    if (doneLate(() => 7) !== 7) throw new Error("not called");
     ${LOOPS}`;
   assert.deepEqual(optimised(other), [0]);
 });
