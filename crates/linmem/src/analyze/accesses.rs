@@ -54,10 +54,30 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
             None => findings.push(Cause { code, first: error, others: Vec::new() }),
         }
     }
+    let mut findings = with_freed_blocks(memory, findings);
     findings.sort_by_key(|cause| cause.code);
     let causes = findings.iter().map(|cause| finding(memory, cause));
     let not_seen = unchecked(memory, sees_all).into_iter().chain(functions_unchecked(memory));
     not_seen.chain(causes).collect()
+}
+
+/// What leaves a block goes on also through freed blocks: what instructions that left blocks did to these, in the same places,
+/// is not told by itself.
+fn with_freed_blocks(memory: Memory<'_, '_>, findings: Vec<Cause>) -> Vec<Cause> {
+    let place = |error: &AccessError| (error.access.by, memory.place(error.access.context));
+    let (freed, mut findings): (Vec<Cause>, Vec<Cause>) =
+        findings.into_iter().partition(|cause| cause.code == Code::UseAfterFree);
+    for cause in freed {
+        let leaves = |left: &&mut Cause| {
+            let places: BTreeSet<_> = left.errors().map(place).collect();
+            left.leaves_a_block() && cause.errors().all(|error| places.contains(&place(error)))
+        };
+        match findings.iter_mut().find(leaves) {
+            Some(left) => left.others.extend(cause.errors().copied()),
+            None => findings.push(cause),
+        }
+    }
+    findings
 }
 
 /// Whether accesses near NULL were found.
@@ -142,7 +162,6 @@ impl Cause {
             Code::NullAccess => is_same && is_of_same_function,
             // What leaves a block goes on through all that is behind it: one instruction, or one call of `memcpy`.
             Code::HeapOverflow | Code::HeapUnderflow | Code::UnallocatedAccess => {
-                let left_a_block = matches!(self.code, Code::HeapOverflow | Code::HeapUnderflow);
                 let is_same_instruction = self.first.access.by == error.access.by
                     && memory.place(self.first.access.context)
                         == memory.place(error.access.context);
@@ -154,12 +173,20 @@ impl Cause {
                     && callers(error).is_some()
                     && callers(&self.first) == callers(error)
                     && function(error).is_some_and(|function| is_leaf(memory, error, function));
-                left_a_block && (is_same_instruction || is_same_call)
+                self.leaves_a_block() && (is_same_instruction || is_same_call)
                     || is_same && is_of_same_function
             }
             _ => false,
         };
         explains && entry(&self.first) == entry(error)
+    }
+
+    fn errors(&self) -> impl Iterator<Item = &AccessError> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    fn leaves_a_block(&self) -> bool {
+        matches!(self.code, Code::HeapOverflow | Code::HeapUnderflow)
     }
 
     /// The other instructions.
@@ -172,7 +199,7 @@ impl Cause {
     }
 
     fn times(&self) -> u64 {
-        self.first.times + self.others.iter().map(|error| error.times).sum::<u64>()
+        self.errors().map(|error| error.times).sum()
     }
 }
 
@@ -239,6 +266,8 @@ fn finding(memory: Memory<'_, '_>, cause: &Cause) -> Finding {
             count(times)
         ),
     };
+    let goes_on = cause.leaves_a_block() && cause.errors().any(|e| e.kind == AccessKind::Freed);
+    let times = if goes_on { format!("{times}, also in freed blocks") } else { times };
     let place = match (error.kind, block) {
         (AccessKind::Outside, _) => {
             format!("at {:#x}, which reach past the end of the memory", access.address)

@@ -382,6 +382,27 @@ fn what_one_instruction_goes_over_is_one_finding() {
     assert_eq!(told(recording), [(Code::HeapOverflow, message.to_owned())]);
 }
 
+/// The same where some of that is freed; what another instruction does to a freed block is another bug.
+#[test]
+fn what_leaves_a_block_goes_on_through_freed_ones() {
+    let told_of = |instruction: usize| {
+        let mut recording = recording_of(true);
+        for (address, context) in [(0x2000, 1), (0x2010, 1), (0x2030, 1)] {
+            recording.allocate(address, 8, context);
+        }
+        free(&mut recording, 0x2010);
+        let [read, _] = instructions();
+        access(&mut recording, instructions()[instruction], 0x2010);
+        access(&mut recording, read, 0x2008);
+        access(&mut recording, read, 0x200c);
+        told(recording)
+    };
+    let message = "4 bytes read just past the end of a block of 8 bytes; 3 times, also in freed blocks";
+    assert_eq!(told_of(0), [(Code::HeapOverflow, message.to_owned())]);
+    let codes: Vec<Code> = told_of(1).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, [Code::UseAfterFree, Code::HeapOverflow]);
+}
+
 /// It is not the same instruction, nor the same block.
 #[test]
 fn two_bugs_of_one_function_are_two_findings() {
