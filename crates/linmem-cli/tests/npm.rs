@@ -84,6 +84,7 @@ fn packages_are_silent_when_their_accesses_are_checked() {
         "libheif",
         "libsodium",
         "manifold",
+        "pdfium",
         "photon",
         "quickjs",
         "resvg",
@@ -103,18 +104,51 @@ fn packages_are_silent_when_their_accesses_are_checked() {
     }
 }
 
-/// They are silent without checks, too. mimalloc gives back blocks of its own where a thread of wasm-vips ends, and loro-crdt runs
-/// the copy of dlmalloc that is passed its state.
+/// They are silent without checks, too. mimalloc gives back blocks of its own where a thread of wasm-vips ends, loro-crdt runs
+/// the copy of dlmalloc that is passed its state, and dotlottie puts a header before what C++ allocates.
 #[test]
 fn what_is_in_order_is_silent() {
-    for package in
-        ["argon2", "cld3", "h5wasm", "jsquash-png", "loro-crdt", "opencv-js", "wasm-vips"]
-    {
+    let known = [
+        "argon2",
+        "cld3",
+        "dotlottie",
+        "h5wasm",
+        "jsquash-png",
+        "loro-crdt",
+        "opencv-js",
+        "pdfium",
+        "wasm-vips",
+    ];
+    for package in known {
         let report = watched(package, "");
         assert!(!report.has_errors() && report.totals.allocations > 0, "{package}: {report}");
         let warnings = report.findings.iter().filter(|f| f.severity == Severity::Warning);
         assert_eq!(warnings.count(), 0, "{package}: {report}");
     }
+}
+
+/// Its allocator checks its chunks.
+#[test]
+fn documents_of_pdfium_are_counted() {
+    let leak = watched_with("pdfium", "", "leak");
+    let [bytes, documents] = &leak.findings[..2] else { panic!("{leak}") };
+    for finding in [bytes, documents] {
+        assert_eq!((finding.code, finding.numbers["blocks"]), (Code::LeakHostHeld, 20), "{leak}");
+        assert!(finding.message.contains("(allocated at examples/npm/pdfium.mjs:24)"), "{leak}");
+    }
+    assert!(
+        documents.message.contains("20 blocks from `FPDF_LoadMemDocument` and freed 0"),
+        "{leak}"
+    );
+}
+
+/// What points behind the headers owns blocks.
+#[test]
+fn players_of_dotlottie_are_left_to_finalizers() {
+    let leak = watched_with("dotlottie", "", "leak");
+    let first = &leak.findings[0];
+    assert_eq!((first.code, first.numbers["objects"]), (Code::WaitsForFinalizer, 20), "{leak}");
+    assert!(leak.findings.iter().all(|finding| finding.severity == Severity::Note), "{leak}");
 }
 
 /// HDF5 has a list of its open files, so all that they own is pointed to.

@@ -397,7 +397,8 @@ fn what_leaves_a_block_goes_on_through_freed_ones() {
         access(&mut recording, read, 0x200c);
         told(recording)
     };
-    let message = "4 bytes read just past the end of a block of 8 bytes; 3 times, also in freed blocks";
+    let message =
+        "4 bytes read just past the end of a block of 8 bytes; 3 times, also in freed blocks";
     assert_eq!(told_of(0), [(Code::HeapOverflow, message.to_owned())]);
     let codes: Vec<Code> = told_of(1).into_iter().map(|(code, _)| code).collect();
     assert_eq!(codes, [Code::UseAfterFree, Code::HeapOverflow]);
