@@ -262,7 +262,12 @@ fn finding(memory: Memory<'_, '_>, cause: &Cause) -> Finding {
         (times, others) => format!(
             "; {} more {}, {} times{or_more} in all",
             number_of(others as u64, "instruction"),
-            if code == Code::UseAfterFree { "access such blocks" } else { "do so" },
+            match (code, others) {
+                (Code::UseAfterFree, 1) => "accesses such blocks",
+                (Code::UseAfterFree, _) => "access such blocks",
+                (_, 1) => "does so",
+                _ => "do so",
+            },
             count(times)
         ),
     };

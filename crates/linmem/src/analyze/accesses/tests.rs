@@ -133,7 +133,7 @@ fn accesses_of_one_freed_block_are_one_finding() {
     access(&mut recording, read, 0x2004);
     access(&mut recording, write, 0x2000);
     access(&mut recording, write, 0x2000);
-    let message = "4 bytes read 4 bytes into a freed block of 32 bytes; 1 instruction more access such blocks, 3 times \
+    let message = "4 bytes read 4 bytes into a freed block of 32 bytes; 1 instruction more accesses such blocks, 3 times \
                    in all";
     assert_eq!(told(recording), [(Code::UseAfterFree, message.to_owned())]);
 }
