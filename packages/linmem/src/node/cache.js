@@ -1,5 +1,6 @@
 // Instrumented modules on disk, for the next run, for worker threads and for child processes: one file for each
-// content. A file is written under a name of its own and then renamed, and checked when it is read.
+// content. A file is written under a name of its own and then renamed, and what is read of it is checked. The original module
+// stands last: it is wanted only of a module that another thread has sent.
 
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
@@ -8,7 +9,7 @@ import { join } from "node:path";
 import { threadId } from "node:worker_threads";
 
 // A program may replace them.
-const { accessSync, closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeSync } = fs;
+const { accessSync, closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, utimesSync, writeSync } = fs;
 
 // All files together; the ones that were used longest ago go first.
 const MAX_BYTES = 512 * 1024 * 1024;
@@ -16,9 +17,12 @@ const MAX_BYTES = 512 * 1024 * 1024;
 // A file that was used counts as used for so long, so that it need not be marked each time.
 const MARK_SECONDS = 3600;
 
-const MAGIC = "linmem module 1\n";
+// Then come the digests of the instrumented module and of its map, and the lengths of these two and of the original, whose
+// digest is its key.
+const MAGIC = "linmem module 2\n";
 const DIGEST_BYTES = 32;
-const HEADER_BYTES = MAGIC.length + DIGEST_BYTES + 3 * 4;
+const LENGTHS = MAGIC.length + 2 * DIGEST_BYTES;
+const HEADER_BYTES = LENGTHS + 3 * 4;
 const EXTENSION = ".module";
 
 const KEY = /^[0-9a-f]{64}$/;
@@ -39,15 +43,29 @@ export class Cache {
     this.#limit = limit;
   }
 
-  /** What is kept for the key of a content: `{ original, wasm, map }`; undefined if there is nothing that is whole. */
+  /** What is kept for the key of a content, `{ wasm, map }`; undefined if there is nothing that is whole. */
   get(key) {
+    return this.#read(key, (file) => ({ wasm: file.part(0), map: file.part(1).toString() }));
+  }
+
+  /** The content itself and the map, `{ original, map }`; undefined if they are not whole. */
+  original(key) {
+    return this.#read(key, (file) => ({ original: file.part(2, key), map: file.part(1).toString() }));
+  }
+
+  #read(key, partsOf) {
     const path = this.#path(key);
+    let file;
     try {
-      const entry = entryIn(readFileSync(path));
-      if (entry !== undefined) mark(path);
-      return entry;
+      file = new Entry(path);
+      const parts = partsOf(file);
+      mark(path);
+      return parts;
     } catch {
+      // There is none, or it is damaged: a disk may be full, and a machine may stop while it writes.
       return undefined;
+    } finally {
+      file?.close();
     }
   }
 
@@ -58,7 +76,7 @@ export class Cache {
     // Others may do the same at the same time.
     const own = `${path}.${process.pid}-${threadId}`;
     try {
-      write(own, [original, wasm, Buffer.from(map)]);
+      write(own, [wasm, Buffer.from(map), original]);
       renameSync(own, path);
       this.#evict(path);
     } catch {
@@ -129,8 +147,9 @@ function mark(path) {
 function write(path, parts) {
   const header = Buffer.alloc(HEADER_BYTES);
   header.write(MAGIC, "latin1");
-  header.write(digestOf(parts), MAGIC.length, "hex");
-  parts.forEach((part, index) => header.writeUInt32LE(part.length, MAGIC.length + DIGEST_BYTES + 4 * index));
+  const [wasm, map] = parts;
+  header.write(sha256(wasm) + sha256(map), MAGIC.length, "hex");
+  parts.forEach((part, index) => header.writeUInt32LE(part.length, LENGTHS + 4 * index));
   const descriptor = openSync(path, "w");
   try {
     for (const part of [header, ...parts]) for (let at = 0; at < part.length; ) at += writeSync(descriptor, part, at);
@@ -139,22 +158,49 @@ function write(path, parts) {
   }
 }
 
-function digestOf(parts) {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return hash.digest("hex");
-}
+/** A file of the cache. Its methods throw where it is damaged. */
+class Entry {
+  #descriptor;
+  #header;
+  #lengths;
 
-// A disk may be full, and a machine may stop while it writes.
-function entryIn(file) {
-  if (file.length < HEADER_BYTES || file.toString("latin1", 0, MAGIC.length) !== MAGIC) return undefined;
-  const digest = file.toString("hex", MAGIC.length, MAGIC.length + DIGEST_BYTES);
-  let at = HEADER_BYTES;
-  const parts = [0, 1, 2].map((index) => {
-    const length = file.readUInt32LE(MAGIC.length + DIGEST_BYTES + 4 * index);
-    return file.subarray(at, (at += length));
-  });
-  if (at !== file.length || digestOf(parts) !== digest) return undefined;
-  const [original, wasm, map] = parts;
-  return { original, wasm, map: map.toString() };
+  constructor(path) {
+    this.#descriptor = openSync(path, "r");
+    try {
+      this.#header = this.#bytesAt(0, HEADER_BYTES);
+      this.#lengths = [0, 1, 2].map((index) => this.#header.readUInt32LE(LENGTHS + 4 * index));
+      const bytes = this.#lengths.reduce((sum, length) => sum + length, HEADER_BYTES);
+      if (this.#header.toString("latin1", 0, MAGIC.length) !== MAGIC || fstatSync(this.#descriptor).size !== bytes) throw new Error("damaged");
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  close() {
+    closeSync(this.#descriptor);
+  }
+
+  /** One of its parts, which has this digest. */
+  part(index, digest = this.#digest(index)) {
+    const before = this.#lengths.slice(0, index).reduce((sum, length) => sum + length, HEADER_BYTES);
+    const part = this.#bytesAt(before, this.#lengths[index]);
+    if (sha256(part) !== digest) throw new Error("damaged");
+    return part;
+  }
+
+  #digest(index) {
+    const start = MAGIC.length + DIGEST_BYTES * index;
+    return this.#header.toString("hex", start, start + DIGEST_BYTES);
+  }
+
+  #bytesAt(start, length) {
+    const bytes = Buffer.allocUnsafeSlow(length);
+    for (let at = 0; at < length; ) {
+      const count = readSync(this.#descriptor, bytes, at, length - at, start + at);
+      if (count === 0) throw new Error("damaged");
+      at += count;
+    }
+    return bytes;
+  }
 }

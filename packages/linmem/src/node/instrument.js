@@ -31,9 +31,9 @@ export const instrument = {
   },
 
   find(key) {
-    const kept = cache?.get(key);
-    // A module that comes from elsewhere says by itself what it was made of.
-    return kept === undefined || sha256(kept.original) !== key ? undefined : { original: kept.original, map: JSON.parse(kept.map) };
+    // A module that comes from elsewhere says by itself what it was made of, so the content is checked.
+    const kept = cache?.original(key);
+    return kept && { original: kept.original, map: JSON.parse(kept.map) };
   },
 };
 

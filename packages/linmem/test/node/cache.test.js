@@ -14,6 +14,7 @@ let roots = 0;
 const newRoot = () => join(directory, `root${roots++}`);
 
 const entry = (text, bytes = 10) => ({ original: Buffer.from(text), wasm: Buffer.alloc(bytes, text), map: `{"of":"${text}"}` });
+const instrumented = (text, bytes) => (({ wasm, map }) => ({ wasm, map }))(entry(text, bytes));
 const files = (root) => readdirSync(root).flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)));
 
 test("what is put in comes out, for the same maker only", () => {
@@ -22,8 +23,8 @@ test("what is put in comes out, for the same maker only", () => {
   const cache = new Cache("one", { root });
   assert.equal(cache.get(key), undefined);
   cache.put(key, entry("a"));
-  assert.deepEqual(cache.get(key), entry("a"));
-  assert.deepEqual(new Cache("one", { root }).get(key), entry("a"));
+  assert.deepEqual(cache.get(key), instrumented("a"));
+  assert.deepEqual(new Cache("one", { root }).get(key), instrumented("a"));
   assert.equal(new Cache("another", { root }).get(key), undefined);
 });
 
@@ -44,9 +45,20 @@ for (const [damage, change] of Object.entries({
     writeFileSync(path, change(readFileSync(path)));
     assert.equal(cache.get(key), undefined);
     cache.put(key, entry("a"));
-    assert.deepEqual(cache.get(key), entry("a"));
+    assert.deepEqual(cache.get(key), instrumented("a"));
   });
 }
+
+test("the original comes out if it is what the key says", () => {
+  const root = newRoot();
+  const cache = new Cache("one", { root });
+  const [key, other] = ["a", "b"].map(sha256);
+  assert.equal(cache.original(key), undefined);
+  cache.put(key, entry("a"));
+  cache.put(other, entry("a"));
+  assert.deepEqual(cache.original(key), { original: Buffer.from("a"), map: entry("a").map });
+  assert.equal(cache.original(other), undefined, "a forged one");
+});
 
 test("a key that is none leads nowhere", () => {
   const root = newRoot();
@@ -98,6 +110,6 @@ test("where it cannot be written, recordings' directory has it", (context) => {
   process.env.LINMEM_TRACE_DIR = traces;
   const cache = new Cache("one", { root: blocked });
   cache.put(sha256("a"), entry("a"));
-  assert.deepEqual(cache.get(sha256("a")), entry("a"));
+  assert.deepEqual(cache.get(sha256("a")), instrumented("a"));
   assert.deepEqual(readdirSync(join(traces, "modules")).length, 1);
 });
