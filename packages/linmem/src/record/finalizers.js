@@ -25,7 +25,7 @@ export class Finalizers {
   watch({ FinalizationRegistry }, patch) {
     patch.call(FinalizationRegistry.prototype, "register", (target, self, values) => {
       const result = Reflect.apply(target, self, values);
-      this.#registered(values[1], values[2]);
+      this.#registered(values[0], values[1], values[2]);
       return result;
     });
     patch.call(FinalizationRegistry.prototype, "unregister", (target, self, values) => {
@@ -35,16 +35,18 @@ export class Finalizers {
     });
   }
 
-  #registered(held, token) {
-    const blocks = [...addressesIn(held, DEEPEST)].flatMap((address) => this.#blocksAt(address));
+  // A function that frees has its address where nobody sees it: it is the object's own, as a rule.
+  #registered(object, held, token) {
+    const blocks = this.#blocksIn(typeof held === "function" ? object : held);
     if (blocks.length === 0) return;
     const stack = this.#contexts.ofHost();
     for (const { ledger, address } of blocks) this.#records.registered(ledger.number, address, stack);
     if (typeof token === "object" && token !== null) this.#ofToken.set(token, [...(this.#ofToken.get(token) ?? []), ...blocks]);
   }
 
-  #blocksAt(address) {
-    return this.#memories.ledgersWith(address).map((ledger) => ({ ledger, address }));
+  #blocksIn(value) {
+    const addresses = [...addressesIn(value, DEEPEST)];
+    return addresses.flatMap((address) => this.#memories.ledgersWith(address).map((ledger) => ({ ledger, address })));
   }
 
   #unregistered(token) {

@@ -660,6 +660,13 @@ const waits = (blocks) => (report, line) => {
 program("calls", {
   "finalized, by an address": waits(40),
   "finalized, by an object": waits(40),
+  "finalized, by a function": waits(40),
+
+  "finalized, by a name"(report) {
+    assert.deepEqual(problems(report), ["leak-host-held"]);
+    assert.equal(theOnly(report, "leak-host-held").numbers.blocks, 40);
+  },
+
   "finalized, some freed": waits(25),
 
   "finalized, not any more"(report) {

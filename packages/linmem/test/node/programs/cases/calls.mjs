@@ -168,10 +168,10 @@ let registry;
 
 function finalized(heldOf, { freesFirst = 0 } = {}) {
   const { free, malloc } = start("calls", fail);
-  registry = new FinalizationRegistry((held) => free(held.$$?.ptr ?? held));
+  registry = new FinalizationRegistry((held) => (typeof held === "function" ? held() : free(held.$$?.ptr ?? held)));
   const objects = count(40, () => {
     const object = { at: malloc(50) };
-    registry.register(object, heldOf(object.at), object); // registers
+    registry.register(object, heldOf(object.at, free), object); // registers
     return object;
   });
   for (const object of objects.slice(0, freesFirst)) {
@@ -184,6 +184,8 @@ function finalized(heldOf, { freesFirst = 0 } = {}) {
 Object.assign(ways, {
   "finalized, by an address": () => finalized((at) => at),
   "finalized, by an object": () => finalized((at) => ({ $$: { ptr: at } })),
+  "finalized, by a function": () => finalized((at, free) => () => free(at)),
+  "finalized, by a name": () => finalized(() => "a name"),
   "finalized, some freed": () => finalized((at) => at, { freesFirst: 15 }),
 
   "finalized, not any more"() {
