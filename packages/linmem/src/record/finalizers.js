@@ -35,7 +35,7 @@ export class Finalizers {
     });
   }
 
-  // A function that frees has its address where nobody sees it: it is the object's own, as a rule.
+  // The address that a function frees is in its scope, which cannot be read: it is the object's own, as a rule.
   #registered(object, held, token) {
     const blocks = this.#blocksIn(typeof held === "function" ? object : held);
     if (blocks.length === 0) return;
