@@ -7,11 +7,13 @@ use wasmparser::Operator;
 
 use super::code::Functions;
 use super::{Effect, Role};
+use crate::module::Access;
 
 /// Sizes of such headers, in bytes.
 const HEADERS: std::ops::RangeInclusive<i32> = 4..=64;
 
-/// Whether a function does its work with these.
+/// Whether a function does its work with these. What frees and writes to the memory itself may keep blocks in a list of its own,
+/// and give them out again.
 pub(super) fn is_above(
     functions: &Functions<'_, '_>,
     (function, role): (u32, Role),
@@ -22,7 +24,11 @@ pub(super) fn is_above(
         .filter(|(known, _)| functions.calls(function, *known) > 0)
         .map(|(_, role)| role.effect());
     match role.effect() {
-        Effect::Frees => effects.any(|effect| effect == Effect::Frees),
+        Effect::Frees => {
+            let mut operators = functions.operators(function);
+            effects.any(|effect| effect == Effect::Frees)
+                && !operators.any(|operator| Access::of(&operator).is_some_and(|a| a.is_write))
+        }
         Effect::Allocates | Effect::Reallocates => effects.any(|effect| effect != Effect::Frees),
     }
 }

@@ -241,5 +241,8 @@ fn exports_above_the_allocator_are_not_hooked() {
     assert_eq!(found.put_before, 16);
     assert_eq!(header("(call $f (i32.sub (local.get 0) (i32.const 8)))").put_before, 0);
     let exports = [(4, Role::Malloc), (5, Role::Free)];
-    assert_eq!(functions(&header("")), exports, "it may keep blocks in a list of its own");
+    let kept = "(i32.store (local.get 0) (i32.load (i32.const 3000))) (i32.store (i32.const 3000) (local.get 0))";
+    for more in ["", kept, &format!("{kept} (call $f (i32.load (i32.const 3000)))")] {
+        assert_eq!(functions(&header(more)), exports, "it may keep blocks in a list of its own");
+    }
 }
