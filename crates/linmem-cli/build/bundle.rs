@@ -1,4 +1,4 @@
-//! Makes one CommonJS script of ES modules. Node starts it in a third of the time that their many files take, and any
+//! Makes one CommonJS script of ES modules. Node loads it in less than half of the time that their many files take, and any
 //! Node can `require` it.
 //!
 //! Each module becomes a function that is called once, in the order of their imports:
@@ -88,24 +88,23 @@ impl Bundle<'_> {
 
     /// What becomes of `import` and the rest of its line; none where that has another form.
     fn import(&mut self, module: &Path, rest: &str) -> Result<Option<String>, String> {
-        let (what, from) = match rest.rsplit_once(" from ") {
-            Some((what, from)) => (what, quoted(from)),
-            None => ("", quoted(rest)),
+        let parts = rest.rsplit_once(" from ");
+        let Some((what, from)) = parts.and_then(|(what, from)| Some((what, quoted(from)?))) else {
+            return Ok(None);
         };
-        let Some(from) = from else { return Ok(None) };
         let value = if from.starts_with("node:") {
             format!("builtin(\"{from}\")")
         } else {
             let Some(from) = beside(module, from) else { return Ok(None) };
             self.add(&from)?;
             // Only Node's own modules have one value that stands for all.
-            if !what.is_empty() && !what.starts_with('{') {
+            if !what.starts_with('{') {
                 return Ok(None);
             }
             name_of(&from)
         };
         let names = what.strip_prefix("* as ").unwrap_or(what).replace(" as ", ": ");
-        Ok(Some(if names.is_empty() { String::new() } else { format!("const {names} = {value};") }))
+        Ok(Some(format!("const {names} = {value};")))
     }
 }
 

@@ -59,8 +59,10 @@ const RECORDER: &str = include_str!(concat!(env!("OUT_DIR"), "/preload.cjs"));
 /// Runs the command.
 pub fn main(args: Args) -> Result<ExitCode> {
     let scratch = TempDir::new().context("cannot make a temporary directory")?;
-    let recorder = scratch.path().join("recorder/node/preload.cjs");
-    recorder.parent().map_or(Ok(()), fs::create_dir_all)?;
+    // It takes what is beside its folder for its own, too, as in the package.
+    let folder = scratch.path().join("recorder/node");
+    fs::create_dir_all(&folder)?;
+    let recorder = folder.join("preload.cjs");
     fs::write(&recorder, RECORDER)?;
     let traces = match &args.traces {
         Some(directory) => directory.clone(),

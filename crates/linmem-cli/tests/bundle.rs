@@ -36,8 +36,8 @@ fn modules_run_once_in_the_order_of_their_imports() {
         (
             "main.js",
             "import { basename } from \"node:path\";\nimport os from \"node:os\";\nimport * as fs from \"node:fs\";\n\
-             import \"./first.js\";\nimport { count, Two as Second } from \"./deep/second.js\";\n\
-             console.log(count(), new Second().name, basename(import.meta.url), typeof os.EOL, typeof fs.readSync);\n\
+             import { one } from \"./first.js\";\nimport { count, Two as Second } from \"./deep/second.js\";\n\
+             console.log(one, count(), new Second().name, basename(import.meta.url), typeof os.EOL, typeof fs.readSync);\n\
              console.log(builtin === undefined, Object.keys(builtin.cache).length);",
         ),
         ("first.js", "console.log(\"first\");\nexport const one = 1;"),
@@ -51,7 +51,7 @@ fn modules_run_once_in_the_order_of_their_imports() {
             "export class Two {\n  name = \"two\";\n}\nexport async function later() {}\n",
         ),
     ]);
-    assert_eq!(printed(&script.unwrap()), "first\n2 two bundle.cjs string function\nfalse 1\n");
+    assert_eq!(printed(&script.unwrap()), "first\n1 2 two bundle.cjs string function\nfalse 1\n");
 }
 
 #[test]
@@ -63,6 +63,7 @@ fn other_forms_are_refused_with_their_place() {
         "export const { a, b } = f();",
         "export { a };",
         "import {",
+        "import \"./a.js\";",
         "import a from \"./a.js\";",
         "import * as a from \"./a.js\";",
         "import { a } from \"other\";",
@@ -70,7 +71,10 @@ fn other_forms_are_refused_with_their_place() {
     ] {
         assert_eq!(refused(line), Err(format!("main.js:2: `{line}` is not understood")));
     }
-    let cycle = [("main.js", "import \"./a.js\";"), ("a.js", "import \"./main.js\";")];
+    let cycle = [
+        ("main.js", "import { a } from \"./a.js\";"),
+        ("a.js", "import { m } from \"./main.js\";"),
+    ];
     assert_eq!(bundle_of(&cycle), Err("main.js: it imports itself, through others".to_owned()));
     let missing = bundle::bundle(Path::new("/nowhere"), "main.js").unwrap_err();
     assert!(missing.starts_with("main.js: "), "{missing}");

@@ -68,11 +68,12 @@ fn with_freed_blocks(memory: Memory<'_, '_>, findings: Vec<Cause>) -> Vec<Cause>
     let (freed, mut findings): (Vec<Cause>, Vec<Cause>) =
         findings.into_iter().partition(|cause| cause.code == Code::UseAfterFree);
     for cause in freed {
-        let leaves = |left: &&mut Cause| {
+        let explains = |left: &Cause| {
             let places: BTreeSet<_> = left.errors().map(place).collect();
-            left.leaves_a_block() && cause.errors().all(|error| places.contains(&place(error)))
+            cause.errors().all(|error| places.contains(&place(error)))
         };
-        match findings.iter_mut().find(leaves) {
+        let mut left = findings.iter_mut().filter(|left| left.leaves_a_block());
+        match left.find(|left| explains(left)) {
             Some(left) => left.others.extend(cause.errors().copied()),
             None => findings.push(cause),
         }

@@ -42,14 +42,19 @@ pub(crate) fn in_parentheses(stack: &Stack) -> String {
 /// Lines that are named where there are many.
 const MOST_LINES: usize = 3;
 
-/// Lines with how often each, the most often first, where any is known: `at app.mjs:5`, or `20 at app.mjs:5, 3 elsewhere`.
-pub(crate) fn at_lines(of_line: impl IntoIterator<Item = (Option<String>, u64)>) -> Option<String> {
+/// What was done how often at which lines, the most often first, in parentheses after a space, or nothing where no line is
+/// known: ` (allocated at app.mjs:5)`, or ` (allocated: 20 at app.mjs:5, 3 elsewhere)`.
+pub(crate) fn done_at(
+    done: &str,
+    of_line: impl IntoIterator<Item = (Option<String>, u64)>,
+) -> String {
     let mut of_line: Vec<_> = of_line.into_iter().collect();
     of_line.sort_by_key(|(_, times)| Reverse(*times));
-    if let [(Some(only), _)] = &of_line[..] {
-        return Some(format!("at {only}"));
+    match &of_line[..] {
+        [(Some(only), _)] => return format!(" ({done} at {only})"),
+        lines if lines.iter().all(|(line, _)| line.is_none()) => return String::new(),
+        _ => {}
     }
-    of_line.iter().find(|(line, _)| line.is_some())?;
     let named = of_line.iter().take(MOST_LINES).map(|(line, times)| match line {
         Some(line) => format!("{} at {line}", count(*times)),
         None => format!("{} elsewhere", count(*times)),
@@ -58,7 +63,7 @@ pub(crate) fn at_lines(of_line: impl IntoIterator<Item = (Option<String>, u64)>)
         0 => String::new(),
         more => format!(" and {} more", number_of(more, "line")),
     };
-    Some(format!("{}{more}", named.collect::<Vec<_>>().join(", ")))
+    format!(" ({done}: {}{more})", named.collect::<Vec<_>>().join(", "))
 }
 
 /// The place in a frame of the host, which is `name (place:line)` or `place:line`.

@@ -7,7 +7,7 @@ use crate::report::{Code, Finding, Remedy};
 use crate::trace::ContextId;
 use crate::units::{bytes, count, number_of};
 
-use super::super::lines::{at_lines, in_parentheses, user_line};
+use super::super::lines::{done_at, in_parentheses, user_line};
 use super::super::subject::{Memory, Subject};
 use super::super::unseen_events;
 use super::{Group, Holder, Kind, Leaks, emptied, kept_by_calls, once, sum_of};
@@ -133,8 +133,8 @@ fn finalizer_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Find
     let of_line = memory.left_to_finalizers();
     let objects: u64 = of_line.values().map(|(objects, _)| objects).sum();
     let (_, context) = of_line.values().copied().max_by_key(|(objects, _)| *objects)?;
-    let place = at_lines(of_line.into_iter().map(|(line, (objects, _))| (line, objects)));
-    let place = in_words("registered", place);
+    let of_line = of_line.into_iter().map(|(line, (objects, _))| (line, objects));
+    let place = done_at("registered", of_line);
     let message = format!("{} left to finalizers{place}", number_of(objects, "object"));
     let advice = "When finalizers run is up to the engine, and at the end of the program they do not. Free what has to \
                   be freed in time by yourself.";
@@ -251,16 +251,7 @@ pub(super) fn by_line(memory: Memory<'_, '_>, groups: &Groups<'_>) -> String {
         let line = user_line(&memory.subject.outside(*context)).map(str::to_owned);
         *of_line.entry(line).or_default() += group.held.blocks;
     }
-    in_words("allocated", at_lines(of_line))
-}
-
-/// What was done at some places, in parentheses after a space.
-fn in_words(done: &str, places: Option<String>) -> String {
-    match places {
-        Some(place) if place.starts_with("at ") => format!(" ({done} {place})"),
-        Some(places) => format!(" ({done}: {places})"),
-        None => String::new(),
-    }
+    done_at("allocated", of_line)
 }
 
 /// How the host came to hold blocks, as the predicate of a sentence about them.
