@@ -59,6 +59,8 @@ pub struct Instrumented {
     pub wasm: Vec<u8>,
     /// From its functions and offsets back to the original's.
     pub map: OffsetMap,
+    /// Of each function of the original, whether it is recursive.
+    recursive: Vec<bool>,
     /// Where accesses are checked, whether all blocks of the heap are known.
     checked: Option<bool>,
     /// Functions whose accesses are not checked all the same.
@@ -91,7 +93,8 @@ pub(crate) fn instrument(prepared: &Prepared<'_>, mode: &Mode) -> Result<Instrum
     let module = &prepared.module;
     if !is_rewritten(prepared) {
         let (wasm, map) = (module.bytes.to_vec(), OffsetMap::identity(module));
-        return Ok(Instrumented { wasm, map, checked: None, unchecked: Vec::new() });
+        let recursive = Vec::new();
+        return Ok(Instrumented { wasm, map, recursive, checked: None, unchecked: Vec::new() });
     }
     refuse_our_names(module)?;
     if let (Some(_), Some(obstacle)) = (mode.checks(prepared), obstacle_to_checks(module)) {

@@ -98,7 +98,7 @@ impl ContextGlobals {
 
 /// What a call site passes to its callee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// The callee cannot reach anything of interest.
     Nothing,
     /// The next context, to a callee that is not recursive.
@@ -111,6 +111,20 @@ enum Step {
     Fold,
     /// The call closes a cycle if its callee, which is not known here, is recursive.
     FoldOrNext,
+}
+
+impl Step {
+    /// Its letter in a recorder's map.
+    pub(super) fn letter(self) -> char {
+        match self {
+            Step::Nothing => '-',
+            Step::Next => 'n',
+            Step::NextInside => 'i',
+            Step::Enter => 'e',
+            Step::Fold => 'f',
+            Step::FoldOrNext => 'o',
+        }
+    }
 }
 
 impl Contexts {
@@ -129,6 +143,11 @@ impl Contexts {
         let enters_recursion = indirect.iter().map(|node| node.is_some_and(&mut enters)).collect();
         let hooked = prepared.allocator().functions.iter().map(|hooked| hooked.function).collect();
         Contexts { observed, recursion, indirect, enters_recursion, hooked }
+    }
+
+    /// Of the first so many functions, whether each is recursive.
+    pub(super) fn recursive(&self, functions: usize) -> Vec<bool> {
+        (0..functions as u32).map(|function| self.recursion.is_cyclic(function)).collect()
     }
 
     fn step(&self, caller: u32, kind: SiteKind) -> Step {
@@ -187,7 +206,9 @@ impl Producer for Contexts {
             match self.step(function, site.kind) {
                 Step::Nothing => {}
                 step => {
-                    edits.insert_before(site.offset, |code| context.leave(step, site.offset, code))
+                    edits.insert_step_before(site.offset, step, |code| {
+                        context.leave(step, site.offset, code);
+                    });
                 }
             }
         }

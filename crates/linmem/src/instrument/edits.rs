@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use wasm_encoder::{BlockType, Encode, InstructionSink, ValType};
 
+use super::contexts::Step;
 use super::index_space::IndexSpace;
 use super::mode::Plan;
 use super::offset_map::Points;
@@ -45,6 +46,8 @@ struct Edit {
     code: Range<usize>,
     /// Where in the buffer an `if` stands that is hardly ever taken.
     unlikely: Option<usize>,
+    /// What the code does to the calling context.
+    step: Step,
 }
 
 impl Edit {
@@ -115,9 +118,20 @@ impl Edits {
         offset: usize,
         write: impl FnOnce(&mut InstructionSink<'_>),
     ) {
+        self.insert_step_before(offset, Step::Nothing, write);
+    }
+
+    /// The same for code that takes a step of the calling context.
+    #[inline]
+    pub(super) fn insert_step_before(
+        &mut self,
+        offset: usize,
+        step: Step,
+        write: impl FnOnce(&mut InstructionSink<'_>),
+    ) {
         let code = self.write(write);
         if !code.is_empty() {
-            self.edits.push(Edit { offset, replaced: 0, code, unlikely: None });
+            self.edits.push(Edit { offset, replaced: 0, code, unlikely: None, step });
         }
     }
 
@@ -141,7 +155,8 @@ impl Edits {
             rest(code);
         });
         let code = start..self.code.len();
-        self.edits.push(Edit { offset, replaced: 0, code, unlikely: Some(branch) });
+        let (unlikely, step) = (Some(branch), Step::Nothing);
+        self.edits.push(Edit { offset, replaced: 0, code, unlikely, step });
     }
 
     /// Puts code where an instruction was. It is a bug to replace an instruction twice: the first
@@ -149,8 +164,8 @@ impl Edits {
     #[inline]
     pub(super) fn replace(&mut self, site: &Site, write: impl FnOnce(&mut InstructionSink<'_>)) {
         let code = self.write(write);
-        let unlikely = None;
-        self.edits.push(Edit { offset: site.offset, replaced: site.len, code, unlikely });
+        let (unlikely, step) = (None, Step::Nothing);
+        self.edits.push(Edit { offset: site.offset, replaced: site.len, code, unlikely, step });
     }
 
     fn write(&mut self, write: impl FnOnce(&mut InstructionSink<'_>)) -> Range<usize> {
@@ -181,7 +196,8 @@ impl Edits {
         self.copy_locals(file, body, out);
         out.extend_from_slice(&self.prologue);
         let mut copied = body.code_start;
-        points.add(out.len(), copied);
+        points.add(out.len(), copied, Step::Nothing);
+        let mut step_of = (copied, Step::Nothing);
         while let Some(edit) = next(&self.edits, &mut self.lists) {
             if edit.offset < copied {
                 debug_assert!(false, "the instruction at {:#x} is replaced twice", edit.offset);
@@ -192,8 +208,13 @@ impl Edits {
             unlikely.extend(branch.map(|branch| branch as u32));
             out.extend_from_slice(&self.code[edit.code.clone()]);
             copied = edit.offset + edit.replaced;
+            if edit.step != Step::Nothing {
+                step_of = (copied, edit.step);
+            }
             if edit.code.len() != edit.replaced {
-                points.add(out.len(), copied);
+                // The last of the points before a call tells.
+                let step = if step_of.0 == copied { step_of.1 } else { Step::Nothing };
+                points.add(out.len(), copied, step);
             }
         }
         out.extend_from_slice(&file[copied..body.range.end]);

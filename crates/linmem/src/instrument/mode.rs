@@ -70,6 +70,8 @@ pub(super) struct Plan<'m> {
     /// Where accesses are checked, whether all blocks of the heap are known. The engine is told then which branches are
     /// hardly ever taken.
     pub(super) checked: Option<bool>,
+    /// Of each of the module's own functions, whether it is recursive.
+    pub(super) recursive: Vec<bool>,
     /// What edits the module's own functions.
     pub(super) producers: Vec<Box<dyn Producer + 'm>>,
 }
@@ -213,6 +215,7 @@ fn record<'m>(
     inserted.extend(allocation::wrappers(prepared, fail_alloc.is_some(), redzone));
     inserted.extend(entries::of(prepared, &observed, knows_heap));
     inserted.extend(stubs::of(prepared, knows_heap));
+    let contexts = Contexts::new(prepared, observed);
     let mut plan = Plan {
         hooks: Hook::OF_RECORDS,
         hook_module: hook_module.to_owned(),
@@ -220,7 +223,8 @@ fn record<'m>(
         globals,
         inserted,
         checked: knows_heap,
-        producers: vec![Box::new(Contexts::new(prepared, observed))],
+        recursive: contexts.recursive(prepared.module.functions.len()),
+        producers: vec![Box::new(contexts)],
     };
     if let (Some((limits, form)), Some(knows_heap)) = (checks, knows_heap) {
         plan.hooks = &Hook::ALL;

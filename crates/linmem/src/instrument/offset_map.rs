@@ -2,6 +2,7 @@
 
 use wasmparser::{Parser, Payload};
 
+use super::contexts::Step;
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::trace::Frame;
@@ -14,6 +15,8 @@ pub struct OffsetMap {
     /// `(offset in the instrumented file, offset in the original file)`, sorted; between two
     /// points both advance alike.
     points: Vec<(usize, usize)>,
+    /// For each point, what the code before it does to the calling context, for the call that stands there.
+    steps: Vec<Step>,
 }
 
 /// Where a function of an instrumented module comes from.
@@ -37,14 +40,17 @@ pub(super) struct Points {
     /// `(offset in the new body, offset in the original file)` wherever their difference changes; all
     /// bodies, one after another.
     points: Vec<(usize, usize)>,
+    /// For each point, what the code before it does to the calling context.
+    steps: Vec<Step>,
     /// For each body the number of points up to its end.
     body_ends: Vec<usize>,
 }
 
 impl Points {
     /// Adds a point of the body that is being written.
-    pub(super) fn add(&mut self, new: usize, original: usize) {
+    pub(super) fn add(&mut self, new: usize, original: usize, step: Step) {
         self.points.push((new, original));
+        self.steps.push(step);
     }
 
     /// The next point belongs to the next body.
@@ -63,12 +69,12 @@ impl OffsetMap {
     /// The map of a module that was left as it is.
     pub(super) fn identity(module: &Module<'_>) -> OffsetMap {
         let origins = (0..module.functions.len() as u32).map(Origin::Function).collect();
-        OffsetMap { origins, points: vec![(0, 0)] }
+        OffsetMap { origins, points: vec![(0, 0)], steps: vec![Step::Nothing] }
     }
 
     /// Moves the points of each body to where the body lies in the instrumented file.
     pub(super) fn new(wasm: &[u8], origins: Vec<Origin>, points: Points) -> Result<OffsetMap> {
-        let Points { mut points, body_ends } = points;
+        let Points { mut points, steps, body_ends } = points;
         let mut body_ends = body_ends.into_iter();
         let mut moved = 0;
         for payload in Parser::new(0).parse_all(wasm) {
@@ -81,7 +87,7 @@ impl OffsetMap {
                 moved = end;
             }
         }
-        Ok(OffsetMap { origins, points })
+        Ok(OffsetMap { origins, points, steps })
     }
 
     /// Where each function of the instrumented module comes from, in their order.
@@ -93,6 +99,11 @@ impl OffsetMap {
     /// both advance alike.
     pub(super) fn points(&self) -> &[(usize, usize)] {
         &self.points
+    }
+
+    /// For each of the points, what the code before it does to the calling context, for the call that stands there.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// A stack of the instrumented module in terms of the original: function index and offset in the file
@@ -185,7 +196,7 @@ mod tests {
             Origin::Entry(2),
             Origin::Stub(0),
         ];
-        OffsetMap { origins, points: vec![(0, 0), (100, 40)] }
+        OffsetMap { origins, points: vec![(0, 0), (100, 40)], steps: vec![Step::Nothing; 2] }
     }
 
     const WRAPPER: u32 = 4;

@@ -47,7 +47,7 @@ pub(super) fn run(prepared: &Prepared<'_>, plan: Plan<'_>) -> Result<Instrumente
     let checked = pass.plan.checked;
     let unchecked =
         checked.map_or_else(Vec::new, |_| left_alone::of_the_program(prepared, &pass.left_alone));
-    Ok(Instrumented { wasm, map, checked, unchecked })
+    Ok(Instrumented { wasm, map, recursive: pass.plan.recursive, checked, unchecked })
 }
 
 /// The sections that a module may lack and that something is added to, in order.

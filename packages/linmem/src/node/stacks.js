@@ -39,28 +39,42 @@ export const stacks = {
   },
 };
 
-// The frames that are known, by file and place. A frame costs far less than the engine's words for it.
+// What belongs to Node or to the recorder is not looked at further.
+const isLeftOut = (file) => file.startsWith("node:") || isOwn(file);
+const LEFT_OUT = Symbol("left out");
+
+// The frames that are known, by file and position: of a module one, of the host a list, since functions that are made in one
+// place can have names of their own, as embind's do. A frame costs far less than the engine's words for it.
 const known = new Map();
 
 function frameOf(site) {
   const file = site.getFileName();
   // An eval's code has no file, and its positions are those of many texts.
-  if (typeof file !== "string") return hostFrame(site, file);
+  if (typeof file !== "string") return site.isEval() ? hostFrame(site, "eval") : undefined;
   let frames = known.get(file);
-  if (frames === undefined) known.set(file, (frames = new Map()));
-  const isModules = isOfModule(file);
-  // Functions that are made in one place can have names of their own, as embind's do.
-  const place = isModules ? site.getPosition() : `${site.getPosition()} ${site.getFunctionName()}`;
-  if (!frames.has(place)) frames.set(place, isModules ? moduleFrame(site, file) : hostFrame(site, file));
-  return frames.get(place);
+  if (frames === undefined) known.set(file, (frames = isLeftOut(file) ? LEFT_OUT : new Map()));
+  if (frames === LEFT_OUT) return undefined;
+  const position = site.getPosition();
+  const frame = frames.get(position);
+  if (!isOfModule(file)) return named(frame ?? addTo(frames, position, []), site, file);
+  return frame ?? addTo(frames, position, moduleFrame(site, file));
 }
 
-// Nothing for what belongs to Node, to the engine, or to the recorder.
-function hostFrame(site, file) {
-  const shown = file ?? (site.isEval() ? "eval" : undefined);
-  if (shown === undefined || shown.startsWith("node:") || isOwn(shown)) return undefined;
-  return placedFrame(site, `${shortPath(shown)}:${positionIn(site, shown)}`);
+function named(functions, site, file) {
+  const name = site.getFunctionName();
+  const known = functions.find((one) => one.name === name);
+  if (known !== undefined) return known.frame;
+  const frame = hostFrame(site, file);
+  functions.push({ name, frame });
+  return frame;
 }
+
+function addTo(map, key, value) {
+  map.set(key, value);
+  return value;
+}
+
+const hostFrame = (site, file) => placedFrame(site, `${shortPath(file)}:${positionIn(site, file)}`);
 
 // What stands further to the right than this is on a line that no one wrote, with much else on it.
 const LONGEST_LINE = 500;

@@ -56,11 +56,13 @@ export class Contexts {
    * The stack of a new context as `ofEvent` of the frames has it, if it is still within the budget. Whoever comes first
    * cannot use up all of it: each entry, a function that the host calls, has a part of its own.
    */
-  take(module, entry) {
+  take(module, entry, low, high, needsCaller) {
     if (this.#stacks < MAX_STACKS) this.#stacks++;
     else if (!isWithinPart(module.stacksOfEntry, entry, STACKS_OF_ENTRY)) return { inner: [], caller: undefined, isSeen: true };
+    const known = needsCaller ? undefined : this.#frames.ofContextNearby(module, low, high);
+    if (known !== undefined) return known;
     if (this.#framesTaken >= MAX_FRAMES) return this.#frames.ofEventInShort(module, SHORT_STACK);
-    const taken = this.#frames.ofEvent(module);
+    const taken = this.#frames.ofContext(module, low, high);
     this.#framesTaken += taken.inner.length + taken.caller.length;
     return taken;
   }

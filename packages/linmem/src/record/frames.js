@@ -17,6 +17,9 @@ const NOT_LOOKED_AT = Object.freeze({ host: "(frames not looked at)" });
 // A host function that enters a module mostly does so a few frames from where the module called it.
 const NEARBY = 16;
 
+// Of a stack whose outer part may be known. Some of them are the recorder's own.
+const CLOSE = 20;
+
 export class Frames {
   #stacks;
   #modules = new Map();
@@ -37,6 +40,31 @@ export class Frames {
     return this.#split(module, this.#stacks.take());
   }
 
+  /** The same of an event with a context whose value has these halves; what leads to it is known from then on. */
+  ofContext(module, low, high) {
+    const taken = this.#split(module, this.#stacks.take());
+    this.#learnPath(module, taken, low, high);
+    return taken;
+  }
+
+  /**
+   * The same of a few of the engine's frames, where those before them are known; undefined where they are not. What called is
+   * not known then.
+   */
+  ofContextNearby(module, low, high) {
+    if (module.url === undefined) return undefined;
+    const taken = this.#split(module, this.#stacks.take(CLOSE));
+    const rest = this.#learnPath(module, taken, low, high) ? NOTHING : taken.isCut ? module.paths.rest(taken.origins, low, high) : undefined;
+    if (rest === undefined) return undefined;
+    return { inner: [...taken.inner, ...rest], caller: NOTHING, isSeen: true };
+  }
+
+  // Whether the stack is there up to the host's entry; what leads to it is known then.
+  #learnPath(module, { origins, entry }, low, high) {
+    if (entry !== undefined) module.paths.learn(origins, entry, low, high);
+    return entry !== undefined;
+  }
+
   /**
    * The same of at most so many of the engine's frames. What called is not known then; and where the host's entry is not
    * among them, the last frame says so.
@@ -47,17 +75,20 @@ export class Frames {
     return { inner, caller: undefined, isSeen };
   }
 
+  // Besides, what the frames of the inner part stand for, and which function was entered.
   #split(module, taken) {
     if (module.url === undefined) this.#learn(module, taken);
     const inner = [];
+    const origins = [];
     let at = 0;
     for (; at < taken.length && this.#ownerOf(taken[at]) === module; at++) {
       const origin = this.#originOf(taken[at], module);
-      if (origin.kind === "entry") return { inner, caller: taken.slice(at + 1), isSeen: true, isCut: false };
+      if (origin.kind === "entry") return { inner, origins, entry: origin.index, caller: taken.slice(at + 1), isSeen: true, isCut: false };
+      if (origin.kind !== "added") origins.push(origin);
       show(origin, inner);
     }
     const isCut = at === taken.length;
-    return { inner, caller: taken.slice(at), isSeen: isCut, isCut };
+    return { inner, origins, entry: undefined, caller: taken.slice(at), isSeen: isCut, isCut };
   }
 
   /** Whether code of `module` waits for an entry of it that begins. */

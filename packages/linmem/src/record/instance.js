@@ -96,7 +96,8 @@ export class Instance {
 
   #newContext(low, high) {
     const { current } = this.#entries;
-    const { inner, caller, isSeen } = this.#contexts.take(this.module, current.index);
+    const needsCaller = !current.isTold && current.caller === undefined;
+    const { inner, caller, isSeen } = this.#contexts.take(this.module, current.index, low, high, needsCaller);
     const context = this.#contexts.add(this.module, low, high, inner);
     // A start function is entered by the engine.
     if (!isSeen && inner.length > 0 && this.exports !== undefined) {

@@ -2,6 +2,7 @@
 
 import { compile } from "./engine.js";
 import { ContextTable } from "./context-table.js";
+import { KnownPaths } from "./known-paths.js";
 import { CALLS_LOOKED_AT, EXPORTS, OBJECTS_LOOKED_AT, ROLES } from "./names.js";
 import { exportedFunctions, importCount, moduleName, withOnlySections } from "./sections.js";
 
@@ -57,6 +58,8 @@ export class Module {
     this.#bytes = original;
     this.#fallbackName = fallbackName;
     this.map = map;
+    /** What is known of the ways through it. */
+    this.paths = new KnownPaths(map);
     this.importCount = importCount(original);
     // The hooks, which are added, come right after them.
     this.importedFunctions = map.functions.indexOf(null);
@@ -135,13 +138,25 @@ export class Module {
     return `function ${index}`;
   }
 
-  /** What a frame of the engine stands for: `{ kind, index, offset, name }`; kinds are those of the map, and "function". */
+  /**
+   * What a frame of the engine stands for: `{ kind, index, offset, name }`; kinds are those of the map, and "function", whose
+   * calls have `step`: what they do to the calling context.
+   */
   originOf({ index, offset, name }) {
     const origin = this.map.functions[index];
     if (origin === null || origin === undefined) return ADDED;
-    if (typeof origin === "number") return { kind: "function", index: origin, offset: originalOffset(this.map.offsets, offset), name };
+    if (typeof origin === "number") return { kind: "function", index: origin, name, ...this.#placeOf(offset) };
     const [kind, original] = origin;
     return { kind, index: original, offset: undefined, name: kind === "wrapper" ? name?.replace(WRAPPER, "") : name };
+  }
+
+  // The last pair that begins before the offset tells.
+  #placeOf(offset) {
+    const { offsets, steps } = this.map;
+    const pair = pairsUpTo(offsets, offset) - 1;
+    if (pair < 0) return { offset: undefined, step: undefined };
+    const [start, original] = [offsets[2 * pair], offsets[2 * pair + 1]];
+    return { offset: offset - start + original, step: offset === start ? steps?.[pair] : undefined };
   }
 }
 
@@ -151,13 +166,13 @@ function placesOf(indices) {
   return places;
 }
 
-// The last pair that begins before the offset tells.
-function originalOffset(offsets, offset) {
+// How many pairs begin before the offset, or there.
+function pairsUpTo(offsets, offset) {
   let [low, high] = [0, offsets.length / 2];
   while (low < high) {
     const middle = (low + high) >> 1;
     if (offsets[2 * middle] <= offset) low = middle + 1;
     else high = middle;
   }
-  return low === 0 ? undefined : offset - offsets[2 * low - 2] + offsets[2 * low - 1];
+  return low;
 }
