@@ -23,7 +23,8 @@ export type AllocatorRole =
   | "method_malloc"
   | "method_free"
   | "method_realloc"
-  | "nothrow_new";
+  | "nothrow_new"
+  | "fixed_memalign";
 
 /** `test.use({ linmem: { … } })`. */
 export interface LinmemOptions {

@@ -1,6 +1,7 @@
 //! What no compiler's output shows, in guests of a few lines.
 
 use linmem::allocator::{Evidence, Role};
+use linmem::instrument::Mode;
 use linmem::report::{Code, Finding, MemoryReport, Report, Severity};
 use linmem_wasmtime::{Exit, Run, Session, Stub, Val};
 
@@ -322,4 +323,55 @@ fn indirect_calls_inside_a_recursion_are_told_apart() {
     };
     assert_eq!((lost_by("left"), lost_by("right")), (LEVELS, 2 * LEVELS));
     assert!(report.findings.len() < 30, "recursion is folded:\n{report}");
+}
+
+/// `posix_memalign` of dlmalloc, whose error nobody looks at, so that the compiler has dropped it. What stands where the result
+/// belongs is not touched where it fails.
+#[test]
+fn posix_memalign_without_its_error() {
+    let wasm = assemble(
+        r#"(module (memory (export "memory") 1)
+            (global $next (mut i32) (i32.const 4096))
+            (func $malloc (param i32) (result i32)
+              (if (i32.le_u (local.get 0) (i32.const 244)) (then
+                (i32.store (i32.const 2000) (i32.load (i32.const 2004)))
+                (i32.store (i32.const 2004) (i32.load (i32.const 2000)))
+                (i32.store (i32.const 2008) (i32.load (i32.const 2012)))
+                (i32.store (i32.const 2012) (i32.load (i32.const 2008)))))
+              (if (i32.ge_u (local.get 0) (i32.const -64)) (then (return (i32.const 0))))
+              (if (i32.gt_u (local.get 0) (i32.const 60000)) (then (drop (memory.grow (i32.const 0))) (return (i32.const 0))))
+              (global.get $next)
+              (global.set $next (i32.add (global.get $next)
+                (i32.and (i32.add (local.get 0) (i32.const 11)) (i32.const -8)))))
+            (func $free (param i32)
+              (i32.store (i32.const 2000)
+                (i32.and (i32.load (i32.add (local.get 0) (i32.const -4))) (i32.const -8)))
+              (i32.store (i32.const 2004) (i32.load (i32.const 2000)))
+              (i32.store (i32.const 2008) (i32.load (i32.const 2012)))
+              (i32.store (i32.const 2012) (i32.load (i32.const 2008))))
+            (func $memalign (param i32 i32 i32) (local $block i32)
+              (if (i32.ge_u (local.get 2) (i32.sub (i32.const -64) (local.get 1))) (then (return)))
+              (local.set $block (call $malloc (i32.add (i32.add
+                (i32.and (i32.add (local.get 2) (i32.const 11)) (i32.const -8)) (local.get 1)) (i32.const 12))))
+              (if (local.get $block) (then (i32.store (local.get 0)
+                (i32.and (i32.add (local.get $block) (i32.const 63)) (i32.const -64))))))
+            (func (export "aligned") (param $size i32) (result i32)
+              (i32.store (i32.const 1024) (i32.const 77))
+              (call $memalign (i32.const 1024) (i32.const 64) (local.get $size))
+              (i32.load (i32.const 1024)))
+            (func (export "free") (param i32) (call $free (local.get 0))))"#,
+    );
+    let runs = [Mode::record(None), Mode::check(None), Mode::record(Some(1))];
+    for (mode, fails) in runs.into_iter().zip([false, false, true]) {
+        let mut session = Run::new(&wasm).unwrap().mode(mode).start().unwrap();
+        let mut aligned =
+            |size| session.call("aligned", &[Val::I32(size)]).unwrap()[0].unwrap_i32();
+        assert_eq!(aligned(100), if fails { 77 } else { 4096 });
+        assert_eq!(aligned(70_000), 77);
+        assert_eq!(aligned(-1000), 77);
+        let report = report(&mut session);
+        let totals = &only_memory(&report).totals;
+        let (allocations, failed) = (totals.allocations, totals.failed);
+        assert_eq!((allocations, failed), if fails { (0, 3) } else { (1, 2) });
+    }
 }

@@ -6,7 +6,7 @@ use wasmparser::ValType::{I32, I64};
 use super::binary::Binary;
 
 /// How many addresses and sizes a function of each role takes, and whether it returns one.
-const SIGNATURES: [(Role, usize, bool); 20] = [
+const SIGNATURES: [(Role, usize, bool); 21] = [
     (Role::Malloc, 1, true),
     (Role::Calloc, 2, true),
     (Role::Realloc, 2, true),
@@ -28,6 +28,7 @@ const SIGNATURES: [(Role, usize, bool); 20] = [
     (Role::MethodFree, 2, false),
     (Role::MethodRealloc, 3, true),
     (Role::NothrowNew, 2, true),
+    (Role::FixedMemalign, 2, true),
 ];
 
 /// Claims that every function whose type allows it is an allocator function. Whatever the
@@ -50,7 +51,8 @@ fn possible_roles(binary: &Binary<'_>, function: u32) -> Vec<Role> {
     let address = if is_64 { I64 } else { I32 };
     let Some(ty) = binary.function_type(function) else { return Vec::new() };
     let fits = |(role, params, returns): &(Role, usize, bool)| {
-        let result = if *role == Role::PosixMemalign { I32 } else { address };
+        let result =
+            if matches!(role, Role::PosixMemalign | Role::FixedMemalign) { I32 } else { address };
         ty.params() == vec![address; *params] && ty.results() == &[result][..usize::from(*returns)]
     };
     SIGNATURES.into_iter().filter(fits).map(|(role, ..)| role).collect()

@@ -25,6 +25,12 @@ impl Functions<'_, '_> {
         ty.is_some_and(|ty| role.fits(ty.params(), ty.results(), ValType::I32))
     }
 
+    /// Whether it has the type of a role that returns an error's number, without that.
+    pub fn has_type_without_error(&self, role: Role, function: u32) -> bool {
+        let ty = self.0.function_type(function);
+        ty.is_some_and(|ty| role.fits_without_error(ty.params(), ty.results(), ValType::I32))
+    }
+
     pub fn body(&self, function: u32) -> Option<&Body> {
         self.0.functions.get(function as usize)?.body.as_ref()
     }

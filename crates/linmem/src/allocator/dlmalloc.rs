@@ -54,6 +54,7 @@ pub(super) fn search(
         match shapes.around(function, malloc, free, &disposers) {
             Some(Around::Is(role)) => found.functions.push((function, role)),
             Some(Around::Resizes) => found.resizing.push(function),
+            Some(Around::Aligns) => found.aligning.push(function),
             None if shapes.aligns(function, malloc, &disposers) => found.aligning.push(function),
             None => {}
         }
@@ -79,6 +80,8 @@ enum Around {
     Is(Role),
     /// One that resizes blocks on the way to something else.
     Resizes,
+    /// One that hands out parts of blocks on the way to something else.
+    Aligns,
 }
 
 struct Shapes<'m, 'a> {
@@ -169,12 +172,20 @@ impl Shapes<'_, '_> {
             return is_calloc.then_some(Around::Is(Role::Calloc));
         }
         // It does `malloc`'s arithmetic once more, as those must that give out parts of a chunk.
-        let aligned =
-            [Role::AlignedAlloc, Role::PosixMemalign].into_iter().find(|r| has_type_of(*r));
+        let stores = code.stores_where_parameter_says(0);
+        let aligned = [Role::AlignedAlloc, Role::PosixMemalign, Role::FixedMemalign]
+            .into_iter()
+            .find(|role| {
+                has_type_of(*role)
+                    || (stores && self.functions.has_type_without_error(*role, function))
+            });
         Some(match aligned {
             Some(role) if frees == 0 && (code.leaves_room() || code.asks_for_room(malloc)) => {
-                let is_cpps = role == Role::AlignedAlloc && code.aligns_to_parameter(1);
-                Around::Is(if is_cpps { Role::RustAlloc } else { role })
+                Around::Is(match role {
+                    Role::AlignedAlloc if code.aligns_to_parameter(1) => Role::RustAlloc,
+                    Role::AlignedAlloc if stores => Role::FixedMemalign,
+                    role => role,
+                })
             }
             // `realloc(NULL, size)` is `malloc(size)`.
             _ if frees > 0
@@ -197,7 +208,9 @@ impl Shapes<'_, '_> {
                 Around::Is(Role::Malloc)
             }
             _ if !code.takes_size_of_head() => return None,
-            _ => Around::Resizes,
+            // `realloc` frees the old block.
+            _ if frees > 0 => Around::Resizes,
+            _ => Around::Aligns,
         })
     }
 
@@ -339,6 +352,24 @@ impl Code<'_> {
             _ => None,
         };
         self.0.windows(3).find_map(compared) == Some(parameter)
+    }
+
+    /// Whether it stores a local where this parameter says, or a local and 8: `memalign` does so with no parameter,
+    /// `posix_memalign` with its first.
+    fn stores_where_parameter_says(&self, parameter: u32) -> bool {
+        use Operator::{I32Add, I32Const, I32Store, LocalGet};
+        (0..self.0.len()).any(|at| match &self.0[at..] {
+            [LocalGet { local_index }, LocalGet { .. }, I32Store { memarg }, ..]
+            | [
+                LocalGet { local_index },
+                LocalGet { .. },
+                I32Const { value: 8 },
+                I32Add,
+                I32Store { memarg },
+                ..,
+            ] => *local_index == parameter && memarg.offset == 0,
+            _ => false,
+        })
     }
 
     /// Whether the last thing is to turn a chunk into its block.

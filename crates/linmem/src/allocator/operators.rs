@@ -40,7 +40,10 @@ pub(super) fn search(
         matches!(results, Some([ValType::I32 | ValType::I64]))
     };
     let plain = found.iter().filter(|(_, (role, _))| {
-        matches!(role, Role::Malloc | Role::AlignedAlloc | Role::PosixMemalign)
+        matches!(
+            role,
+            Role::Malloc | Role::AlignedAlloc | Role::PosixMemalign | Role::FixedMemalign
+        )
     });
     let sources: BTreeSet<u32> = plain
         .flat_map(|(function, _)| graph.successors(*function).iter().copied())

@@ -49,6 +49,9 @@ pub enum Role {
     MethodRealloc,
     /// `operator new(size, nothrow) -> pointer`
     NothrowNew,
+    /// `posix_memalign(pointer to result, size) -> error`, where all calls ask for the same alignment, so that the compiler has
+    /// dropped it
+    FixedMemalign,
 }
 
 /// What one parameter of an allocator function means.
@@ -96,7 +99,7 @@ pub(super) enum Layer {
 
 impl Role {
     /// Every role, in the order in which reports list them.
-    pub const ALL: [Role; 20] = [
+    pub const ALL: [Role; 21] = [
         Role::Malloc,
         Role::Calloc,
         Role::Realloc,
@@ -117,6 +120,7 @@ impl Role {
         Role::MethodFree,
         Role::MethodRealloc,
         Role::NothrowNew,
+        Role::FixedMemalign,
     ];
 
     /// The parameters, in order.
@@ -142,7 +146,13 @@ impl Role {
             Role::MethodFree => &[Itself, Pointer],
             Role::MethodRealloc => &[Itself, Pointer, Size],
             Role::NothrowNew => &[Size, Nothrow],
+            Role::FixedMemalign => &[ResultAddress, Size],
         }
+    }
+
+    /// Whether it returns an error's number, and stores the block's address where an argument says.
+    pub(crate) fn stores_result(self) -> bool {
+        self.params().contains(&Param::ResultAddress)
     }
 
     /// What a call does to the heap.
@@ -186,9 +196,9 @@ impl Role {
             Param::Itself => "self",
             Param::Nothrow => "nothrow",
         });
-        let result = match (self, self.effect()) {
-            (Role::PosixMemalign, _) => " -> error",
-            (_, Effect::Frees) => "",
+        let result = match self.effect() {
+            _ if self.stores_result() => " -> error",
+            Effect::Frees => "",
             _ => " -> pointer",
         };
         format!("{}({}){result}", self.name(), params.collect::<Vec<_>>().join(", "))
@@ -204,7 +214,8 @@ impl Role {
             | Role::Free
             | Role::AlignedAlloc
             | Role::PosixMemalign
-            | Role::NothrowNew => Layer::C,
+            | Role::NothrowNew
+            | Role::FixedMemalign => Layer::C,
             Role::MethodMalloc | Role::MethodFree | Role::MethodRealloc => Layer::Method,
             _ => Layer::Sized,
         }
@@ -233,19 +244,32 @@ impl Role {
             Role::MethodFree => "method_free",
             Role::MethodRealloc => "method_realloc",
             Role::NothrowNew => "nothrow_new",
+            Role::FixedMemalign => "fixed_memalign",
         }
     }
 
     /// Whether a function with these parameters and results can play the role.
     pub(super) fn fits(self, params: &[ValType], results: &[ValType], address: ValType) -> bool {
-        let result_fits = match (self, self.effect()) {
-            (Role::PosixMemalign, _) => *results == [ValType::I32],
-            (_, Effect::Frees) => results.is_empty(),
+        let result_fits = match self.effect() {
+            _ if self.stores_result() => *results == [ValType::I32],
+            Effect::Frees => results.is_empty(),
             _ => *results == [address],
         };
-        result_fits
-            && params.len() == self.params().len()
-            && params.iter().all(|param| *param == address)
+        result_fits && self.fits_params(params, address)
+    }
+
+    /// The same for a function that should return an error's number. Where nobody looks at that, compilers drop it.
+    pub(super) fn fits_without_error(
+        self,
+        params: &[ValType],
+        results: &[ValType],
+        address: ValType,
+    ) -> bool {
+        self.stores_result() && results.is_empty() && self.fits_params(params, address)
+    }
+
+    fn fits_params(self, params: &[ValType], address: ValType) -> bool {
+        params.len() == self.params().len() && params.iter().all(|param| *param == address)
     }
 }
 

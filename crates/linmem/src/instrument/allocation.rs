@@ -2,6 +2,7 @@
 
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
 
+use super::boundary;
 use super::contexts;
 use super::features::Features;
 use super::hooks::{Hook, NOT_GIVEN};
@@ -12,6 +13,9 @@ use super::shadow;
 use crate::allocator::{Effect, Param, Role};
 use crate::module::Module;
 use crate::prepared::Prepared;
+
+/// Where `posix_memalign` stores its result: the address need not be aligned.
+const WORD: MemArg = MemArg { offset: 0, align: 0, memory_index: 0 };
 
 /// `ENOMEM` of WASI, musl for wasm and Emscripten.
 const ENOMEM: i32 = 48;
@@ -92,10 +96,10 @@ impl Inserted for Wrapper<'_> {
             moves: self.moves,
             asked_for: params + 2,
             arguments: params + 3,
-            result_type: match self.role {
-                Role::PosixMemalign => ValType::I32,
-                _ => features.address,
-            },
+            result_type: if self.role.stores_result() { ValType::I32 } else { features.address },
+            hides_error: self.role.stores_result()
+                && boundary::type_of(self.module, self.function).results().is_empty(),
+            stored_before: params + if self.redzone.is_some() { 7 } else { 2 },
         };
         writer.write(self.can_fail)
     }
@@ -114,6 +118,10 @@ struct Writer<'s> {
     /// Local with the result.
     result: u32,
     result_type: ValType,
+    /// Whether the error that it should return is dropped, as the compiler does where nobody looks at it.
+    hides_error: bool,
+    /// If so, the local with what was stored for the result before.
+    stored_before: u32,
     /// The allocator function.
     function: u32,
     /// The bytes behind each block that must not be accessed, where accesses are checked.
@@ -132,6 +140,7 @@ impl Writer<'_> {
         let returns = self.role.effect() != Effect::Frees;
         let mut locals = vec![(1, ValType::I64), (1, self.result_type)];
         locals.extend(self.redzone.map(|_| (5, self.features.address)));
+        locals.extend(self.hides_error.then_some((1, self.features.address)));
         let mut body = Function::new(locals);
         let mut code = body.instructions();
         if self.redzone.is_some() {
@@ -166,7 +175,7 @@ impl Writer<'_> {
             code.i32_const(0).global_set(self.space.global(AddedGlobal::Logged));
         }
         self.report_after(&mut code);
-        if returns {
+        if returns && !self.hides_error {
             code.local_get(self.result);
         }
         code.end();
@@ -185,7 +194,7 @@ impl Writer<'_> {
     fn call_original(&self, code: &mut InstructionSink<'_>) {
         if self.redzone.is_none() {
             self.push_params(code);
-            code.call(self.original);
+            self.call_function(code);
             return;
         }
         if self.role.effect() == Effect::Frees {
@@ -201,21 +210,50 @@ impl Writer<'_> {
             code.if_(BlockType::Empty);
         }
         self.push_arguments(code);
-        code.call(self.original).local_tee(self.result);
+        self.call_function(code);
+        code.local_tee(self.result);
         self.push_whether_it_failed(code);
         code.if_(BlockType::Empty).call(self.space.helper(Helper::ReleaseAll));
         self.push_arguments(code);
-        code.call(self.original).local_tee(self.result);
+        self.call_function(code);
+        code.local_tee(self.result);
         self.push_whether_it_failed(code);
         code.if_(BlockType::Empty);
         self.without_redzone(code);
         self.push_arguments(code);
-        code.call(self.original).local_set(self.result);
-        code.end().end();
+        self.call_function(code);
+        code.local_set(self.result).end().end();
         if self.moves {
             code.end();
         }
         code.local_get(self.result);
+    }
+
+    /// Calls the allocator function with the arguments that are on the operand stack. Where it says nothing of an error, there
+    /// was one if it has stored no address; the word then is what it was before.
+    fn call_function(&self, code: &mut InstructionSink<'_>) {
+        if !self.hides_error {
+            code.call(self.original);
+            return;
+        }
+        self.push_whether_result_address_is_in_memory(code);
+        code.if_(BlockType::Empty);
+        self.push_stored(code);
+        code.local_set(self.stored_before);
+        self.push(Param::ResultAddress, code);
+        self.features.push_address(0, code);
+        self.store(code);
+        code.end().call(self.original);
+        self.push_whether_result_address_is_in_memory(code);
+        code.if_(BlockType::Result(ValType::I32));
+        self.push_stored(code);
+        self.features.eqz(code);
+        code.if_(BlockType::Result(ValType::I32));
+        self.push(Param::ResultAddress, code);
+        code.local_get(self.stored_before);
+        self.store(code);
+        code.i32_const(ENOMEM).else_().i32_const(0).end();
+        code.else_().i32_const(ENOMEM).end();
     }
 
     fn redzone_local(&self) -> u32 {
@@ -224,11 +262,10 @@ impl Writer<'_> {
 
     /// Pushes whether the value on the stack says that there is no block. `realloc(p, 0)` may return none, and be right.
     fn push_whether_it_failed(&self, code: &mut InstructionSink<'_>) {
-        match self.role {
-            Role::PosixMemalign => {
-                code.i32_const(0).i32_ne();
-            }
-            _ => self.features.eqz(code),
+        if self.role.stores_result() {
+            code.i32_const(0).i32_ne();
+        } else {
+            self.features.eqz(code);
         }
         code.local_get(self.asked_for);
         self.features.nez(code);
@@ -329,7 +366,7 @@ impl Writer<'_> {
         let counter = self.space.global(AddedGlobal::UntilFailure);
         code.global_get(counter).i64_const(1).i64_sub().global_set(counter);
         code.global_get(counter).i64_eqz().if_(BlockType::Result(self.result_type));
-        if self.role == Role::PosixMemalign {
+        if self.role.stores_result() {
             code.i32_const(ENOMEM);
         } else {
             self.features.push_address(0, code);
@@ -383,25 +420,36 @@ impl Writer<'_> {
 
     /// The new block's address, 0 if there is none.
     fn push_new_block(&self, code: &mut InstructionSink<'_>) {
-        if self.role != Role::PosixMemalign {
+        if !self.role.stores_result() {
             code.local_get(self.result);
             return;
         }
         // Without an error, the address was stored where the first argument says. That argument is
         // checked: the function may not be what its name says.
-        let address = self.features.address;
-        let memory = MemArg { offset: 0, align: 0, memory_index: 0 };
         code.local_get(self.result).i32_eqz();
         self.push_whether_result_address_is_in_memory(code);
-        code.i32_and().if_(BlockType::Result(address));
-        self.push(Param::ResultAddress, code);
-        match address {
-            ValType::I64 => code.i64_load(memory),
-            _ => code.i32_load(memory),
-        };
+        code.i32_and().if_(BlockType::Result(self.features.address));
+        self.push_stored(code);
         code.else_();
         self.features.push_address(0, code);
         code.end();
+    }
+
+    /// Pushes what is stored where the result belongs.
+    fn push_stored(&self, code: &mut InstructionSink<'_>) {
+        self.push(Param::ResultAddress, code);
+        match self.features.is_64() {
+            true => code.i64_load(WORD),
+            false => code.i32_load(WORD),
+        };
+    }
+
+    /// Stores what is on the operand stack, above the address.
+    fn store(&self, code: &mut InstructionSink<'_>) {
+        match self.features.is_64() {
+            true => code.i64_store(WORD),
+            false => code.i32_store(WORD),
+        };
     }
 
     fn push_whether_result_address_is_in_memory(&self, code: &mut InstructionSink<'_>) {

@@ -128,6 +128,52 @@ fn which_parameter_is_the_alignment_is_known_by_what_is_compared() {
     }
 }
 
+/// `posix_memalign(result, 64, size)`, which the compiler has left without the alignment, and `aligned_alloc(alignment, size)`.
+#[test]
+fn posix_memalign_may_have_lost_its_alignment() {
+    let aligned = |alignment: &str, end: &str| {
+        let found = allocator(&format!(
+            r#"(func (export "aligned") (param i32 i32) (result i32) (local $block i32)
+                 (if (i32.ge_u (local.get 1) (i32.sub (i32.const -64) {alignment}))
+                   (then (return (i32.const 48))))
+                 (local.set $block (call $m (i32.add (i32.add
+                   (i32.and (i32.add (local.get 1) (i32.const 11)) (i32.const -8)) {alignment}) (i32.const 12))))
+                 {end})"#
+        ));
+        found.functions.iter().map(|found| found.role).collect::<Vec<_>>()
+    };
+    let stored = "(i32.store (local.get 0) (local.get $block)) (i32.const 0)";
+    let of_chunk =
+        "(i32.store (local.get 0) (i32.add (local.get $block) (i32.const 8))) (i32.const 0)";
+    assert!(aligned("(i32.const 64)", stored).contains(&Role::FixedMemalign));
+    assert!(aligned("(i32.const 64)", of_chunk).contains(&Role::FixedMemalign));
+    let roles = aligned(
+        "(local.get 0)",
+        "(i32.store offset=4 (local.get $block) (i32.const 1)) (local.get $block)",
+    );
+    assert!(roles.contains(&Role::AlignedAlloc), "{roles:?}");
+}
+
+/// `posix_memalign(result, alignment, size)`, whose error nobody looks at.
+#[test]
+fn posix_memalign_may_have_lost_its_error() {
+    let aligned = |end: &str| {
+        let found = allocator(&format!(
+            r#"(func (export "aligned") (param i32 i32 i32) (local $block i32)
+                 (if (i32.ge_u (local.get 2) (i32.sub (i32.const -64) (local.get 1))) (then (return)))
+                 (local.set $block (call $m (i32.add (i32.add
+                   (i32.and (i32.add (local.get 2) (i32.const 11)) (i32.const -8)) (local.get 1)) (i32.const 12))))
+                 (drop (i32.and (i32.load (i32.sub (local.get $block) (i32.const 4))) (i32.const -8)))
+                 {end})"#
+        ));
+        let roles = found.functions.iter().map(|found| found.role);
+        (roles.collect::<Vec<_>>().contains(&Role::PosixMemalign), found.aligning)
+    };
+    assert_eq!(aligned("(i32.store (local.get 0) (local.get $block))"), (true, vec![]));
+    // It hands out a part of a block, and nobody knows which.
+    assert_eq!(aligned("(i32.store (i32.const 16) (local.get $block))"), (false, vec![4]));
+}
+
 /// Rust's methods, which are passed the state, without names.
 #[test]
 fn methods_are_known_by_their_code() {

@@ -39,54 +39,57 @@ enum Length {
 use AccessedBy::{ReadByImport as R, WrittenByImport as W};
 use Length::{Bytes, Elements, Fixed, Unsaid, Vector};
 
-/// What a function of WASI reads and writes.
+/// A function of WASI: its parameters, a letter for each (`i` for 32 bits and `I` for 64), and what it reads and writes.
 #[rustfmt::skip]
-fn ranges(name: &str) -> &'static [Range] {
-    match name {
-        "args_get" | "environ_get" => &[Range(0, Unsaid, W), Range(1, Unsaid, W)],
-        "args_sizes_get" | "environ_sizes_get" => &[Range(0, Fixed(4), W), Range(1, Fixed(4), W)],
-        "clock_res_get" | "fd_prestat_get" | "fd_tell" => &[Range(1, Fixed(8), W)],
-        "clock_time_get" => &[Range(2, Fixed(8), W)],
-        "fd_fdstat_get" => &[Range(1, Fixed(24), W)],
-        "fd_filestat_get" => &[Range(1, Fixed(64), W)],
-        "fd_read" => &[Range(1, Vector(2), W), Range(3, Fixed(4), W)],
-        "fd_write" => &[Range(1, Vector(2), R), Range(3, Fixed(4), W)],
-        "fd_pread" => &[Range(1, Vector(2), W), Range(4, Fixed(4), W)],
-        "fd_pwrite" => &[Range(1, Vector(2), R), Range(4, Fixed(4), W)],
-        "fd_prestat_dir_name" => &[Range(1, Bytes(2), W)],
-        "fd_readdir" => &[Range(1, Bytes(2), W), Range(4, Fixed(4), W)],
-        "fd_seek" => &[Range(3, Fixed(8), W)],
-        "path_create_directory" | "path_remove_directory" | "path_unlink_file" => &[Range(1, Bytes(2), R)],
-        "path_filestat_get" => &[Range(2, Bytes(3), R), Range(4, Fixed(64), W)],
-        "path_filestat_set_times" => &[Range(2, Bytes(3), R)],
-        "path_link" => &[Range(2, Bytes(3), R), Range(5, Bytes(6), R)],
-        "path_open" => &[Range(2, Bytes(3), R), Range(8, Fixed(4), W)],
-        "path_readlink" => &[Range(1, Bytes(2), R), Range(3, Bytes(4), W), Range(5, Fixed(4), W)],
-        "path_rename" => &[Range(1, Bytes(2), R), Range(4, Bytes(5), R)],
-        "path_symlink" => &[Range(0, Bytes(1), R), Range(3, Bytes(4), R)],
-        "poll_oneoff" => &[Range(0, Elements(2, 48), R), Range(1, Elements(2, 32), W), Range(3, Fixed(4), W)],
-        "random_get" => &[Range(0, Bytes(1), W)],
-        "sock_accept" => &[Range(2, Fixed(4), W)],
-        "sock_recv" => &[Range(1, Vector(2), W), Range(4, Fixed(4), W), Range(5, Fixed(2), W)],
-        "sock_send" => &[Range(1, Vector(2), R), Range(4, Fixed(4), W)],
-        _ => &[],
-    }
+fn function_of_wasi(name: &str) -> Option<(&'static str, &'static [Range])> {
+    Some(match name {
+        "args_get" | "environ_get" => ("ii", &[Range(0, Unsaid, W), Range(1, Unsaid, W)]),
+        "args_sizes_get" | "environ_sizes_get" => ("ii", &[Range(0, Fixed(4), W), Range(1, Fixed(4), W)]),
+        "clock_res_get" | "fd_prestat_get" | "fd_tell" => ("ii", &[Range(1, Fixed(8), W)]),
+        "clock_time_get" => ("iIi", &[Range(2, Fixed(8), W)]),
+        "fd_fdstat_get" => ("ii", &[Range(1, Fixed(24), W)]),
+        "fd_filestat_get" => ("ii", &[Range(1, Fixed(64), W)]),
+        "fd_read" => ("iiii", &[Range(1, Vector(2), W), Range(3, Fixed(4), W)]),
+        "fd_write" => ("iiii", &[Range(1, Vector(2), R), Range(3, Fixed(4), W)]),
+        "fd_pread" => ("iiiIi", &[Range(1, Vector(2), W), Range(4, Fixed(4), W)]),
+        "fd_pwrite" => ("iiiIi", &[Range(1, Vector(2), R), Range(4, Fixed(4), W)]),
+        "fd_prestat_dir_name" => ("iii", &[Range(1, Bytes(2), W)]),
+        "fd_readdir" => ("iiiIi", &[Range(1, Bytes(2), W), Range(4, Fixed(4), W)]),
+        "fd_seek" => ("iIii", &[Range(3, Fixed(8), W)]),
+        "path_create_directory" | "path_remove_directory" | "path_unlink_file" => ("iii", &[Range(1, Bytes(2), R)]),
+        "path_filestat_get" => ("iiiii", &[Range(2, Bytes(3), R), Range(4, Fixed(64), W)]),
+        "path_filestat_set_times" => ("iiiiIIi", &[Range(2, Bytes(3), R)]),
+        "path_link" => ("iiiiiii", &[Range(2, Bytes(3), R), Range(5, Bytes(6), R)]),
+        "path_open" => ("iiiiiIIii", &[Range(2, Bytes(3), R), Range(8, Fixed(4), W)]),
+        "path_readlink" => ("iiiiii", &[Range(1, Bytes(2), R), Range(3, Bytes(4), W), Range(5, Fixed(4), W)]),
+        "path_rename" => ("iiiiii", &[Range(1, Bytes(2), R), Range(4, Bytes(5), R)]),
+        "path_symlink" => ("iiiii", &[Range(0, Bytes(1), R), Range(3, Bytes(4), R)]),
+        "poll_oneoff" => ("iiii", &[Range(0, Elements(2, 48), R), Range(1, Elements(2, 32), W), Range(3, Fixed(4), W)]),
+        "random_get" => ("ii", &[Range(0, Bytes(1), W)]),
+        "sock_accept" => ("iii", &[Range(2, Fixed(4), W)]),
+        "sock_recv" => ("iiiiii", &[Range(1, Vector(2), W), Range(4, Fixed(4), W), Range(5, Fixed(2), W)]),
+        "sock_send" => ("iiiii", &[Range(1, Vector(2), R), Range(4, Fixed(4), W)]),
+        _ => return None,
+    })
 }
 
-/// The ranges of an imported function, if it is one of WASI's with the type that it has there.
-fn ranges_of(module: &Module<'_>, function: u32) -> &'static [Range] {
-    let import = module.function_import(function).filter(|import| import.module == MODULE);
-    let ranges = import.map_or(&[][..], |import| ranges(import.name));
-    let params = boundary::type_of(module, function).params();
-    let is_i32 = |param: u32| params.get(param as usize) == Some(&wasmparser::ValType::I32);
-    let fits = ranges.iter().all(|Range(address, length, _)| {
-        is_i32(*address)
-            && match *length {
-                Bytes(param) | Elements(param, _) | Vector(param) => is_i32(param),
-                Fixed(_) | Unsaid => true,
-            }
-    });
-    if fits && !module.memories[0].is_64 { ranges } else { &[] }
+/// The calls of an imported function, if it is one of WASI's and has the type that it has there. Emscripten's glue
+/// takes 64 bits as two parameters, the lower half first.
+fn calls_of(module: &Module<'_>, function: u32, knows_heap: bool) -> Option<WasiCall> {
+    let import = module.function_import(function).filter(|import| import.module == MODULE)?;
+    let (params, ranges) = function_of_wasi(import.name)?;
+    let is_of = |letters: &str| {
+        let ty = boundary::type_of(module, function).params().iter();
+        let is_given = |(param, letter): (&wasmparser::ValType, char)| match letter {
+            'I' => *param == wasmparser::ValType::I64,
+            _ => *param == wasmparser::ValType::I32,
+        };
+        ty.len() == letters.len() && ty.zip(letters.chars()).all(is_given)
+    };
+    let in_halves = !is_of(params);
+    let fits = !in_halves || is_of(&params.replace('I', "ii"));
+    let is_known = fits && !module.memories[0].is_64;
+    is_known.then_some(WasiCall { params, ranges, in_halves, knows_heap })
 }
 
 /// The functions that stand in for WASI's where the module calls them, and what they need.
@@ -94,10 +97,7 @@ pub(super) fn functions<'m>(
     prepared: &'m Prepared<'_>,
     knows_heap: bool,
 ) -> Vec<Box<dyn Inserted + 'm>> {
-    let content = move |function| {
-        let ranges = ranges_of(&prepared.module, function);
-        (!ranges.is_empty()).then_some(WasiCall { ranges, knows_heap })
-    };
+    let content = move |function| calls_of(&prepared.module, function, knows_heap);
     let mut functions: Vec<_> = stubs::with_content(prepared, content).collect();
     if !functions.is_empty() {
         functions.push(Box::new(CheckVector));
@@ -108,7 +108,11 @@ pub(super) fn functions<'m>(
 /// A call of a function of WASI.
 #[derive(Clone, Copy)]
 struct WasiCall {
+    /// A letter for each parameter of WASI's.
+    params: &'static str,
     ranges: &'static [Range],
+    /// Whether 64 bits are two parameters.
+    in_halves: bool,
     knows_heap: bool,
 }
 
@@ -139,8 +143,16 @@ impl WasiCall {
         self.knows_heap && self.ranges.iter().any(|range| matches!(range.1, Unsaid))
     }
 
+    /// The parameter of the import that is this one of WASI's.
+    fn place(self, param: u32) -> u32 {
+        let before = self.params.chars().take(param as usize);
+        let halved = before.filter(|letter| self.in_halves && *letter == 'I');
+        param + halved.count() as u32
+    }
+
     fn check(self, import: u32, range: Range, space: &IndexSpace, code: &mut InstructionSink<'_>) {
         let Range(address, length, by) = range;
+        let address = self.place(address);
         if let Unsaid = length {
             if self.knows_heap {
                 code.local_get(address).call(space.helper(Helper::Lend));
@@ -150,8 +162,8 @@ impl WasiCall {
         code.i32_const(import as i32).local_get(address);
         match length {
             Fixed(bytes) => code.i32_const(bytes),
-            Bytes(param) | Vector(param) => code.local_get(param),
-            Elements(param, bytes) => code.local_get(param).i32_const(bytes).i32_mul(),
+            Bytes(param) | Vector(param) => code.local_get(self.place(param)),
+            Elements(param, bytes) => code.local_get(self.place(param)).i32_const(bytes).i32_mul(),
             Unsaid => code,
         };
         code.i32_const(by as i32);
@@ -198,5 +210,32 @@ impl Inserted for CheckVector {
         code.local_get(COUNT).i32_const(1).i32_sub().local_set(COUNT);
         code.br(0).end().end().end();
         function.into_raw_body()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where an import has the address of what `fd_seek` of this type writes; none where it is not WASI's.
+    fn address_in(params: &str) -> Option<u32> {
+        let wasm = wat::parse_str(format!(
+            r#"(module
+                 (import "wasi_snapshot_preview1" "fd_seek" (func (param {params}) (result i32)))
+                 (memory 1))"#
+        ));
+        let wasm = wasm.unwrap();
+        let call = calls_of(&Module::parse(&wasm).unwrap(), 0, true)?;
+        let [Range(address, ..)] = call.ranges else { panic!("{:?}", call.ranges) };
+        Some(call.place(*address))
+    }
+
+    #[test]
+    fn sixty_four_bits_may_be_two_parameters() {
+        assert_eq!(address_in("i32 i64 i32 i32"), Some(3));
+        assert_eq!(address_in("i32 i32 i32 i32 i32"), Some(4));
+        for other in ["i32 i32 i32 i32", "i32 i64 i32", "i32 i64 i32 f32", "i32 i64 i32 i32 i32"] {
+            assert_eq!(address_in(other), None, "{other}");
+        }
     }
 }
