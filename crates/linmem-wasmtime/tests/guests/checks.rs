@@ -82,6 +82,32 @@ fn the_host_may_write_all_of_a_block_and_no_more() {
     }
 }
 
+/// `realloc` that lets an import write to where it has made a block larger.
+#[test]
+fn what_the_allocator_lets_an_import_write_is_right() {
+    let wasm = assemble(
+        r#"(module
+             (import "wasi_snapshot_preview1" "environ_get" (func $copy (param i32 i32) (result i32)))
+             (memory (export "memory") 1)
+             (global (export "__heap_base") i32 (i32.const 4096))
+             (func $calloc (export "calloc") (param i32 i32) (result i32) (i32.const 4096))
+             (func $realloc (export "realloc") (param i32 i32) (result i32)
+               (drop (call $copy (i32.const 1024) (local.get 0))) (local.get 0))
+             (func $free (export "free") (param i32))
+             (func (export "write") (param i32) (drop (call $copy (i32.const 1024) (local.get 0)))))"#,
+    );
+    for (larger, told) in [("realloc", 0), ("write", 1)] {
+        let mut session = checked(&wasm).env("A", "12345678").start().unwrap();
+        session.call("calloc", &[Val::I32(1), Val::I32(8)]).unwrap();
+        let arguments = [Val::I32(4096), Val::I32(64)];
+        session.call(larger, &arguments[..if larger == "write" { 1 } else { 2 }]).unwrap();
+        let report = session.report().unwrap();
+        let written = errors(&report.findings);
+        let written = written.iter().filter(|(code, _)| *code == Code::BlockOverwritten);
+        assert_eq!(written.count(), told, "{larger}: {report}");
+    }
+}
+
 #[test]
 fn a_program_can_be_stopped_at_its_first_error() {
     let wasm = assemble(
