@@ -1,8 +1,11 @@
 // Ends the recording when the program ends, in whatever way Node says so: after the program's own `exit`
 // listeners, which may still call modules. Nothing is added to what the program can list.
 
-// Node's exit code when a listener throws.
+import { callSites } from "../record/v8-sites.js";
+
+// Node's exit codes when a listener throws: one of `exit`, and one of `uncaughtException`, as old glue of Emscripten has it.
 const UNCAUGHT = 1;
+const HANDLER_THREW = 7;
 
 /** Writes the trace's end when the process, or the worker thread, ends by itself. */
 export function watchExit(recorder) {
@@ -22,6 +25,8 @@ export function watchExit(recorder) {
     } finally {
       if (name === "worker" && this === process) watchWorker(values[0], recorder);
       if (name === "uncaughtExceptionMonitor" && this === process) recorder.uncaught(values[0]);
+      // Node ends then, and tells nobody.
+      if (name === "uncaughtException" && threw && this === process && isNodesOwn()) end(HANDLER_THREW);
       if (name === "exit" && isExiting(this)) end(process.exitCode ?? (threw ? UNCAUGHT : values[0]));
     }
   });
@@ -43,6 +48,9 @@ function watchWorker(worker, { threads }) {
 
 // A program may emit the event by itself.
 const isExiting = (emitter) => emitter === process && process._exiting !== false;
+
+// Whether Node itself emits, and not the program: what called `emit`, behind the functions of this file.
+const isNodesOwn = () => callSites(4)[3]?.getFileName() === "node:internal/process/execution";
 
 function redefine(name, value, object = process) {
   const { enumerable = false } = Object.getOwnPropertyDescriptor(object, name) ?? {};

@@ -15,7 +15,7 @@ for (const name of ["surface.mjs", "memory.mjs", "codeless.mjs", "strings.mjs", 
   });
 }
 
-const WAYS = ["code", "exitCode", "throws", "rejects", "listener", "listenerCode", "listenerExits", "terminate", "interrupt", "handled", "kill", "aborts", "emits", "natural"];
+const WAYS = ["code", "exitCode", "throws", "rejects", "listener", "listenerCode", "listenerExits", "terminate", "interrupt", "handled", "kill", "aborts", "emits", "rethrows", "emitsThrown", "natural"];
 
 for (const way of WAYS) {
   test(`a program that ends like this: ${way}`, { skip }, () => {

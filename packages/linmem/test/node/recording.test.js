@@ -196,13 +196,13 @@ watched("a snapshot is the memory, without what is zero", () => {
   assert.equal(low.contents.length, 4096);
 });
 
-for (const way of ["code", "exitCode", "throws", "rejects", "listener", "listenerCode", "listenerExits", "listenerThrows", "handled", "aborts", "emits", "natural"]) {
+for (const way of ["code", "exitCode", "throws", "rejects", "listener", "listenerCode", "listenerExits", "listenerThrows", "handled", "aborts", "emits", "rethrows", "emitsThrown", "natural"]) {
   watched(`the end of a program that ends like this: ${way}`, () => {
     const { status, traces } = runWatched("ends.mjs", way);
     const records = readTrace(onlyTrace(traces));
     assert.deepEqual(of(records, "EXIT", "SNAPSHOT").map(({ record }) => record), ["SNAPSHOT", "EXIT"]);
     assert.equal(of(records, "EXIT")[0].code, status);
-    assert.equal(of(records, "ALLOCATED").length, ["listener", "aborts", "emits"].includes(way) ? 2 : 1);
+    assert.equal(of(records, "ALLOCATED").length, ["listener", "aborts", "emits", "emitsThrown"].includes(way) ? 2 : 1);
   });
 }
 

@@ -1,8 +1,10 @@
 //! Blocks of a library's own that are there once: what it keeps from its start or its first use, and what it loses at
-//! its start. Whether one more call leaves one more block cannot be told from one call.
+//! its start; and what constructors of static objects leave to the host, as embind's do, in any module. Whether one more call leaves one more block cannot be told from one call.
 
 use crate::report::{Code, Finding, Severity};
+use crate::trace::ContextId;
 
+use super::super::exports;
 use super::super::lines::{begins_in_library, user_line};
 use super::super::subject::Memory;
 use super::findings::{
@@ -22,6 +24,9 @@ pub(super) fn is_once(memory: Memory<'_, '_>, group: &GroupOf<'_>) -> bool {
         Kind::Definite | Kind::Emptied | Kind::Possible => true,
         _ => return false,
     };
+    if !may_be_lost && is_of_constructors(memory, *context) {
+        return true;
+    }
     let stack = memory.subject.outside(*context);
     let totals = memory.heap().totals();
     let allocations = totals.allocations + totals.reallocations;
@@ -29,6 +34,22 @@ pub(super) fn is_once(memory: Memory<'_, '_>, group: &GroupOf<'_>) -> bool {
     let beginning = if user_line(&stack).is_none() { allocations / 2 } else { allocations / 4 };
     let (is_one, is_early) = (group.held.blocks == 1, group.last <= beginning);
     begins_in_library(&stack) && if may_be_lost { is_one && is_early } else { is_one || is_early }
+}
+
+/// Whether the host called the module's constructors there: a function without parameters and results, once, and before any
+/// other that is not like that.
+fn is_of_constructors(memory: Memory<'_, '_>, context: ContextId) -> bool {
+    let Some((module, function)) = exports::entered(memory, context) else { return false };
+    memory.users().filter(|user| user.recorded().module == module).all(|user| {
+        let is_plain = |function: u32| {
+            let ty = user.module().function_type(function);
+            ty.is_some_and(|ty| ty.params().is_empty() && ty.results().is_empty())
+        };
+        let calls = &user.recorded().calls;
+        let beginning = calls.iter().take_while(|&&(f, times)| times == 1 && is_plain(f));
+        let constructors: Vec<u32> = beginning.map(|(function, _)| *function).collect();
+        constructors.contains(&function) && constructors.len() < calls.len()
+    })
 }
 
 /// One note for those that something may point to.

@@ -219,6 +219,35 @@ fn what_a_library_holds_from_its_start_is_kept_once() {
     );
 }
 
+/// What constructors of static objects leave to the host is so in any module: embind's registrations.
+#[test]
+fn what_constructors_leave_to_the_host_is_kept_once() {
+    const MODULE: &str = r#"(module (memory 2)
+        (func (export "malloc") (param i32) (result i32) unreachable)
+        (func (export "free") (param i32))
+        (func (export "constructors")) (func (export "work") (param i32)))"#;
+    let [constructors, work] = [2, 3];
+    let codes = |calls: &[(u32, u64)], entered: u32| {
+        let mut recording = Recording::of(&[("guest", MODULE)], &["parse"]);
+        recording.host_stacks(&["app.mjs:5"]);
+        recording.instance(0);
+        recording.enter(entered, Some(0));
+        for pointer in [0x1000, 0x2000] {
+            recording.allocate(pointer, 16, 0);
+            recording.0.event(&Event::Crossed { pointer, crossing: Crossing::HandedOut });
+        }
+        calls.iter().for_each(|&(function, times)| recording.call(function, times));
+        recording.snapshot(0);
+        told(&report(recording)).into_iter().map(|(code, ..)| code).collect::<Vec<_>>()
+    };
+    let is_told = [Code::LeakHostHeld];
+    assert_eq!(codes(&[(constructors, 1), (work, 20)], constructors), [Code::KeptOnce]);
+    assert_eq!(codes(&[(constructors, 2), (work, 20)], constructors), is_told);
+    assert_eq!(codes(&[(work, 20), (constructors, 1)], constructors), is_told);
+    assert_eq!(codes(&[(constructors, 1)], constructors), is_told, "all that the program does");
+    assert_eq!(codes(&[(constructors, 1), (work, 20)], work), is_told);
+}
+
 #[test]
 fn a_block_that_a_library_of_the_host_keeps_is_no_leak() {
     let after = |free: bool| {

@@ -13,6 +13,15 @@ const WAYS = {
   listener: () => process.on("exit", (code) => { allocate(20); console.log("exit", code, process.listenerCount("exit")); }),
   listenerCode: () => process.on("exit", () => { process.exitCode = 9; }),
   listenerExits: () => process.on("exit", () => process.exit(11)),
+  rethrows: () => {
+    process.on("uncaughtException", (error) => { throw error; });
+    throw new Error("thrown again");
+  },
+  emitsThrown: () => {
+    process.on("uncaughtException", (error) => { throw error; });
+    try { process.emit("uncaughtException", new Error("the program's own")); } catch {}
+    allocate(1);
+  },
   listenerThrows: () => process.on("exit", () => { throw new Error("in the listener"); }),
   terminate: () => { process.kill(process.pid, "SIGTERM"); setTimeout(() => {}, 1e5); },
   interrupt: () => { process.kill(process.pid, "SIGINT"); setTimeout(() => {}, 1e5); },
