@@ -76,10 +76,10 @@ impl Recording {
         self.0.record(&Record::Instance { module, memory });
     }
 
-    /// Stacks of the host, of one frame each.
+    /// Stacks of the host, with their frames as in contexts.
     pub(super) fn host_stacks(&mut self, places: &[&str]) {
         for place in places {
-            let frames = vec![Frame::Host((*place).to_owned())];
+            let frames = place.split(" < ").map(|frame| Frame::Host(frame.to_owned())).collect();
             self.0.record(&Record::HostStack { module: None, frames });
         }
     }

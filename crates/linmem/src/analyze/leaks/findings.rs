@@ -32,8 +32,7 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     });
     let (reachable, lost): (Vec<_>, Vec<_>) =
         groups.into_iter().partition(|((kind, _), _)| *kind == Kind::Reachable);
-    let (once, lost): (Vec<_>, Vec<_>) =
-        lost.into_iter().partition(|group| once::is_once(memory, group));
+    let (once, lost) = once::partition(memory, lost);
     let (lost_once, kept_once): (Vec<_>, Vec<_>) =
         once.into_iter().partition(|((kind, _), _)| kind.is_lost());
     let (emptied, mut lost): (Vec<_>, Vec<_>) =

@@ -14,9 +14,28 @@ use super::{Holder, Kind, sum_of};
 
 const ADVICE: &str = "Whether one more call keeps or loses one more block cannot be told from one call: if so, it is a leak.";
 
+/// Those that are there once, and the others. What the same call from the same line has left more often is not there once: the
+/// first call may go through a function of Emscripten's glue that replaces itself.
+pub(super) fn partition<'g>(
+    memory: Memory<'_, '_>,
+    groups: Vec<GroupOf<'g>>,
+) -> (Vec<GroupOf<'g>>, Vec<GroupOf<'g>>) {
+    let call = |&((kind, context), _): &GroupOf<'_>| {
+        let line = user_line(&memory.subject.outside(*context)).map(str::to_owned)?;
+        Some((*kind, exports::entered(memory, *context)?, line))
+    };
+    let are_once: Vec<bool> = groups.iter().map(|group| is_once(memory, group)).collect();
+    let others = groups.iter().zip(&are_once).filter(|(_, is_once)| !**is_once);
+    let repeated: Vec<_> = others.filter_map(|(group, _)| call(group)).collect();
+    let is_repeated =
+        |group: &GroupOf<'_>| call(group).is_some_and(|call| repeated.contains(&call));
+    let mut are_once = are_once.into_iter();
+    groups.into_iter().partition(|group| are_once.next() == Some(true) && !is_repeated(group))
+}
+
 /// Whether a library allocated the blocks once, as far as one can tell: one block from its own code, or some that it
 /// allocated at the beginning and no more since. Of what it may have lost, only one block of the beginning counts.
-pub(super) fn is_once(memory: Memory<'_, '_>, group: &GroupOf<'_>) -> bool {
+fn is_once(memory: Memory<'_, '_>, group: &GroupOf<'_>) -> bool {
     let ((kind, context), group) = *group;
     let may_be_lost = match kind {
         Kind::HostHeld(Holder::LedTo(_)) => return false,

@@ -219,6 +219,30 @@ fn what_a_library_holds_from_its_start_is_kept_once() {
     );
 }
 
+/// The first call goes through a function of a package that is not there later.
+#[test]
+fn what_one_line_leaves_again_and_again_is_not_kept_once() {
+    let told_of = |first: &str| {
+        let mut recording = Recording::new(&["parse", "other"]);
+        recording.host_stacks(&["app.mjs:5", first]);
+        recording.instance(0);
+        for number in 0..10 {
+            recording.enter(0, Some(u32::from(number == 0)));
+            let pointer = 0x1000 + 32 * number;
+            recording.allocate(pointer, 16, 0);
+            recording.0.event(&Event::Crossed { pointer, crossing: Crossing::HandedOut });
+        }
+        recording.snapshot(0);
+        let report = report(recording);
+        let told = told(&report).into_iter().map(|(code, _, _, [blocks, _])| (code, blocks));
+        told.collect::<Vec<_>>()
+    };
+    let stub = "stub (node_modules/lib/index.js:3) < app.mjs:5";
+    assert_eq!(told_of(stub), [(Code::LeakHostHeld, Some(10))]);
+    let other = "stub (node_modules/lib/index.js:3) < app.mjs:9";
+    assert_eq!(told_of(other), [(Code::LeakHostHeld, Some(9)), (Code::KeptOnce, Some(1))]);
+}
+
 /// What constructors of static objects leave to the host is so in any module: embind's registrations.
 #[test]
 fn what_constructors_leave_to_the_host_is_kept_once() {
