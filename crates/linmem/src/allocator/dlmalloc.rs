@@ -22,12 +22,15 @@ use wasmparser::{Operator, ValType};
 use super::code::{Code, Functions};
 use super::discover::calls_of_each;
 use super::{KnownByCode, Role};
-use crate::module::{CallGraph, Module};
+use crate::module::{Body, CallGraph, Module};
 
 /// Static addresses that functions of one allocator must share, and how far they lie from each other at most:
 /// in `_gm_`, which has some 470 bytes.
 const SHARED_WORDS: usize = 4;
 const STATE_BYTES: u64 = 512;
+
+/// `malloc_params.magic` is an address, or the time, with this: it tells whether the parameters have been set.
+const MAGIC: [i32; 2] = [0x5555_5555, 0x5555_5558];
 
 /// Looks for the functions of dlmalloc in a 32-bit memory.
 pub(super) fn search(
@@ -49,6 +52,8 @@ pub(super) fn search(
     functions.extend(free.map(|free| (free, Role::Free)));
     functions.extend(methods);
     let mut found = KnownByCode::dlmalloc(functions);
+    found.set_up =
+        shapes.functions.defined().filter(|&function| shapes.sets_up(function, malloc)).collect();
     let disposers = shapes.disposers(malloc);
     for function in shapes.functions.defined() {
         match shapes.around(function, malloc, free, &disposers) {
@@ -127,6 +132,19 @@ impl Shapes<'_, '_> {
         let shared: Vec<u64> = words(function).filter(|word| of_malloc.contains(word)).collect();
         let mut near = shared.windows(SHARED_WORDS);
         near.any(|some| some[SHARED_WORDS - 1] - some[0] <= STATE_BYTES)
+    }
+
+    /// Whether a function does no more to `malloc`'s words than to give them what they have at first, as `mallinfo`,
+    /// `malloc_trim` and `mallopt` do where nothing was allocated before: constants, and a number that tells whether that was
+    /// done.
+    fn sets_up(&self, function: u32, malloc: u32) -> bool {
+        let writes_one_word = |body: &Body| {
+            let (first, last) = (body.statics.computed.first(), body.statics.computed.last());
+            first.zip(last).is_some_and(|(first, last)| last - first < 4)
+        };
+        function != malloc
+            && self.functions.body(function).is_some_and(writes_one_word)
+            && self.functions.code(function).has(&MAGIC)
     }
 
     /// `dispose_chunk(chunk, size)`: those that give back a part of a chunk call it.

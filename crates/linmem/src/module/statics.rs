@@ -13,6 +13,8 @@ pub struct Statics {
     pub reads: Vec<u64>,
     /// Static bytes that are stored.
     pub writes: Vec<u64>,
+    /// Those of them that are stored with a value that is not a constant.
+    pub computed: Vec<u64>,
     /// Globals that are read.
     pub gets: Vec<u32>,
     /// Globals that are set.
@@ -105,16 +107,21 @@ impl Follower {
         if access.memarg.memory != 0 {
             return;
         }
+        let accessed = address..=address.saturating_add(access.bytes - 1);
+        if access.stores && self.constant(height).is_none() {
+            self.statics.computed.extend(accessed.clone());
+        }
         let bytes = if access.stores { &mut self.statics.writes } else { &mut self.statics.reads };
-        bytes.extend(address..=address.saturating_add(access.bytes - 1));
+        bytes.extend(accessed);
     }
 
     /// What was found in the whole function.
     pub(super) fn finish(self) -> Statics {
-        let Statics { mut reads, mut writes, mut gets, mut sets, mut lends, copies } = self.statics;
+        let Statics { mut reads, mut writes, mut computed, .. } = self.statics;
+        let Statics { mut gets, mut sets, mut lends, copies, .. } = self.statics;
         lends.sort_unstable();
         lends.dedup();
-        for bytes in [&mut reads, &mut writes] {
+        for bytes in [&mut reads, &mut writes, &mut computed] {
             bytes.sort_unstable();
             bytes.dedup();
         }
@@ -122,7 +129,7 @@ impl Follower {
             globals.sort_unstable();
             globals.dedup();
         }
-        Statics { reads, writes, gets, sets, lends, copies }
+        Statics { reads, writes, computed, gets, sets, lends, copies }
     }
 }
 

@@ -154,6 +154,24 @@ fn posix_memalign_may_have_lost_its_alignment() {
     assert!(roles.contains(&Role::AlignedAlloc), "{roles:?}");
 }
 
+/// `malloc_trim` and its like set the parameters, if nobody has done so.
+#[test]
+fn who_only_sets_the_parameters_is_no_stranger() {
+    let strangers = |more: &str| {
+        let found = allocator(&format!(
+            r#"(func (export "trim") (param i32)
+                 (if (i32.eqz (i32.load (i32.const 2016))) (then
+                   (i32.store (i32.const 2016) (i32.xor (local.get 0) (i32.const 0x55555558)))
+                   (i32.store (i32.const 2012) (i32.const -1))))
+                 {more})"#
+        ));
+        (found.set_up, found.strangers)
+    };
+    assert_eq!(strangers(""), (vec![4], vec![]));
+    let frees = "(i32.store (i32.const 2000) (i32.load (local.get 0)))";
+    assert_eq!(strangers(frees), (vec![], vec![4]));
+}
+
 /// `posix_memalign(result, alignment, size)`, whose error nobody looks at.
 #[test]
 fn posix_memalign_may_have_lost_its_error() {
