@@ -141,7 +141,8 @@ struct Group {
     /// To how many of them words lead that are perhaps left over from earlier blocks.
     left_over: u64,
     example: u64,
-    /// Allocations up to the last of them.
+    /// Allocations up to the first of them, and up to the last.
+    first: u64,
     last: u64,
 }
 
@@ -158,6 +159,7 @@ impl Leaks {
                 (self.groups.remove(&(kind, place)), self.groups.get_mut(&seen))
             {
                 seen.held += group.held;
+                seen.first = seen.first.min(group.first);
                 seen.indirect += group.indirect;
                 seen.emptied += group.emptied;
                 seen.left_over += group.left_over;
@@ -266,6 +268,10 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
         group.looked_at += u64::from(memory.is_looked_at(block.context));
         group.emptied += u64::from(is_emptied);
         group.left_over += u64::from(mark.has_left_over[index]);
+        if group.held.blocks == 1 {
+            group.first = block.serial;
+        }
+        group.first = group.first.min(block.serial);
         group.last = group.last.max(block.serial);
         if group.example == 0 {
             group.example = *address;

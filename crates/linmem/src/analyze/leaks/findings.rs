@@ -33,6 +33,10 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let (reachable, lost): (Vec<_>, Vec<_>) =
         groups.into_iter().partition(|((kind, _), _)| *kind == Kind::Reachable);
     let (once, lost) = once::partition(memory, lost);
+    let (at_rest, lost): (Vec<_>, Vec<_>) =
+        lost.into_iter().partition(|group| once::is_at_rest(memory, group));
+    let (doubtful, lost): (Vec<_>, Vec<_>) =
+        lost.into_iter().partition(|group| once::is_doubtful(group, &at_rest));
     let (lost_once, kept_once): (Vec<_>, Vec<_>) =
         once.into_iter().partition(|((kind, _), _)| kind.is_lost());
     let (emptied, mut lost): (Vec<_>, Vec<_>) =
@@ -55,6 +59,8 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     findings.extend(host_findings(memory, &held));
     findings.extend(finalizer_finding(memory, &left));
     findings.extend(once::kept_finding(memory, &kept_once));
+    findings.extend(once::doubtful_finding(memory, &doubtful, &at_rest));
+    findings.extend(once::at_rest_finding(memory, &at_rest));
     findings.extend(thread_finding(memory, &by_threads));
     let by_calls = kept_by_calls::findings(memory, &reachable);
     let rest =

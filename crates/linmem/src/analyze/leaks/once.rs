@@ -1,11 +1,13 @@
 //! Blocks of a library's own that are there once: what it keeps from its start or its first use, and what it loses at
-//! its start; and what constructors of static objects leave to the host, as embind's do, in any module. Whether one more call leaves one more block cannot be told from one call.
+//! its start; and what constructors of static objects leave to the host, as embind's do, in any module. Whether one more
+//! call leaves one more block cannot be told from one call.
 
 use crate::report::{Code, Finding, Severity};
 use crate::trace::ContextId;
+use crate::units::number_of;
 
 use super::super::exports;
-use super::super::lines::{begins_in_library, user_line};
+use super::super::lines::{begins_in_library, nearest_line, user_line};
 use super::super::subject::Memory;
 use super::findings::{
     GroupOf, Groups, finding_of_all, indirect_numbers, indirect_of, them, with_others,
@@ -34,13 +36,13 @@ pub(super) fn partition<'g>(
 }
 
 /// Whether a library allocated the blocks once, as far as one can tell: one block from its own code, or some that it
-/// allocated at the beginning and no more since. Of what it may have lost, only one block of the beginning counts.
+/// allocated at the beginning and no more since. Of what it may have lost, only a few blocks of the beginning count.
 fn is_once(memory: Memory<'_, '_>, group: &GroupOf<'_>) -> bool {
     let ((kind, context), group) = *group;
     let may_be_lost = match kind {
         Kind::HostHeld(Holder::LedTo(_)) => return false,
         Kind::HostHeld(_) => false,
-        Kind::Definite | Kind::Emptied | Kind::Possible => true,
+        Kind::Definite | Kind::Emptied => true,
         _ => return false,
     };
     if !may_be_lost && is_of_constructors(memory, *context) {
@@ -52,7 +54,73 @@ fn is_once(memory: Memory<'_, '_>, group: &GroupOf<'_>) -> bool {
     // A library's own start, or one that the program asks for.
     let beginning = if user_line(&stack).is_none() { allocations / 2 } else { allocations / 4 };
     let (is_one, is_early) = (group.held.blocks == 1, group.last <= beginning);
-    begins_in_library(&stack) && if may_be_lost { is_one && is_early } else { is_one || is_early }
+    let calls = calls(memory, *context);
+    let blocks = group.held.blocks;
+    let are_few = is_early && (is_one || blocks <= calls / CALLS_FOR_EACH)
+        || calls == 1 && blocks < FEWEST_OF_LOOP && group.first <= beginning;
+    begins_in_library(&stack) && if may_be_lost { are_few } else { is_one || is_early }
+}
+
+/// A library that loses less than one block in so many calls, and none later, loses it at its first use.
+const CALLS_FOR_EACH: u64 = 8;
+
+/// As many blocks as one call of a library loses in a loop, and not here and there.
+const FEWEST_OF_LOOP: u64 = 8;
+
+/// How often the host called the function that it had entered there.
+fn calls(memory: Memory<'_, '_>, context: ContextId) -> u64 {
+    exports::entered(memory, context).map_or(0, |entered| exports::calls(memory, entered))
+}
+
+/// Whether the blocks, into whose middle pointers lead, do not become more and more, where calls of the host could make
+/// them do so: programs keep such pointers on purpose, too.
+pub(super) fn is_at_rest(memory: Memory<'_, '_>, ((kind, context), group): &GroupOf<'_>) -> bool {
+    const FEWEST: u64 = 8;
+    let has_calls = || nearest_line(&memory.subject.outside(*context)).is_some();
+    let totals = memory.heap().totals();
+    let span = (totals.allocations + totals.reallocations) / 2;
+    let goes_on = || {
+        group.held.blocks >= FEWEST
+            && group.last - group.first >= span
+            && calls(memory, *context) >= FEWEST
+    };
+    *kind == Kind::Possible && has_calls() && !goes_on()
+}
+
+/// Whether a few blocks that nothing points to may be kept all the same: a program to so many of whose blocks only pointers into
+/// the middle lead keeps pointers in a way of its own, and may have others that do not look like any.
+pub(super) fn is_doubtful(((kind, _), group): &GroupOf<'_>, at_rest: &Groups<'_>) -> bool {
+    const MANY: u64 = 64;
+    let middles = sum_of(at_rest.iter().map(|(_, group)| *group)).blocks;
+    *kind == Kind::Definite && group.held.blocks < FEWEST_OF_LOOP && middles >= MANY
+}
+
+/// One note for those.
+pub(super) fn doubtful_finding(
+    memory: Memory<'_, '_>,
+    groups: &Groups<'_>,
+    at_rest: &Groups<'_>,
+) -> Option<Finding> {
+    let held = sum_of(groups.iter().map(|(_, group)| *group));
+    let middles = sum_of(at_rest.iter().map(|(_, group)| *group)).blocks;
+    let what = format!(
+        "perhaps lost: nothing points to {}, but the program keeps pointers in a way of its own, as only pointers into the \
+         middle of {} are left",
+        them(held),
+        number_of(middles, "other block"),
+    );
+    let finding = finding_of_all(Code::LeakPossible, memory, groups, &what)?;
+    Some(finding.severity(Severity::Note).advice(ADVICE))
+}
+
+/// One note for such blocks.
+pub(super) fn at_rest_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Finding> {
+    const WHAT: &str =
+        "perhaps lost, but not more and more: only pointers into the middle are left";
+    let finding = finding_of_all(Code::LeakPossible, memory, groups, WHAT)?;
+    Some(finding.severity(Severity::Note).advice(
+        "Programs keep pointers into the middle of their blocks on purpose, too. Otherwise keep one to the start, or free them.",
+    ))
 }
 
 /// Whether the host called the module's constructors there: a function without parameters and results, once, and before any

@@ -219,6 +219,62 @@ fn what_a_library_holds_from_its_start_is_kept_once() {
     );
 }
 
+/// Pointers into the middle may be meant: what counts is whether calls leave more and more such blocks.
+#[test]
+fn what_only_pointers_into_the_middle_are_left_of_has_to_become_more() {
+    let severities = |left_in: std::ops::Range<u64>, calls: u64, caller: Option<u32>| {
+        let mut recording = Recording::new(&["parse", "other"]);
+        recording.host_stacks(&["app.mjs:5"]);
+        recording.instance(0);
+        let blocks: Vec<u64> = (0..20).map(|number| 0x1000 + 64 * number).collect();
+        for (number, pointer) in blocks.iter().enumerate() {
+            recording.enter(0, caller);
+            recording.allocate(*pointer, 40, 0);
+            if !left_in.contains(&(number as u64)) {
+                recording.free(*pointer);
+            }
+        }
+        recording.call(0, calls);
+        let middles = left_in.map(|number| blocks[number as usize] + 4 * (1 + number % 7));
+        recording.snapshot_with(0, &middles.collect::<Vec<_>>(), &[]);
+        let report = report(recording);
+        let told = told(&report).into_iter();
+        told.map(|(code, severity, _, [blocks, _])| (code, severity, blocks)).collect::<Vec<_>>()
+    };
+    let told = |severity, blocks| vec![(Code::LeakPossible, severity, Some(blocks))];
+    assert_eq!(severities(0..20, 20, Some(0)), told(Severity::Warning, 20));
+    assert_eq!(severities(0..20, 1, Some(0)), told(Severity::Note, 20), "all in one call");
+    assert_eq!(severities(0..10, 20, Some(0)), told(Severity::Note, 10), "none in the later calls");
+    assert_eq!(severities(3..4, 20, Some(0)), told(Severity::Note, 1));
+    assert_eq!(severities(3..4, 20, None), told(Severity::Warning, 1), "nobody tells of calls");
+}
+
+/// A program that keeps many blocks by pointers into their middle may keep others by words that do not look like pointers.
+#[test]
+fn what_seems_lost_where_pointers_are_unusual_is_doubtful() {
+    let told_of = |middles: u64, lost: u64| {
+        let mut recording = Recording::new(&["parse", "format"]);
+        recording.host_stacks(&["app.mjs:5"]);
+        recording.instance(0);
+        recording.enter(0, Some(0));
+        for number in 0..middles + lost {
+            recording.allocate(0x1000 + 64 * number, 40, u32::from(number >= middles));
+        }
+        let at: Vec<u64> = (0..middles).map(|n| 0x1000 + 64 * n + 4 * (1 + n % 9)).collect();
+        // Few enough at each offset, so that none is a layout.
+        let at: Vec<u64> = at.into_iter().map(|middle| middle + middle / 576 % 4).collect();
+        recording.snapshot_with(0, &at, &[]);
+        let report = report(recording);
+        let told = told(&report).into_iter().map(|(code, severity, ..)| (code, severity));
+        told.collect::<Vec<_>>()
+    };
+    let at_rest = (Code::LeakPossible, Severity::Note);
+    let is_lost = (Code::LeakDefinite, Severity::Error);
+    assert_eq!(told_of(70, 3), [at_rest, at_rest]);
+    assert_eq!(told_of(70, 20), [is_lost, at_rest], "a leak that goes on");
+    assert_eq!(told_of(7, 3), [is_lost, at_rest]);
+}
+
 /// The first call goes through a function of a package that is not there later.
 #[test]
 fn what_one_line_leaves_again_and_again_is_not_kept_once() {
