@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::language::class_that_is_freed;
+use crate::language::{class_that_is_freed, is_of_class};
 use crate::replay::unreturned_calls::{Argument, Unreturned};
 use crate::report::{Code, Finding, Severity};
 use crate::trace::ContextId;
@@ -72,11 +72,19 @@ fn finding(
         _ if times == calls => format!("all {} calls of `{name}`{line}", count(calls)),
         _ => format!("{} of {} calls of `{name}`{line}", count(times), count(calls)),
     };
-    let is_of_no_object = frees_no_object(&name, places);
-    let argument = match is_of_no_object {
-        true => Some("the object had been freed, or given to a function that takes it over: its pointer was 0".to_owned()),
-        false => places.iter().find_map(|(_, calls)| suspicious(instance, function, calls)),
+    let no_object = if frees_no_object(&name, places) {
+        Some(
+            "the object had been freed, or given to a function that takes it over: its pointer was 0",
+        )
+    } else if calls_no_object(instance, &name, places) {
+        Some(
+            "the pointer that it was passed first was 0, as is that of an object that was freed, or given to a function that takes it over",
+        )
+    } else {
+        None
     };
+    let suspicious = || places.iter().find_map(|(_, calls)| suspicious(instance, function, calls));
+    let argument = no_object.map(str::to_owned).or_else(suspicious);
     let it = if times == 1 { "it" } else { "them" };
     let mut message = format!("{which} did not return: a trap or an exception left {it}");
     if stack_bytes > 0 {
@@ -97,7 +105,7 @@ fn finding(
         .number("times", times)
         .number("calls", calls)
         .number("stack_bytes", stack_bytes)
-        .advice(if is_of_no_object {
+        .advice(if no_object.is_some() {
             "Use no object any more that was freed, or that a function has taken over."
         } else if stack_bytes > 0 {
             "Let the exception end inside the module, or put the stack pointer back after it: each such call leaves \
@@ -120,6 +128,23 @@ fn finding(
 fn frees_no_object(name: &str, places: &[(ContextId, Unreturned)]) -> bool {
     class_that_is_freed(name).is_some()
         && places.iter().all(|(_, calls)| calls.passed[0].value == 0)
+}
+
+/// Whether all these calls are of a method of wasm-bindgen's without a pointer to its object, which comes first, or behind the
+/// address on the stack that results are stored at.
+fn calls_no_object(
+    instance: Instance<'_, '_>,
+    name: &str,
+    places: &[(ContextId, Unreturned)],
+) -> bool {
+    let stack = instance.facts().premises.memory_map.stack.map(|stack| stack.range);
+    let is_on_stack =
+        |address: u64| stack.is_some_and(|range| (range.start..range.end).contains(&address));
+    let has_none = |calls: &Unreturned| {
+        let [first, second, ..] = &calls.passed;
+        first.value == 0 || second.value == 0 && is_on_stack(first.value)
+    };
+    is_of_class(instance.module(), name) && places.iter().all(|(_, calls)| has_none(calls))
 }
 
 /// What calls have left behind of the C stack, in words.
@@ -176,7 +201,12 @@ mod tests {
     /// What is said of a call of this export with this first argument that did not return.
     fn told(export: &str, argument: u64) -> (String, String) {
         let module = format!(r#"(module (memory 2) (func (export "{export}") (param i32 i32)))"#);
-        let mut recording = Recording::of(&[("a.wasm", &module)], &["work"]);
+        told_in(&module, argument)
+    }
+
+    /// The same of a call of the first function of this module.
+    fn told_in(module: &str, argument: u64) -> (String, String) {
+        let mut recording = Recording::of(&[("a.wasm", module)], &["work"]);
         recording.host_stacks(&["app.mjs:9"]);
         recording.instance(0);
         recording.call(0, 1);
@@ -187,6 +217,25 @@ mod tests {
         let mut findings = recording.finish().report().unwrap().findings.into_iter();
         let finding = findings.find(|finding| finding.code == Code::NotReturned).unwrap();
         (finding.message, finding.advice)
+    }
+
+    /// A method of `Table`, whose object's pointer is 0; a function of no class, which may be passed 0.
+    #[test]
+    fn a_method_of_an_object_that_was_freed_gets_no_pointer() {
+        let module = |export| {
+            format!(
+                r#"(module (memory 2) (func (export "{export}") (param i32 i32)) (func (export "__wbg_table_free") (param i32)))"#
+            )
+        };
+        let is_told = |export, argument| {
+            let (message, advice) = told_in(&module(export), argument);
+            message.contains("the pointer that it was passed first was 0")
+                && advice.starts_with("Use no object any more")
+        };
+        assert!(is_told("table_size", 0));
+        assert!(!is_told("table_size", 4096), "there is an object");
+        assert!(!is_told("table_new", 0), "the object is made");
+        assert!(!is_told("size", 0), "a function of no class");
     }
 
     #[test]

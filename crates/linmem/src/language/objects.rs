@@ -47,6 +47,16 @@ pub(crate) fn class_that_is_freed(export: &str) -> Option<&str> {
     export.strip_prefix("__wbg_")?.strip_suffix("_free")
 }
 
+/// Whether an export is a method, or a function, of one of wasm-bindgen's classes: `point_x`, where there is `__wbg_point_free`.
+pub(crate) fn is_of_class(module: &Module<'_>, export: &str) -> bool {
+    let mut others = module.exported_functions().map(|(other, _)| other);
+    others.any(|other| {
+        let class = class_that_is_freed(other).filter(|class| !class.is_empty());
+        let method = class.and_then(|class| export.strip_prefix(class)?.strip_prefix('_'));
+        method.is_some_and(|method| method != "new")
+    })
+}
+
 fn of_web_idl<'e>(exports: &BTreeMap<&str, u32>, export: &'e str) -> Option<(&'e str, Vec<u32>)> {
     let class = export.strip_prefix("emscripten_bind_")?.strip_suffix("___destroy___0")?;
     let beginning = format!("emscripten_bind_{class}_{class}_");
