@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Guest, Recorder};
+use crate::instrument::hooks::Hook;
 use crate::trace::{AccessedBy, BadAccess, ContextId, Event, Frame, Record};
 
 /// How often the stack of an instruction's bad accesses is looked at; later ones have the last of them.
@@ -17,6 +18,16 @@ pub(super) struct Accesses {
     of_instruction: FxHashMap<(usize, u32), (u32, ContextId)>,
     /// Where the program has trapped.
     trapped: Option<Vec<Frame>>,
+}
+
+/// Whether the host has passed an address near 0 as its first argument, and the access is there: old glue of wasm-bindgen has
+/// results stored at 8, and a host may put data there itself. The second argument may be how many bytes.
+fn was_passed([first, second, ..]: [u64; Hook::VALUES], address: u64) -> bool {
+    const LOWEST: u64 = 4;
+    const NEAR_NULL: u64 = 1024;
+    const RESULTS: u64 = 16;
+    let end = first.saturating_add(second.max(RESULTS));
+    first >= LOWEST && address < NEAR_NULL && (first..end).contains(&address)
 }
 
 impl Recorder {
@@ -34,6 +45,9 @@ impl Recorder {
         (address, bytes, by): (u64, u64, u64),
         guest: &mut dyn Guest,
     ) {
+        if was_passed(self.instances[instance].entries.passed(), address) {
+            return;
+        }
         let by = AccessedBy::of(by).unwrap_or(AccessedBy::Instruction);
         let context = self.context_of_access(instance, (instruction, by), guest);
         self.select(instance);

@@ -58,6 +58,11 @@ impl Entries {
         self.open.last().is_none_or(|entry| entry.is_told)
     }
 
+    /// The first arguments of the entry under way that can be addresses.
+    pub(super) fn passed(&self) -> [u64; Hook::VALUES] {
+        self.open.last().map_or([0; Hook::VALUES], |entry| entry.passed)
+    }
+
     /// Whether the entry under way belongs to another one.
     pub(super) fn is_inside(&self) -> bool {
         self.open.len() > 1
