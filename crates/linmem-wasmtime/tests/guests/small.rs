@@ -325,7 +325,7 @@ fn indirect_calls_inside_a_recursion_are_told_apart() {
     assert!(report.findings.len() < 30, "recursion is folded:\n{report}");
 }
 
-/// `posix_memalign` of dlmalloc, whose error nobody looks at, so that the compiler has dropped it. What stands where the result
+/// `posix_memalign` of dlmalloc, whose error no caller looks at, so that the compiler has dropped it. What stands where the result
 /// belongs is not touched where it fails.
 #[test]
 fn posix_memalign_without_its_error() {

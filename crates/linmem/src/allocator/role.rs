@@ -258,7 +258,7 @@ impl Role {
         result_fits && self.fits_params(params, address)
     }
 
-    /// The same for a function that should return an error's number. Where nobody looks at that, compilers drop it.
+    /// The same for a function that should return an error's number. Where no caller looks at that, compilers drop it.
     pub(super) fn fits_without_error(
         self,
         params: &[ValType],

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::allocator::Effect;
 use crate::language::{class_that_is_freed, is_of_class};
 use crate::replay::unreturned_calls::{Argument, Unreturned};
 use crate::report::{Code, Finding, Severity};
@@ -11,6 +12,7 @@ use crate::units::{bytes, count};
 use super::lines::in_parentheses;
 use super::refusals;
 use super::subject::{Instance, Subject};
+use super::unseen_events;
 
 /// Places that are shown.
 const MOST_PLACES: usize = 3;
@@ -73,18 +75,19 @@ fn finding(
         _ => format!("{} of {} calls of `{name}`{line}", count(times), count(calls)),
     };
     let no_object = if frees_no_object(&name, places) {
-        Some(
-            "the object had been freed, or given to a function that takes it over: its pointer was 0",
-        )
+        Some(NO_OBJECT_FREED)
     } else if calls_no_object(instance, &name, places) {
-        Some(
-            "the pointer that it was passed first was 0, as is that of an object that was freed, or given to a function that takes it over",
-        )
+        Some(NO_OBJECT_CALLED)
     } else {
         None
     };
-    let suspicious = || places.iter().find_map(|(_, calls)| suspicious(instance, function, calls));
-    let argument = no_object.map(str::to_owned).or_else(suspicious);
+    let effect = effect(instance, function);
+    let is_spoiled = effect.is_some() && sees_no_misuse(instance);
+    // What a call of the allocator's frees itself counts as freed by then.
+    let mut others = places.iter().filter(|_| matches!(effect, None | Some(Effect::Allocates)));
+    let suspicious = || others.find_map(|(_, calls)| suspicious(instance, function, calls));
+    let spoiled = is_spoiled.then(|| SPOILED.to_owned());
+    let argument = no_object.map(str::to_owned).or_else(suspicious).or(spoiled);
     let it = if times == 1 { "it" } else { "them" };
     let mut message = format!("{which} did not return: a trap or an exception left {it}");
     if stack_bytes > 0 {
@@ -107,6 +110,8 @@ fn finding(
         .number("stack_bytes", stack_bytes)
         .advice(if no_object.is_some() {
             "Use no object any more that was freed, or that a function has taken over."
+        } else if is_spoiled {
+            "Have each access checked to see what wrote there (--check)."
         } else if stack_bytes > 0 {
             "Let the exception end inside the module, or put the stack pointer back after it: each such call leaves \
              less stack to those that follow."
@@ -120,6 +125,34 @@ fn finding(
             format!("called {} times", count(calls.times))
         };
         finding.stack(often, stack(*context))
+    })
+}
+
+/// Said of a call of wasm-bindgen's that frees an object.
+const NO_OBJECT_FREED: &str =
+    "the object had been freed, or given to a function that takes it over: its pointer was 0";
+
+/// The same of a method's.
+const NO_OBJECT_CALLED: &str = "the pointer that it was passed first was 0, as is that of an object that was freed, or \
+                                given to a function that takes it over";
+
+/// Said of a call of the allocator's.
+const SPOILED: &str = "it is the allocator's, and no misuse of blocks was seen: what it keeps beside them has probably been \
+                       written over";
+
+/// What a function does to the heap, if it is the allocator's.
+fn effect(instance: Instance<'_, '_>, function: u32) -> Option<Effect> {
+    let functions = &instance.facts().recorded.allocator.functions;
+    let hooked = functions.iter().find(|hooked| hooked.function == function)?;
+    Some(hooked.role.effect())
+}
+
+/// Whether all that the allocator of an instance does was seen, and no misuse.
+fn sees_no_misuse(instance: Instance<'_, '_>) -> bool {
+    instance.subject.memories().any(|memory| {
+        memory.users().any(|user| user.number == instance.number)
+            && unseen_events::reason(memory).is_none()
+            && memory.heap().misuse().next().is_none()
     })
 }
 
@@ -217,6 +250,32 @@ mod tests {
         let mut findings = recording.finish().report().unwrap().findings.into_iter();
         let finding = findings.find(|finding| finding.code == Code::NotReturned).unwrap();
         (finding.message, finding.advice)
+    }
+
+    /// The block that a call of `free` frees is not one that was freed before it.
+    #[test]
+    fn a_trap_of_the_allocator_without_misuse_means_that_something_was_written_over() {
+        let told = |misuse: bool| {
+            let module = r#"(module (memory 2) (func (export "free") (param i32))
+                 (func (export "malloc") (param i32) (result i32) unreachable))"#;
+            let mut recording = Recording::of(&[("a.wasm", module)], &["work"]);
+            recording.host_stacks(&["app.mjs:9"]);
+            recording.instance(0);
+            recording.enter(0, Some(0));
+            recording.allocate(0x1000, 16, 0);
+            (0..1 + u32::from(misuse)).for_each(|_| recording.free(0x1000));
+            recording.call(0, 1);
+            let caller = Some(HostStackId(0));
+            let passed = [0x1000, 0, 0, 0];
+            let not_returned = NotReturned { function: 0, caller, stack_bytes: 0, passed };
+            recording.0.record(&Record::NotReturned(not_returned));
+            recording.snapshot(0);
+            let mut findings = recording.finish().report().unwrap().findings.into_iter();
+            let finding = findings.find(|finding| finding.code == Code::NotReturned).unwrap();
+            assert!(!finding.message.contains("had been freed"), "{}", finding.message);
+            finding.message.contains("written over") && finding.advice.contains("--check")
+        };
+        assert_eq!([false, true].map(told), [true, false]);
     }
 
     /// A method of `Table`, whose object's pointer is 0; a function of no class, which may be passed 0.

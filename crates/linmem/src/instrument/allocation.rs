@@ -118,7 +118,7 @@ struct Writer<'s> {
     /// Local with the result.
     result: u32,
     result_type: ValType,
-    /// Whether the error that it should return is dropped, as the compiler does where nobody looks at it.
+    /// Whether the error that it should return is dropped, as the compiler does where no caller looks at it.
     hides_error: bool,
     /// If so, the local with what was stored for the result before.
     stored_before: u32,

@@ -172,7 +172,7 @@ fn who_only_sets_the_parameters_is_no_stranger() {
     assert_eq!(strangers(frees), (vec![], vec![4]));
 }
 
-/// `posix_memalign(result, alignment, size)`, whose error nobody looks at.
+/// `posix_memalign(result, alignment, size)`, whose error its callers do not look at.
 #[test]
 fn posix_memalign_may_have_lost_its_error() {
     let aligned = |end: &str| {
@@ -188,7 +188,7 @@ fn posix_memalign_may_have_lost_its_error() {
         (roles.collect::<Vec<_>>().contains(&Role::PosixMemalign), found.aligning)
     };
     assert_eq!(aligned("(i32.store (local.get 0) (local.get $block))"), (true, vec![]));
-    // It hands out a part of a block, and nobody knows which.
+    // It hands out a part of a block, which one is not known.
     assert_eq!(aligned("(i32.store (i32.const 16) (local.get $block))"), (false, vec![4]));
 }
 
