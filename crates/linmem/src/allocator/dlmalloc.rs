@@ -227,8 +227,17 @@ impl Shapes<'_, '_> {
             }
             _ if !code.takes_size_of_head() => return None,
             // `realloc` frees the old block.
-            _ if frees > 0 => Around::Resizes,
+            _ if frees > 0 || self.calls_free(function, malloc) => Around::Resizes,
             _ => Around::Aligns,
+        })
+    }
+
+    /// Whether a function calls one that frees, under whatever name: a user's flag may name one that only calls it.
+    fn calls_free(&self, function: u32, malloc: u32) -> bool {
+        self.functions.callees(function).any(|callee| {
+            self.functions.has_type_of(Role::Free, callee)
+                && self.shares_state(callee, malloc)
+                && self.functions.code(callee).takes_size_of_head()
         })
     }
 
