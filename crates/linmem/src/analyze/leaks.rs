@@ -255,9 +255,7 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
             {
                 Kind::ThreadHeld
             }
-            Kind::Definite | Kind::Indirect if host_may_hold => {
-                Kind::HostHeld(Holder::MayHave)
-            }
+            Kind::Definite | Kind::Indirect if host_may_hold => Kind::HostHeld(Holder::MayHave),
             Kind::Definite if is_emptied => Kind::Emptied,
             kind => kind,
         };

@@ -36,7 +36,7 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     let (at_rest, lost): (Vec<_>, Vec<_>) =
         lost.into_iter().partition(|group| once::is_at_rest(memory, group));
     let (doubtful, lost): (Vec<_>, Vec<_>) =
-        lost.into_iter().partition(|group| once::is_doubtful(group, &at_rest));
+        lost.into_iter().partition(|group| once::is_doubtful(memory, group, &at_rest));
     let (lost_once, kept_once): (Vec<_>, Vec<_>) =
         once.into_iter().partition(|((kind, _), _)| kind.is_lost());
     let (emptied, mut lost): (Vec<_>, Vec<_>) =

@@ -77,22 +77,36 @@ fn calls(memory: Memory<'_, '_>, context: ContextId) -> u64 {
 pub(super) fn is_at_rest(memory: Memory<'_, '_>, ((kind, context), group): &GroupOf<'_>) -> bool {
     const FEWEST: u64 = 8;
     let has_calls = || nearest_line(&memory.subject.outside(*context)).is_some();
-    let totals = memory.heap().totals();
-    let span = (totals.allocations + totals.reallocations) / 2;
     let goes_on = || {
         group.held.blocks >= FEWEST
-            && group.last - group.first >= span
+            && group.last - group.first >= half_of_run(memory)
             && calls(memory, *context) >= FEWEST
     };
     *kind == Kind::Possible && has_calls() && !goes_on()
 }
 
-/// Whether a few blocks that nothing points to may be kept all the same: a program to so many of whose blocks only pointers into
-/// the middle lead keeps pointers in a way of its own, and may have others that do not look like any.
-pub(super) fn is_doubtful(((kind, _), group): &GroupOf<'_>, at_rest: &Groups<'_>) -> bool {
+/// Whether blocks that nothing points to may be kept all the same: a program to so many of whose blocks only pointers into the
+/// middle lead keeps pointers in a way of its own, and may have others that do not look like any. Of what the host cannot have, a
+/// few are doubtful; of what it may have, those that do not become more and more.
+pub(super) fn is_doubtful(
+    memory: Memory<'_, '_>,
+    ((kind, _), group): &GroupOf<'_>,
+    at_rest: &Groups<'_>,
+) -> bool {
     const MANY: u64 = 64;
     let middles = sum_of(at_rest.iter().map(|(_, group)| *group)).blocks;
-    *kind == Kind::Definite && group.held.blocks < FEWEST_OF_LOOP && middles >= MANY
+    middles >= MANY
+        && match kind {
+            Kind::Definite => group.held.blocks < FEWEST_OF_LOOP,
+            Kind::HostHeld(Holder::MayHave) => group.last - group.first < half_of_run(memory),
+            _ => false,
+        }
+}
+
+/// Half of all allocations.
+fn half_of_run(memory: Memory<'_, '_>) -> u64 {
+    let totals = memory.heap().totals();
+    (totals.allocations + totals.reallocations) / 2
 }
 
 /// One note for those.
