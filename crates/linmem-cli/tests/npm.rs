@@ -77,6 +77,7 @@ fn packages_are_silent_when_their_accesses_are_checked() {
     let known = [
         "argon2",
         "automerge",
+        "box2d3",
         "canvaskit",
         "cld3",
         "draco3d",
@@ -89,6 +90,7 @@ fn packages_are_silent_when_their_accesses_are_checked() {
         "quickjs",
         "resvg",
         "rosu",
+        "rubberband",
         "tiktoken",
         "yoga-layout",
     ];
@@ -110,6 +112,7 @@ fn packages_are_silent_when_their_accesses_are_checked() {
 fn what_is_in_order_is_silent() {
     let known = [
         "argon2",
+        "box2d3",
         "cld3",
         "dotlottie",
         "h5wasm",
@@ -117,6 +120,7 @@ fn what_is_in_order_is_silent() {
         "loro-crdt",
         "opencv-js",
         "pdfium",
+        "rubberband",
         "wasm-vips",
     ];
     for package in known {
@@ -124,6 +128,18 @@ fn what_is_in_order_is_silent() {
         assert!(!report.has_errors() && report.totals.allocations > 0, "{package}: {report}");
         let warnings = report.findings.iter().filter(|f| f.severity == Severity::Warning);
         assert_eq!(warnings.count(), 0, "{package}: {report}");
+    }
+}
+
+/// `posix_memalign` has lost its alignment in the one, and in the other `mallinfo` writes the allocator's parameters.
+#[test]
+fn objects_of_rubber_band_and_of_box2d_are_counted() {
+    for (package, line, blocks) in [("rubberband", 11, 20), ("box2d3", 13, 100)] {
+        let leak = watched_with(package, "", "leak");
+        let first = &leak.findings[0];
+        assert_eq!((first.code, first.numbers["blocks"]), (Code::LeakHostHeld, blocks), "{leak}");
+        let place = format!("(allocated at examples/npm/{package}.mjs:{line})");
+        assert!(first.message.contains(&place), "{leak}");
     }
 }
 
