@@ -20,6 +20,7 @@ mod findings;
 mod kept_by_calls;
 mod layouts;
 mod mark;
+mod middles;
 mod once;
 mod roots;
 #[cfg(test)]

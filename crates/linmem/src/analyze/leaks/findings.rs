@@ -10,7 +10,7 @@ use crate::units::{bytes, count, number_of};
 use super::super::lines::{done_at, in_parentheses, user_line};
 use super::super::subject::{Memory, Subject};
 use super::super::unseen_events;
-use super::{Group, Holder, Kind, Leaks, emptied, kept_by_calls, once, sum_of};
+use super::{Group, Holder, Kind, Leaks, emptied, kept_by_calls, middles, once, sum_of};
 
 /// One finding for each kind and call stack, most bytes first.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
@@ -34,9 +34,9 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
         groups.into_iter().partition(|((kind, _), _)| *kind == Kind::Reachable);
     let (once, lost) = once::partition(memory, lost);
     let (at_rest, lost): (Vec<_>, Vec<_>) =
-        lost.into_iter().partition(|group| once::is_at_rest(memory, group));
+        lost.into_iter().partition(|group| middles::is_at_rest(memory, group));
     let (doubtful, lost): (Vec<_>, Vec<_>) =
-        lost.into_iter().partition(|group| once::is_doubtful(memory, group, &at_rest));
+        lost.into_iter().partition(|group| middles::is_doubtful(memory, group, &at_rest));
     let (lost_once, kept_once): (Vec<_>, Vec<_>) =
         once.into_iter().partition(|((kind, _), _)| kind.is_lost());
     let (emptied, mut lost): (Vec<_>, Vec<_>) =
@@ -59,8 +59,8 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     findings.extend(host_findings(memory, &held));
     findings.extend(finalizer_finding(memory, &left));
     findings.extend(once::kept_finding(memory, &kept_once));
-    findings.extend(once::doubtful_finding(memory, &doubtful, &at_rest));
-    findings.extend(once::at_rest_finding(memory, &at_rest));
+    findings.extend(middles::doubtful_finding(memory, &doubtful, &at_rest));
+    findings.extend(middles::at_rest_finding(memory, &at_rest));
     findings.extend(thread_finding(memory, &by_threads));
     let by_calls = kept_by_calls::findings(memory, &reachable);
     let rest =
