@@ -7,7 +7,7 @@
 
 const FOLD_BITS = 24;
 
-// Values are taken for one another where this many functions' are the same; the last ones are the likely ones.
+// So many of a function's known calls are tried, the last ones first: a new stack is mostly near the one before.
 const TRIES = 64;
 
 // Two 64-bit multipliers, as two halves each.
@@ -19,8 +19,9 @@ const WORD = 2 ** 32;
 export class KnownPaths {
   #map;
 
-  // By function, what is known of its calls: `{ index, value, outer, call }`. Where the function that called it is known, it
-  // is `outer`, and `call` is its frame.
+  // By function, what is known of its calls, in their order and by the lower half of their values. A call is
+  // `{ index, value, outer, call }`: the function's own index and value; the call of the function that calls it, and the frame
+  // of that, unless the host does.
   #calls = new Map();
 
   /** `map` is what instrumentation says about the module. */
@@ -40,7 +41,7 @@ export class KnownPaths {
 
   /** The frames that follow these, which are the innermost ones of the stack of a context with this value; undefined if they are not known. */
   rest(origins, low, high) {
-    const known = this.#calls.get(origins.at(-1)?.index);
+    const known = this.#calls.get(origins.at(-1)?.index)?.all;
     if (known === undefined) return undefined;
     for (let at = known.length - 1; at >= Math.max(0, known.length - TRIES); at--) {
       if (this.#follow(origins, known[at], low, high, false)) return framesFrom(known[at]);
@@ -69,9 +70,12 @@ export class KnownPaths {
   }
 
   #add(call) {
-    const known = this.#calls.get(call.index);
-    if (known === undefined) this.#calls.set(call.index, [call]);
-    else if (!known.some(({ value }) => value.low === call.value.low && value.high === call.value.high)) known.push(call);
+    let known = this.#calls.get(call.index);
+    if (known === undefined) this.#calls.set(call.index, (known = { all: [], byLow: new Map() }));
+    const { low, high } = call.value;
+    if (known.byLow.get(low)?.value.high === high) return;
+    known.all.push(call);
+    known.byLow.set(low, call);
   }
 }
 
