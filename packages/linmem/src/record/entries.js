@@ -86,6 +86,12 @@ export class Entries {
     this.#calls.addFrom(this.current.index, this.current.caller);
   }
 
+  /** Looks at what calls where the entry under way began, if that is not known. */
+  knowCaller() {
+    if (this.current.caller !== undefined || this.#suspension.isUsed || !this.#contexts.mayLook) return;
+    this.current.caller = this.#contexts.ofLook(this.#module, this.#frames.ofEvent(this.#module).caller);
+  }
+
   /** Four more values are passed on: which of the parameters that can be addresses the first of them is. */
   pass() {
     const first = this.current.parameters;

@@ -24,9 +24,11 @@ function passAll(instance, records, a, b, c, d) {
 }
 
 function pass(instance, records, parameter, value) {
-  if (!instance.mayBeBlock(unsigned(value))) return;
+  const address = unsigned(value);
+  if (!instance.mayBeBlock(address)) return;
+  instance.lookAtCallerOf(address);
   const { index, caller } = instance.entry;
-  if (index >= 0 && numberOf(instance, records)) records.passed(index, parameter, caller, unsigned(value));
+  if (index >= 0 && numberOf(instance, records)) records.passed(index, parameter, caller, address);
 }
 
 function handOut(instance, records, value) {
@@ -64,6 +66,7 @@ export function hooksOf(instance, { instances, memories, observations, records, 
     freed(pointer, size, alignment, low, high) {
       if (instance.isTold) return;
       const context = instance.begin(low, high);
+      instance.freed(unsigned(pointer));
       if (!numbered()) return;
       if (isNone(size)) records.freed(context, unsigned(pointer));
       else records.freedSized(context, unsigned(pointer), unsigned(size), unsigned(alignment));

@@ -150,6 +150,16 @@ export class Instance {
     this.#ledger.hasBlockAt(address, size);
   }
 
+  /** The block at this address is freed. */
+  freed(address) {
+    this.#ledger.freed(address);
+  }
+
+  /** An address is passed to the entry under way: if its block is known to have been freed, who calls is looked at. */
+  lookAtCallerOf(address) {
+    if (this.#ledger.wasFreed(address)) this.#entries.knowCaller();
+  }
+
   /** Whether a block can be at this address, or around it; if so, the records that follow are about the instance. */
   mayBeBlock(address) {
     if (!this.#ledger?.mayBeBlock(address)) return false;

@@ -11,7 +11,15 @@ function endOf(address, size) {
   return end > LAST_ADDRESS ? LAST_ADDRESS : end;
 }
 
+// Addresses of blocks that were freed last: each has one place, and the last one has it.
+const FREED = 1024;
+
+// Blocks begin at multiples of eight, mostly.
+const placeOf = (address) => (typeof address === "number" ? (address / 8) % FREED | 0 : 0);
+
 export class Ledger {
+  #freed = new Float64Array(FREED);
+
   // The extent of the blocks: from the lowest address of one to the end of the highest one, ever.
   #lowest = Infinity;
   #end = 0;
@@ -42,6 +50,17 @@ export class Ledger {
     const end = endOf(address, size);
     if (address < this.#lowest) this.#lowest = address;
     if (end > this.#end) this.#end = end;
+    if (this.wasFreed(address)) this.#freed[placeOf(address)] = 0;
+  }
+
+  /** A block at this address is freed. */
+  freed(address) {
+    if (typeof address === "number") this.#freed[placeOf(address)] = address;
+  }
+
+  /** Whether the block at this address is known to have been freed; many are forgotten. */
+  wasFreed(address) {
+    return address !== 0 && this.#freed[placeOf(address)] === address;
   }
 
   /** Whether a block can be at this address, or around it. */

@@ -106,3 +106,18 @@ test("what no entry under way returns leaves them as they are", () => {
   const entered = guest.records().filter(({ record }) => record === "ENTERED");
   assert.deepEqual(entered.map((record) => [record.function, record.level]), [[3, 1]]);
 });
+
+test("who passes the address of a freed block is looked at, also after many calls", () => {
+  const passers = (frees) => {
+    const guest = new FakeHost({ malloc: 1 });
+    guest.hook("allocated", [4096, 16, 0, 7, 40], { frame: [7, 40], host: ["main (app.mjs:1)"] });
+    if (frees) guest.hook("freed", [4096, -1, 0, 7, 41], { frame: [7, 41], host: ["main (app.mjs:2)"] });
+    for (let call = 0; call < 40; call++) guest.hook("entered", [1, 0, 0, 0, 0, 0, 0, 0], OUTSIDE);
+    guest.hook("entered", [1, 0, 0, 0, 4096, 0, 0, 0], { host: ["late (app.mjs:30)"] });
+    const records = guest.records();
+    const [{ caller }] = records.filter(({ record }) => record === "PASSED");
+    return caller === null ? null : records.filter(({ record }) => record === "HOST_STACK")[caller].frames;
+  };
+  assert.deepEqual(passers(true), ["late (app.mjs:30)"]);
+  assert.equal(passers(false), null, "a block that is there needs no stack");
+});
