@@ -59,10 +59,9 @@ export class Contexts {
   take(module, entry, low, high, needsCaller) {
     if (this.#stacks < MAX_STACKS) this.#stacks++;
     else if (!isWithinPart(module.stacksOfEntry, entry, STACKS_OF_ENTRY)) return { inner: [], caller: undefined, isSeen: true };
-    const known = needsCaller ? undefined : this.#frames.ofContextNearby(module, low, high);
-    if (known !== undefined) return known;
     if (this.#framesTaken >= MAX_FRAMES) return this.#frames.ofEventInShort(module, SHORT_STACK);
-    const taken = this.#frames.ofContext(module, low, high);
+    const known = needsCaller ? undefined : this.#frames.ofContextNearby(module, low, high);
+    const taken = known ?? this.#frames.ofContext(module, low, high);
     this.#framesTaken += taken.inner.length + taken.caller.length;
     return taken;
   }
