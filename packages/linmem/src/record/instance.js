@@ -155,7 +155,7 @@ export class Instance {
     this.#ledger.freed(address);
   }
 
-  /** An address is passed to the entry under way: if its block is known to have been freed, who calls is looked at. */
+  /** An address is passed to the entry under way: if its block is known to have been freed, what called is looked at. */
   lookAtCallerOf(address) {
     if (this.#ledger.wasFreed(address)) this.#entries.knowCaller();
   }
