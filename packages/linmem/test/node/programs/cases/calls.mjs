@@ -112,7 +112,7 @@ const ways = {
       read(block);
       free(block);
     });
-    read(70000);
+    read(70000); // reads late
   },
 
   "stale, each time"() {
