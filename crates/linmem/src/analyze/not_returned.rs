@@ -82,7 +82,8 @@ fn finding(
         None
     };
     let effect = effect(instance, function);
-    let is_spoiled = effect.is_some() && sees_no_misuse(instance);
+    // A function that allocates may stop the program for want of memory.
+    let is_spoiled = effect == Some(Effect::Frees) && sees_no_misuse(instance);
     // What a call of the allocator's frees itself counts as freed by then.
     let mut others = places.iter().filter(|_| matches!(effect, None | Some(Effect::Allocates)));
     let suspicious = || others.find_map(|(_, calls)| suspicious(instance, function, calls));
