@@ -10,8 +10,10 @@
 //! The functions around `malloc` and `free` are known by their calls of these two.
 //!
 //! - `methods`: Rust's, which are passed the state
+//! - `outlined`: Rust's, compiled for size
 
 mod methods;
+mod outlined;
 #[cfg(test)]
 mod tests;
 
@@ -44,7 +46,10 @@ pub(super) fn search(
     let shapes = Shapes { functions, reaching, calls: calls_of_each(module) };
     let methods = methods::search(&shapes);
     let Some(malloc) = known(Role::Malloc).or_else(|| shapes.malloc()) else {
-        return (!methods.is_empty()).then(|| KnownByCode::dlmalloc(methods));
+        return match methods.is_empty() {
+            true => outlined::search(&shapes),
+            false => Some(KnownByCode::dlmalloc(methods)),
+        };
     };
     // Where nothing frees, linkers leave `free` out. Where it only seems so, other code writes the state.
     let free = known(Role::Free).or_else(|| shapes.free(malloc));
@@ -106,9 +111,11 @@ impl Shapes<'_, '_> {
                 code.pads() && code.compares(&SMALL) && code.has(&TOO_LARGE)
             }
         };
-        let candidates: Vec<u32> =
-            self.functions.with_role_type(Role::Malloc).filter(is_malloc).collect();
-        candidates.into_iter().max_by_key(|&function| (self.calls[function as usize], function))
+        self.most_called(self.functions.with_role_type(Role::Malloc).filter(is_malloc))
+    }
+
+    fn most_called(&self, candidates: impl Iterator<Item = u32>) -> Option<u32> {
+        candidates.max_by_key(|&function| (self.calls[function as usize], function))
     }
 
     /// What takes a pointer, goes back to its chunk's head, and works on `malloc`'s words.
@@ -117,9 +124,7 @@ impl Shapes<'_, '_> {
             self.shares_state(function, malloc)
                 && self.functions.code(function).takes_size_of_head()
         };
-        let candidates: Vec<u32> =
-            self.functions.with_role_type(Role::Free).filter(is_free).collect();
-        candidates.into_iter().max_by_key(|&function| (self.calls[function as usize], function))
+        self.most_called(self.functions.with_role_type(Role::Free).filter(is_free))
     }
 
     /// Whether a function works on `malloc`'s words.
@@ -276,23 +281,36 @@ const SMALL: [i32; 4] = [244, 245, 236, 237];
 const TOO_LARGE: [i32; 4] = [-64, -65, -65_587, -65_588];
 
 impl Code<'_> {
-    /// `+ 11 & -8`, or `+ 19 & -16`.
+    /// `+ 11 & -8`, or `+ 19 & -16`; or, in Rust that was made small, `(size < 11 ? 16 : size + 4) + 7 & -8`.
     fn pads(&self) -> bool {
-        use Operator::{I32Add, I32And, I32Const};
-        self.without_copies().windows(4).any(|four| {
+        use Operator::{I32Add, I32And, I32Const, Select};
+        self.without_copies().windows(5).any(|five| {
             matches!(
-                four,
-                [I32Const { value: 11 }, I32Add, I32Const { value: -8 }, I32And]
-                    | [I32Const { value: 19 }, I32Add, I32Const { value: -16 }, I32And]
+                five,
+                [I32Const { value: 11 }, I32Add, I32Const { value: -8 }, I32And, _]
+                    | [I32Const { value: 19 }, I32Add, I32Const { value: -16 }, I32And, _]
+                    | [Select, I32Const { value: 7 }, I32Add, I32Const { value: -8 }, I32And]
             )
         })
     }
 
     /// A request that is in this local.
     fn pads_local(&self, local: u32) -> bool {
-        use Operator::{I32Add, I32Const, LocalGet};
+        use Operator::{I32Add, I32Const, I32LtU, LocalGet};
         self.0.windows(3).any(|three| {
             matches!(three, [LocalGet { local_index }, I32Const { value: 11 | 19 }, I32Add] if *local_index == local)
+        }) || self.0.windows(6).any(|six| {
+            matches!(
+                six,
+                [
+                    LocalGet { local_index },
+                    I32Const { value: 4 },
+                    I32Add,
+                    LocalGet { local_index: compared },
+                    I32Const { value: 11 },
+                    I32LtU,
+                ] if *local_index == local && compared == local_index
+            )
         })
     }
 

@@ -16,9 +16,6 @@ const FIELDS: std::ops::Range<u64> = 128..512;
 /// The methods with their roles; none where no method allocates.
 pub(super) fn search(shapes: &Shapes<'_, '_>) -> Vec<(u32, Role)> {
     let functions = &shapes.functions;
-    let most_called = |candidates: Vec<u32>| {
-        candidates.into_iter().max_by_key(|&function| (shapes.calls[function as usize], function))
-    };
     let is_malloc = |&function: &u32| {
         shapes.reaching[function as usize] && {
             let code = functions.code(function);
@@ -29,8 +26,8 @@ pub(super) fn search(shapes: &Shapes<'_, '_>) -> Vec<(u32, Role)> {
                 && fields.len() >= SHARED_FIELDS
         }
     };
-    let mallocs = functions.with_role_type(Role::MethodMalloc).filter(is_malloc).collect();
-    let Some(malloc) = most_called(mallocs) else { return Vec::new() };
+    let mallocs = functions.with_role_type(Role::MethodMalloc).filter(is_malloc);
+    let Some(malloc) = shapes.most_called(mallocs) else { return Vec::new() };
     let of_malloc = fields(&functions.code(malloc));
     let is_free = |&function: &u32| {
         let code = functions.code(function);
@@ -39,8 +36,8 @@ pub(super) fn search(shapes: &Shapes<'_, '_>) -> Vec<(u32, Role)> {
     };
     // `dispose_chunk` has the same type, and is passed what `free` goes back to.
     let frees = functions.with_role_type(Role::MethodFree).filter(is_free);
-    let frees = frees.filter(|&function| functions.code(function).goes_back_to_head()).collect();
-    let free = most_called(frees);
+    let frees = frees.filter(|&function| functions.code(function).goes_back_to_head());
+    let free = shapes.most_called(frees);
     let mut found = vec![(malloc, Role::MethodMalloc)];
     found.extend(free.map(|free| (free, Role::MethodFree)));
     for function in functions.defined().filter(|&function| functions.calls(function, malloc) > 0) {

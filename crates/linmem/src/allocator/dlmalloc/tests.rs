@@ -310,3 +310,58 @@ fn exports_above_the_allocator_are_not_hooked() {
         assert_eq!(functions(&header(more)), exports, "it may keep blocks in a list of its own");
     }
 }
+
+/// Rust's `malloc`, `free`, `dispose_chunk` and `realloc` (functions 2 to 5), compiled for size: function 0 rounds up, and
+/// function 1 tells the size of a chunk.
+fn compiled_for_size(granularity: i32, rest: &str) -> Allocator {
+    let uses_state = "
+        (i32.store (i32.const 2000) (i32.load (i32.const 2004)))
+        (i32.store (i32.const 2004) (i32.load (i32.const 2000)))
+        (i32.store (i32.const 2008) (i32.load (i32.const 2012)))
+        (i32.store (i32.const 2012) (i32.load (i32.const 2008)))";
+    let wasm = wat::parse_str(format!(
+        r#"(module (memory 1)
+            (func $up (param i32 i32) (result i32) (i32.and (i32.add (local.get 0) (local.get 1)) (i32.const -8)))
+            (func $size (param i32) (result i32) (i32.and (i32.load offset=4 (local.get 0)) (i32.const -8)))
+            (func $m (param i32) (result i32)
+              (if (i32.ge_u (local.get 0) (i32.const 245)) (then
+                (drop (call $up (i32.const 8) (i32.const 8)))
+                (drop (call $up (i32.const 20) (i32.const 8)))
+                (drop (call $up (i32.const 16) (i32.const 8)))))
+              {uses_state} (drop (memory.grow (i32.const {granularity}))) (local.get 0))
+            (func $f (param i32) (drop (call $size (local.get 0))) {uses_state})
+            (func $d (param i32 i32) (drop (call $size (local.get 0))) {uses_state})
+            (func $r (param i32 i32 i32 i32) (result i32)
+              (call $f (local.get 0)) (call $d (local.get 0) (local.get 1)) {uses_state} (call $m (local.get 3)))
+            {rest}
+            (func (export "work") (call $f (call $r (call $m (i32.const 8)) (i32.const 8) (i32.const 8) (i32.const 9)))))"#
+    ));
+    Prepared::new(&wasm.unwrap(), &Vec::new(), None).unwrap().allocator().clone()
+}
+
+#[test]
+fn rusts_allocator_compiled_for_size_is_known_by_its_calls() {
+    let functions = |found: &Allocator| -> Vec<_> {
+        found.functions.iter().map(|f| (f.function, f.role)).collect()
+    };
+    let whole = [(2, Role::Malloc), (3, Role::Free), (5, Role::RustRealloc)];
+    let found = compiled_for_size(-65_536, "");
+    assert_eq!((functions(&found), &found.strangers[..]), (whole.to_vec(), &[][..]));
+    // With `memalign` in it, which may be told the size first.
+    for (compared, role) in [(0, Role::AlignedAlloc), (1, Role::RustAlloc)] {
+        let aligned = format!(
+            r#"(func (export "aligned") (param i32 i32) (result i32)
+                 (if (i32.ge_u (local.get {compared}) (i32.const 9)) (then (call $d (local.get 0) (local.get 1))))
+                 (call $m (local.get 0)))"#
+        );
+        let found = compiled_for_size(-65_536, &aligned);
+        let expected = [&whole[..2], &[(6, role)], &whole[2..]].concat();
+        let mut seen = functions(&found);
+        seen.sort_unstable();
+        let mut expected = expected.clone();
+        expected.sort_unstable();
+        assert_eq!((seen, found.strangers.len()), (expected, 0), "{role}");
+    }
+    // What only rounds up as it does is another allocator.
+    assert_eq!(functions(&compiled_for_size(1, "")), []);
+}
