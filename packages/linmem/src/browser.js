@@ -1,6 +1,6 @@
 // What `linmem/browser/auto` has recorded in this page or worker so far.
 
-import { watcher } from "./browser/scope.js";
+import { watcher } from "./browser/watcher.js";
 
 // Call stacks in each category of hot sites.
 const HOT_SITES = 3;

@@ -1,7 +1,7 @@
 // Sends what is recorded through a function that the DevTools protocol adds to a page or a worker.
 
 import { newId, recordFor } from "./driven.js";
-import { watcher } from "./scope.js";
+import { watcher } from "./watcher.js";
 
 /** Watches this page or worker, for a driver that listens to the function of this name. */
 export function recordThrough({ binding, ...settings }) {

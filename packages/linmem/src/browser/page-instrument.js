@@ -20,9 +20,9 @@ export const instrumentBy = (library, hints) => ({
   },
 
   find(key, module) {
-    const [original, map] = [ORIGINAL, MAP].map((name) => customSections(module, name).at(-1));
+    const [map, original] = [MAP, ORIGINAL].map((name) => customSections(module, name).at(-1));
     if (original === undefined || map === undefined) return undefined;
     const bytes = new Uint8Array(original);
-    return sha256(bytes) === key ? { original: bytes, map: JSON.parse(new TextDecoder().decode(map)) } : undefined;
+    return sha256(bytes) === key ? { original: () => bytes, map: JSON.parse(new TextDecoder().decode(map)) } : undefined;
   },
 });

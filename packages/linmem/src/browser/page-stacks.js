@@ -7,13 +7,9 @@ import { StackTexts } from "./stack-texts.js";
 const DEPTH = 100;
 const LONGEST_WORDS = 300;
 
-// The files of the recorder: one, or those in these folders.
-const OWN_FOLDERS = ["./", "../record/"];
-
-/** Stacks, given where this code is itself: a script, or a module with others beside it; `mark` is as in places.js. */
-export function stacksOf({ own, isModule, mark }) {
-  const files = isModule ? OWN_FOLDERS.map((folder) => new URL(folder, own).href) : [];
-  const isOwn = (text) => text.includes(own) || files.some((file) => text.includes(file));
+/** Stacks, given in which file this code is itself; `mark` is as in places.js. */
+export function stacksOf({ own, mark }) {
+  const isOwn = (text) => text.includes(own);
   return {
     take: taker(isOwn, mark),
 

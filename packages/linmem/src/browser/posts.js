@@ -5,7 +5,7 @@
 //   w<id>         the document may be left now: its workers send what they have, too
 //   g<id>         it is gone
 
-import { RECORDER } from "./scope.js";
+import { RECORDER } from "./watcher.js";
 
 // A program may replace them.
 const { addEventListener, BroadcastChannel, fetch } = globalThis;

@@ -5,9 +5,7 @@ import { libraryFrom } from "./page-library.js";
 import { clock } from "./page-clock.js";
 import { instrumentBy } from "./page-instrument.js";
 import { stacksOf } from "./page-stacks.js";
-
-/** Where a page has what watches it. */
-export const RECORDER = Symbol.for("linmem.browser");
+import { RECORDER, watcher } from "./watcher.js";
 
 // A program may replace it.
 const { addEventListener } = globalThis;
@@ -18,7 +16,7 @@ const { addEventListener } = globalThis;
  * `leave()`, if it is among that, is called when the page may be left: what is done when it is hidden mostly comes too late
  * for others to hear.
  */
-export function watchScope({ own, isModule, mark, library, hints = [], seal, sink, complain, threads }, made) {
+export function watchScope({ own, mark, library, hints = [], seal, sink, complain, threads }, made) {
   const known = watcher();
   // The first document of a frame hands its realm on to the next one, but no listeners.
   if (known !== undefined) {
@@ -31,7 +29,7 @@ export function watchScope({ own, isModule, mark, library, hints = [], seal, sin
     complain,
     seal,
     threads,
-    stacks: stacksOf({ own, isModule, mark }),
+    stacks: stacksOf({ own, mark }),
     instrument: instrumentBy(libraryFrom(library), hints),
   });
   const found = madeFor(recorder, made);
@@ -49,6 +47,3 @@ function madeFor(recorder, made) {
   const listen = () => events.forEach(([name, hear]) => hear && addEventListener?.(name, hear));
   return Object.freeze({ ...others, listen });
 }
-
-/** What watches this page or worker; undefined if nothing does. */
-export const watcher = () => (Object.hasOwn(globalThis, RECORDER) ? globalThis[RECORDER] : undefined);

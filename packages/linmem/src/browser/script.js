@@ -13,7 +13,7 @@ else recordTo(LINMEM_SETTINGS);
 
 function ofScript() {
   const { href } = new URL(globalThis.document?.currentScript?.src ?? globalThis.location.href);
-  return { own: href, isModule: false, library: { url: new URL("linmem.wasm", href).href } };
+  return { own: href, library: { url: new URL("linmem.wasm", href).href } };
 }
 
 // To a server.

@@ -27,7 +27,7 @@ export async function sourceWith(hints) {
   const [script, wasm] = [SCRIPT, LIBRARY].map((file) => about("linmem's own files, made by `npm run build`", () => readFileSync(file), "cannot read "));
   const deflated = await promisify(deflateRaw)(wasm);
   const library = { deflated: deflated.toString("base64"), length: wasm.length };
-  const settings = { own: OWN, isModule: false, hints, seal: randomUUID(), binding: BINDING, isMarked: true, reachesWorkers: true };
+  const settings = { own: OWN, hints, seal: randomUUID(), binding: BINDING, isMarked: true, reachesWorkers: true };
   const sourceOf = (all) => `((LINMEM_SETTINGS) => {${script}})(${JSON.stringify(all)});\n//# sourceURL=${OWN}`;
   return { source: sourceOf({ ...settings, library }), short: sourceOf({ ...settings, library: {} }) };
 }

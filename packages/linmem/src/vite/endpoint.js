@@ -58,7 +58,6 @@ export class Endpoint {
   #script() {
     const settings = {
       own: `${this.#address}recorder.js`,
-      isModule: false,
       isMarked: true,
       hints: this.#hints,
       seal: this.#token,
