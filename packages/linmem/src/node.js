@@ -13,7 +13,7 @@ import { clock } from "./node/clock.js";
 import { collectAtEnd } from "./node/collect.js";
 import { watchExit } from "./node/exit.js";
 import { instrument } from "./node/instrument.js";
-import { isZero } from "./node/is-zero.js";
+import { nonzeroPages } from "./node/nonzero-pages.js";
 import { letGo } from "./node/kept-objects.js";
 import { watchRealms } from "./node/realms.js";
 import { stacks } from "./node/stacks.js";
@@ -30,7 +30,7 @@ if (!Object.hasOwn(process, RECORDER)) {
   // A program may replace `exit`.
   const { exit } = process;
   const stop = process.env.LINMEM_STOP_AT_FIRST ? () => Reflect.apply(exit, process, [1]) : undefined;
-  const recorder = new Recorder({ sink, clock, stacks, instrument, complain, isZero, stop, letGo, seal, threads: port });
+  const recorder = new Recorder({ sink, clock, stacks, instrument, complain, nonzeroPages, stop, letGo, seal, threads: port });
   Object.defineProperty(process, RECORDER, { value: recorder });
   watchRealms(recorder);
   watchViews(recorder);

@@ -1,6 +1,6 @@
 // Instrumented modules on disk, for the next run, for worker threads and for child processes: one file for each
 // content. A file is written under a name of its own and then renamed, and what is read of it is checked. The original module
-// stands last: it is wanted only of a module that another thread has sent.
+// stands last: it is rarely wanted, and only of a module that another thread has sent.
 
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
@@ -48,9 +48,14 @@ export class Cache {
     return this.#read(key, (file) => ({ wasm: file.part(0), map: file.part(1).toString() }));
   }
 
-  /** The content itself and the map, `{ original, map }`; undefined if they are not whole. */
+  /** The map for the key of a content; undefined if it is not whole. */
+  map(key) {
+    return this.#read(key, (file) => file.part(1).toString());
+  }
+
+  /** The content itself; undefined if it is not whole. */
   original(key) {
-    return this.#read(key, (file) => ({ original: file.part(2, key), map: file.part(1).toString() }));
+    return this.#read(key, (file) => file.part(2, key));
   }
 
   #read(key, partsOf) {

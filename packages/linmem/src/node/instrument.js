@@ -31,9 +31,8 @@ export const instrument = {
   },
 
   find(key) {
-    // A module that comes from elsewhere says by itself what it was made of, so the content is checked.
-    const kept = cache?.original(key);
-    return kept && { original: kept.original, map: JSON.parse(kept.map) };
+    const map = cache?.map(key);
+    return map && { original: () => cache.original(key), map: JSON.parse(map) };
   },
 };
 

@@ -7,7 +7,7 @@
 //   stacks             call stacks, see frames.js
 //   instrument         makes instrumented modules, see modules.js
 //   complain(message)  tells the user one line
-//   isZero(page)       whether a page of a memory is zero; may be left out
+//   nonzeroPages(bytes)  the offsets of the pages of a memory that are not zero; may be left out
 //   stop()             ends the program, at the first access that is not right; may be left out
 //   letGo()            lets go of what WeakRefs keep until the job ends; may be left out, see refusals.js
 //   seal               a word that only the threads of this program know, by which they know what one of them has
@@ -26,7 +26,7 @@ import { Observations } from "./observations.js";
 import { Patch } from "./patch.js";
 import { Records } from "./records.js";
 import { Refusals } from "./refusals.js";
-import { isZeroPage, snapshot } from "./snapshot.js";
+import { nonzeroPages as byLoop, snapshot } from "./snapshot.js";
 import { Suspension } from "./suspension.js";
 import { Threads } from "./threads.js";
 import { offerWatch, watchOf } from "./watch.js";
@@ -36,7 +36,7 @@ export class Recorder {
   #watched = new WeakSet();
   #stacks;
 
-  constructor({ sink, clock, stacks, instrument, complain, isZero = isZeroPage, stop, letGo, seal = "", threads }) {
+  constructor({ sink, clock, stacks, instrument, complain, nonzeroPages = byLoop, stop, letGo, seal = "", threads }) {
     this.records = new Records({ sink, clock, complain });
     this.threads = new Threads(this, threads);
     this.records.atTurn(() => this.threads.turn());
@@ -51,9 +51,9 @@ export class Recorder {
     this.suspension = new Suspension(this);
     this.functions = new Functions(this);
     this.observations = new Observations(this);
-    this.modules = new Modules(this.records, { instrument, complain, seal });
+    this.modules = new Modules(this, { instrument, complain, seal });
     this.compilation = new Compilation(this, stacks);
-    this.isZero = isZero;
+    this.nonzeroPages = nonzeroPages;
     this.stop = stop;
     /** Replaces functions of the host. */
     this.patch = new Patch((error) => stacks.cleaned(error));

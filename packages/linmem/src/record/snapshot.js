@@ -12,7 +12,7 @@ const PART_WORDS = 4096 / WORD_BYTES;
 const PAGE_WORDS = PAGE_BYTES / WORD_BYTES;
 
 /** Writes a snapshot of each live instance of a recording. */
-export function snapshot({ frames, instances, isZero, memories, records, suspension, threads }) {
+export function snapshot({ frames, instances, memories, nonzeroPages, records, suspension, threads }) {
   const framesLive = frames.isInModule || suspension.isUsed;
   instances.recordCollected();
   const seen = new Set();
@@ -23,14 +23,14 @@ export function snapshot({ frames, instances, isZero, memories, records, suspens
     if (!framesLive) instance.end();
     instance.select();
     // The first thread ends last.
-    if (!seen.has(instance.ledger) && (threads.seesEnd || !instance.ledger.isShared)) snapshotOf(instance, records, isZero);
+    if (!seen.has(instance.ledger) && (threads.seesEnd || !instance.ledger.isShared)) snapshotOf(instance, records, nonzeroPages);
     seen.add(instance.ledger);
     records.globals(liveFrames(framesLive, instance, threads), globalsOf(instance));
   }
   if (!threads.seesEnd || !threads.haveEvents) return;
   if (threads.someAreUnwatched) memories.tellUnwatched();
   // Others may have used them.
-  for (const shared of memories.tellShared()) if (!seen.has(shared.ledger) && shared.memory !== undefined) snapshotOf(shared, records, isZero);
+  for (const shared of memories.tellShared()) if (!seen.has(shared.ledger) && shared.memory !== undefined) snapshotOf(shared, records, nonzeroPages);
 }
 
 // Whose frames are live, as the trace tells it.
@@ -39,11 +39,10 @@ function liveFrames(framesLive, { ledger }, threads) {
   return ledger.isShared && threads.othersAreActive ? OTHER_THREADS : NOBODYS;
 }
 
-function snapshotOf({ ledger, memory }, records, isZero) {
+function snapshotOf({ ledger, memory }, records, nonzeroPages) {
   const bytes = bytesIn(memory);
   records.snapshot(ledger.number, bytes.length / PAGE_BYTES);
-  for (let page = 0; page < bytes.length; page += PAGE_BYTES) {
-    if (isZero(bytes.subarray(page, page + PAGE_BYTES))) continue;
+  for (const page of nonzeroPages(bytes)) {
     for (const [from, to] of parts(bytes, page)) records.snapshotBytes(from, bytes.subarray(from, to));
   }
 }
@@ -63,8 +62,14 @@ function* parts(memory, page) {
   }
 }
 
-/** Whether a page is zero, for hosts that have nothing faster. */
-export const isZeroPage = (bytes) => firstSet(new Int32Array(bytes.buffer, bytes.byteOffset, PAGE_WORDS), 0, PAGE_WORDS) === PAGE_WORDS;
+/** The offsets of the pages of a memory that are not zero, for hosts that have nothing faster. */
+export function nonzeroPages({ buffer, byteLength }) {
+  const pages = [];
+  for (let page = 0; page < byteLength; page += PAGE_BYTES) {
+    if (firstSet(new Int32Array(buffer, page, PAGE_WORDS), 0, PAGE_WORDS) < PAGE_WORDS) pages.push(page);
+  }
+  return pages;
+}
 
 // The first of sixteen words that are not all zero, which is most of the work; `to` where there are
 // none. The words of a part are a multiple of them.
