@@ -162,15 +162,16 @@ impl Analysis {
     }
 
     fn read(&mut self) -> Result<()> {
-        loop {
+        while !self.replay.needs_others {
             while let Some(event) = self.reader.event_at_hand() {
                 self.replay.apply_event(event)?;
             }
             match self.reader.next() {
                 Some(record) => self.replay.apply(record?)?,
-                None => return Ok(()),
+                None => break,
             }
         }
+        Ok(())
     }
 
     /// While nothing else is to be done: parses a module of the recording, which a report will need.
@@ -282,6 +283,9 @@ impl Analysis {
         if !self.has_header() {
             let reason = "not a linmem trace: it is shorter than a trace's header";
             return Err(Error::new(ErrorKind::InvalidTrace, reason));
+        }
+        if self.replay.needs_others {
+            return Err(crate::trace::merge::no_module());
         }
         on_recorded(&self.replay, &self.modules, &self.options, of)
     }

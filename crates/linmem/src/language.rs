@@ -19,7 +19,9 @@ mod trampolines;
 pub(crate) use collectors::collector;
 pub(crate) use library_frames::is_library;
 pub(crate) use main_function::main_function;
-pub(crate) use objects::{Class, class_that_is_freed, classes, constructors, is_of_class};
+pub(crate) use objects::{
+    Class, class_that_is_freed, classes, constructors, is_of_class, makes_objects,
+};
 pub(crate) use runtime_frames::RuntimeFrames;
 pub(crate) use start_up::StartUp;
 pub(crate) use trampolines::is_trampoline;

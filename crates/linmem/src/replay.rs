@@ -65,6 +65,8 @@ pub struct Replay {
     pub is_of_workers: bool,
     /// Whether threads were ended in the middle.
     pub threads_were_ended: bool,
+    /// Whether the recording can only be read with those of the other threads: one of them has a module of it.
+    pub needs_others: bool,
     selected: usize,
     /// The memory whose snapshot is being read.
     photographed: Option<usize>,
@@ -186,7 +188,8 @@ impl Replay {
                 self.is_of_workers = thread > 0;
             }
             // A recording that is read by itself has no other order than its own.
-            Record::Sequence { .. } => {}
+            Record::Sequence { .. } | Record::ModuleNumber { .. } => {}
+            Record::ModuleOfProcess { .. } => self.needs_others = true,
             Record::Exit { code } => self.end = Some(End::Exit(code)),
             Record::Trap { message, frames } => self.end = Some(End::Trap { message, frames }),
         }

@@ -87,6 +87,7 @@ fn work() -> Vec<Record> {
         freed(4096),
         freed(4096),
         Record::Sequence { number: 7 },
+        Record::ModuleNumber { number: 0 },
         Record::Event(grown(None)),
         allocated(0, first),
         Record::LowMemory { first: 0, last: 7, changed: 3 },

@@ -367,6 +367,8 @@ fn record() -> impl Strategy<Value = Record> {
             Record::CalledFrom { function, caller: HostStackId(caller), times }
         }),
         1 => number().prop_map(|number| Record::Sequence { number }),
+        1 => number().prop_map(|number| Record::ModuleNumber { number }),
+        1 => number().prop_map(|number| Record::ModuleOfProcess { number }),
         1 => number().prop_map(|instance| Record::Select { instance }),
         1 => frames().prop_map(|frames| Record::Context { frames }),
         1 => number().prop_map(|micros| Record::Clock { micros }),

@@ -6,7 +6,6 @@ use crate::units::{count, number_of};
 
 use super::exports::Callers;
 use super::subject::{Memory, Subject};
-use super::unseen_events;
 
 /// Fewer objects that are left say nothing: a library may well keep some.
 const FEWEST: u64 = 8;
@@ -15,15 +14,11 @@ const FEWEST: u64 = 8;
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
     subject
         .memories()
-        .filter(|memory| !blocks_tell_of_objects(*memory))
+        .filter(|memory| !memory.blocks_tell_of_objects())
+        // Of each object it is known then whether it was given back, also to a function that takes it over.
+        .filter(|memory| memory.objects_at_finalizers().is_none())
         .flat_map(of_memory)
         .collect()
-}
-
-/// Whether the objects are blocks that linmem sees, each of them.
-fn blocks_tell_of_objects(memory: Memory<'_, '_>) -> bool {
-    let totals = memory.heap().totals();
-    totals.allocations > 0 && !memory.sees_a_part() && unseen_events::reason(memory).is_none()
 }
 
 fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {

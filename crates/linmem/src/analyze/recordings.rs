@@ -170,6 +170,10 @@ impl<R: Read, F: FnMut(&str) -> Result<R>> Recordings<R, F> {
             }
             analysis.push(&self.chunk[..count]).map_err(|error| error.about(name))?;
             taken += count;
+            // It is read once more, with others.
+            if analysis.shares_memory_in().is_some() {
+                break;
+            }
         }
         Ok(taken > 0)
     }

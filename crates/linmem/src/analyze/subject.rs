@@ -4,11 +4,12 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::allocator::Evidence;
+use crate::language;
 use crate::module::Module;
 use crate::module::initial_memory::InitialMemory;
 use crate::prepared::Prepared;
 use crate::replay::contexts::CallerStack;
-use crate::replay::heap::Heap;
+use crate::replay::heap::{Heap, Objects};
 use crate::replay::{RecordedInstance, RecordedMemory, RecordedModule, Replay};
 use crate::report::{Coverage, Profile, SourceLines, Stack};
 use crate::trace::{ContextId, Frame};
@@ -18,6 +19,7 @@ use super::leaks::{self, Leaks, Premises};
 use super::lines::user_line;
 use super::sites;
 use super::stacks::{Places, Stacks};
+use super::unseen_events;
 
 /// A recording, its modules, memories and instances. What several analyses need is worked out once.
 pub(crate) struct Subject<'a, 'm> {
@@ -224,11 +226,28 @@ impl<'s, 'm> Memory<'s, 'm> {
     /// How many objects the program left to finalizers, by its own line, and a context with that line.
     pub fn left_to_finalizers(self) -> BTreeMap<Option<String>, (u64, ContextId)> {
         let mut left: BTreeMap<Option<String>, (u64, ContextId)> = BTreeMap::new();
-        for (context, objects) in self.heap().left_to_finalizers() {
+        let objects = self.objects_at_finalizers().map(Objects::left);
+        let all = self.heap().left_to_finalizers().chain(objects.into_iter().flatten());
+        for (context, objects) in all {
             let line = user_line(&self.stack(context)).map(str::to_owned);
             left.entry(line).or_insert((0, context)).0 += objects;
         }
         left
+    }
+
+    /// The objects that the host leaves to finalizers, where blocks tell nothing of them.
+    pub fn objects_at_finalizers(self) -> Option<&'s Objects> {
+        let objects = self.heap().objects();
+        let makes_objects =
+            || self.modules().iter().any(|facts| language::makes_objects(&facts.prepared.module));
+        (!objects.is_empty() && !self.blocks_tell_of_objects() && makes_objects())
+            .then_some(objects)
+    }
+
+    /// Whether objects that the host makes are blocks that linmem sees, each of them.
+    pub fn blocks_tell_of_objects(self) -> bool {
+        let totals = self.heap().totals();
+        totals.allocations > 0 && !self.sees_a_part() && unseen_events::reason(self).is_none()
     }
 
     /// Whether blocks may be allocated, freed or resized unseen.

@@ -18,6 +18,9 @@ pub(crate) const VERSION: u32 = 1;
 #[derive(Serialize)]
 struct RecorderMap<'a> {
     version: u32,
+    name: Option<&'a str>,
+    imports: usize,
+    exports: Vec<(&'a str, u32)>,
     allocator: &'a Allocator,
     functions: Vec<FunctionOrigin>,
     offsets: Vec<usize>,
@@ -27,6 +30,7 @@ struct RecorderMap<'a> {
     tables: Vec<u32>,
     entries: Vec<u32>,
     constructors: Vec<u32>,
+    makes_objects: bool,
     sizes: BTreeMap<u32, SizeUnit>,
     low_memory: u64,
     stack_pointer: Option<u32>,
@@ -128,6 +132,9 @@ impl Instrumented {
             .map(|import| [import.module, import.name]);
         let map = RecorderMap {
             version: VERSION,
+            name: module.names.module,
+            imports: module.imports.len(),
+            exports: module.exported_functions().collect(),
             allocator: prepared.allocator(),
             functions: self.map.origins().iter().map(|&origin| origin.into()).collect(),
             offsets: self.map.points().iter().flat_map(|&(new, old)| [new, old]).collect(),
@@ -137,6 +144,7 @@ impl Instrumented {
             tables: hooks::exported_tables(module).collect(),
             entries: hooks::functions_to_enter(module).into_iter().collect(),
             constructors: language::constructors(module).into_iter().collect(),
+            makes_objects: language::makes_objects(module),
             sizes: size_functions(module),
             stack_pointer: module.stack_pointer(),
             low_memory: module.low_memory_bytes(),

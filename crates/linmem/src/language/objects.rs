@@ -42,6 +42,11 @@ fn of_wasm_bindgen<'e>(
     Some((class, exports.get(&*format!("{class}_new")).copied().into_iter().collect()))
 }
 
+/// Whether a host makes objects of wasm-bindgen's classes with a module, which their finalizers free.
+pub(crate) fn makes_objects(module: &Module<'_>) -> bool {
+    module.exported_functions().any(|(export, _)| class_that_is_freed(export).is_some())
+}
+
 /// The class of which an export of wasm-bindgen's frees an object.
 pub(crate) fn class_that_is_freed(export: &str) -> Option<&str> {
     export.strip_prefix("__wbg_")?.strip_suffix("_free")

@@ -235,6 +235,7 @@ fn written(record: &Record) -> Option<Value> {
         Record::Exit { code } => json!({ "record": "EXIT", "code": code }),
         Record::Event(event) => written_event(event),
         Record::Module { .. }
+        | Record::ModuleNumber { .. }
         | Record::Memory { .. }
         | Record::Instance { .. }
         | Record::Clock { .. }
@@ -244,6 +245,7 @@ fn written(record: &Record) -> Option<Value> {
         | Record::SnapshotBytes { .. } => return None,
         other @ (Record::Host(_)
         | Record::Trap { .. }
+        | Record::ModuleOfProcess { .. }
         | Record::Thread { .. }
         | Record::Sequence { .. }) => panic!("not of a hook: {other:?}"),
     })

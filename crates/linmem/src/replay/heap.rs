@@ -25,7 +25,7 @@ use blocks::{Before, Blocks};
 pub use figures::{Extent, Held, Returned, SiteTotals, Totals};
 use growing::Growing;
 pub use incidents::{AskedBy, Concerned, Failure, Growth, LowMemory, Misuse, MisuseKind};
-pub use of_host::Crossed;
+pub use of_host::{Crossed, Objects};
 use reallocations::Reallocations;
 
 /// One live allocation.
@@ -76,6 +76,8 @@ pub struct Heap {
     kept: FxHashMap<u64, u64>,
     /// Where that was said, how often, without those that were taken back.
     left_to_finalizers: BTreeMap<ContextId, u64>,
+    /// What finalizers are to free where no block is known.
+    objects: Objects,
     /// By address: the serial of the block there that `realloc(p, 0)` returned.
     emptied: FxHashMap<u64, u64>,
     /// Where accesses are checked.

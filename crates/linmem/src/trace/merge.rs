@@ -130,7 +130,14 @@ impl<R: Read> Merge<R> {
         }
         match self.readable(in_snapshot) {
             Some(input) => self.read(input).map(|()| true),
-            None => Ok(self.skip_hole()),
+            None if self.is_all_there() => match self.inputs.iter().position(Input::wants_module) {
+                Some(input) => {
+                    self.give_up(input);
+                    Err(no_module())
+                }
+                None => Ok(self.skip_hole()),
+            },
+            None => Ok(false),
         }
     }
 
@@ -187,6 +194,7 @@ impl<R: Read> Merge<R> {
         let input = &mut self.inputs[number];
         input.records.stop();
         input.waits_with = None;
+        input.wants = None;
         input.in_snapshot = false;
     }
 
@@ -223,6 +231,19 @@ impl<R: Read> Merge<R> {
                 input.thread = Some(thread);
                 Ok(())
             }
+            Record::ModuleNumber { number: known } => {
+                self.output.module_has_number(&input.numbers, known)?;
+                for input in self.inputs.iter_mut().filter(|input| input.wants == Some(known)) {
+                    input.wants = None;
+                    self.output.module_of_process(&mut input.numbers, known);
+                }
+                Ok(())
+            }
+            Record::ModuleOfProcess { number: known } => {
+                let is_known = self.output.module_of_process(&mut input.numbers, known);
+                input.wants = (!is_known).then_some(known);
+                Ok(())
+            }
             record => self.output.put(&mut input.numbers, record),
         }
     }
@@ -239,11 +260,13 @@ impl<R: Read> Merge<R> {
         .inspect_err(|_| self.give_up(number))
     }
 
+    /// Whether no recording will have more than it has now.
+    fn is_all_there(&self) -> bool {
+        self.closed && self.inputs.iter().all(|input| input.ended)
+    }
+
     /// Goes on behind numbers that can no longer come; `false` if there are none.
     fn skip_hole(&mut self) -> bool {
-        if !self.closed || !self.inputs.iter().all(|input| input.ended) {
-            return false;
-        }
         let Some(&Reverse((number, _))) = self.waiting.peek() else { return false };
         // Numbers below the turn were refused, and the turn itself would have been let out.
         self.output.queue.push_back(Merged::Hole { from: self.turn, to: number });
@@ -261,6 +284,8 @@ struct Input<R> {
     next_number: u64,
     /// The event that waits for its turn.
     waits_with: Option<Event>,
+    /// The module that it names, and that no other recording has had yet: it is not read further before.
+    wants: Option<u64>,
     /// Whether a snapshot may have more parts.
     in_snapshot: bool,
     thread: Option<u64>,
@@ -281,6 +306,7 @@ impl<R: Read> Input<R> {
             numbers: Numbers::default(),
             next_number: 0,
             waits_with: None,
+            wants: None,
             in_snapshot: false,
             thread: None,
             end: None,
@@ -291,7 +317,11 @@ impl<R: Read> Input<R> {
     }
 
     fn is_readable(&self) -> bool {
-        !self.over && !self.dry && self.waits_with.is_none()
+        !self.over && !self.dry && self.waits_with.is_none() && !self.wants_module()
+    }
+
+    fn wants_module(&self) -> bool {
+        self.wants.is_some()
     }
 }
 
@@ -421,6 +451,8 @@ struct Output {
     queue: VecDeque<Merged>,
     /// By two hashes of all they consist of, with keys that no file can know.
     modules: FxHashMap<(u64, u64), u64>,
+    /// By their numbers in the process.
+    modules_of_process: FxHashMap<u64, u64>,
     hashers: (RandomState, RandomState),
     instances: u64,
     /// By their module, where they have frames of it.
@@ -499,7 +531,9 @@ impl Output {
             }
             Record::Event(event) => self.event(local, event)?,
             Record::Host(record) => self.host_record(local, record)?,
-            Record::Thread { .. }
+            Record::ModuleNumber { .. }
+            | Record::ModuleOfProcess { .. }
+            | Record::Thread { .. }
             | Record::Sequence { .. }
             | Record::Exit { .. }
             | Record::Trap { .. } => {}
@@ -520,6 +554,20 @@ impl Output {
         if number == next {
             self.push(Record::Module { name, bytes, allocator });
         }
+    }
+
+    /// The last module of a recording has this number in the process.
+    fn module_has_number(&mut self, local: &Numbers, number: u64) -> Result<()> {
+        let module = local.modules.last().ok_or_else(|| damaged("no module has this number"))?;
+        self.modules_of_process.insert(number, *module);
+        Ok(())
+    }
+
+    /// A recording has the module with this number in the process; `false` if that is not known yet.
+    fn module_of_process(&self, local: &mut Numbers, number: u64) -> bool {
+        let module = self.modules_of_process.get(&number);
+        local.modules.extend(module);
+        module.is_some()
     }
 
     /// Makes the records that follow be about the instance that is selected in this recording.
@@ -654,6 +702,13 @@ fn count(next: &mut u64) -> u64 {
 
 fn same_number() -> Error {
     damaged("two events have the same number")
+}
+
+/// What is wrong with a recording that can only be read with others.
+pub(crate) fn no_module() -> Error {
+    damaged(
+        "a module of it is in the recording of another thread, which is not there: give all recordings of the process",
+    )
 }
 
 fn damaged(reason: impl Into<String>) -> Error {

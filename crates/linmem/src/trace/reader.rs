@@ -178,6 +178,8 @@ impl Cursor<'_> {
                 bytes: self.byte_string()?,
                 allocator: self.text()?,
             },
+            tags::MODULE_NUMBER => Record::ModuleNumber { number: self.number()? },
+            tags::MODULE_OF_PROCESS => Record::ModuleOfProcess { number: self.number()? },
             tags::THREAD => Record::Thread { process: self.text()?, thread: self.number()? },
             tags::MEMORY => Record::Memory {
                 initial_pages: self.number()?,
@@ -539,6 +541,8 @@ mod tests {
         vec![
             Record::Thread { process: "4711".to_owned(), thread: 2 },
             Record::Module { name: "a".to_owned(), bytes: vec![0, 1], allocator: String::new() },
+            Record::ModuleNumber { number: 31 },
+            Record::ModuleOfProcess { number: u64::MAX },
             memory(None, Sharing::Private),
             memory(Some(0), Sharing::Unknown),
             memory(Some(u64::MAX), Sharing::Shared(0)),

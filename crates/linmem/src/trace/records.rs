@@ -17,6 +17,17 @@ pub enum Record {
         /// Which functions were hooked and why: JSON, see `docs/trace-format.md`.
         allocator: String,
     },
+    /// The last [`Record::Module`] is the one with this number among those of the process: recordings of its other threads
+    /// may call it so.
+    ModuleNumber {
+        /// The number.
+        number: u64,
+    },
+    /// As [`Record::Module`], of a module that the recording of another thread of the process has.
+    ModuleOfProcess {
+        /// Its number among those of the process.
+        number: u64,
+    },
     /// Which thread of which process makes this recording: recordings of one process are one history.
     Thread {
         /// Names the process, and no other one.

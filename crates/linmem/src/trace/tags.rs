@@ -61,6 +61,8 @@ tags! {
     ACCESSED = 0x30,
     UNCHECKED = 0x31,
     KEPT = 0x32,
+    MODULE_NUMBER = 0x33,
+    MODULE_OF_PROCESS = 0x34,
 }
 
 #[cfg(test)]

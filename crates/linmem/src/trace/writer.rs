@@ -51,6 +51,14 @@ impl<W: Write> Writer<W> {
                 self.bytes(bytes);
                 self.bytes(allocator.as_bytes());
             }
+            Record::ModuleNumber { number } => {
+                self.tag(tags::MODULE_NUMBER);
+                self.number(*number);
+            }
+            Record::ModuleOfProcess { number } => {
+                self.tag(tags::MODULE_OF_PROCESS);
+                self.number(*number);
+            }
             Record::Thread { process, thread } => {
                 self.tag(tags::THREAD);
                 self.bytes(process.as_bytes());

@@ -26,7 +26,15 @@ export const WORDS = {
   MEMORIES_LOCK: 49, // the thread that looks for a memory's number, plus 1; else 0
   WATCHED: 64, // to 127: a bit for each thread that has a recorder
   RUNNING: 128, // to 191: a bit for each thread that has run code of the program
+  MODULES: 192, // how many modules have a number
+  KEYS: 194, // to 255: two words of the key of each module that a thread has handed on
 };
+
+// Modules of which other threads can learn that they are in a trace.
+const MODULES = 31;
+
+// A key is hexadecimal digits.
+const wordOf = (key, at) => parseInt(key.slice(8 * at, 8 * at + 8), 16) | 0;
 
 // Threads that have bits.
 const THREADS = 2048;
@@ -82,6 +90,30 @@ export class Control {
   /** A thread runs code of the program. */
   runs(thread) {
     this.#mark(WORDS.RUNNING, thread);
+  }
+
+  /** A number for a module that a thread has written into its trace; undefined after too many. */
+  newModule() {
+    if (load(this.words, WORDS.MODULES) >= MODULES) return undefined;
+    const number = add(this.words, WORDS.MODULES, 1);
+    return number < MODULES ? number : undefined;
+  }
+
+  /** Hands a module on: it and its number are in the file of a trace by now. */
+  handOn(number, key) {
+    store(this.words, WORDS.KEYS + 2 * number + 1, wordOf(key, 1));
+    store(this.words, WORDS.KEYS + 2 * number, wordOf(key, 0));
+  }
+
+  /** The number of the module with this key; undefined if none was handed on. */
+  moduleWith(key) {
+    const [first, second] = [wordOf(key, 0), wordOf(key, 1)];
+    for (let number = 0; number < MODULES; number++) {
+      const at = WORDS.KEYS + 2 * number;
+      // The first word is zero as long as the second one may be.
+      if (first !== 0 && load(this.words, at) === first && load(this.words, at + 1) === second) return number;
+    }
+    return undefined;
   }
 
   #mark(word, thread) {

@@ -37,16 +37,23 @@ export class Finalizers {
 
   // The address that a function frees is in its scope, which cannot be read: it is the object's own, as a rule.
   #registered(object, held, token) {
-    const blocks = this.#blocksIn(typeof held === "function" ? object : held);
+    const addresses = [...addressesIn(typeof held === "function" ? object : held, DEEPEST)];
+    let blocks = this.#blocksAt(addresses);
+    if (blocks.length === 0 && token === object) blocks = this.#objectAt(addresses[0]);
     if (blocks.length === 0) return;
     const stack = this.#contexts.ofHost();
     for (const { ledger, address } of blocks) this.#records.registered(ledger.number, address, stack);
     if (typeof token === "object" && token !== null) this.#ofToken.set(token, [...(this.#ofToken.get(token) ?? []), ...blocks]);
   }
 
-  #blocksIn(value) {
-    const addresses = [...addressesIn(value, DEEPEST)];
+  #blocksAt(addresses) {
     return addresses.flatMap((address) => this.#memories.ledgersWith(address).map((ledger) => ({ ledger, address })));
+  }
+
+  // Where blocks are not seen: glue of wasm-bindgen registers each object of its classes with itself as the token.
+  #objectAt(address) {
+    const ledger = isOfObject(address) ? this.#memories.ledgerWithObjects() : undefined;
+    return ledger === undefined ? [] : [{ ledger, address }];
   }
 
   #unregistered(token) {
@@ -54,6 +61,9 @@ export class Finalizers {
     this.#ofToken.delete(token);
   }
 }
+
+// Objects have reference counts, if nothing else.
+const isOfObject = (address) => address % 4 === 0;
 
 // The numbers in a held value that may be addresses. Getters are the program's own, and not called.
 function* addressesIn(value, depth) {

@@ -241,11 +241,13 @@ export class Instance {
   // The first record about it: its creation is over, or its start function does something.
   #announce() {
     const { instances, memories } = this.#recorder;
-    const { number, map } = this.module;
+    const { map } = this.module;
+    // A reader that comes to the memory first knows that the recording is one of several before it has read a large module.
     this.#ledger = memories.ledgerOf(this.#memory ?? this.#importedMemory(), map);
     this.isNumbered = this.#ledger.isNumbered;
     if (this.module.hooked.size > 0 && !this.module.importsAllocator) this.#hasAllocator();
-    this.#records.instance(instances.next, number, this.#ledger.number);
+    if (map.makes_objects) this.#ledger.hasObjects = true;
+    this.#records.instance(instances.next, this.module.number, this.#ledger.number);
     if (map.checked !== null && map.checked !== undefined) this.#records.checked(map.checked);
     for (const unchecked of map.unchecked ?? []) this.#records.unchecked(unchecked);
     this.#number = instances.add(this);

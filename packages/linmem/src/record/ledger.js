@@ -28,6 +28,9 @@ export class Ledger {
   /** Whether an instance that uses the memory has an allocator of its own. */
   hasAllocator = false;
 
+  /** Whether an instance that uses the memory has classes of wasm-bindgen's. */
+  hasObjects = false;
+
   /** The addresses, `{ from, to }`, between which the allocator keeps its state; undefined if they are not known. */
   state = undefined;
 

@@ -87,6 +87,11 @@ export class Memories {
     return this.#newest.filter((ledger) => ledger.mayBeBlock(address));
   }
 
+  /** The ledger of the newest memory that has objects of wasm-bindgen's classes. */
+  ledgerWithObjects() {
+    return this.#newest.find((ledger) => ledger.hasObjects);
+  }
+
   /** A memory that had a ledger before it was seen. */
   born(memory, ledger) {
     if (this.#ledgers.has(memory)) return;

@@ -4,16 +4,19 @@ import { compile } from "./engine.js";
 import { ContextTable } from "./context-table.js";
 import { KnownPaths } from "./known-paths.js";
 import { CALLS_LOOKED_AT, EXPORTS, OBJECTS_LOOKED_AT, ROLES } from "./names.js";
-import { exportedFunctions, importCount, moduleName, withOnlySections } from "./sections.js";
+import { withOnlySections } from "./sections.js";
 
 // The wrapper of an allocator function is named `malloc: dlmalloc`.
 const WRAPPER = new RegExp(`^(?:${ROLES.join("|")}): `);
+
+// A module without contents, in place of one that is gone.
+const EMPTY = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
 
 const ADDED = Object.freeze({ kind: "added" });
 
 export class Module {
   #announced;
-  #bytes;
+  #original;
   #fallbackName;
   #number;
   #functions;
@@ -50,17 +53,18 @@ export class Module {
   url = undefined;
 
   /**
-   * `map` is what instrumentation says about `original`. `fallbackName` is for a module without a name.
-   * `announced(module)` writes it into the trace, and returns its number there.
+   * `map` is what instrumentation says about the module whose bytes `original()` gives. `key` names its content, and
+   * `fallbackName` is for one without a name. `announced(module)` writes it into the trace, and returns its number there.
    */
-  constructor({ original, map, fallbackName, announced }) {
+  constructor({ key, original, map, fallbackName, announced }) {
+    this.key = key;
     this.#announced = announced;
-    this.#bytes = original;
+    this.#original = original;
     this.#fallbackName = fallbackName;
     this.map = map;
     /** What is known of the ways through it. */
     this.paths = new KnownPaths(map);
-    this.importCount = importCount(original);
+    this.importCount = map.imports;
     // The hooks, which are added, come right after them.
     this.importedFunctions = map.functions.indexOf(null);
     /** The functions of the allocator. */
@@ -88,12 +92,12 @@ export class Module {
   }
 
   get name() {
-    return moduleName(this.#bytes) || this.#fallbackName;
+    return this.map.name || this.#fallbackName;
   }
 
   /** The bytes as the program wrote them. */
   get bytes() {
-    return this.#bytes;
+    return this.#original() ?? EMPTY;
   }
 
   /**
@@ -101,12 +105,12 @@ export class Module {
    * its own thread.
    */
   sections(name) {
-    return compile(withOnlySections(this.#bytes, name));
+    return compile(withOnlySections(this.bytes, name));
   }
 
   /** The indices of the exported functions of the original, by name. */
   get exportedFunctions() {
-    return (this.#functions ??= exportedFunctions(this.#bytes));
+    return (this.#functions ??= new Map(this.map.exports));
   }
 
   /** The place of a function among those that the program can call; -1 if it is none of them. */

@@ -5,7 +5,7 @@
 //   instrument.key(bytes)         names a content
 //   instrument.make(key, bytes)   { wasm, map } for a module of this content; throws where it cannot be instrumented
 //   instrument.find(key, module)  { original, map } of the compiled `module`, which some thread has made; undefined where
-//                                 that is gone
+//                                 that is gone. `original()` gives the bytes, unless these are gone
 //   instrument.unavailable        why nothing can be instrumented at all; else undefined
 
 import { copyOfBytes, customSections, validate } from "./engine.js";
@@ -19,6 +19,7 @@ const ORIGIN_SECTION = "linmem.origin";
 
 export class Modules {
   #records;
+  #threads;
   #instrument;
   #complain;
   #seal;
@@ -28,8 +29,9 @@ export class Modules {
   #byKey = new Map();
   #byModule = new WeakMap();
 
-  constructor(records, { instrument, complain, seal }) {
+  constructor({ records, threads }, { instrument, complain, seal }) {
     this.#records = records;
+    this.#threads = threads;
     this.#instrument = instrument;
     this.#complain = complain;
     this.#seal = seal;
@@ -51,7 +53,7 @@ export class Modules {
     try {
       const { wasm, map } = this.#instrument.make(key, original);
       if (!validate(wasm)) throw new Error("the engine refuses the instrumented module");
-      const module = known ?? this.#watched(key, original, map);
+      const module = known ?? this.#watched(key, () => original, map);
       module.wasm = withCustomSection(wasm, ORIGIN_SECTION, `${key} ${this.#seal}`);
       return module;
     } catch (error) {
@@ -87,7 +89,12 @@ export class Modules {
   #found(key, module) {
     try {
       const found = this.#instrument.find(key, module);
-      return found === undefined ? null : this.#watched(key, found.original, found.map);
+      if (found === undefined) return null;
+      const { original, map } = found;
+      // Large ones are not read where another thread has written them to its trace.
+      if (this.#threads.isHandedOn(key)) return this.#watched(key, original, map);
+      const bytes = original();
+      return bytes === undefined ? null : this.#watched(key, () => bytes, map);
     } catch {
       return null;
     }
@@ -95,11 +102,16 @@ export class Modules {
 
   #watched(key, original, map) {
     if (map.version !== MAP_VERSION) throw new Error(`a map of version ${map.version} cannot be read`);
-    return new Module({ original, map, fallbackName: nameOf(key), announced: (module) => this.#announced(module) });
+    return new Module({ key, original, map, fallbackName: nameOf(key), announced: (module) => this.#announced(module) });
   }
 
   #announced(module) {
-    this.#records.module(module.name, module.bytes, JSON.stringify(module.map.allocator));
+    const known = this.#threads.moduleWith(module.key);
+    if (known !== undefined) this.#records.moduleOfProcess(known);
+    else {
+      this.#records.module(module.name, module.bytes, JSON.stringify(module.map.allocator));
+      this.#threads.handOn(module.key);
+    }
     return this.#count++;
   }
 }

@@ -69,6 +69,8 @@ export const TAGS = {
   ACCESSED: 0x30,
   UNCHECKED: 0x31,
   KEPT: 0x32,
+  MODULE_NUMBER: 0x33,
+  MODULE_OF_PROCESS: 0x34,
 };
 
 /** What accesses memory, from the first on that is not an instruction. */

@@ -167,6 +167,17 @@ export class Records extends TraceWriter {
     this.keep();
   }
 
+  /** The number that the last module has in the process. */
+  moduleNumber(number) {
+    this.#numbers(TAGS.MODULE_NUMBER, number);
+  }
+
+  /** A module that another thread has written, which has this number in the process. */
+  moduleOfProcess(number) {
+    this.#numbers(TAGS.MODULE_OF_PROCESS, number);
+    this.keep();
+  }
+
   /** Which thread of which process this is. The process's name is that of no other one. */
   thread(name, number) {
     this.begin(TAGS.THREAD);

@@ -4,7 +4,6 @@
 const CUSTOM = 0;
 const IMPORT = 2;
 const MEMORY = 5;
-const EXPORT = 7;
 
 // The first bytes of a module. Those of a component go on in another way.
 const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
@@ -70,25 +69,6 @@ function* sections(bytes) {
   }
 }
 
-/** The number of a module's imports. */
-export function importCount(bytes) {
-  for (const { id, body } of sections(bytes)) if (id === IMPORT) return body.number();
-  return 0;
-}
-
-/** The indices of the exported functions, by name. */
-export function exportedFunctions(bytes) {
-  const indices = new Map();
-  for (const { id, body } of sections(bytes)) {
-    if (id !== EXPORT) continue;
-    for (let left = body.number(); left > 0; left--) {
-      const [name, kind, index] = [body.text(), body.byte(), body.number()];
-      if (kind === FUNCTION) indices.set(name, index);
-    }
-  }
-  return indices;
-}
-
 /**
  * Whether a module has a memory, its own or an imported one. These bytes may be anything: true where that cannot be
  * told.
@@ -142,17 +122,6 @@ function skipType(body) {
   const byte = body.byte();
   if (isReference(byte)) body.number();
   else if (!isShortType(byte)) throw new RangeError(`the type ${byte} is not known`);
-}
-
-/** The module's name in the name section; undefined where it has none. */
-export function moduleName(bytes) {
-  for (const { id, body } of sections(bytes)) {
-    if (id === CUSTOM && body.text() === "name" && !body.isAtEnd && body.byte() === 0) {
-      body.number();
-      return body.text();
-    }
-  }
-  return undefined;
 }
 
 /** A module that has only the custom sections of this name. */

@@ -86,6 +86,28 @@ export class Threads {
     return shared(number);
   }
 
+  /**
+   * The number in the process of the module with this key, if another thread has handed it on. Only the recordings of threads
+   * that share memories are read together.
+   */
+  moduleWith(key) {
+    return this.#slot === undefined ? undefined : this.#port.control.moduleWith(key);
+  }
+
+  /** Whether another thread has handed on the module with this key. */
+  isHandedOn(key) {
+    return this.#port?.control.moduleWith(key) !== undefined;
+  }
+
+  /** This thread has written the module with this key: others need not write it once more. */
+  handOn(key) {
+    const number = this.#slot === undefined ? undefined : this.#port.control.newModule();
+    if (number === undefined) return;
+    this.#records.moduleNumber(number);
+    this.#records.flush();
+    if (this.#records.isKept) this.#port.control.handOn(number, key);
+  }
+
   // There may be more threads than slots.
   #hasSlot() {
     if (this.#slot !== undefined) return true;

@@ -61,7 +61,7 @@ watched("child processes have their own", () => {
 
 watched("a start function's events belong to the instance that is being made", () => {
   const records = recordsOf("starts.mjs");
-  assert.deepEqual(records.filter(({ record }) => record !== "CLOCK").map(({ record }) => record).slice(0, 7), ["THREAD", "MODULE", "MEMORY", "INSTANCE", "ALLOCATED", "HANDED_OUT", "CREATED"]);
+  assert.deepEqual(records.filter(({ record }) => record !== "CLOCK").map(({ record }) => record).slice(0, 7), ["THREAD", "MEMORY", "MODULE", "INSTANCE", "ALLOCATED", "HANDED_OUT", "CREATED"]);
   assert.deepEqual(of(records, "INSTANCE"), [{ record: "INSTANCE", module: 0, memory: 0 }]);
   assert.deepEqual(of(records, "MEMORY"), [{ record: "MEMORY", initial_pages: 1, max_pages: 4, page_bytes: 65536, sharing: 0 }]);
   assert.equal(of(records, "ALLOCATED")[0].size, 24);

@@ -23,6 +23,7 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
         let mut findings: Vec<Finding> =
             not_judged_finding(memory, leaks, reason).into_iter().collect();
         findings.extend(perhaps_lost_findings(memory, leaks));
+        findings.extend(finalizer_finding(memory, &[]));
         return findings;
     }
     let mut groups: Vec<_> =

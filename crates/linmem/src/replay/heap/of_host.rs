@@ -1,5 +1,9 @@
 //! What the host does with the blocks of a heap, and with its allocator.
 
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
 use super::blocks::Blocks;
 use super::growing::Growing;
 use super::reallocations::Reallocations;
@@ -41,6 +45,45 @@ impl From<Crossing> for Crossed {
     }
 }
 
+/// Addresses that the program left to finalizers, at which no block is known.
+#[derive(Debug, Default)]
+pub struct Objects {
+    /// By address: where that was said last.
+    at: FxHashMap<u64, ContextId>,
+    /// Where that was said, how often, without those that were taken back.
+    left: BTreeMap<ContextId, u64>,
+}
+
+impl Objects {
+    fn registered(&mut self, address: u64, context: ContextId) {
+        self.at.insert(address, context);
+        *self.left.entry(context).or_default() += 1;
+    }
+
+    fn unregistered(&mut self, address: u64) {
+        if let Some(context) = self.at.remove(&address)
+            && let Some(left) = self.left.get_mut(&context)
+        {
+            *left -= 1;
+        }
+    }
+
+    fn forget_addresses(&mut self) {
+        self.at.clear();
+    }
+
+    /// Whether there were none, also none that were taken back.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Where the program left objects to finalizers and did not take that back, and how many.
+    pub fn left(&self) -> impl Iterator<Item = (ContextId, u64)> {
+        self.left.iter().map(|(&context, &left)| (context, left)).filter(|(_, left)| *left > 0)
+    }
+}
+
 impl Heap {
     /// Takes in that the host wrote over the allocator's state: the blocks so far are not there any more, and
     /// there may be others.
@@ -52,6 +95,7 @@ impl Heap {
         self.reallocations = Reallocations::default();
         self.growing = Growing::default();
         self.finalizers.clear();
+        self.objects.forget_addresses();
         self.kept.clear();
         self.emptied.clear();
         self.overlapping = false;
@@ -66,6 +110,8 @@ impl Heap {
         if let Some((start, block)) = self.block_around(address) {
             self.finalizers.insert(start, (block.serial, context));
             *self.left_to_finalizers.entry(context).or_default() += 1;
+        } else {
+            self.objects.registered(address, context);
         }
     }
 
@@ -77,7 +123,14 @@ impl Heap {
             && let Some(left) = self.left_to_finalizers.get_mut(&context)
         {
             *left -= 1;
+        } else {
+            self.objects.unregistered(address);
         }
+    }
+
+    /// What the program left to finalizers where no block is known: objects, if blocks were not seen.
+    pub fn objects(&self) -> &Objects {
+        &self.objects
     }
 
     /// Where the program left blocks to finalizers and did not take that back, and how many.

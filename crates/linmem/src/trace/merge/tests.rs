@@ -363,3 +363,70 @@ proptest! {
         }
     }
 }
+
+/// A thread that names the module with this number in the process, which the other one has.
+fn thread_without_module(known: u64, numbers: &[u64]) -> Vec<Record> {
+    let mut records = thread(numbers);
+    records[0] = Record::ModuleOfProcess { number: known };
+    records
+}
+
+fn thread_with_module(known: u64, numbers: &[u64]) -> Vec<Record> {
+    let mut records = thread(numbers);
+    records.insert(1, Record::ModuleNumber { number: known });
+    records
+}
+
+#[test]
+fn a_module_that_another_recording_has_is_the_same() {
+    let (first, second) = (thread_with_module(3, &[0, 2]), thread_without_module(3, &[1, 3]));
+    for both in [[first.clone(), second.clone()], [second, first]] {
+        let out = merged(&both);
+        assert_eq!(addresses(&out), [0, 1, 2, 3]);
+        let records = records(&out);
+        let modules = records.iter().filter(|record| matches!(record, Record::Module { .. }));
+        assert_eq!(modules.count(), 1);
+        let of_module = records.iter().filter(|record| **record == instance(0, 0));
+        assert_eq!(of_module.count(), 2);
+    }
+}
+
+#[test]
+fn a_recording_waits_for_its_module() {
+    let first = Growing::default();
+    let mut merge = Merge::new();
+    merge.add(Growing::of(&recording(&thread_without_module(3, &[1]))));
+    merge.add(first.clone());
+    assert_eq!(addresses(&drain(&mut merge)), NO_ADDRESS);
+    first.push(&recording(&thread_with_module(3, &[0])));
+    assert_eq!(addresses(&drain(&mut merge)), [0, 1]);
+}
+
+const NO_ADDRESS: [u64; 0] = [];
+
+#[test]
+fn a_module_that_no_recording_has_is_told_and_the_others_go_on() {
+    let bytes = [thread_without_module(3, &[1]), thread_with_module(2, &[0])];
+    let bytes = bytes.map(|records| recording(&records));
+    let mut merge = Merge::new();
+    for bytes in &bytes {
+        let number = merge.add(&bytes[..]);
+        merge.end(number);
+    }
+    merge.close();
+    let mut out = Vec::new();
+    let error = loop {
+        match merge.next_merged() {
+            Ok(Some(merged)) => out.push(merged),
+            Ok(None) => panic!("it was not told"),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("give all recordings of the process"), "{error}");
+    out.extend(drain(&mut merge));
+    assert_eq!(addresses(&out), [0]);
+    // A number without a module.
+    let mut merge = Merge::new();
+    merge.add(Growing::of(&recording(&[Record::ModuleNumber { number: 0 }])));
+    assert!(merge.next_merged().is_err());
+}
