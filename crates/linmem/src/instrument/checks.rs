@@ -155,7 +155,9 @@ impl Producer for Checks<'_> {
         let is_checked = !self.is_allocators[function as usize];
         let operators: Vec<_> = body.operators_with_offsets(self.file).collect();
         let idiom = Idiom::of(&operators);
-        let is_own_header = |nth| self.headers.mask_at(&operators, nth).is_some();
+        let is_own_header = |nth| {
+            self.headers.is_of_head(function) || self.headers.mask_at(&operators, nth).is_some()
+        };
         let wanted: Vec<Option<Wanted<'_>>> =
             (0..operators.len()).map(|nth| Wanted::of_load(&operators, nth)).collect();
         let is_elided = self.elisions.in_function(self.file, &operators, |nth, access| {
