@@ -13,6 +13,9 @@ export const PRIVATE = 0;
 export const UNKNOWN = 1;
 export const shared = (identity) => identity + 2;
 
+// The numbers of a field that may be left out: null is nothing.
+const optional = (value) => (value === null ? [0] : [1, value]);
+
 // What a killed program may lose.
 const FLUSH_MILLISECONDS = 200;
 
@@ -188,12 +191,7 @@ export class Records extends TraceWriter {
 
   /** `maxPages` is null where nothing limits it; `sharing` is PRIVATE, UNKNOWN, or what `shared(identity)` returns. */
   memory(initialPages, maxPages, pageBytes, sharing) {
-    this.begin(TAGS.MEMORY);
-    this.number(initialPages);
-    this.optional(maxPages);
-    this.number(pageBytes);
-    this.number(sharing);
-    this.commit();
+    this.#numbers(TAGS.MEMORY, initialPages, ...optional(maxPages), pageBytes, sharing);
   }
 
   /** The records that follow are about this new instance. */
@@ -244,12 +242,7 @@ export class Records extends TraceWriter {
 
   /** `stack` is undefined where it is not known; the values are as the engine has them. */
   notReturned(index, stack, stackBytes, ...passed) {
-    this.begin(TAGS.NOT_RETURNED);
-    this.number(index);
-    this.number(stack === undefined ? 0 : stack + 1);
-    this.number(stackBytes);
-    for (const value of passed) this.number(unsigned(value));
-    this.commit();
+    this.#numbers(TAGS.NOT_RETURNED, index, stack === undefined ? 0 : stack + 1, stackBytes, ...passed.map((value) => unsigned(value)));
   }
 
   calledFrom(index, stack, times) {
@@ -429,12 +422,7 @@ export class Records extends TraceWriter {
   /** `previousPages` is null where the growth was refused. */
   hostGrown(memory, deltaPages, previousPages, stack) {
     this.writeCounts();
-    this.begin(TAGS.HOST_GROWN);
-    this.number(memory);
-    this.number(deltaPages);
-    this.optional(previousPages);
-    this.number(stack);
-    this.commit();
+    this.#numbers(TAGS.HOST_GROWN, memory, deltaPages, ...optional(previousPages), stack);
   }
 
   registered(memory, address, stack) {
