@@ -1,13 +1,15 @@
 //! `linmem node`: run a Node program with every WebAssembly instance in it under observation.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus};
-use std::{fs, iter};
 
 use anyhow::{Context, Result, anyhow, bail};
+use linmem::report::NothingWatched;
 use tempfile::TempDir;
 use url::Url;
 
+use crate::FAILED;
 use crate::check::Checks;
 use crate::files;
 use crate::guest::AllocatorArgs;
@@ -80,24 +82,21 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let mut recordings = Recordings::new(&traces, args.output.analysis().collected(args.collect));
     let process = start(&args, &recorder, &traces)?;
     let status = recordings.follow(process)?;
-    match recordings.finish()? {
-        Some(report) if !report.instances.is_empty() || !report.findings.is_empty() => {
+    let report = recordings.finish()?.unwrap_or_default();
+    let found = match report.nothing_watched() {
+        None => {
             args.output.write(&report)?;
-            Ok(exit_code(status, output::exit_code(&report)))
+            output::exit_code(&report)
         }
-        nothing_watched => {
-            let report = nothing_watched.unwrap_or_default();
-            let nothing = match report.truncated {
-                true => {
-                    "linmem: the recording stops before the program made a WebAssembly instance"
-                }
-                false => "linmem: the program made no WebAssembly instance to watch",
-            };
-            let notes = report.notes.iter().map(String::as_str);
-            args.output.write_instead(iter::once(nothing).chain(notes), &report)?;
-            Ok(exit_code(status, ExitCode::SUCCESS))
+        Some(nothing) => {
+            args.output.write_instead(nothing, &report)?;
+            match nothing {
+                NothingWatched::Refused => ExitCode::from(FAILED),
+                _ => ExitCode::SUCCESS,
+            }
         }
-    }
+    };
+    Ok(exit_code(status, found))
 }
 
 /// Starts the command with the recorder in all its node processes.

@@ -1,13 +1,14 @@
 //! Where reports go and how they look: text on stderr or in a file, JSON in a file.
 
 use std::io::{IsTerminal, Write};
+use std::iter;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{ArgAction, ValueEnum};
 use linmem::export::{self, TextOptions};
-use linmem::report::{EndReport, Remedy};
+use linmem::report::{EndReport, NothingWatched, Remedy};
 use linmem::units::escape;
 use linmem::{AnalysisOptions, Report};
 
@@ -62,13 +63,11 @@ impl Output {
         AnalysisOptions::new(self.top)
     }
 
-    /// Writes lines in place of the report's text.
-    pub fn write_instead<'a>(
-        &self,
-        lines: impl IntoIterator<Item = &'a str>,
-        report: &Report,
-    ) -> Result<()> {
-        let lines: String = lines.into_iter().map(|line| escape(line) + "\n").collect();
+    /// Writes a headline and the report's notes in place of its text.
+    pub fn write_instead(&self, headline: NothingWatched, report: &Report) -> Result<()> {
+        let headline = format!("linmem: {headline}");
+        let lines = iter::once(&headline).chain(&report.notes);
+        let lines: String = lines.map(|line| escape(line) + "\n").collect();
         let text = self.put(lines.as_bytes());
         self.write_json(report)?;
         text

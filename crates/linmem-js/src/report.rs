@@ -1,7 +1,7 @@
 //! Reports: recordings in, text and JSON out.
 
 use linmem::export::{self, TextOptions};
-use linmem::report::Remedy;
+use linmem::report::{NothingWatched, Remedy};
 use linmem::{AnalysisOptions, Recordings, Report};
 use serde::{Deserialize, Serialize};
 
@@ -22,15 +22,16 @@ struct Looks {
 
 /// What a host does with a report depends on this.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Verdict<'a> {
-    /// Whether there is more to say than notes: a WebAssembly instance was watched, or something was found without one.
-    watched: bool,
-    /// Whether the recording stops before the program ended.
-    truncated: bool,
+    /// Why there is nothing to say but notes, if that is so.
+    nothing_watched: Option<NothingWatched>,
     /// Whether an error was found.
     errors: bool,
     /// What the recorder wants to be known.
     notes: &'a [String],
+    /// Of these, what tells of modules, documents and workers that could not be watched.
+    unwatched: Vec<&'a str>,
 }
 
 /// The options of the `linmem` command that do what the library's advice says.
@@ -103,10 +104,10 @@ pub unsafe extern "C" fn finish(
 
 fn verdict(report: &Report) -> Vec<u8> {
     let verdict = Verdict {
-        watched: !report.instances.is_empty() || !report.findings.is_empty(),
-        truncated: report.truncated,
+        nothing_watched: report.nothing_watched(),
         errors: report.has_errors(),
         notes: &report.notes,
+        unwatched: report.unwatched().collect(),
     };
     serde_json::to_vec(&verdict).unwrap_or_default()
 }

@@ -355,17 +355,17 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 fn report(subject: &Subject<'_, '_>) -> Report {
     let replay = subject.replay;
-    let findings = findings(subject);
+    let (findings, memories) = (findings(subject), memory_reports(subject));
     Report {
-        program: program(replay, &findings),
+        program: program(replay, &findings, &memories),
         end: end_report(subject),
         truncated: replay.truncated,
-        answers: answer(replay, &findings).into_iter().collect(),
+        answers: answer(&subject, &findings).into_iter().collect(),
         findings,
         repeats: Vec::new(),
         notes: notes::folded(&replay.host.notes),
         totals: replay.totals(),
-        memories: memory_reports(subject),
+        memories,
         instances: instance_reports(subject),
         events: replay.events,
         micros: replay.micros,
@@ -373,8 +373,8 @@ fn report(subject: &Subject<'_, '_>) -> Report {
 }
 
 /// What there is to say before all else: why the program got no more memory, or what the sizes mean that it read.
-fn answer(replay: &Replay, findings: &[Finding]) -> Option<String> {
-    refusals::answer(findings).or_else(|| sizes::answer(replay, findings))
+fn answer(subject: &Subject<'_, '_>, findings: &[Finding]) -> Option<String> {
+    refusals::answer(findings).or_else(|| sizes::answer(subject, findings))
 }
 
 /// A message as a sentence.
@@ -384,12 +384,15 @@ fn sentence(message: &str) -> String {
     format!("{}{}.", first.unwrap_or_default(), characters.as_str())
 }
 
-/// The name of the module of which the worst is found; if nothing is wrong, of the one that has an instance first, or else of the
-/// first one.
-fn program(replay: &Replay, findings: &[Finding]) -> String {
+/// The name of the module that the headline is about: of which the worst is found or, if nothing is wrong, of which something was
+/// not judged; else of the first that has an instance, or of the first.
+fn program(replay: &Replay, findings: &[Finding], memories: &[MemoryReport]) -> String {
     let worst = findings.first().filter(|finding| finding.severity != Severity::Note);
-    let instance = worst.map_or(0, |finding| finding.instance);
-    let used = replay.instances.get(instance).map(|instance| instance.module);
+    let unseen = findings.iter().find(|finding| finding.code == Code::AllocationsUnseen);
+    let not_judged = || memories.iter().find(|memory| memory.not_judged().is_some());
+    let instance = worst.or(unseen).map(|finding| finding.instance);
+    let instance = instance.or_else(|| not_judged()?.users.first().copied());
+    let used = replay.instances.get(instance.unwrap_or(0)).map(|instance| instance.module);
     let module = replay.modules.get(used.unwrap_or(0));
     module.map(|module| module.name.clone()).unwrap_or_default()
 }

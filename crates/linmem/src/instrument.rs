@@ -48,6 +48,7 @@ pub use hooks::{
 pub use mode::{Mode, QUARANTINE_BYTES, REDZONE_BYTES};
 pub use offset_map::OffsetMap;
 pub(crate) use offset_map::Origin;
+pub(crate) use recorder_map::NO_MEMORY;
 #[cfg(test)]
 pub(crate) use recorder_map::VERSION as MAP_VERSION;
 

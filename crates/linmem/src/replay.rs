@@ -418,7 +418,6 @@ impl Replay {
 
     fn size_read(&mut self, number: usize, by: SizeReadBy, pages: u64, context: ContextId) {
         let memory = &mut self.memories[number];
-        self.host.size_reads_in_all += 1;
         memory.size_calls += u64::from(by == SizeReadBy::Instruction);
         let calls = memory.users.iter().map(|&user| self.instances[user].calls_in_all);
         let calls = calls.fold(0, u64::saturating_add);

@@ -9,6 +9,7 @@ mod finding;
 mod growth_report;
 mod instance;
 mod memory;
+mod nothing_watched;
 mod profile;
 mod repeats;
 mod sentence;
@@ -29,6 +30,9 @@ pub use finding::{Finding, LabelledStack, Remedy, Severity, Words};
 pub use growth_report::{GrowthEntry, GrowthReport, GrowthSite, Trend};
 pub use instance::InstanceReport;
 pub use memory::{HotSite, HotSites, LeakSummary, MemoryReport};
+pub use nothing_watched::NothingWatched;
+#[cfg(test)]
+pub(crate) use nothing_watched::tells_of_unwatched;
 pub use profile::{Profile, ProfiledMemory, Site};
 pub use repeats::{AfterCall, Repeats, RepeatsRow, Verdict, Witnesses};
 pub use sentence::SENTENCES;

@@ -4,14 +4,13 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test as base } from "@playwright/test";
+import { textOf } from "./driver/report-text.js";
 import { BrowserWatch } from "./playwright/browser-watch.js";
 import { Channel } from "./playwright/channel.js";
 import { failureOf } from "./playwright/failure.js";
 import { optionsOf } from "./playwright/options.js";
 
 export { expect } from "@playwright/test";
-
-const NO_INSTANCE = "linmem: the page made no WebAssembly instance to watch";
 
 export const test = base.extend({
   linmem: [{}, { option: true }],
@@ -58,7 +57,7 @@ export const test = base.extend({
 
 const shown = (watch) =>
   Object.freeze({
-    report: async () => textOf(await watch.report()),
+    report: async () => textOf(await watch.report(), "page"),
     json: async () => JSON.parse((await watch.report()).json),
     async trace() {
       const directory = await watch.recorded();
@@ -71,13 +70,12 @@ const off = async () => {
 };
 const OFF = Object.freeze({ report: off, json: off, trace: off });
 
-const textOf = ({ watched, text, notes }) => (watched ? text : [NO_INSTANCE, ...notes, ""].join("\n"));
-
 async function judge(watch, options, info) {
   if (watch.isEmpty) return;
-  const { json, ...report } = await watch.report();
-  const text = textOf(report);
-  const failure = failureOf({ text, json, notes: report.notes }, options);
+  const report = await watch.report();
+  const { json, unwatched } = report;
+  const text = textOf(report, "page");
+  const failure = failureOf({ text, json, unwatched }, options);
   if (failure === undefined) return;
   await info.attach("linmem report", { body: text, contentType: "text/plain" });
   await info.attach("linmem report as JSON", { body: json, contentType: "application/json" });

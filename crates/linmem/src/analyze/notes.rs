@@ -42,6 +42,8 @@ fn not_watched(note: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::folded;
+    use crate::instrument::NO_MEMORY;
+    use crate::report::tells_of_unwatched;
 
     fn lines(notes: &[&str]) -> Vec<String> {
         folded(&notes.iter().map(|note| (*note).to_owned()).collect::<Vec<_>>())
@@ -49,14 +51,16 @@ mod tests {
 
     #[test]
     fn modules_that_are_not_watched_for_the_same_reason_are_one_line() {
-        let one = "module a.wasm is not watched: it has no memory";
+        let one = "module a.wasm is not watched: it is too large";
         assert_eq!(lines(&[one]), [one]);
+        assert!(tells_of_unwatched(one));
+        assert!(!tells_of_unwatched(&format!("module a.wasm is not watched: {NO_MEMORY}")));
         let (two, three) = (one.replace("a.", "b."), one.replace("a.", "c."));
         let other = "module d.wasm is not watched: it is damaged";
         assert_eq!(
             lines(&[one, "something else", &two, &three, other, "something else"]),
             [
-                "3 modules are not watched (a.wasm, b.wasm and 1 more): it has no memory",
+                "3 modules are not watched (a.wasm, b.wasm and 1 more): it is too large",
                 "something else",
                 other,
                 "something else",
@@ -64,7 +68,11 @@ mod tests {
         );
         assert_eq!(
             lines(&[one, &two]),
-            ["modules a.wasm, b.wasm are not watched: it has no memory"]
+            ["modules a.wasm, b.wasm are not watched: it is too large"]
         );
+        let folded = lines(&[one, "something else", &two, other]);
+        let told = folded.iter().filter(|note| tells_of_unwatched(note));
+        assert_eq!(told.collect::<Vec<_>>(), [&folded[0], &folded[2]]);
+        assert!(tells_of_unwatched(&lines(&[one, &two, &three])[0]));
     }
 }

@@ -510,6 +510,25 @@ fn sizes_show_a_leak_only_where_there_is_one() {
 }
 
 #[test]
+fn sizes_that_a_package_reads_for_itself_are_not_the_programs() {
+    let answer = |reader: &str| {
+        let mut recording = working(WHOLE);
+        recording.host_stacks(&[reader]);
+        for _ in 0..2 {
+            let (memory, by, pages) = (0, SizeReadBy::HostView, 2);
+            let stack = HostStackId(1);
+            recording.0.record(&Record::Host(HostRecord::SizeRead { memory, by, pages, stack }));
+            recording.allocate(0x1000, 8, 0);
+            recording.free(0x1000);
+        }
+        text(recording).replace('\n', " ")
+    };
+    let said = "All 2 sizes that the program read";
+    says(&answer("test.mjs:3 < node_modules/runner/run.js:1"), said, "All 0 sizes");
+    says(&answer("views (node_modules/zbar/zbar.js:7) < test.mjs:3"), "no problems found", said);
+}
+
+#[test]
 fn nothing_is_said_of_live_bytes_where_no_block_was_seen() {
     let of = |allocations: u64| {
         let mut recording = of(WHOLE);

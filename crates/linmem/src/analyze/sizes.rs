@@ -9,6 +9,7 @@ mod idle_instance;
 mod instances_per_call;
 mod no_growth_needed;
 mod others;
+mod readings;
 mod stale_views;
 mod too_early;
 mod witnesses;
@@ -21,6 +22,7 @@ use crate::report::Finding;
 use super::refusals;
 use super::subject::Subject;
 pub(crate) use answer::answer;
+use readings::Readings;
 
 /// All size reads of one memory.
 struct Watched<'a> {
@@ -55,8 +57,9 @@ const EXPLANATIONS: [fn(&Subject<'_, '_>, &Watched<'_>) -> Option<Finding>; 4] =
 /// Explains the sizes that a program read.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
     let mut findings = stale_views::findings(subject);
-    for watched in watched(subject.replay) {
-        findings.extend(witnesses::finding(subject, &watched));
+    findings.extend(witnesses::findings(subject));
+    let readings = readings::of_program(subject);
+    for watched in watched(subject.replay, &readings) {
         findings.extend(EXPLANATIONS.iter().find_map(|explain| explain(subject, &watched)));
         findings.extend(grown_and_held::findings(subject, &watched));
     }
@@ -67,9 +70,9 @@ pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
     findings
 }
 
-fn watched(replay: &Replay) -> impl Iterator<Item = Watched<'_>> {
+fn watched<'a>(replay: &Replay, readings: &'a Readings) -> impl Iterator<Item = Watched<'a>> {
     // One look is not a measurement.
-    let reads = replay.host.size_reads.iter().filter(|(_, reads)| reads.count > 1);
+    let reads = readings.iter().filter(|(_, reads)| reads.count > 1);
     reads.map(|(&memory, reads)| {
         let users = replay.memories[memory].users.clone();
         let others = others::at_work(replay, &users, &reads.first);

@@ -378,8 +378,8 @@ fn the_program_is_the_module_that_has_an_instance_first() {
 
 /// A library may bring a small module that unpacks the one in which something is wrong.
 #[test]
-fn the_program_is_the_module_in_which_the_worst_is_found() {
-    let program = |size: Option<u64>| {
+fn the_program_is_the_module_in_which_the_worst_is_found_or_something_is_not_judged() {
+    let program = |size: Option<u64>, is_freed_twice: bool| {
         let text = r#"(module (memory 2) (func (export "malloc") (param i32) (result i32) (i32.const 8))
             (func (export "free") (param i32)))"#;
         let mut recording = Recording::of(
@@ -392,12 +392,15 @@ fn the_program_is_the_module_in_which_the_worst_is_found() {
         }
         if let Some(size) = size {
             recording.allocate(0x1000, size, 0);
+        }
+        if is_freed_twice {
             recording.free(0x1000);
             recording.free(0x1000);
         }
         recording.finish().report().unwrap().program
     };
-    assert_eq!([program(Some(8)), program(None)], ["large.wasm", "small.wasm"]);
+    assert_eq!([program(Some(8), true), program(None, false)], ["large.wasm", "small.wasm"]);
+    assert_eq!(program(Some(8), false), "large.wasm", "there is no snapshot of its memory");
 }
 
 #[test]

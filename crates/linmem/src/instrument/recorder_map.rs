@@ -114,6 +114,9 @@ fn size_unit(module: &Module<'_>, function: u32, depth: usize) -> Option<SizeUni
     }
 }
 
+/// Why a module is not watched in which there is nothing to see.
+pub(crate) const NO_MEMORY: &str = "the module has no memory, so nothing is recorded";
+
 impl Instrumented {
     /// What a recorder has to know, as JSON. `prepared` is what was instrumented.
     ///
@@ -122,9 +125,8 @@ impl Instrumented {
     /// [`ErrorKind::Unsupported`] when the module has no memory.
     pub fn recorder_map(&self, prepared: &Prepared<'_>) -> Result<Vec<u8>> {
         let module = &prepared.module;
-        let memory = module.memories.first().ok_or_else(|| {
-            Error::new(ErrorKind::Unsupported, "the module has no memory, so nothing is recorded")
-        })?;
+        let memory =
+            module.memories.first().ok_or_else(|| Error::new(ErrorKind::Unsupported, NO_MEMORY))?;
         let memory_import = module
             .imports
             .iter()

@@ -1,16 +1,16 @@
 //! What the host did with instances and memories.
 
+use std::cmp;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::trace::{Alive, ContextId, Refused, SizeReadBy};
 
 /// What the host did with instances and memories.
 #[derive(Debug, Default)]
 pub struct HostLog {
-    /// When the program asked for the size of each memory; the first ones of very many memories.
-    pub size_reads: BTreeMap<usize, SizeReads>,
-    /// How often it did in all.
-    pub size_reads_in_all: u64,
+    /// When the program asked for the size of each memory, and where; the first ones of very many memories and places.
+    pub size_reads: BTreeMap<(usize, ContextId), SizeReads>,
     /// Uses of detached views, by memory and context, with how often.
     pub stale_views: Vec<(StaleView, u64)>,
     /// The recorder's words.
@@ -38,7 +38,7 @@ pub struct Refusal {
     pub alive: Alive,
 }
 
-/// All that a program asked for the size of one memory.
+/// All that a program asked for the size of one memory, at one place or at several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SizeReads {
     /// How often.
@@ -51,6 +51,26 @@ pub struct SizeReads {
     pub wrong: Option<SizeRead>,
     /// In which ways.
     pub ways: Vec<SizeReadBy>,
+}
+
+impl SizeReads {
+    fn new(by: SizeReadBy, read: SizeRead) -> SizeReads {
+        SizeReads { count: 1, first: read, last: read, wrong: read.if_wrong(), ways: vec![by] }
+    }
+
+    /// Takes in what was asked at another place.
+    pub fn add(&mut self, other: &SizeReads) {
+        let when = |read: &SizeRead| read.events_before;
+        self.count += other.count;
+        self.first = cmp::min_by_key(self.first, other.first, when);
+        self.last = cmp::max_by_key(self.last, other.last, when);
+        self.wrong = self.wrong.into_iter().chain(other.wrong).min_by_key(when);
+        for by in &other.ways {
+            if !self.ways.contains(by) {
+                self.ways.push(*by);
+            }
+        }
+    }
 }
 
 /// The program asked how large a memory is.
@@ -71,6 +91,13 @@ pub struct SizeRead {
     pub pages_recorded: Option<u64>,
 }
 
+impl SizeRead {
+    /// Itself, if the growths recorded make another size.
+    fn if_wrong(self) -> Option<SizeRead> {
+        self.pages_recorded.is_some_and(|pages| pages != self.pages).then_some(self)
+    }
+}
+
 /// The program used a view that an earlier growth had detached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StaleView {
@@ -88,22 +115,11 @@ const MAX_HOST_ENTRIES: usize = 10_000;
 impl HostLog {
     pub(super) fn add_size_read(&mut self, memory: usize, by: SizeReadBy, read: SizeRead) {
         let has_room = self.size_reads.len() < MAX_HOST_ENTRIES;
-        if !has_room && !self.size_reads.contains_key(&memory) {
-            return;
-        }
-        let reads = self.size_reads.entry(memory).or_insert(SizeReads {
-            count: 0,
-            first: read,
-            last: read,
-            wrong: None,
-            ways: Vec::new(),
-        });
-        reads.count += 1;
-        reads.last = read;
-        let is_wrong = read.pages_recorded.is_some_and(|pages| pages != read.pages);
-        reads.wrong = reads.wrong.or(is_wrong.then_some(read));
-        if !reads.ways.contains(&by) {
-            reads.ways.push(by);
+        let here = SizeReads::new(by, read);
+        match self.size_reads.entry((memory, read.context)) {
+            Entry::Occupied(mut known) => known.get_mut().add(&here),
+            Entry::Vacant(place) if has_room => drop(place.insert(here)),
+            Entry::Vacant(_) => {}
         }
     }
 

@@ -28,6 +28,14 @@ pub struct MemoryReport {
     pub hot_sites: HotSites,
 }
 
+impl MemoryReport {
+    /// Why what is left in it was not judged, if something is left and was not.
+    pub(crate) fn not_judged(&self) -> Option<&str> {
+        let reason = self.leaks.not_judged.as_deref();
+        reason.filter(|_| self.totals.at_end.blocks > 0)
+    }
+}
+
 /// Live blocks at the end, by kind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

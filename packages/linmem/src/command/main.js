@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { CommandError } from "./command-error.js";
-import { escaped } from "./output.js";
+import { escaped } from "../driver/lines.js";
 
 const HELP = `What WebAssembly memory is really doing: leaks, misuse, failed allocations and growth of WebAssembly
 modules, unmodified, with source lines

@@ -47,12 +47,6 @@ export class Output {
   }
 }
 
-/** Lines in place of a report's text. */
-export const inLines = (lines) => lines.map((line) => `${escaped(line)}\n`).join("");
-
-/** A line without what commands a terminal: it may have names from a module or a page. */
-export const escaped = (line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, "\u{fffd}");
-
 /** Writes text to a descriptor, which may be a pipe that is full for a while, or one that nobody reads any more. */
 export function print(descriptor, text) {
   const bytes = Buffer.from(text);

@@ -14,7 +14,7 @@ import { Targets } from "../driver/targets.js";
 import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorHints, read } from "./arguments.js";
 import { Chromium, findChromium } from "./chromium.js";
 import { CommandError } from "./command-error.js";
-import { Output, escaped, inLines, print } from "./output.js";
+import { Output, print } from "./output.js";
 
 const HELP = `Open a page in Chromium and report what the memories of its WebAssembly instances did
 
@@ -53,7 +53,9 @@ export async function run(words) {
     const traces = directoryForTraces(values.traces, scratch);
     const following = new Following(traces, output.hotSites);
     await watched(findChromium(), join(scratch, "profile"), traces, options);
-    return tell(await following.finish(output.color), output);
+    const report = await following.finish(output.color);
+    output.write({ ...report, text: textOf(report, "page") });
+    return exitCodeOf(report);
   } finally {
     rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -116,14 +118,4 @@ function stopping(seconds) {
     clearTimeout(timer);
   };
   return { asked, listenNoMore };
-}
-
-function tell(report, output) {
-  if (report.watched) {
-    output.write(report);
-    return Number(report.errors);
-  }
-  const nothing = "linmem: the page made no WebAssembly instance to watch";
-  output.write({ text: inLines([nothing, ...report.notes]), json: report.json });
-  return 0;
 }

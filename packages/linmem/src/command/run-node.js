@@ -7,9 +7,10 @@ import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { directoryForTraces } from "../driver/recordings.js";
+import { exitCodeOf, textOf } from "../driver/report-text.js";
 import { ALLOCATOR, ALLOCATOR_HELP, OUTPUT, OUTPUT_HELP, allocatorOptions, read, splitAtCommand } from "./arguments.js";
 import { CommandError } from "./command-error.js";
-import { Output, inLines } from "./output.js";
+import { Output } from "./output.js";
 
 const HELP = `Run a Node program and report what the memories of its WebAssembly instances did
 
@@ -68,7 +69,9 @@ export async function run(words) {
     const { FollowingHere } = await import("./following-here.js");
     const following = new FollowingHere(traces, output.hotSites);
     const code = await running.finally(() => following.stop());
-    return tell(following.finish(output.color), output, code);
+    const report = following.finish(output.color);
+    output.write({ ...report, text: textOf(report, "program") });
+    return code !== 0 ? code : exitCodeOf(report);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -123,14 +126,4 @@ function onInterrupt() {
   };
   process.on("SIGINT", listen);
   return () => process.off("SIGINT", listen);
-}
-
-function tell(report, output, code) {
-  if (report.watched) {
-    output.write(report);
-    return code !== 0 ? code : Number(report.errors);
-  }
-  const nothing = `linmem: ${report.truncated ? "the recording stops before the program made a WebAssembly instance" : "the program made no WebAssembly instance to watch"}`;
-  output.write({ text: inLines([nothing, ...report.notes]), json: report.json });
-  return code;
 }

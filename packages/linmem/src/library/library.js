@@ -86,7 +86,7 @@ class Reading {
   }
 
   /**
-   * Ends the reading: `{ text, json, watched, truncated, errors, notes }`, see crates/linmem-js/src/report.rs.
+   * Ends the reading: `{ text, json, nothingWatched, errors, notes, unwatched }`, see crates/linmem-js/src/report.rs.
    */
   finish({ color = false } = {}) {
     const [verdict, report, json] = this.#instance.call("finish", this.#reading, JSON.stringify({ color }));

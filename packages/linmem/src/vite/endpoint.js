@@ -2,7 +2,7 @@
 // what they send is a stranger's all the same. The other side is src/browser/posts.js.
 
 import { readFileSync } from "node:fs";
-import { escaped } from "../command/output.js";
+import { escaped } from "../driver/lines.js";
 import { LIBRARY } from "../node/packaged-library.js";
 
 const SCRIPT = new URL("../../dist/browser.js", import.meta.url);

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Following } from "../driver/following.js";
-import { escaped } from "../command/output.js";
+import { escaped } from "../driver/lines.js";
 import { PageRecordings } from "../driver/page-recordings.js";
 import { SourceMaps } from "../driver/source-maps.js";
 
@@ -92,14 +92,14 @@ export class PageLife {
     }
   }
 
-  #tellReport({ text, json, watched, notes }) {
+  #tellReport({ text, json, nothingWatched, notes }) {
     const { report } = JSON.parse(json);
     if (report.findings.some(({ severity }) => severity !== "note")) {
       this.#logger.warn(`linmem: ${escaped(this.name)}\n${text.trimEnd()}\n`);
       return;
     }
     // Its first line also says what was not judged.
-    if (watched) this.#logger.info(`linmem: ${escaped(this.name)}: ${text.split("\n", 1)[0].replace(/^linmem: /, "")}`, { timestamp: true });
+    if (nothingWatched === null) this.#logger.info(`linmem: ${escaped(this.name)}: ${text.split("\n", 1)[0].replace(/^linmem: /, "")}`, { timestamp: true });
     // What was not seen.
     notes.forEach((note) => this.tell(note));
   }

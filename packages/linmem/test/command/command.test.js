@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { inLines } from "../../src/command/output.js";
+import { inLines } from "../../src/driver/lines.js";
 import { PROGRAM } from "../node/support.js";
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
@@ -130,6 +130,14 @@ test("a program without WebAssembly is said to have none", () => {
   const { status, stderr } = linmem("node", "--json", "none.json", "none.mjs");
   assert.deepEqual([status, stderr], [0, "linmem: the program made no WebAssembly instance to watch\n"]);
   assert.deepEqual(JSON.parse(readFileSync(join(directory, "none.json"))).report.instances, []);
+});
+
+test("a program whose only module could not be watched fails", () => {
+  const linked = [0, 97, 115, 109, 1, 0, 0, 0, 2, 22, 1, 3, 101, 110, 118, 13, ...Buffer.from("__memory_base"), 3, 127, 0, 5, 3, 1, 0, 1];
+  writeFileSync(join(directory, "linked.mjs"), `new WebAssembly.Module(Uint8Array.of(${linked}));`);
+  const { status, stderr } = linmem("node", "--check", "linked.mjs");
+  assert.equal(status, 2);
+  assert.match(stderr, /^linmem: nothing was watched, so nothing is known of the program\nmodule wasm-.* is not watched: .*\n$/m);
 });
 
 const MISTAKES = {

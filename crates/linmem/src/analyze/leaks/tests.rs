@@ -2,7 +2,7 @@
 
 use crate::analyze::recording::Recording;
 use crate::report::{Code, Finding, Report, Severity};
-use crate::trace::{Crossing, Event, HostRecord, LiveFrames, Record};
+use crate::trace::{Crossing, Event, HostRecord, HostStackId, LiveFrames, Record, SizeReadBy};
 
 /// A recording of an instance that lines of the user's own and of a package enter.
 fn recording() -> Recording {
@@ -145,6 +145,22 @@ fn what_a_library_lost_once_at_its_start_is_a_note_that_owns_what_hangs_on_it() 
     let note = (Code::LeakDefinite, Severity::Note, message, [Some(1), Some(1)]);
     assert_eq!(told(&report), [note]);
     assert_eq!(report.memories[0].leaks.definite.blocks, 1);
+}
+
+/// Where a program reads sizes, the answer calls nothing a leak that may be none.
+#[test]
+fn sizes_do_not_show_a_leak_where_a_library_lost_a_block_once() {
+    let mut recording = recording();
+    let (memory, by, stack) = (0, SizeReadBy::HostView, HostStackId(0));
+    let read = HostRecord::SizeRead { memory, by, pages: 2, stack };
+    recording.0.record(&Record::Host(read.clone()));
+    library_then_work(&mut recording, &[(0x1000, 0)]);
+    recording.0.record(&Record::Host(read));
+    recording.snapshot(0);
+    let report = report(recording);
+    assert_eq!(report.findings[0].code, Code::LeakDefinite);
+    let answer = report.answers.concat();
+    assert!(answer.contains("All 2 sizes") && !answer.contains("Here they show one"), "{answer}");
 }
 
 /// What hangs on which lost block is not told, so all of it is told where one of these is an error.

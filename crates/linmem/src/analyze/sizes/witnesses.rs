@@ -1,24 +1,31 @@
 //! Those who can know a memory's size: whether what they told agrees with the growths recorded.
 
-use crate::replay::Replay;
+use crate::replay::SizeReads;
 use crate::report::{Code, Finding};
 use crate::trace::SizeReadBy;
 use crate::units::pages;
 
-use super::{Subject, Watched};
+use super::Subject;
+use super::readings::{self, Readings};
 
-/// The program was told another size than the growths recorded make.
-pub(super) fn finding(subject: &Subject<'_, '_>, watched: &Watched<'_>) -> Option<Finding> {
-    let read = watched.reads.wrong?;
+/// Someone was told another size than the growths recorded make: the program, or a package's code.
+pub(super) fn findings(subject: &Subject<'_, '_>) -> impl Iterator<Item = Finding> {
+    let repeated = readings::all(subject).into_iter().filter(|(_, reads)| reads.count > 1);
+    repeated.filter_map(|(memory, reads)| finding(subject, memory, &reads))
+}
+
+fn finding(subject: &Subject<'_, '_>, memory: usize, reads: &SizeReads) -> Option<Finding> {
+    let read = reads.wrong?;
     let recorded = read.pages_recorded?;
     let message = format!(
         "the program was told that memory {} has {}, and the growths recorded make {}",
-        watched.memory,
+        memory,
         pages(read.pages),
         pages(recorded),
     );
+    let user = subject.replay.memories[memory].users.first();
     let finding = Finding::new(Code::WitnessesDisagree)
-        .about(watched.users.first().copied().unwrap_or_default())
+        .about(user.copied().unwrap_or_default())
         .message(message)
         .number("pages_read", read.pages)
         .number("pages_recorded", recorded)
@@ -30,13 +37,13 @@ pub(super) fn finding(subject: &Subject<'_, '_>, watched: &Watched<'_>) -> Optio
 }
 
 /// How the program asked for sizes, in words.
-pub(super) fn ways(replay: &Replay) -> String {
+pub(super) fn ways(readings: &Readings) -> String {
     let ways = [
         (SizeReadBy::HostView, "by the buffer's length"),
         (SizeReadBy::GrowZero, "by memory.grow(0)"),
         (SizeReadBy::Instruction, "by memory.size in the module"),
     ];
-    let is_used = |by| replay.host.size_reads.values().any(|reads| reads.ways.contains(by));
+    let is_used = |by| readings.values().any(|reads| reads.ways.contains(by));
     let words: Vec<&str> =
         ways.iter().filter(|(by, _)| is_used(by)).map(|(_, words)| *words).collect();
     match words.split_last() {

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::summary::held_text;
 use super::{GREEN, RED, Text, YELLOW, calls_table};
-use crate::report::{AskedBy, Code, EndReport, Held, Report, Sentence, Severity};
+use crate::report::{AskedBy, Code, EndReport, Held, MemoryReport, Report, Sentence, Severity};
 use crate::units::{escape, number_of, times};
 
 impl Text {
@@ -52,7 +52,7 @@ fn verdict(report: &Report) -> (anstyle::Style, String) {
         (YELLOW, number_of(warnings, "warning"))
     } else if report.findings.iter().any(|finding| finding.code == Code::AllocationsUnseen) {
         (YELLOW, Sentence::NotAllSeen.with([]))
-    } else if let Some(reason) = leaks_not_judged(report) {
+    } else if let Some(reason) = report.memories.iter().find_map(MemoryReport::not_judged) {
         (YELLOW, Sentence::LeaksNotJudged.with([reason]))
     } else if !ran(report) && was_refused(report) {
         (YELLOW, Sentence::NoInstance.with([]))
@@ -122,12 +122,6 @@ fn held_by_threads(report: &Report) -> u64 {
 fn left_to_finalizers(report: &Report) -> u64 {
     let left = report.findings.iter().filter(|finding| finding.code == Code::WaitsForFinalizer);
     left.filter_map(|finding| finding.numbers.get("objects")).sum()
-}
-
-/// Why what is left in a memory was not judged, if there is such a one.
-fn leaks_not_judged(report: &Report) -> Option<&str> {
-    let mut left = report.memories.iter().filter(|memory| memory.totals.at_end.blocks > 0);
-    left.find_map(|memory| memory.leaks.not_judged.as_deref())
 }
 
 /// Whether an instance could not be made.
