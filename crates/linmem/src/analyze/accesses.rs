@@ -340,7 +340,9 @@ fn advice(code: Code) -> &'static str {
             "Compare the index with the block's size; a string needs a byte more than its length."
         }
         Code::HeapUnderflow => "Compare the index with the block's start.",
-        Code::NullAccess => "Look at the result of what can return NULL before it is used.",
+        Code::NullAccess => {
+            "Look at where the pointer comes from: a result that can be NULL, or a 0 that the host passes for an address."
+        }
         Code::HostAccess => {
             "Look at what the host is given: the pointer, whether its block is alive, and the length."
         }

@@ -9,9 +9,10 @@ use crate::report::{Code, Finding, Severity};
 use crate::trace::ContextId;
 use crate::units::{bytes, count};
 
+use super::exports;
 use super::lines::in_parentheses;
 use super::refusals;
-use super::subject::{Instance, Subject};
+use super::subject::{Instance, Memory, Subject};
 use super::unseen_events;
 
 /// Places that are shown.
@@ -23,6 +24,17 @@ const ENTRY_POINTS: [&str; 5] = ["_start", "main", "_main", "__main_argc_argv", 
 /// One finding for each function.
 pub(crate) fn findings(subject: &Subject<'_, '_>) -> Vec<Finding> {
     subject.instances().flat_map(of_instance).collect()
+}
+
+/// The export that the host called where an event happened, if none of its calls returned.
+pub(super) fn never_returned(memory: Memory<'_, '_>, context: ContextId) -> Option<String> {
+    let (module, function) = exports::entered(memory, context)?;
+    let users = memory.users().filter(|user| user.recorded().module == module);
+    let left = users.flat_map(|user| user.recorded().not_returned.iter());
+    let left: u64 = left.filter(|(of, ..)| *of == function).map(|(.., calls)| calls.times).sum();
+    let name = memory.users().find(|user| user.recorded().module == module)?.export_name(function);
+    let is_left = left > 0 && left >= exports::calls(memory, (module, function));
+    Some(name).filter(|name| is_left && !ENTRY_POINTS.contains(&name.as_str()))
 }
 
 fn of_instance(instance: Instance<'_, '_>) -> Vec<Finding> {
@@ -183,7 +195,9 @@ fn calls_no_object(
 
 /// What calls have left behind of the C stack, in words.
 fn lost_stack(instance: Instance<'_, '_>, times: u64, in_all: u64) -> String {
-    let of = stack_size(instance).map_or_else(String::new, |size| format!(" of {}", count(size)));
+    // What is assumed of the stack can be wrong.
+    let size = stack_size(instance).filter(|size| *size >= in_all);
+    let of = size.map_or_else(String::new, |size| format!(" of {}", count(size)));
     match times {
         1 => format!("{}{of} of the C stack are lost with it", bytes(in_all)),
         _ if in_all.is_multiple_of(times) => {
@@ -251,6 +265,57 @@ mod tests {
         let mut findings = recording.finish().report().unwrap().findings.into_iter();
         let finding = findings.find(|finding| finding.code == Code::NotReturned).unwrap();
         (finding.message, finding.advice)
+    }
+
+    /// How large the stack is can be an assumption, which more bytes that were lost disprove.
+    #[test]
+    fn no_more_of_the_stack_is_lost_than_there_is() {
+        let told = |stack_bytes: u64| {
+            let module = r#"(module (memory 2) (func (export "parse") (param i32 i32))
+                 (global $__stack_pointer (mut i32) (i32.const 65536)))"#;
+            let mut recording = Recording::of(&[("a.wasm", module)], &["work"]);
+            recording.instance(0);
+            for _ in 0..2 {
+                let (function, caller, passed) = (0, None, [0; 4]);
+                let call = NotReturned { function, caller, stack_bytes, passed };
+                recording.0.record(&Record::NotReturned(call));
+            }
+            let report = recording.finish().report().unwrap();
+            report.findings.iter().find(|f| f.code == Code::NotReturned).unwrap().message.clone()
+        };
+        assert!(told(32_768).ends_with("32,768 bytes of the C stack: 65,536 in all of 65,536"));
+        assert!(told(32_769).ends_with("32,769 bytes of the C stack: 65,538 in all"));
+    }
+
+    /// What they allocated could not be freed at the end of the call.
+    #[test]
+    fn what_is_lost_in_calls_that_never_return_is_lost_with_these() {
+        let told = |left: u64| {
+            let module = r#"(module (memory 2) (func (export "parse") (param i32 i32))
+                (func (export "malloc") (param i32) (result i32) unreachable)
+                (func (export "free") (param i32)))"#;
+            let mut recording = Recording::of(&[("a.wasm", module)], &["malloc"]);
+            recording.host_stacks(&["app.mjs:9"]);
+            recording.instance(0);
+            recording.call(0, 3);
+            recording.enter(0, Some(0));
+            for call in 0..3 {
+                recording.allocate(0x1000 + 16 * call, 16, 0);
+                if call < left {
+                    let (function, caller, passed) = (0, Some(HostStackId(0)), [0; 4]);
+                    let call = NotReturned { function, caller, stack_bytes: 0, passed };
+                    recording.0.record(&Record::NotReturned(call));
+                }
+            }
+            recording.snapshot(0);
+            let report = recording.finish().report().unwrap();
+            let lost = report.findings.iter().find(|f| f.code == Code::LeakDefinite).unwrap();
+            let is_said =
+                lost.message.ends_with(", allocated in calls of `parse` that did not return");
+            assert_eq!(lost.advice.contains("look at why it did not return"), is_said, "{report}");
+            is_said
+        };
+        assert_eq!([3, 2, 0].map(told), [true, false, false]);
     }
 
     /// The block that a call of `free` frees is not one that was freed before it.

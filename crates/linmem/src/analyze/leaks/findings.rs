@@ -8,6 +8,7 @@ use crate::trace::ContextId;
 use crate::units::{bytes, count, number_of};
 
 use super::super::lines::{done_at, in_parentheses, user_line};
+use super::super::not_returned;
 use super::super::subject::{Memory, Subject};
 use super::super::unseen_events;
 use super::{Group, Holder, Kind, Leaks, emptied, kept_by_calls, middles, once, sum_of};
@@ -71,6 +72,10 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     findings
 }
 
+/// Advice where the cause is that a trap or an exception left the calls.
+const OF_LEFT_CALLS: &str =
+    "What such a call was about to free stays where it is: look at why it did not return.";
+
 fn leak_finding(memory: Memory<'_, '_>, kind: Kind, context: ContextId, group: &Group) -> Finding {
     let held = blocks_text(group.held);
     let (code, message, advice) = match kind {
@@ -92,9 +97,15 @@ fn leak_finding(memory: Memory<'_, '_>, kind: Kind, context: ContextId, group: &
     };
     let with_others = with_others(group.held, group.indirect);
     let line = in_parentheses(&memory.subject.outside(context));
+    let (whence, advice) = match not_returned::never_returned(memory, context) {
+        Some(name) => {
+            (format!(", allocated in calls of `{name}` that did not return"), OF_LEFT_CALLS)
+        }
+        None => (String::new(), advice),
+    };
     let finding = Finding::new(code)
         .about(memory.first_user())
-        .message(message + &line + &with_others)
+        .message(message + &line + &whence + &with_others)
         .number("blocks", group.held.blocks)
         .number("bytes", group.held.bytes);
     indirect_numbers(finding, group.indirect)
