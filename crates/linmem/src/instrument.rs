@@ -8,6 +8,7 @@
 //! - `mode`: what a mode puts into a module, as lists
 //! - `inserted`: what a function is that is put in; one file for each: `growth`, `size`,
 //!   `allocation`, `entries`, `stubs`
+//! - `nested`: entries inside others of which the host need not know
 //! - `contexts`: calling contexts, kept at call sites
 //! - `index_space`: where everything stands in the new module
 //! - `edits`: changes of one function's code, and how lists of them are merged
@@ -29,6 +30,7 @@ mod index_space;
 mod inserted;
 mod left_alone;
 mod mode;
+mod nested;
 mod offset_map;
 mod pass;
 mod recorder_map;

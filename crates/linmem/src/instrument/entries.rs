@@ -1,5 +1,7 @@
 //! Entries: the functions that the host calls instead of the module's own.
 
+use std::collections::BTreeSet;
+
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 use wasmparser::{FuncType, Operator};
 
@@ -7,8 +9,9 @@ use super::boundary::{self, Values, addresses};
 use super::contexts;
 use super::features::Features;
 use super::hooks::{self, Hook};
-use super::index_space::{AddedGlobal, IndexSpace};
+use super::index_space::{AddedGlobal, Helper, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
+use super::nested;
 use super::offset_map::Origin;
 use super::shadow;
 use crate::module::Module;
@@ -34,6 +37,8 @@ use crate::prepared::Prepared;
 ///   local.get 3)
 /// ```
 ///
+/// Where entries may go unseen, [`nested`] has what is called and set in place of `$entered` and `$deepest`.
+///
 /// A function that only moves the stack pointer is called and nothing else: that comes very often, and says nothing.
 struct Entry<'m> {
     module: &'m Module<'m>,
@@ -45,6 +50,8 @@ struct Entry<'m> {
     stack_pointer: Option<u32>,
     /// Where accesses are checked, whether all blocks of the heap are known.
     checks: Option<bool>,
+    /// Where entries may go unseen, whether this one may.
+    may_be_unseen: Option<bool>,
 }
 
 /// The entries of a module, given which functions can reach an allocator function or `memory.grow`. An
@@ -53,6 +60,7 @@ pub(super) fn of<'m>(
     prepared: &'m Prepared<'_>,
     observed: &[bool],
     checks: Option<bool>,
+    unseen: Option<BTreeSet<u32>>,
 ) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
     // The same for all, and looked for by its name.
@@ -60,7 +68,8 @@ pub(super) fn of<'m>(
     let functions = hooks::functions_to_enter(module).into_iter();
     functions.map(move |function| -> Box<dyn Inserted + 'm> {
         let observed = observed[function as usize];
-        Box::new(Entry { module, function, observed, stack_pointer, checks })
+        let may_be_unseen = unseen.as_ref().map(|unseen| unseen.contains(&function));
+        Box::new(Entry { module, function, observed, stack_pointer, checks, may_be_unseen })
     })
 }
 
@@ -178,11 +187,21 @@ impl Entry<'_> {
             None => features.push_address(0, code),
         }
         boundary::push_up_to_four(features, &mut arguments, code);
-        space.call_hook(Hook::Entered, code);
+        let may_be_unseen = self.may_be_unseen == Some(true);
+        if may_be_unseen {
+            code.call(space.helper(Helper::Enter));
+        } else {
+            space.call_hook(Hook::Entered, code);
+        }
         let answer = level + 1;
         code.local_tee(answer).local_get(answer).i32_const(31).i32_shr_s().i32_xor();
         code.local_tee(level).global_set(space.global(AddedGlobal::Level));
-        code.local_get(level).global_set(space.global(AddedGlobal::Deepest));
+        if !may_be_unseen {
+            code.local_get(level).global_set(space.global(AddedGlobal::Deepest));
+        }
+        if self.may_be_unseen == Some(false) {
+            nested::is_seen(space, code);
+        }
         code.local_get(level).i32_const(1).i32_add();
         code.global_set(space.global(AddedGlobal::Running));
         if arguments.len() > 0 {

@@ -39,6 +39,18 @@ pub const TELL_EXPORT: &str = "linmem.tell";
 /// `(address, bytes) -> i32`. A host that reads and writes memory can ask. A host hides the name.
 pub const ACCESSIBLE_EXPORT: &str = "linmem.accessible";
 
+/// The name of an exported function that returns 0 if the host knows of the entry under way, else the index of its function
+/// and 1. Functions like this are there where entries inside others may go unseen, and a host may ask for that by
+/// [`CONFIRM_EXPORT`]. A host hides the names.
+pub(crate) const UNSEEN_EXPORT: &str = "linmem.unseen";
+
+/// The name of the exported function by which a host takes note of that entry; it returns the level.
+pub(crate) const SEE_EXPORT: &str = "linmem.see";
+
+/// The name of the exported function by which a host says up to which level entries inside others are known to be right, and
+/// need not be told.
+pub(crate) const CONFIRM_EXPORT: &str = "linmem.confirm";
+
 /// The name of the global that counts the entries which have not returned. A host hides the name.
 pub const RUNNING_EXPORT: &str = "linmem.running";
 
@@ -65,13 +77,16 @@ pub(super) fn table_export(table: u32) -> String {
 
 /// Whether instrumentation added an export of this name. A host hides it.
 pub fn is_added_export(name: &str) -> bool {
-    const ADDED: [&str; 7] = [
+    const ADDED: [&str; 10] = [
         MEMORY_EXPORT,
         SIZE_EXPORT,
         TELL_EXPORT,
         ACCESSIBLE_EXPORT,
         INSTANCE_EXPORT,
         RUNNING_EXPORT,
+        UNSEEN_EXPORT,
+        SEE_EXPORT,
+        CONFIRM_EXPORT,
         FUNCTIONS_EXPORT,
     ];
     ADDED.contains(&name) || [GLOBAL_EXPORT, TABLE_EXPORT].iter().any(|ours| name.starts_with(ours))
@@ -139,7 +154,8 @@ pub enum Hook {
     Grown,
     /// `entered(function, level, running, stack_pointer, a, b, c, d)`, when the host calls a function,
     /// which it knows as an export or from a table. `level` says how many entries wait for the host
-    /// meanwhile, and `running` how many have not returned; it is more after a trap or an exception. The
+    /// meanwhile, and `running` how many have not returned; it is more after a trap or an exception. Where entries may go
+    /// unseen and the host has to look whether this one is inside another, it is the complement, which is negative. The
     /// stack pointer is 0 where the module has none. The others are the first arguments that can be
     /// addresses, 0 where there are fewer. If there are more, `passed` follows.
     ///

@@ -34,6 +34,14 @@ pub(super) enum AddedGlobal {
     Running,
     /// The level of the last entry, until the one below it goes on.
     Deepest,
+    /// The function under way whose entry the host does not know, and 1; 0 if it knows.
+    Unseen,
+    /// The deepest level that the host has confirmed.
+    Confirmed,
+    /// Entries since the module last called an import.
+    Since,
+    /// First entries of calls of imports.
+    Firsts,
     /// Accesses in the log.
     Logged,
     /// Number of the oldest block in the quarantine; they are numbered on and on.
@@ -56,6 +64,8 @@ pub(super) enum AddedMemory {
 /// A function that inserted code calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Helper {
+    /// Enters a function whose entries may go unseen.
+    Enter,
     /// Makes the shadow as large as the memory.
     Resize,
     /// Tells the host of what is in the log.
@@ -101,6 +111,10 @@ impl AddedGlobal {
             | AddedGlobal::Level
             | AddedGlobal::Running
             | AddedGlobal::Deepest
+            | AddedGlobal::Unseen
+            | AddedGlobal::Confirmed
+            | AddedGlobal::Since
+            | AddedGlobal::Firsts
             | AddedGlobal::Logged
             | AddedGlobal::Oldest
             | AddedGlobal::Newest => ValType::I32,

@@ -9,7 +9,7 @@ use super::hooks::{HOOK_MODULE, Hook};
 use super::index_space::{AddedGlobal, AddedMemory};
 use super::inserted::Inserted;
 use super::shadow::{self, Limits};
-use super::{allocation, entries, growth, size, stubs};
+use super::{allocation, entries, growth, nested, size, stubs};
 use crate::module::PAGE_BYTES;
 use crate::prepared::Prepared;
 
@@ -213,8 +213,16 @@ fn record<'m>(
     inserted.push(Box::new(growth::Growth { shadow: knows_heap }));
     inserted.push(Box::new(size::Size));
     inserted.extend(allocation::wrappers(prepared, fail_alloc.is_some(), redzone));
-    inserted.extend(entries::of(prepared, &observed, knows_heap));
-    inserted.extend(stubs::of(prepared, knows_heap));
+    // With checks, the host may want to know what an entry was passed.
+    let unseen = checks.is_none().then(|| nested::functions_unseen(prepared));
+    let unseen = unseen.filter(|functions| !functions.is_empty());
+    let nests = unseen.is_some();
+    if nests {
+        globals.extend(nested::GLOBALS);
+        inserted.extend(nested::functions().map(|function| -> Box<dyn Inserted + 'm> { function }));
+    }
+    inserted.extend(entries::of(prepared, &observed, knows_heap, unseen));
+    inserted.extend(stubs::of(prepared, knows_heap, nests));
     let contexts = Contexts::new(prepared, observed);
     let mut plan = Plan {
         hooks: Hook::OF_RECORDS,

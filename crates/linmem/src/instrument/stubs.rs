@@ -11,6 +11,7 @@ use super::features::Features;
 use super::hooks::Hook;
 use super::index_space::{AddedGlobal, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
+use super::nested;
 use super::offset_map::Origin;
 use super::shadow;
 use crate::language;
@@ -56,15 +57,18 @@ pub(super) trait Content: Copy {
 struct HostCall {
     /// Where accesses are checked, whether all blocks of the heap are known.
     checks: Option<bool>,
+    /// Whether entries may go unseen.
+    nests: bool,
 }
 
 /// The stubs of a module. WASI's functions neither keep an address nor enter the module.
 pub(super) fn of<'m>(
     prepared: &'m Prepared<'_>,
     checks: Option<bool>,
+    nests: bool,
 ) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
-    with_content(prepared, move |f| (!module.is_of_wasi(f)).then_some(HostCall { checks }))
+    with_content(prepared, move |f| (!module.is_of_wasi(f)).then_some(HostCall { checks, nests }))
 }
 
 /// Stubs of the imported functions for which there is something to do. A hooked one has a wrapper instead.
@@ -135,7 +139,9 @@ impl Content for HostCall {
         let depth = level + 1;
         let [levels, depths, deepest] =
             [AddedGlobal::Level, AddedGlobal::Depth, AddedGlobal::Deepest].map(|g| space.global(g));
-        let mut body = Function::new([(2, ValType::I32)]);
+        let kept = depth + 1;
+        let locals = if self.nests { 2 + nested::LOCALS } else { 2 };
+        let mut body = Function::new([(locals, ValType::I32)]);
         let mut code = body.instructions();
         code.global_get(levels).local_tee(level).i32_const(1).i32_add().global_set(levels);
         code.global_get(depths).local_set(depth);
@@ -143,8 +149,14 @@ impl Content for HostCall {
             shadow::lend(space, arguments.clone(), &mut code);
         }
         boundary::report(features, space, Hook::HandedOut, arguments, &mut code);
+        if self.nests {
+            nested::keep(space, kept, &mut code);
+        }
         boundary::push_params(ty, &mut code);
         code.call(space.moved(stub.function));
+        if self.nests {
+            nested::restore(space, kept, &mut code);
+        }
         if self.checks.is_some() {
             shadow::resize(space, &mut code);
         }

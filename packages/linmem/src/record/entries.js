@@ -4,8 +4,12 @@
 // An entry that comes while the instance waits for the program belongs to the entry that waits. Whether one waits is
 // known from the instance's own count, which an exception that leaves the module makes wrong: so it is compared
 // with the stack now and then.
+//
+// Of entries inside others, a module does not tell each one as long as nothing happens there, up to the level that the stack
+// has confirmed (crates/linmem/src/instrument/nested.rs).
 
 import { isPowerOfTwo } from "./contexts.js";
+import { EXPORTS } from "./names.js";
 
 // Levels that are told apart.
 const MAX_LEVELS = 4096;
@@ -106,9 +110,25 @@ export class Entries {
     return (this.#levels[level] = { ...NONE });
   }
 
+  /** Takes in the entry under way, if the module has not told of it. */
+  see() {
+    if (this.#confirmed === 0) return;
+    const { [EXPORTS.unseen]: unseen, [EXPORTS.see]: see } = this.#instance.exports;
+    const index = unseen?.() ?? 0;
+    if (index === 0) return;
+    this.#calls.add(this.#instance.number, index - 1);
+    this.open(see(), index - 1, 0, 0, 0, 0, 0);
+  }
+
+  // The stack has confirmed this level, and those before it. Where accesses are checked, all entries are told.
+  #confirm(level) {
+    this.#confirmed = Math.max(this.#confirmed, level);
+    this.#instance.exports?.[EXPORTS.confirm]?.(this.#confirmed);
+  }
+
   /**
    * The level of an entry, when not all entries before it have returned as it seems: either they go on outside,
-   * or they never returned.
+   * or they never returned. `running` is negative where the module wants to have the stack looked at.
    */
   levelOf(level, running, stackPointer) {
     const isPlain = level > 0 && running === level;
@@ -118,12 +138,13 @@ export class Entries {
     if (this.#frames.isInside(this.#module)) {
       // The module counts its calls of imports. A call through a table may leave it as well, for another module that enters.
       const inner = Math.max(limited, 1);
-      this.#confirmed = Math.max(this.#confirmed, inner);
+      if (inner > this.#confirmed) this.#confirm(inner);
       return inner;
     }
     this.#doubts.fill(0);
+    this.#confirm(0);
     // None is running if the module caught the exception.
-    if (running > 0) this.didNotReturn(stackPointer);
+    if (running !== 0) this.didNotReturn(stackPointer);
     return 0;
   }
 

@@ -86,6 +86,7 @@ export class Instance {
   /** The records that follow are about this instance; returns the context of an event. */
   begin(low, high) {
     this.select();
+    this.#entries.see();
     const context = this.#known.get(low, high);
     if (context < 0) return this.#newContext(low, high);
     const unseen = this.module.unseen?.get(context);
@@ -165,6 +166,11 @@ export class Instance {
     if (!this.#ledger?.mayBeBlock(address)) return false;
     this.select();
     return true;
+  }
+
+  /** Its number, in the order of the instances. */
+  get number() {
+    return this.#number;
   }
 
   /** The entry under way. */
