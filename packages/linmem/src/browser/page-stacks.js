@@ -36,7 +36,12 @@ const isError = (value) => Object.prototype.toString.call(value) === "[object Er
 function taker(isOwn, mark) {
   if (callSites(1).length > 0) {
     const sites = new CallSites(isOwn, mark);
-    return (depth = DEPTH) => callSites(depth).map((site) => sites.frameOf(site)).filter((frame) => frame !== undefined);
+    return (depth = DEPTH) => {
+      const taken = callSites(depth);
+      const frames = taken.map((site) => sites.frameOf(site)).filter((frame) => frame !== undefined);
+      frames.isCut = taken.length === depth;
+      return frames;
+    };
   }
   const texts = new StackTexts(isOwn, mark);
   return () => texts.framesOf(new Error().stack ?? "");

@@ -16,7 +16,10 @@ const isOfModule = (file) => typeof file === "string" && file.startsWith("wasm:/
 
 export const stacks = {
   take(depth = DEPTH) {
-    return callSites(depth).map(frameOf).filter((frame) => frame !== undefined);
+    const sites = callSites(depth);
+    const frames = sites.map(frameOf).filter((frame) => frame !== undefined);
+    frames.isCut = sites.length === depth;
+    return frames;
   },
 
   isHostsOwn() {

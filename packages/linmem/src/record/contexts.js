@@ -54,14 +54,14 @@ export class Contexts {
 
   /**
    * The stack of a new context as `ofEvent` of the frames has it, if it is still within the budget. Whoever comes first
-   * cannot use up all of it: each entry, a function that the host calls, has a part of its own.
+   * cannot use up all of it: each function that the host calls has a part of its own.
    */
-  take(module, entry, low, high, needsCaller) {
+  take(module, entries, low, high, needsCaller) {
     if (this.#stacks < MAX_STACKS) this.#stacks++;
-    else if (!isWithinPart(module.stacksOfEntry, entry, STACKS_OF_ENTRY)) return { inner: [], caller: undefined, isSeen: true };
+    else if (!isWithinPart(module.stacksOfEntry, entries.current.index, STACKS_OF_ENTRY)) return { inner: [], caller: undefined, isSeen: true };
     if (this.#framesTaken >= MAX_FRAMES) return this.#frames.ofEventInShort(module, SHORT_STACK);
     const known = needsCaller ? undefined : this.#frames.ofContextNearby(module, low, high);
-    const taken = known ?? this.#frames.ofContext(module, low, high);
+    const taken = known ?? this.#frames.ofContext(module, low, high, entries.callers);
     this.#framesTaken += taken.inner.length + taken.caller.length;
     return taken;
   }
@@ -75,8 +75,8 @@ export class Contexts {
   }
 
   /** The context of a bad access, which has no value of the module's, and its callers. */
-  ofAccess(module) {
-    const { inner, caller } = this.#frames.ofEvent(module);
+  ofAccess(module, entries) {
+    const { inner, caller } = this.#frames.ofEvent(module, entries.callers);
     const key = inner.map(({ index, offset, host }) => host ?? `${index}:${offset}`).join(" ");
     let context = module.contextsOfAccesses.get(key);
     if (context === undefined) {

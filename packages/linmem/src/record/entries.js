@@ -9,6 +9,7 @@
 // has confirmed (crates/linmem/src/instrument/nested.rs).
 
 import { isPowerOfTwo } from "./contexts.js";
+import { KnownCallers } from "./known-callers.js";
 import { EXPORTS } from "./names.js";
 
 // Levels that are told apart.
@@ -50,6 +51,9 @@ export class Entries {
   /** The entry under way. */
   current = NONE;
 
+  /** What leads to the entries under way. */
+  callers = new KnownCallers();
+
   constructor({ contexts, frames, records, suspension }, instance, module, calls) {
     this.#instance = instance;
     this.#records = records;
@@ -62,6 +66,11 @@ export class Entries {
 
   /** Begins an entry, which is passed these first values that can be addresses. */
   open(level, index, stackPointer, a, b, c, d) {
+    this.callers.begin(level);
+    this.#open(level, index, stackPointer, a, b, c, d);
+  }
+
+  #open(level, index, stackPointer, a, b, c, d) {
     this.#since[level] = (this.#since[level] ?? 0) + 1;
     this.#since[level + 1] = 0;
     // An exception that the module caught leaves levels behind which have no entry.
@@ -86,14 +95,14 @@ export class Entries {
   // Looks at what calls where an outermost entry begins.
   #lookAtCaller() {
     if (this.#suspension.isUsed || !this.#contexts.mayLook) return;
-    this.current.caller = this.#contexts.ofLook(this.#module, this.#frames.ofEvent(this.#module).caller);
+    this.current.caller = this.#contexts.ofLook(this.#module, this.#frames.ofEvent(this.#module, this.callers).caller);
     this.#calls.addFrom(this.current.index, this.current.caller);
   }
 
   /** Looks at what calls where the entry under way began, if that is not known. */
   knowCaller() {
     if (this.current.caller !== undefined || this.#suspension.isUsed || !this.#contexts.mayLook) return;
-    this.current.caller = this.#contexts.ofLook(this.#module, this.#frames.ofEvent(this.#module).caller);
+    this.current.caller = this.#contexts.ofLook(this.#module, this.#frames.ofEvent(this.#module, this.callers).caller);
   }
 
   /** Four more values are passed on: which of the parameters that can be addresses the first of them is. */
@@ -117,7 +126,9 @@ export class Entries {
     const index = unseen?.() ?? 0;
     if (index === 0) return;
     this.#calls.add(this.#instance.number, index - 1);
-    this.open(see(), index - 1, 0, 0, 0, 0, 0);
+    // What leads to it may have been known before.
+    this.#open(see(), index - 1, 0, 0, 0, 0, 0);
+    this.callers.resume(this.#level);
   }
 
   // The stack has confirmed this level, and those before it. Where accesses are checked, all entries are told.
@@ -180,6 +191,7 @@ export class Entries {
 
   /** The host is back from what it did for the entry of this level, or of the one below it that there is. */
   resumed(level) {
+    this.callers.resume(level);
     this.#level = Math.min(level, MAX_LEVELS);
     while (this.#level > 0 && (this.#levels[this.#level] ?? NONE) === NONE) this.#level--;
     this.#since[this.#level + 1] = 0;
@@ -228,7 +240,7 @@ export class Entries {
   #stackOf(index, level, nth, caller) {
     if (this.#suspension.isUsed) return this.#contexts.ofUnknown();
     const wantsCaller = this.#contexts.wantsCaller(this.#module, index, level, nth);
-    if (caller === undefined && wantsCaller) ({ caller } = this.#frames.ofEvent(this.#module));
+    if (caller === undefined && wantsCaller) ({ caller } = this.#frames.ofEvent(this.#module, this.callers));
     return caller === undefined ? null : this.#contexts.ofCaller(this.#module, level, caller);
   }
 }

@@ -4,7 +4,8 @@
 //                          `{ text }` of the host, with `sent` where a trace has something else in its place;
 //                          `{ url, index, offset, name }` of a module. The same place is
 //                          the same object each time, as far as the engine tells. Of at most `depth` frames of the
-//                          engine, or of as many as a report shows
+//                          engine, or of as many as a report shows; `isCut` says whether these were all that it was
+//                          to take
 //   stacks.isHostsOwn()    whether the host itself called, for a module that it brings along
 //   stacks.wordsOf(error)  the name and message of an error that comes out of a module's code; undefined for others
 //   stacks.cleaned(error)  the error without the recorder's functions in its stack
@@ -20,6 +21,11 @@ const NEARBY = 16;
 // Of a stack whose outer part may be known. Some of them are the recorder's own.
 const CLOSE = 20;
 
+// The host's entry into an entry inside others, the functions there, and what called. Nested deeper, a whole stack is
+// taken, up to so many frames.
+const NEXT_ENTRY = 32;
+const DEEP = 512;
+
 export class Frames {
   #stacks;
   #modules = new Map();
@@ -34,15 +40,16 @@ export class Frames {
   /**
    * The stack of an event of `module` in two parts: `inner`, up to where the host entered the module last, as
    * `{ index, offset, name }`; and `caller`, the engine's frames from there on. `isSeen` is false where no entry stands
-   * between them: another module called a function of this one through a table.
+   * between them: another module called a function of this one through a table. `callers` are the known ones of the entries
+   * under way.
    */
-  ofEvent(module) {
-    return this.#split(module, this.#stacks.take());
+  ofEvent(module, callers) {
+    return this.#split(module, this.#takeWhole(module, callers));
   }
 
   /** The same of an event with a context whose value has these halves; what leads to it is known from then on. */
-  ofContext(module, low, high) {
-    const taken = this.#split(module, this.#stacks.take());
+  ofContext(module, low, high, callers) {
+    const taken = this.#split(module, this.#takeWhole(module, callers));
     this.#learnPath(module, taken, low, high);
     return taken;
   }
@@ -57,6 +64,20 @@ export class Frames {
     const rest = this.#learnPath(module, taken, low, high) ? NOTHING : taken.isCut ? module.paths.rest(taken.origins, low, high) : undefined;
     if (rest === undefined) return undefined;
     return { inner: [...taken.inner, ...rest], caller: NOTHING, isSeen: true };
+  }
+
+  // A whole stack, as far as a report shows it. Of an entry inside others, what leads to these may be known.
+  #takeWhole(module, callers) {
+    if (!callers.isInside) return this.#stacks.take();
+    const enteredBy = (frame) => {
+      if (this.#ownerOf(frame) !== module) return undefined;
+      const { kind, index } = this.#originOf(frame, module);
+      return kind === "entry" ? index : undefined;
+    };
+    const near = this.#stacks.take(NEXT_ENTRY);
+    const frames = near.isCut ? (callers.completed(near, enteredBy) ?? this.#stacks.take(DEEP)) : near;
+    if (!frames.isCut) callers.learn(frames, enteredBy);
+    return frames;
   }
 
   // Whether the stack is there up to the host's entry; what leads to it is known then.
@@ -137,7 +158,7 @@ export class Frames {
 
   /** The frames of an event as texts. */
   textsOf(module) {
-    const { inner, caller } = this.ofEvent(module);
+    const { inner, caller } = this.#split(module, this.#stacks.take());
     return [...inner, ...this.shown(caller, module)].map(({ host, name, index }) => host ?? `${name ?? module.nameOf(index)} (${module.name})`);
   }
 

@@ -98,7 +98,7 @@ export class Instance {
   #newContext(low, high) {
     const { current } = this.#entries;
     const needsCaller = !current.isTold && current.caller === undefined;
-    const { inner, caller, isSeen } = this.#contexts.take(this.module, current.index, low, high, needsCaller);
+    const { inner, caller, isSeen } = this.#contexts.take(this.module, this.#entries, low, high, needsCaller);
     const context = this.#contexts.add(this.module, low, high, inner);
     // A start function is entered by the engine.
     if (!isSeen && inner.length > 0 && this.exports !== undefined) {
@@ -115,7 +115,7 @@ export class Instance {
     const known = isInstruction ? this.module.accesses.get(instruction) : undefined;
     if (known?.stacks >= STACKS_OF_INSTRUCTION) return known.context;
     this.select();
-    const { context, caller } = this.#contexts.ofAccess(this.module);
+    const { context, caller } = this.#contexts.ofAccess(this.module, this.#entries);
     if (!this.#entries.current.isTold) this.#entries.tell(context, caller);
     if (isInstruction) this.module.accesses.set(instruction, { stacks: (known?.stacks ?? 0) + 1, context });
     return context;

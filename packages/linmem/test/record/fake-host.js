@@ -54,11 +54,14 @@ export class FakeHost {
   /** How often the recorder took a stack. */
   stacksTaken = 0;
 
+  /** Of how many frames. */
+  framesTaken = 0;
+
   constructor({ lowMemory = 1024, malloc, sink = (bytes) => this.#chunks.push(Buffer.from(bytes)) } = {}) {
     this.recorder = new Recorder({
       sink,
       clock: { micros: () => 0, every: () => () => {} },
-      stacks: { take: (depth) => (this.stacksTaken++, this.#frames.slice(0, depth)), isHostsOwn: () => false, wordsOf: () => undefined, cleaned: (error) => error },
+      stacks: { take: (depth) => this.#take(depth), isHostsOwn: () => false, wordsOf: () => undefined, cleaned: (error) => error },
       instrument: { key: () => "guest", make: (_, wasm) => ({ wasm, map: mapOf(lowMemory, malloc) }), find: () => undefined },
       complain: (message) => this.complaints.push(message),
     });
@@ -79,6 +82,13 @@ export class FakeHost {
     for (let number = 0; number < below; number++) inner.push(frameOf([number % FUNCTIONS, 1000 + number]));
     const callers = host.map((frame) => (typeof frame === "string" ? textOf(frame) : frameOf(frame)));
     return this.#run([...inner, ENTRY, ...callers], () => this.#instance.hooks[name](...values));
+  }
+
+  #take(depth = Infinity) {
+    this.stacksTaken++;
+    const frames = this.#frames.slice(0, depth);
+    this.framesTaken += frames.length;
+    return Object.assign(frames, { isCut: frames.length === depth });
   }
 
   look() {
