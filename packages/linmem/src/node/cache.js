@@ -17,17 +17,21 @@ const MAX_BYTES = 512 * 1024 * 1024;
 // A file that was used counts as used for so long, so that it need not be marked each time.
 const MARK_SECONDS = 3600;
 
-// Then come the digests of the instrumented module and of its map, and the lengths of these two and of the original, whose
-// digest is its key.
-const MAGIC = "linmem module 2\n";
+// Then come the digests of the instrumented module and of its map, that of the engine which has found the module valid, and the
+// lengths of these two and of the original, whose digest is its key.
+const MAGIC = "linmem module 3\n";
 const DIGEST_BYTES = 32;
-const LENGTHS = MAGIC.length + 2 * DIGEST_BYTES;
+const ENGINE = 2;
+const LENGTHS = MAGIC.length + 3 * DIGEST_BYTES;
 const HEADER_BYTES = LENGTHS + 3 * 4;
 const EXTENSION = ".module";
 
 const KEY = /^[0-9a-f]{64}$/;
 
 export const sha256 = (contents) => createHash("sha256").update(contents).digest("hex");
+
+// What it takes may be up to options, too.
+const THIS_ENGINE = sha256(JSON.stringify([process.versions.v8, process.arch, process.execArgv]));
 
 export class Cache {
   #directory;
@@ -43,9 +47,12 @@ export class Cache {
     this.#limit = limit;
   }
 
-  /** What is kept for the key of a content, `{ wasm, map }`; undefined if there is nothing that is whole. */
+  /**
+   * What is kept for the key of a content, `{ wasm, map, isValid }`; undefined if there is nothing that is whole. Whether the module
+   * is valid may not be known: another engine may have looked at it.
+   */
   get(key) {
-    return this.#read(key, (file) => ({ wasm: file.part(0), map: file.part(1).toString() }));
+    return this.#read(key, (file) => ({ wasm: file.part(0), map: file.part(1).toString(), isValid: file.digest(ENGINE) === THIS_ENGINE || undefined }));
   }
 
   /** The map for the key of a content; undefined if it is not whole. */
@@ -75,13 +82,13 @@ export class Cache {
   }
 
   /** Keeps it, if it can be kept: `map` is text. */
-  put(key, { original, wasm, map }) {
+  put(key, { original, wasm, map, isValid }) {
     const path = this.#path(key);
     if (path === undefined) return;
     // Others may do the same at the same time.
     const own = `${path}.${process.pid}-${threadId}`;
     try {
-      write(own, [wasm, Buffer.from(map), original]);
+      write(own, isValid ? THIS_ENGINE : "", [wasm, Buffer.from(map), original]);
       renameSync(own, path);
       this.#evict(path);
     } catch {
@@ -149,11 +156,11 @@ function mark(path) {
   }
 }
 
-function write(path, parts) {
+function write(path, engine, parts) {
   const header = Buffer.alloc(HEADER_BYTES);
   header.write(MAGIC, "latin1");
   const [wasm, map] = parts;
-  header.write(sha256(wasm) + sha256(map), MAGIC.length, "hex");
+  header.write(sha256(wasm) + sha256(map) + engine, MAGIC.length, "hex");
   parts.forEach((part, index) => header.writeUInt32LE(part.length, LENGTHS + 4 * index));
   const descriptor = openSync(path, "w");
   try {
@@ -187,14 +194,15 @@ class Entry {
   }
 
   /** One of its parts, which has this digest. */
-  part(index, digest = this.#digest(index)) {
+  part(index, digest = this.digest(index)) {
     const before = this.#lengths.slice(0, index).reduce((sum, length) => sum + length, HEADER_BYTES);
     const part = this.#bytesAt(before, this.#lengths[index]);
     if (sha256(part) !== digest) throw new Error("damaged");
     return part;
   }
 
-  #digest(index) {
+  /** One of the digests in its header. */
+  digest(index) {
     const start = MAGIC.length + DIGEST_BYTES * index;
     return this.#header.toString("hex", start, start + DIGEST_BYTES);
   }

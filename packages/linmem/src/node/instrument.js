@@ -26,8 +26,9 @@ export const instrument = {
     const kept = cache.get(key);
     if (kept !== undefined) return parsed(kept);
     const { wasm, map } = maker.make(original);
-    cache.put(key, { original, wasm, map });
-    return parsed({ wasm, map });
+    const isValid = validate(wasm);
+    cache.put(key, { original, wasm, map, isValid });
+    return parsed({ wasm, map, isValid });
   },
 
   find(key) {
@@ -36,7 +37,7 @@ export const instrument = {
   },
 };
 
-const parsed = ({ wasm, map }) => ({ wasm, map: JSON.parse(map) });
+const parsed = ({ map, ...made }) => ({ ...made, map: JSON.parse(map) });
 
 /**
  * What instruments: `{ version, make }`, or why nothing does. `options` say which functions allocate, where a module

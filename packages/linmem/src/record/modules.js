@@ -3,7 +3,8 @@
 // trace a note. The port:
 //
 //   instrument.key(bytes)         names a content
-//   instrument.make(key, bytes)   { wasm, map } for a module of this content; throws where it cannot be instrumented
+//   instrument.make(key, bytes)   { wasm, map, isValid } for a module of this content; throws where it cannot be instrumented.
+//                                 `isValid` says whether the engine takes it, undefined where it has not been asked
 //   instrument.find(key, module)  { original, map } of the compiled `module`, which some thread has made; undefined where
 //                                 that is gone. `original()` gives the bytes, unless these are gone
 //   instrument.unavailable        why nothing can be instrumented at all; else undefined
@@ -51,8 +52,8 @@ export class Modules {
 
   #made(key, original, known) {
     try {
-      const { wasm, map } = this.#instrument.make(key, original);
-      if (!validate(wasm)) throw new Error("the engine refuses the instrumented module");
+      const { wasm, map, isValid = validate(wasm) } = this.#instrument.make(key, original);
+      if (!isValid) throw new Error("the engine refuses the instrumented module");
       const module = known ?? this.#watched(key, () => original, map);
       module.wasm = withCustomSection(wasm, ORIGIN_SECTION, `${key} ${this.#seal}`);
       return module;

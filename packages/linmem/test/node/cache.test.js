@@ -13,8 +13,8 @@ after(() => rmSync(directory, { recursive: true }));
 let roots = 0;
 const newRoot = () => join(directory, `root${roots++}`);
 
-const entry = (text, bytes = 10) => ({ original: Buffer.from(text), wasm: Buffer.alloc(bytes, text), map: `{"of":"${text}"}` });
-const instrumented = (text, bytes) => (({ wasm, map }) => ({ wasm, map }))(entry(text, bytes));
+const entry = (text, bytes = 10) => ({ original: Buffer.from(text), wasm: Buffer.alloc(bytes, text), map: `{"of":"${text}"}`, isValid: true });
+const instrumented = (text, bytes) => (({ original, ...made }) => made)(entry(text, bytes));
 const files = (root) => readdirSync(root).flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)));
 
 test("what is put in comes out, for the same maker only", () => {
@@ -28,13 +28,28 @@ test("what is put in comes out, for the same maker only", () => {
   assert.equal(new Cache("another", { root }).get(key), undefined);
 });
 
+test("that a module is valid is known of this engine only", () => {
+  const root = newRoot();
+  const key = sha256("a");
+  const cache = new Cache("one", { root });
+  cache.put(key, { ...entry("a"), isValid: false });
+  assert.equal(cache.get(key).isValid, undefined, "so it is looked at again");
+  cache.put(key, entry("a"));
+  const [path] = files(root);
+  const bytes = readFileSync(path);
+  // The digest of the engine follows those of the module and of the map.
+  bytes[16 + 2 * 32]++;
+  writeFileSync(path, bytes);
+  assert.equal(cache.get(key).isValid, undefined);
+});
+
 for (const [damage, change] of Object.entries({
   "cut": (bytes) => bytes.subarray(0, bytes.length - 1),
   "empty": () => Buffer.alloc(0),
   "longer": (bytes) => Buffer.concat([bytes, Buffer.from("x")]),
   "changed": (bytes) => (bytes[bytes.length - 20]++, bytes),
   "of another format": (bytes) => (bytes[0]++, bytes),
-  "with other lengths": (bytes) => (bytes[16 + 32]++, bytes),
+  "with other lengths": (bytes) => (bytes[16 + 3 * 32]++, bytes),
 })) {
   test(`a file that is ${damage} is not taken, and is replaced`, () => {
     const root = newRoot();

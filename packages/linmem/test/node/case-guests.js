@@ -227,12 +227,14 @@ export const GUESTS = {
   trampoline: `(module
     (import "env" "invoke" (func $invoke (param i32 i32) (result i32))) (import "env" "call" (func $call (param i32) (result i32)))
     (import "env" "copy" (func $copy (param i32) (result i32))) (import "env" "raise" (func $raise))
-    (memory (export "memory") 2) (table (export "table") 3 funcref) (elem (i32.const 0) $inner $throws $falls)
+    (memory (export "memory") 2) (table (export "table") 4 funcref) (elem (i32.const 0) $inner $throws $falls $perhaps)
     (global $threw (mut i32) (i32.const 0))
     ${BUMP}
     (func $inner (export "inner") (param i32) (result i32) (call $malloc (local.get 0)))
     (func $throws (param i32) (result i32) (drop (call $malloc (local.get 0))) (call $raise) (i32.const 0))
     (func $falls (param i32) (result i32) (call $deep (local.get 0)) (i32.const 0))
+    (func $perhaps (param $size i32) (result i32)
+      (if (result i32) (local.get $size) (then (call $malloc (local.get $size))) (else (i32.const 0))))
     (func $setThrew (export "setThrew") (param i32) (global.set $threw (local.get 0)))
     (func $work (export "work") (i32.store (i32.const 16) (i32.add (call $call (i32.const 64)) (i32.const 8))))
     (func $tries (export "tries") (param i32 i32) (result i32) (call $invoke (local.get 0) (local.get 1)))

@@ -121,3 +121,31 @@ test("who passes the address of a freed block is looked at, also after many call
   assert.deepEqual(passers(true), ["late (app.mjs:30)"]);
   assert.equal(passers(false), null, "a block that is there needs no stack");
 });
+
+// A guest in which `deep` entries are inside each other, each called by a function of the guest, and the innermost one allocates
+// in one of two functions.
+const nested = (deep) => {
+  const between = Array.from({ length: deep - 1 }, (_, level) => [`invoke (glue.js:1)`, [level % 30, 2000 + level], "ENTRY"]).flat();
+  return { host: ["invoke (glue.js:1)", [3, 40], "ENTRY", ...between, "main (app.mjs:9)"] };
+};
+
+test("of entries inside others that allocate, stacks are whole and mostly taken in part", () => {
+  const guest = new FakeHost({ malloc: 1 });
+  const stack = nested(40);
+  enter(guest, 0, 0, OUTSIDE);
+  for (let level = 1; level <= 40; level++) assert.equal(enter(guest, level, level, stack), level);
+  const allocate = (offset) => guest.hook("allocated", [0x1000, 8, 0, offset, 0], { frame: [1, offset], ...stack });
+  const innermost = () => enter(guest, 40, 40, stack);
+  allocate(10);
+  const before = guest.framesTaken;
+  for (let round = 1; round <= 10; round++) {
+    guest.hook("resumed", [39], stack);
+    innermost();
+    allocate(10 + round);
+  }
+  // Each time a look at whether the entry is inside another, and the frames that are near.
+  assert.ok(guest.framesTaken - before < 10 * 50, `${guest.framesTaken - before} frames`);
+  const callers = guest.records().filter(({ record, frames }) => record === "HOST_STACK" && frames.length > 40);
+  assert.equal(callers.length, 1, "the same for all of them");
+  assert.equal(callers[0].frames.at(-1), "main (app.mjs:9)");
+});

@@ -74,13 +74,13 @@ export class FakeHost {
 
   /**
    * Calls a hook. The stack is one frame of the guest, of this function at this offset, unless the host enters just
-   * now; so many frames of other functions; the entry; and the frames of the host, which are texts, or
-   * `[function, offset]` of the guest.
+   * now; so many frames of other functions; the entry; and the frames of the host, which are texts, `[function, offset]` of the
+   * guest, or "ENTRY" for another entry.
    */
   hook(name, values, { frame, below = 0, host = [] }) {
     const inner = frame === undefined ? [] : [frameOf(frame)];
     for (let number = 0; number < below; number++) inner.push(frameOf([number % FUNCTIONS, 1000 + number]));
-    const callers = host.map((frame) => (typeof frame === "string" ? textOf(frame) : frameOf(frame)));
+    const callers = host.map((frame) => (frame === "ENTRY" ? ENTRY : typeof frame === "string" ? textOf(frame) : frameOf(frame)));
     return this.#run([...inner, ENTRY, ...callers], () => this.#instance.hooks[name](...values));
   }
 

@@ -27,6 +27,20 @@ function tools() {
 
 const thrown = new Error("thrown by the module");
 
+// An exception leaves the module, again and again. Then it is called again.
+function leave({ deep, free, malloc, lose }) {
+  for (let time = 0; time < 20; time++) {
+    try {
+      deep(3); // escapes
+    } catch (error) {
+      if (error !== thrown) throw error;
+    }
+    free(malloc(8)); // in between
+  }
+  times(5, () => lose()); // loses
+  times(6, () => malloc(20)); // keeps after
+}
+
 const ways = {
   first() {
     tools().work(); // works
@@ -45,19 +59,21 @@ const ways = {
     times(3, () => free(tries(0, 16))); // later
   },
 
-  // An exception leaves the module, again and again. Then it is called again.
   escapes() {
-    const { deep, free, malloc, lose } = tools();
-    for (let time = 0; time < 20; time++) {
-      try {
-        deep(3); // escapes
-      } catch (error) {
-        if (error !== thrown) throw error;
-      }
-      free(malloc(8)); // in between
-    }
-    times(5, () => lose()); // loses
-    times(6, () => malloc(20)); // keeps after
+    leave(tools());
+  },
+
+  // The same when the module does not tell of each function that is called through JavaScript any more.
+  later() {
+    const exports = tools();
+    times(500, () => exports.tries(3, 0));
+    leave(exports);
+  },
+
+  // Most of the functions that are called through JavaScript do nothing.
+  seldom() {
+    const { tries } = tools();
+    times(500, (_, time) => tries(3, time % 50 === 0 ? 24 : 0)); // seldom
   },
 
   // The import itself allocates for the module.
