@@ -13,7 +13,7 @@ use crate::module::{Module, SiteKind};
 use crate::prepared::Prepared;
 
 /// The format's version.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct RecorderMap<'a> {
@@ -23,7 +23,7 @@ struct RecorderMap<'a> {
     exports: Vec<(&'a str, u32)>,
     allocator: &'a Allocator,
     functions: Vec<FunctionOrigin>,
-    offsets: Vec<usize>,
+    offsets: String,
     steps: String,
     recursive: String,
     globals: Vec<u32>,
@@ -139,7 +139,7 @@ impl Instrumented {
             exports: module.exported_functions().collect(),
             allocator: prepared.allocator(),
             functions: self.map.origins().iter().map(|&origin| origin.into()).collect(),
-            offsets: self.map.points().iter().flat_map(|&(new, old)| [new, old]).collect(),
+            offsets: differences(self.map.points()),
             steps: self.map.steps().iter().map(|step| step.letter()).collect(),
             recursive: self.recursive.iter().map(|&is| if is { '1' } else { '0' }).collect(),
             globals: hooks::exported_globals(module).collect(),
@@ -162,6 +162,33 @@ impl Instrumented {
     }
 }
 
+/// Pairs of numbers in the digits of source maps' mappings (ECMA-426): each number is the difference to the one on the same side of
+/// the pair before. A large module has a million pairs, of which a recorder needs few.
+fn differences(pairs: &[(usize, usize)]) -> String {
+    let mut text = String::with_capacity(3 * pairs.len());
+    let mut last = (0, 0);
+    for &(new, original) in pairs {
+        push_digits(new as i64 - last.0, &mut text);
+        push_digits(original as i64 - last.1, &mut text);
+        last = (new as i64, original as i64);
+    }
+    text
+}
+
+/// The lowest bit is the sign, and each digit but the last has its sixth bit set.
+fn push_digits(number: i64, text: &mut String) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut rest = number.unsigned_abs() << 1 | u64::from(number < 0);
+    loop {
+        let more = if rest >= 32 { 32 } else { 0 };
+        text.push(char::from(DIGITS[(rest & 31 | more) as usize]));
+        rest >>= 5;
+        if rest == 0 {
+            return;
+        }
+    }
+}
+
 impl From<Origin> for FunctionOrigin {
     fn from(origin: Origin) -> FunctionOrigin {
         match origin {
@@ -177,6 +204,16 @@ impl From<Origin> for FunctionOrigin {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As in the examples of ECMA-426, and decoded by hand.
+    #[test]
+    fn offsets_are_written_as_source_maps_write_mappings() {
+        assert_eq!(differences(&[]), "");
+        assert_eq!(differences(&[(0, 0), (1, 15)]), "AACe");
+        assert_eq!(differences(&[(16, 123)]), "gB2H");
+        assert_eq!(differences(&[(16, 123), (17, 122)]), "gB2HCD");
+        assert_eq!(differences(&[(8, 1 << 30)]), "QggggggC");
+    }
 
     #[test]
     fn functions_that_only_tell_the_size() {

@@ -4,6 +4,7 @@ import { compile } from "./engine.js";
 import { ContextTable } from "./context-table.js";
 import { KnownPaths } from "./known-paths.js";
 import { CALLS_LOOKED_AT, EXPORTS, OBJECTS_LOOKED_AT, ROLES } from "./names.js";
+import { offsetsIn } from "./offsets.js";
 import { withOnlySections } from "./sections.js";
 
 // The wrapper of an allocator function is named `malloc: dlmalloc`.
@@ -21,6 +22,9 @@ export class Module {
   #number;
   #functions;
   #places;
+
+  // Where its code is in the original. Wanted at the first stack.
+  #offsets;
   #constructors;
 
   // By place: how many more calls of the function are looked at when they begin.
@@ -156,11 +160,11 @@ export class Module {
 
   // The last pair that begins before the offset tells.
   #placeOf(offset) {
-    const { offsets, steps } = this.map;
-    const pair = pairsUpTo(offsets, offset) - 1;
+    const offsets = (this.#offsets ??= offsetsIn(this.map.offsets));
+    const pair = upTo(offsets.new, offset) - 1;
     if (pair < 0) return { offset: undefined, step: undefined };
-    const [start, original] = [offsets[2 * pair], offsets[2 * pair + 1]];
-    return { offset: offset - start + original, step: offset === start ? steps?.[pair] : undefined };
+    const start = offsets.new[pair];
+    return { offset: offset - start + offsets.original[pair], step: offset === start ? this.map.steps?.[pair] : undefined };
   }
 }
 
@@ -170,12 +174,12 @@ function placesOf(indices) {
   return places;
 }
 
-// How many pairs begin before the offset, or there.
-function pairsUpTo(offsets, offset) {
-  let [low, high] = [0, offsets.length / 2];
+// How many are before the offset, or there.
+function upTo(offsets, offset) {
+  let [low, high] = [0, offsets.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (offsets[2 * middle] <= offset) low = middle + 1;
+    if (offsets[middle] <= offset) low = middle + 1;
     else high = middle;
   }
   return low;

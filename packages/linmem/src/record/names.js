@@ -13,7 +13,7 @@ export const ROLES = ["malloc", "calloc", "realloc", "reallocarray", "free", "al
 export const EXPORTS = { memory: "linmem.memory", size: "linmem.memory.size", instance: "linmem.instance", running: "linmem.running", unseen: "linmem.unseen", see: "linmem.see", confirm: "linmem.confirm", functions: "linmem.functions", tell: "linmem.tell", accessible: "linmem.accessible", global: "linmem.global.", table: "linmem.table." };
 
 /** The version of the map that `linmem instrument --map` writes. */
-export const MAP_VERSION = 1;
+export const MAP_VERSION = 2;
 
 /** The first bytes of a trace. */
 export const MAGIC = [0x6c, 0x69, 0x6e, 0x6d, 0x65, 0x6d, 0x00, 0x01];

@@ -3,7 +3,7 @@
 
 import { Recorder } from "../../src/record/recorder.js";
 import { Instance } from "../../src/record/instance.js";
-import { HOOKS } from "../../src/record/names.js";
+import { HOOKS, MAP_VERSION } from "../../src/record/names.js";
 import { readRecords } from "../node/read-trace.js";
 import { bytesOfText } from "../support.js";
 
@@ -12,11 +12,11 @@ const names = Array.from({ length: FUNCTIONS }, (_, index) => index);
 const GUEST = bytesOfText(`(module (memory (export "linmem.memory") 1) ${names.map((index) => `(func (export "f${index}"))`).join("")})`);
 
 const mapOf = (low_memory, malloc) => ({
-  version: 1,
+  version: MAP_VERSION,
   allocator: { functions: malloc === undefined ? [] : [{ function: malloc, role: "malloc" }], unseen: [], notes: [], candidates: [] },
   // No imports, the hooks, the functions, and one that stands for all entries.
   functions: [...HOOKS.map(() => null), ...names, ["entry", 0]],
-  offsets: [0, 0],
+  offsets: "AA",
   globals: [],
   tables: [],
   entries: names,

@@ -44,7 +44,7 @@ function watchedRealm(make, { find = () => undefined, seal } = {}) {
   return { WebAssembly: realm.WebAssembly, notes };
 }
 
-const map = { version: MAP_VERSION, functions: [], offsets: [0, 0] };
+const map = { version: MAP_VERSION, functions: [], offsets: "AA" };
 
 test("the engine takes a function of the largest size, and refuses a larger one", () => {
   assert.equal(WebAssembly.validate(moduleWithBody(LARGEST_BODY)), true);
