@@ -1,4 +1,4 @@
-//! The recorder for Node is in the program, as one file: a change of it is a change of the program.
+//! The recorder for Node is in the program, as one file and one that starts it: a change of it is a change of the program.
 
 mod bundle;
 
@@ -9,10 +9,12 @@ fn main() {
     println!("cargo:rerun-if-changed=recorder");
     println!("cargo:rerun-if-changed=build");
     let out = env::var_os("OUT_DIR").expect("cargo names it");
-    match bundle::bundle(Path::new("recorder"), "node.js") {
-        Ok(script) => {
-            fs::write(Path::new(&out).join("preload.cjs"), script).expect("it can be written")
+    for (entry, file) in [("node.js", "recorder.cjs"), ("node/start.js", "preload.cjs")] {
+        match bundle::bundle(Path::new("recorder"), entry) {
+            Ok(script) => {
+                fs::write(Path::new(&out).join(file), script).expect("it can be written")
+            }
+            Err(reason) => panic!("{reason}"),
         }
-        Err(reason) => panic!("{reason}"),
     }
 }

@@ -55,8 +55,9 @@ linmem node -- npx mocha test/*.js    runs any command; all node processes in it
 Exit code: the program's own if it is not 0; else 1 when an error was found, and 2 when linmem could
 not do its job.";
 
-/// The recorder, which runs in the program that is watched.
-const RECORDER: &str = include_str!(concat!(env!("OUT_DIR"), "/preload.cjs"));
+/// The recorder, which runs in the program that is watched, and what starts it there.
+const RECORDER: &str = include_str!(concat!(env!("OUT_DIR"), "/recorder.cjs"));
+const START: &str = include_str!(concat!(env!("OUT_DIR"), "/preload.cjs"));
 
 /// Runs the command.
 pub fn main(args: Args) -> Result<ExitCode> {
@@ -64,8 +65,9 @@ pub fn main(args: Args) -> Result<ExitCode> {
     // It takes what is beside its folder for its own, too, as in the package.
     let folder = scratch.path().join("recorder/node");
     fs::create_dir_all(&folder)?;
+    fs::write(folder.join("recorder.cjs"), RECORDER)?;
     let recorder = folder.join("preload.cjs");
-    fs::write(&recorder, RECORDER)?;
+    fs::write(&recorder, START)?;
     let traces = match &args.traces {
         Some(directory) => directory.clone(),
         None => scratch.path().join("traces"),

@@ -1,6 +1,7 @@
 // Makes what is in dist beside the library, of src: the recorder for pages as one classic script and as one module, and the
-// command and the recorder for Node as one CommonJS file each, which Node starts much sooner than their many ES modules. Each
-// file of dist lies as deep as those of src that it is made of, so that relative URLs lead to the same files.
+// command and the recorder for Node as one CommonJS file each, which Node starts much sooner than their many ES modules, and
+// what starts the recorder. Each file of dist lies as deep as those of src that it is made of, so that relative URLs lead to the
+// same files.
 
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
@@ -35,9 +36,11 @@ const ofNode = {
   banner: { js: 'const linmemFile = require("node:url").pathToFileURL(__filename).href;' },
 };
 
+await build({ ...ofNode, entryPoints: [path("../src/node.js")], outfile: path("../dist/node/recorder.cjs") });
+
 await build({
   ...ofNode,
-  entryPoints: [path("../src/node.js")],
+  entryPoints: [path("../src/node/start.js")],
   outfile: path("../dist/node/preload.cjs"),
   // As src/node/preload.cjs does: the program finds nothing but its own modules here.
   footer: { js: "delete require.cache[__filename];" },

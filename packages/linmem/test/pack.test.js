@@ -13,7 +13,7 @@ after(project.remove);
 const installed = join(project.directory, "node_modules/linmem");
 
 test("only what users need is packed, and it depends on nothing", () => {
-  assert.deepEqual(project.files.filter((path) => !/^(src\/.*\.(c?js|d\.ts)|dist\/(linmem\.wasm(\.sha256)?|browser\.js|browser\/auto\.js|command\/main\.cjs|node\/preload\.cjs|sample\.trace)|package\.json|README\.md|LICENSE-\w+)$/.test(path)), []);
+  assert.deepEqual(project.files.filter((path) => !/^(src\/.*\.(c?js|d\.ts)|dist\/(linmem\.wasm(\.sha256)?|browser\.js|browser\/auto\.js|command\/main\.cjs|node\/(preload|recorder)\.cjs|sample\.trace)|package\.json|README\.md|LICENSE-\w+)$/.test(path)), []);
   assert.equal(JSON.parse(readFileSync(join(installed, "package.json"), "utf8")).dependencies, undefined);
 });
 

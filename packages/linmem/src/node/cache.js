@@ -4,9 +4,9 @@
 
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { threadId } from "node:worker_threads";
+import { cacheRoot } from "./cache-root.js";
 
 // A program may replace them.
 const { accessSync, closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, utimesSync, writeSync } = fs;
@@ -25,6 +25,9 @@ const ENGINE = 2;
 const LENGTHS = MAGIC.length + 3 * DIGEST_BYTES;
 const HEADER_BYTES = LENGTHS + 3 * 4;
 const EXTENSION = ".module";
+
+// What is kept beside: compiled code, see code-cache.js.
+const KINDS = [EXTENSION, ".code"];
 
 const KEY = /^[0-9a-f]{64}$/;
 
@@ -117,7 +120,7 @@ export class Cache {
 
 function filesIn(folder) {
   try {
-    return readdirSync(folder).filter((name) => name.includes(EXTENSION)).map((name) => fileAt(join(folder, name)));
+    return readdirSync(folder).filter((name) => KINDS.some((kind) => name.includes(kind))).map((name) => fileAt(join(folder, name)));
   } catch {
     return [];
   }
@@ -126,14 +129,6 @@ function filesIn(folder) {
 function fileAt(path) {
   const { size, mtimeMs } = statSync(path);
   return { path, bytes: size, used: mtimeMs };
-}
-
-// The user's cache directory, or where recordings go.
-function cacheRoot() {
-  const { LINMEM_CACHE_DIR, LOCALAPPDATA, XDG_CACHE_HOME } = process.env;
-  if (LINMEM_CACHE_DIR) return LINMEM_CACHE_DIR;
-  const users = XDG_CACHE_HOME || (process.platform === "win32" && LOCALAPPDATA) || join(homedir(), ".cache");
-  return join(users, "linmem", "node");
 }
 
 function usable(...parts) {

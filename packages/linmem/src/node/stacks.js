@@ -3,15 +3,17 @@
 import { isAbsolute, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { types } from "node:util";
+import { NAME_IN_STACKS } from "./code-cache.js";
 import { callSites, moduleFrame, placedFrame } from "../record/v8-sites.js";
 
 // ES modules are known by their URLs, CommonJS modules by their paths.
-const OWN_FILES = [new URL(".", import.meta.url), new URL("../record/", import.meta.url)].flatMap((folder) => [folder.href, fileURLToPath(folder)]);
+const OWN_FOLDERS = [new URL(".", import.meta.url), new URL("../record/", import.meta.url)].flatMap((folder) => [folder.href, fileURLToPath(folder)]);
+const OWN_FILES = [...OWN_FOLDERS, NAME_IN_STACKS];
 const STARTED_IN = process.cwd();
 const DEPTH = 100;
 const LONGEST_WORDS = 300;
 
-const isOwn = (text) => OWN_FILES.some((folder) => text.includes(folder));
+const isOwn = (text) => OWN_FILES.some((own) => text.includes(own));
 const isOfModule = (file) => typeof file === "string" && file.startsWith("wasm://");
 
 export const stacks = {

@@ -99,6 +99,9 @@ export class Recorder {
     return this.records.isKept || (this.threads.isFirst && this.threads.areKept);
   }
 
+  /** What is called when the recording has ended. */
+  ended = undefined;
+
   /** Ends the recording, with a snapshot of what is left. */
   end(code) {
     this.records.keep();
@@ -112,5 +115,6 @@ export class Recorder {
   exit(code) {
     this.records.exit(code);
     this.threads.release();
+    this.ended?.();
   }
 }
