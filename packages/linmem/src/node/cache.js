@@ -7,6 +7,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { threadId } from "node:worker_threads";
 import { cacheRoot } from "./cache-root.js";
+import { bytesWithRoom } from "../record/sections.js";
 
 // A program may replace them.
 const { accessSync, closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, utimesSync, writeSync } = fs;
@@ -55,7 +56,7 @@ export class Cache {
    * is valid may not be known: another engine may have looked at it.
    */
   get(key) {
-    return this.#read(key, (file) => ({ wasm: file.part(0), map: file.part(1).toString(), isValid: file.digest(ENGINE) === THIS_ENGINE || undefined }));
+    return this.#read(key, (file) => ({ wasm: file.part(0, { hasRoom: true }), map: file.part(1).toString(), isValid: file.digest(ENGINE) === THIS_ENGINE || undefined }));
   }
 
   /** The map for the key of a content; undefined if it is not whole. */
@@ -65,7 +66,7 @@ export class Cache {
 
   /** The content itself; undefined if it is not whole. */
   original(key) {
-    return this.#read(key, (file) => file.part(2, key));
+    return this.#read(key, (file) => file.part(2, { digest: key }));
   }
 
   #read(key, partsOf) {
@@ -189,9 +190,10 @@ class Entry {
   }
 
   /** One of its parts, which has this digest. */
-  part(index, digest = this.digest(index)) {
+  part(index, { digest = this.digest(index), hasRoom = false } = {}) {
     const before = this.#lengths.slice(0, index).reduce((sum, length) => sum + length, HEADER_BYTES);
-    const part = this.#bytesAt(before, this.#lengths[index]);
+    const length = this.#lengths[index];
+    const part = this.#bytesAt(before, length, hasRoom ? bytesWithRoom(length) : undefined);
     if (sha256(part) !== digest) throw new Error("damaged");
     return part;
   }
@@ -202,8 +204,7 @@ class Entry {
     return this.#header.toString("hex", start, start + DIGEST_BYTES);
   }
 
-  #bytesAt(start, length) {
-    const bytes = Buffer.allocUnsafeSlow(length);
+  #bytesAt(start, length, bytes = Buffer.allocUnsafeSlow(length)) {
     for (let at = 0; at < length; ) {
       const count = readSync(this.#descriptor, bytes, at, length - at, start + at);
       if (count === 0) throw new Error("damaged");

@@ -21,6 +21,9 @@ const DOUBTS = 32;
 // How often the stack is looked at for the same doubt, before that is done less and less often.
 const LOOKS = 16;
 
+// As many entries inside others are told in any case.
+const MANY = 1024;
+
 // What runs where nobody has entered: a start function.
 const NONE = { index: -1, isTold: true, isCrossed: true, stackPointer: 0, caller: undefined, parameters: 0, a: 0, b: 0, c: 0, d: 0 };
 
@@ -48,6 +51,13 @@ export class Entries {
   #confirmed = 0;
   #doubts = new Array(DOUBTS).fill(0);
 
+  // Entries inside others that were told, and entries that had an event.
+  #inside = 0;
+  #withEvents = 0;
+
+  // Says whether the entry under way has not been told; undefined as long as all are.
+  #unseen;
+
   /** The entry under way. */
   current = NONE;
 
@@ -66,6 +76,7 @@ export class Entries {
 
   /** Begins an entry, which is passed these first values that can be addresses. */
   open(level, index, stackPointer, a, b, c, d) {
+    if (level > 0 && isPowerOfTwo(++this.#inside)) this.#tellLess();
     this.callers.begin(level);
     this.#open(level, index, stackPointer, a, b, c, d);
   }
@@ -121,20 +132,21 @@ export class Entries {
 
   /** Takes in the entry under way, if the module has not told of it. */
   see() {
-    if (this.#confirmed === 0) return;
-    const { [EXPORTS.unseen]: unseen, [EXPORTS.see]: see } = this.#instance.exports;
-    const index = unseen?.() ?? 0;
+    const index = this.#unseen === undefined ? 0 : this.#unseen();
     if (index === 0) return;
     this.#calls.add(this.#instance.number, index - 1);
     // What leads to it may have been known before.
-    this.#open(see(), index - 1, 0, 0, 0, 0, 0);
+    this.#open(this.#instance.exports[EXPORTS.see](), index - 1, 0, 0, 0, 0, 0);
     this.callers.resume(this.#level);
   }
 
-  // The stack has confirmed this level, and those before it. Where accesses are checked, all entries are told.
-  #confirm(level) {
-    this.#confirmed = Math.max(this.#confirmed, level);
-    this.#instance.exports?.[EXPORTS.confirm]?.(this.#confirmed);
+  // Has the module tell fewer of the entries inside others, up to the level that the stack has confirmed. To ask at each event
+  // costs, too, so most entries have to be without one. Where accesses are checked, all are told.
+  #tellLess() {
+    const confirm = this.#instance.exports?.[EXPORTS.confirm];
+    if (confirm === undefined || this.#inside < MANY || this.#withEvents > this.#inside / 4) return;
+    confirm(this.#confirmed);
+    this.#unseen = this.#instance.exports[EXPORTS.unseen];
   }
 
   /**
@@ -149,11 +161,14 @@ export class Entries {
     if (this.#frames.isInside(this.#module)) {
       // The module counts its calls of imports. A call through a table may leave it as well, for another module that enters.
       const inner = Math.max(limited, 1);
-      if (inner > this.#confirmed) this.#confirm(inner);
+      if (inner > this.#confirmed) {
+        this.#confirmed = inner;
+        this.#tellLess();
+      }
       return inner;
     }
     this.#doubts.fill(0);
-    this.#confirm(0);
+    this.#tellLess();
     // None is running if the module caught the exception.
     if (running !== 0) this.didNotReturn(stackPointer);
     return 0;
@@ -207,6 +222,7 @@ export class Entries {
   /** Tells the callers of the entry, at an event with this context. `caller` are the engine's frames, if they were taken already. */
   tell(context, caller) {
     this.current.isTold = true;
+    this.#withEvents++;
     const { index, stackPointer } = this.current;
     const nth = this.#count(context);
     const stack = this.current.caller ?? this.#stackOf(index, this.#level, nth, caller);

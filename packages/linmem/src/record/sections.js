@@ -2,6 +2,9 @@
 // valid, unless a function says otherwise.
 
 const CUSTOM = 0;
+
+// Enough for a key and a seal.
+const ROOM = 1024;
 const IMPORT = 2;
 const MEMORY = 5;
 
@@ -133,6 +136,16 @@ export function withOnlySections(bytes, name) {
   return module;
 }
 
+// Bytes with room behind them.
+const withRoom = new WeakSet();
+
+/** So many bytes in a buffer that has room for a section behind them: to copy a large module takes a while. */
+export function bytesWithRoom(length) {
+  const bytes = new Uint8Array(length + ROOM).subarray(0, length);
+  withRoom.add(bytes);
+  return bytes;
+}
+
 /** The module with one more custom section, of bytes or of a text. It is the last one, so nothing before it moves. */
 export function withCustomSection(bytes, name, value) {
   const encoder = new TextEncoder();
@@ -140,7 +153,16 @@ export function withCustomSection(bytes, name, value) {
   const contents = typeof value === "string" ? encoder.encode(value) : value;
   const length = numberBytes(label.length);
   const size = numberBytes(length.length + label.length + contents.length);
-  return joined([bytes, [CUSTOM], size, length, label, contents]);
+  const section = [[CUSTOM], size, length, label, contents];
+  return withRoom.delete(bytes) ? inRoom(bytes, joined(section)) : joined([bytes, ...section]);
+}
+
+function inRoom(bytes, section) {
+  const whole = bytes.length + section.length;
+  if (whole > bytes.buffer.byteLength) return joined([bytes, section]);
+  const all = new Uint8Array(bytes.buffer, 0, whole);
+  all.set(section, bytes.length);
+  return all;
 }
 
 /** Bytes in parts as one. */

@@ -14,7 +14,7 @@ let roots = 0;
 const newRoot = () => join(directory, `root${roots++}`);
 
 const entry = (text, bytes = 10) => ({ original: Buffer.from(text), wasm: Buffer.alloc(bytes, text), map: `{"of":"${text}"}`, isValid: true });
-const instrumented = (text, bytes) => (({ original, ...made }) => made)(entry(text, bytes));
+const instrumented = (text, bytes) => (({ original, wasm, ...made }) => ({ wasm: new Uint8Array(wasm), ...made }))(entry(text, bytes));
 const files = (root) => readdirSync(root).flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)));
 
 test("what is put in comes out, for the same maker only", () => {

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mayHaveMemory, withCustomSection, withOnlySections } from "../../src/record/sections.js";
+import { bytesWithRoom, mayHaveMemory, withCustomSection, withOnlySections } from "../../src/record/sections.js";
 import { bytesOfText } from "../support.js";
 
 const EMPTY = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
@@ -67,4 +67,21 @@ test("a module with only the custom sections of a name has all of them, in their
     assert.deepEqual(["a", "b", "ä"].filter((other) => other !== name && contents(only, other).length > 0), [], name);
   }
   assert.deepEqual(withOnlySections(whole, "none"), Uint8Array.from(EMPTY));
+});
+
+test("a section goes into the room behind a module, once, and beside it where there is too little", () => {
+  const module = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+  const roomy = () => {
+    const bytes = bytesWithRoom(module.length);
+    bytes.set(module);
+    return bytes;
+  };
+  for (const text of ["short", "long".repeat(1000)]) {
+    const bytes = roomy();
+    const made = withCustomSection(bytes, "a", text);
+    assert.deepEqual(made, withCustomSection(module, "a", text));
+    assert.equal(made.buffer === bytes.buffer, text === "short");
+    assert.deepEqual(withCustomSection(bytes, "b", text), withCustomSection(module, "b", text));
+    assert.deepEqual(made, withCustomSection(module, "a", text), "which the next one leaves alone");
+  }
 });

@@ -66,14 +66,14 @@ const ways = {
   // The same when the module does not tell of each function that is called through JavaScript any more.
   later() {
     const exports = tools();
-    times(500, () => exports.tries(3, 0));
+    times(5000, () => exports.tries(3, 0));
     leave(exports);
   },
 
   // Most of the functions that are called through JavaScript do nothing.
   seldom() {
     const { tries } = tools();
-    times(500, (_, time) => tries(3, time % 50 === 0 ? 24 : 0)); // seldom
+    times(5000, (_, time) => tries(3, time % 500 === 0 ? 24 : 0)); // seldom
   },
 
   // The import itself allocates for the module.
