@@ -11,9 +11,7 @@ fn main() {
     let out = env::var_os("OUT_DIR").expect("cargo names it");
     for (entry, file) in [("node.js", "recorder.cjs"), ("node/start.js", "preload.cjs")] {
         match bundle::bundle(Path::new("recorder"), entry) {
-            Ok(script) => {
-                fs::write(Path::new(&out).join(file), script).expect("it can be written")
-            }
+            Ok(script) => fs::write(Path::new(&out).join(file), script).expect("it can be written"),
             Err(reason) => panic!("{reason}"),
         }
     }

@@ -1,10 +1,15 @@
 //! What the searches for allocators without names read: functions by their type, their calls, and their
 //! instructions.
 
-use wasmparser::{Operator, ValType};
+use std::collections::BTreeSet;
+
+use wasmparser::{Operator, TypeRef, ValType};
 
 use super::Role;
 use crate::module::{Body, Module, Site, SiteKind};
+
+/// What Emscripten's old compiler imports instead of `memory.size` and `memory.grow`.
+const BREAKS: [&str; 2] = ["sbrk", "enlargeMemory"];
 
 /// The functions of a module, as code.
 pub(super) struct Functions<'m, 'a>(pub &'m Module<'a>);
@@ -57,13 +62,25 @@ impl Functions<'_, '_> {
         self.body(function).into_iter().flat_map(|body| body.operators(self.0.bytes))
     }
 
-    /// The functions that grow memory 0 or ask for its size. Emscripten grows it from JavaScript.
+    /// The functions that grow memory 0, ask for its size, or have the host do so. Emscripten grows it from JavaScript.
     pub fn askers(&self) -> impl Iterator<Item = u32> {
-        let asks =
-            |site: &Site| matches!(site.kind, SiteKind::MemoryGrow(0) | SiteKind::MemorySize(0));
+        let breaks = self.imported_breaks();
+        let asks = move |site: &Site| match &site.kind {
+            SiteKind::MemoryGrow(0) | SiteKind::MemorySize(0) => true,
+            SiteKind::Call(callee) => breaks.contains(callee),
+            _ => false,
+        };
         self.defined().filter(move |&function| {
-            self.body(function).is_some_and(|body| body.sites.iter().any(asks))
+            self.body(function).is_some_and(|body| body.sites.iter().any(&asks))
         })
+    }
+
+    /// The imported functions that move the end of the heap.
+    fn imported_breaks(&self) -> BTreeSet<u32> {
+        let imports = self.0.imports.iter();
+        let functions = imports.filter(|import| matches!(import.ty, TypeRef::Func(_)));
+        let breaks = (0..).zip(functions).filter(|(_, import)| BREAKS.contains(&import.name));
+        breaks.map(|(function, _)| function).collect()
     }
 }
 

@@ -12,8 +12,8 @@ use crate::allocator::code::Code;
 /// The sizes that `malloc` rounds up by calls: of the head of a segment, of its last chunk, and of a chunk.
 const ROUNDED: [i32; 3] = [8, 20, 16];
 
-/// Memory is asked for in steps of this size.
-const GRANULARITY: i32 = -65_536;
+/// Memory is asked for in steps of 64 KiB. Before Rust 1.56 what is subtracted from the largest request has 8 bytes more.
+const GRANULARITY: [i32; 2] = [-65_536, -65_544];
 
 /// The functions with their roles; `None` where there is no such allocator.
 pub(super) fn search(shapes: &Shapes<'_, '_>) -> Option<KnownByCode> {
@@ -22,7 +22,7 @@ pub(super) fn search(shapes: &Shapes<'_, '_>) -> Option<KnownByCode> {
         shapes.most_called(functions.with_role_type(Role::Malloc).filter(|&function| {
             shapes.reaching[function as usize] && {
                 let code = functions.code(function);
-                code.compares(&SMALL) && code.has(&[GRANULARITY]) && code.rounds_by_calls()
+                code.compares(&SMALL) && code.has(&GRANULARITY) && shapes.rounds_by_calls(&code)
             }
         }))?;
     // What only `malloc` calls for its own ends has the types of others.
@@ -67,17 +67,33 @@ pub(super) fn search(shapes: &Shapes<'_, '_>) -> Option<KnownByCode> {
     Some(found)
 }
 
-impl Code<'_> {
-    /// Whether the same function rounds up each of [`ROUNDED`] to a multiple of 8.
-    fn rounds_by_calls(&self) -> bool {
+impl Shapes<'_, '_> {
+    /// Whether the same function rounds up each of [`ROUNDED`] to a multiple of 8. The 8 may be what a function adds to 0.
+    fn rounds_by_calls(&self, code: &Code<'_>) -> bool {
         use Operator::{Call, I32Const};
-        let rounded = self.0.windows(3).filter_map(|three| match three {
-            [I32Const { value }, I32Const { value: 8 }, Call { function_index }] => {
+        let code = code.without_copies();
+        let rounded = code.windows(4).filter_map(|four| match four {
+            [_, I32Const { value }, I32Const { value: 8 }, Call { function_index }] => {
                 Some((*function_index, *value))
             }
+            [
+                I32Const { value: 0 },
+                Call { function_index: adding },
+                I32Const { value: 8 },
+                Call { function_index },
+            ] => self.added_by(*adding).map(|added| (*function_index, added)),
             _ => None,
         });
         let rounded: BTreeSet<(u32, i32)> = rounded.collect();
         rounded.iter().any(|&(by, _)| ROUNDED.iter().all(|&size| rounded.contains(&(by, size))))
+    }
+
+    /// What a function adds to its parameter, if it does no more.
+    fn added_by(&self, function: u32) -> Option<i32> {
+        use Operator::{End, I32Add, I32Const, LocalGet};
+        match self.functions.code(function).0[..] {
+            [LocalGet { local_index: 0 }, I32Const { value }, I32Add, End] => Some(value),
+            _ => None,
+        }
     }
 }

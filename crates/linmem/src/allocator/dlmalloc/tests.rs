@@ -54,6 +54,22 @@ fn malloc_and_free_are_known_by_their_code() {
     assert!(found.aligning.is_empty() && found.strangers.is_empty(), "{found:?}");
 }
 
+/// Emscripten's old compiler imports what moves the end of the heap.
+#[test]
+fn malloc_may_get_its_memory_from_an_import() {
+    let roles = |import: &str| {
+        let got = ALLOCATOR.replace("(memory.grow (i32.const 1))", "(call $more (i32.const 1))");
+        let more = format!(r#"(import "env" "{import}" (func $more (param i32) (result i32)))"#);
+        let wasm = wat::parse_str(format!("(module {more} (memory 1) {got})")).unwrap();
+        let prepared = Prepared::new(&wasm, &Vec::new(), None).unwrap();
+        let functions = &prepared.allocator().functions;
+        functions.iter().map(|found| (found.function, found.role)).collect::<Vec<_>>()
+    };
+    let whole = [(1, Role::Malloc), (2, Role::Free)];
+    assert_eq!((roles("sbrk"), roles("enlargeMemory")), (whole.to_vec(), whole.to_vec()));
+    assert_eq!(roles("random"), []);
+}
+
 /// `memalign(16, size)` that the compiler put into another function: it may hand out any part of the block.
 #[test]
 fn a_function_that_aligns_blocks_to_a_constant_is_no_stranger() {
@@ -312,8 +328,8 @@ fn exports_above_the_allocator_are_not_hooked() {
 }
 
 /// Rust's `malloc`, `free`, `dispose_chunk` and `realloc` (functions 2 to 5), compiled for size: function 0 rounds up, and
-/// function 1 tells the size of a chunk.
-fn compiled_for_size(granularity: i32, rest: &str) -> Allocator {
+/// function 1 tells the size of a chunk. `head` is the size of a segment's head.
+fn compiled_for_size(head: &str, granularity: i32, rest: &str) -> Allocator {
     let uses_state = "
         (i32.store (i32.const 2000) (i32.load (i32.const 2004)))
         (i32.store (i32.const 2004) (i32.load (i32.const 2000)))
@@ -325,7 +341,7 @@ fn compiled_for_size(granularity: i32, rest: &str) -> Allocator {
             (func $size (param i32) (result i32) (i32.and (i32.load offset=4 (local.get 0)) (i32.const -8)))
             (func $m (param i32) (result i32)
               (if (i32.ge_u (local.get 0) (i32.const 245)) (then
-                (drop (call $up (i32.const 8) (i32.const 8)))
+                (drop (call $up {head} (i32.const 8)))
                 (drop (call $up (i32.const 20) (i32.const 8)))
                 (drop (call $up (i32.const 16) (i32.const 8)))))
               {uses_state} (drop (memory.grow (i32.const {granularity}))) (local.get 0))
@@ -339,13 +355,15 @@ fn compiled_for_size(granularity: i32, rest: &str) -> Allocator {
     Prepared::new(&wasm.unwrap(), &Vec::new(), None).unwrap().allocator().clone()
 }
 
+const HEAD: &str = "(i32.const 8)";
+
 #[test]
 fn rusts_allocator_compiled_for_size_is_known_by_its_calls() {
     let functions = |found: &Allocator| -> Vec<_> {
         found.functions.iter().map(|f| (f.function, f.role)).collect()
     };
     let whole = [(2, Role::Malloc), (3, Role::Free), (5, Role::RustRealloc)];
-    let found = compiled_for_size(-65_536, "");
+    let found = compiled_for_size(HEAD, -65_536, "");
     assert_eq!((functions(&found), &found.strangers[..]), (whole.to_vec(), &[][..]));
     // With `memalign` in it, which may be told the size first.
     for (compared, role) in [(0, Role::AlignedAlloc), (1, Role::RustAlloc)] {
@@ -354,7 +372,7 @@ fn rusts_allocator_compiled_for_size_is_known_by_its_calls() {
                  (if (i32.ge_u (local.get {compared}) (i32.const 9)) (then (call $d (local.get 0) (local.get 1))))
                  (call $m (local.get 0)))"#
         );
-        let found = compiled_for_size(-65_536, &aligned);
+        let found = compiled_for_size(HEAD, -65_536, &aligned);
         let expected = [&whole[..2], &[(6, role)], &whole[2..]].concat();
         let mut seen = functions(&found);
         seen.sort_unstable();
@@ -363,5 +381,12 @@ fn rusts_allocator_compiled_for_size_is_known_by_its_calls() {
         assert_eq!((seen, found.strangers.len()), (expected, 0), "{role}");
     }
     // What only rounds up as it does is another allocator.
-    assert_eq!(functions(&compiled_for_size(1, "")), []);
+    assert_eq!(functions(&compiled_for_size(HEAD, 1, "")), []);
+    // Before Rust 1.56 it asks a function where a block is in its chunk.
+    let adding = |bytes: u32| {
+        format!("(func $add (param i32) (result i32) (i32.add (local.get 0) (i32.const {bytes})))")
+    };
+    let older =
+        |bytes| functions(&compiled_for_size("(call $add (i32.const 0))", -65_544, &adding(bytes)));
+    assert_eq!((older(8), older(4)), (whole.to_vec(), vec![]));
 }

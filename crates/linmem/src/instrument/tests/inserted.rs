@@ -594,3 +594,29 @@ fn an_import_that_is_called_in_both_ways_has_two_stubs() {
 "#]]
     );
 }
+
+/// A function that no export names may be entered unseen inside another entry, and what a stub waits for keeps what is not seen.
+#[test]
+fn entries_of_functions_in_tables_may_go_unseen() {
+    let text = instrumented(
+        r#"(module
+             (import "env" "invoke" (func $invoke (param i32)))
+             (memory 1) (table (export "table") 1 funcref) (elem (i32.const 0) $inner)
+             (func $inner)
+             (func $work (export "work") (call $invoke (i32.const 0))))"#,
+        &Mode::default(),
+    );
+    let entry = |name| function(&text, &format!(r#"$"entry: {name}""#));
+    assert!(entry("inner").contains("call $enter"), "{text}");
+    assert!(!entry("inner").contains("$linmem.entered"), "{text}");
+    assert!(entry("work").contains("call $linmem.entered"), "{text}");
+    let enter = function(&text, "$enter");
+    assert!(enter.contains("call $linmem.entered") && enter.contains("return"), "{text}");
+    let stub = function(&text, r#"$"import: invoke""#);
+    // The level twice, the depth, the deepest level; what counts entries begins anew, and two are put back.
+    assert_eq!(stub.matches("global.set").count(), 7, "{stub}");
+    for export in ["linmem.unseen", "linmem.see", "linmem.confirm"] {
+        assert!(text.contains(&format!(r#"(export "{export}""#)), "{export}");
+    }
+    assert!(!instrumented(SMALL, &Mode::default()).contains("linmem.unseen"));
+}
