@@ -63,6 +63,6 @@ function remove(path) {
   try {
     rmSync(path, { force: true });
   } catch {
-    // It is no place for a file at all.
+    // No file can be there at all.
   }
 }
