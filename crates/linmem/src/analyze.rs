@@ -360,7 +360,7 @@ fn report(subject: &Subject<'_, '_>) -> Report {
         program: program(replay, &findings, &memories),
         end: end_report(subject),
         truncated: replay.truncated,
-        answers: answer(&subject, &findings).into_iter().collect(),
+        answers: answer(subject, &findings).into_iter().collect(),
         findings,
         repeats: Vec::new(),
         notes: notes::folded(&replay.host.notes),

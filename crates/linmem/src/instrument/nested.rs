@@ -26,7 +26,7 @@ pub(super) const GLOBALS: [(AddedGlobal, i64); 4] = [
 
 /// The functions that it needs.
 pub(super) fn functions() -> [Box<dyn Inserted>; 4] {
-    [Box::new(Enter), Box::new(Unseen), Box::new(See), Box::new(Confirm)]
+    [Box::new(Enter), Box::new(UNSEEN), Box::new(SEE), Box::new(CONFIRM)]
 }
 
 /// The functions whose entries may go unseen: the host knows them only from a table, and what they are passed and return is of
@@ -154,79 +154,71 @@ fn count(global: u32, local: u32, code: &mut InstructionSink<'_>) {
     code.global_get(global).i32_const(1).i32_add().local_tee(local).global_set(global);
 }
 
-/// `(func (export "linmem.unseen") (result $function_and_1 i32))`: 0 if the host knows of the entry under way.
-struct Unseen;
-
-impl Inserted for Unseen {
-    fn ty(&self, _: &Features) -> Signature {
-        Signature::New(vec![], vec![ValType::I32])
-    }
-
-    fn name(&self) -> String {
-        "unseen entry".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        Reached::ByExport(hooks::UNSEEN_EXPORT)
-    }
-
-    fn body(&self, _: &Features, space: &IndexSpace) -> Vec<u8> {
-        let mut function = Function::new([]);
-        function.instructions().global_get(space.global(AddedGlobal::Unseen)).end();
-        function.into_raw_body()
-    }
+/// A function that the host calls.
+struct Exported {
+    name: &'static str,
+    export: &'static str,
+    params: &'static [ValType],
+    results: &'static [ValType],
+    code: fn(&IndexSpace, &mut InstructionSink<'_>),
 }
+
+/// `(func (export "linmem.unseen") (result $function_and_1 i32))`: 0 if the host knows of the entry under way.
+const UNSEEN: Exported = Exported {
+    name: "unseen entry",
+    export: hooks::UNSEEN_EXPORT,
+    params: &[],
+    results: &[ValType::I32],
+    code: |space, code| {
+        code.global_get(space.global(AddedGlobal::Unseen));
+    },
+};
 
 /// `(func (export "linmem.see") (result $level i32))`: the host knows of the entry under way from now on, and will hear when
 /// the one below it goes on.
-struct See;
-
-impl Inserted for See {
-    fn ty(&self, _: &Features) -> Signature {
-        Signature::New(vec![], vec![ValType::I32])
-    }
-
-    fn name(&self) -> String {
-        "see entry".to_owned()
-    }
-
-    fn reached(&self) -> Reached {
-        Reached::ByExport(hooks::SEE_EXPORT)
-    }
-
-    fn body(&self, _: &Features, space: &IndexSpace) -> Vec<u8> {
+const SEE: Exported = Exported {
+    name: "see entry",
+    export: hooks::SEE_EXPORT,
+    params: &[],
+    results: &[ValType::I32],
+    code: |space, code| {
         let level = space.global(AddedGlobal::Level);
-        let mut function = Function::new([]);
-        let mut code = function.instructions();
-        is_seen(space, &mut code);
-        code.global_get(level).global_set(space.global(AddedGlobal::Deepest));
-        code.global_get(level).end();
-        function.into_raw_body()
-    }
-}
+        is_seen(space, code);
+        code.global_get(level).global_set(space.global(AddedGlobal::Deepest)).global_get(level);
+    },
+};
 
 /// `(func (export "linmem.confirm") (param $level i32))`: the host has looked at the stack, and levels up to this one are
 /// right.
-struct Confirm;
+const CONFIRM: Exported = Exported {
+    name: "confirm level",
+    export: hooks::CONFIRM_EXPORT,
+    params: &[ValType::I32],
+    results: &[],
+    code: |space, code| {
+        code.local_get(0).global_set(space.global(AddedGlobal::Confirmed));
+        code.i32_const(0).global_set(space.global(AddedGlobal::Firsts));
+    },
+};
 
-impl Inserted for Confirm {
+impl Inserted for Exported {
     fn ty(&self, _: &Features) -> Signature {
-        Signature::New(vec![ValType::I32], vec![])
+        Signature::New(self.params.to_vec(), self.results.to_vec())
     }
 
     fn name(&self) -> String {
-        "confirm level".to_owned()
+        self.name.to_owned()
     }
 
     fn reached(&self) -> Reached {
-        Reached::ByExport(hooks::CONFIRM_EXPORT)
+        Reached::ByExport(self.export)
     }
 
     fn body(&self, _: &Features, space: &IndexSpace) -> Vec<u8> {
         let mut function = Function::new([]);
         let mut code = function.instructions();
-        code.local_get(0).global_set(space.global(AddedGlobal::Confirmed));
-        code.i32_const(0).global_set(space.global(AddedGlobal::Firsts)).end();
+        (self.code)(space, &mut code);
+        code.end();
         function.into_raw_body()
     }
 }
