@@ -8,7 +8,7 @@ use crate::instrument::MAP_VERSION;
 use crate::instrument::hooks::{
     ACCESSIBLE_EXPORT, CONFIRM_EXPORT, FUNCTIONS_EXPORT, GLOBAL_EXPORT, HOOK_MODULE,
     INSTANCE_EXPORT, MEMORY_EXPORT, RUNNING_EXPORT, SEE_EXPORT, SIZE_EXPORT, TABLE_EXPORT,
-    TELL_EXPORT, UNSEEN_EXPORT,
+    TELL_EXPORT, UNTOLD_EXPORT,
 };
 use crate::record::{
     CALLERS_OF_CONTEXT, CALLERS_OF_ENTRY, CALLS_LOOKED_AT, FRAMES_OF_A_STACK, Hook,
@@ -47,7 +47,7 @@ export const HOOKS = [{hooks}];
 export const ROLES = [{roles}];
 
 /** The names of exports that instrumentation adds; the last two are followed by an index. */
-export const EXPORTS = {{ memory: "{MEMORY_EXPORT}", size: "{SIZE_EXPORT}", instance: "{INSTANCE_EXPORT}", running: "{RUNNING_EXPORT}", unseen: "{UNSEEN_EXPORT}", see: "{SEE_EXPORT}", confirm: "{CONFIRM_EXPORT}", functions: "{FUNCTIONS_EXPORT}", tell: "{TELL_EXPORT}", accessible: "{ACCESSIBLE_EXPORT}", global: "{GLOBAL_EXPORT}", table: "{TABLE_EXPORT}" }};
+export const EXPORTS = {{ memory: "{MEMORY_EXPORT}", size: "{SIZE_EXPORT}", instance: "{INSTANCE_EXPORT}", running: "{RUNNING_EXPORT}", untold: "{UNTOLD_EXPORT}", see: "{SEE_EXPORT}", confirm: "{CONFIRM_EXPORT}", functions: "{FUNCTIONS_EXPORT}", tell: "{TELL_EXPORT}", accessible: "{ACCESSIBLE_EXPORT}", global: "{GLOBAL_EXPORT}", table: "{TABLE_EXPORT}" }};
 
 /** The version of the map that `linmem instrument --map` writes. */
 export const MAP_VERSION = {MAP_VERSION};

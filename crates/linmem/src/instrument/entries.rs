@@ -37,7 +37,7 @@ use crate::prepared::Prepared;
 ///   local.get 3)
 /// ```
 ///
-/// Where entries may go unseen, [`nested`] has what is called and set in place of `$entered` and `$deepest`.
+/// Where entries may go untold, [`nested`] has what is called and set in place of `$entered` and `$deepest`.
 ///
 /// A function that only moves the stack pointer is called and nothing else: that comes very often, and says nothing.
 struct Entry<'m> {
@@ -50,8 +50,8 @@ struct Entry<'m> {
     stack_pointer: Option<u32>,
     /// Where accesses are checked, whether all blocks of the heap are known.
     checks: Option<bool>,
-    /// Where entries may go unseen, whether this one may.
-    may_be_unseen: Option<bool>,
+    /// Where entries may go untold, whether this one may.
+    may_be_untold: Option<bool>,
 }
 
 /// The entries of a module, given which functions can reach an allocator function or `memory.grow`. An
@@ -60,7 +60,7 @@ pub(super) fn of<'m>(
     prepared: &'m Prepared<'_>,
     observed: &[bool],
     checks: Option<bool>,
-    unseen: Option<BTreeSet<u32>>,
+    untold: Option<BTreeSet<u32>>,
 ) -> impl Iterator<Item = Box<dyn Inserted + 'm>> {
     let module = &prepared.module;
     // The same for all, and looked for by its name.
@@ -68,8 +68,8 @@ pub(super) fn of<'m>(
     let functions = hooks::functions_to_enter(module).into_iter();
     functions.map(move |function| -> Box<dyn Inserted + 'm> {
         let observed = observed[function as usize];
-        let may_be_unseen = unseen.as_ref().map(|unseen| unseen.contains(&function));
-        Box::new(Entry { module, function, observed, stack_pointer, checks, may_be_unseen })
+        let may_be_untold = untold.as_ref().map(|untold| untold.contains(&function));
+        Box::new(Entry { module, function, observed, stack_pointer, checks, may_be_untold })
     })
 }
 
@@ -187,8 +187,8 @@ impl Entry<'_> {
             None => features.push_address(0, code),
         }
         boundary::push_up_to_four(features, &mut arguments, code);
-        let may_be_unseen = self.may_be_unseen == Some(true);
-        if may_be_unseen {
+        let may_be_untold = self.may_be_untold == Some(true);
+        if may_be_untold {
             code.call(space.helper(Helper::Enter));
         } else {
             space.call_hook(Hook::Entered, code);
@@ -196,11 +196,11 @@ impl Entry<'_> {
         let answer = level + 1;
         code.local_tee(answer).local_get(answer).i32_const(31).i32_shr_s().i32_xor();
         code.local_tee(level).global_set(space.global(AddedGlobal::Level));
-        if !may_be_unseen {
+        if !may_be_untold {
             code.local_get(level).global_set(space.global(AddedGlobal::Deepest));
         }
-        if self.may_be_unseen == Some(false) {
-            nested::is_seen(space, code);
+        if self.may_be_untold == Some(false) {
+            nested::is_told(space, code);
         }
         code.local_get(level).i32_const(1).i32_add();
         code.global_set(space.global(AddedGlobal::Running));

@@ -40,9 +40,9 @@ pub const TELL_EXPORT: &str = "linmem.tell";
 pub const ACCESSIBLE_EXPORT: &str = "linmem.accessible";
 
 /// The name of an exported function that returns 0 if the host knows of the entry under way, else the index of its function
-/// and 1. Functions like this are there where entries inside others may go unseen, and a host may ask for that by
+/// and 1. Functions like this are there where entries inside others may go untold, and a host may ask for that by
 /// [`CONFIRM_EXPORT`]. A host hides the names.
-pub(crate) const UNSEEN_EXPORT: &str = "linmem.unseen";
+pub(crate) const UNTOLD_EXPORT: &str = "linmem.untold";
 
 /// The name of the exported function by which a host takes note of that entry; it returns the level.
 pub(crate) const SEE_EXPORT: &str = "linmem.see";
@@ -84,7 +84,7 @@ pub fn is_added_export(name: &str) -> bool {
         ACCESSIBLE_EXPORT,
         INSTANCE_EXPORT,
         RUNNING_EXPORT,
-        UNSEEN_EXPORT,
+        UNTOLD_EXPORT,
         SEE_EXPORT,
         CONFIRM_EXPORT,
         FUNCTIONS_EXPORT,
@@ -155,7 +155,7 @@ pub enum Hook {
     /// `entered(function, level, running, stack_pointer, a, b, c, d)`, when the host calls a function,
     /// which it knows as an export or from a table. `level` says how many entries wait for the host
     /// meanwhile, and `running` how many have not returned; it is more after a trap or an exception. Where entries may go
-    /// unseen and the host has to look whether this one is inside another, it is the complement, which is negative. The
+    /// untold and the host has to look whether this one is inside another, it is the complement, which is negative. The
     /// stack pointer is 0 where the module has none. The others are the first arguments that can be
     /// addresses, 0 where there are fewer. If there are more, `passed` follows.
     ///

@@ -35,7 +35,7 @@ pub(super) enum AddedGlobal {
     /// The level of the last entry, until the one below it goes on.
     Deepest,
     /// The function under way whose entry the host does not know, and 1; 0 if it knows.
-    Unseen,
+    Untold,
     /// The deepest level that the host has confirmed.
     Confirmed,
     /// Entries since the module last called an import.
@@ -64,7 +64,7 @@ pub(super) enum AddedMemory {
 /// A function that inserted code calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Helper {
-    /// Enters a function whose entries may go unseen.
+    /// Enters a function whose entries may go untold.
     Enter,
     /// Makes the shadow as large as the memory.
     Resize,
@@ -111,7 +111,7 @@ impl AddedGlobal {
             | AddedGlobal::Level
             | AddedGlobal::Running
             | AddedGlobal::Deepest
-            | AddedGlobal::Unseen
+            | AddedGlobal::Untold
             | AddedGlobal::Confirmed
             | AddedGlobal::Since
             | AddedGlobal::Firsts

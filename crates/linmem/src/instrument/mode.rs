@@ -214,14 +214,14 @@ fn record<'m>(
     inserted.push(Box::new(size::Size));
     inserted.extend(allocation::wrappers(prepared, fail_alloc.is_some(), redzone));
     // With checks, the host may want to know what an entry was passed.
-    let unseen = checks.is_none().then(|| nested::functions_unseen(prepared));
-    let unseen = unseen.filter(|functions| !functions.is_empty());
-    let nests = unseen.is_some();
+    let untold = checks.is_none().then(|| nested::functions_untold(prepared));
+    let untold = untold.filter(|functions| !functions.is_empty());
+    let nests = untold.is_some();
     if nests {
         globals.extend(nested::GLOBALS);
         inserted.extend(nested::functions().map(|function| -> Box<dyn Inserted + 'm> { function }));
     }
-    inserted.extend(entries::of(prepared, &observed, knows_heap, unseen));
+    inserted.extend(entries::of(prepared, &observed, knows_heap, untold));
     inserted.extend(stubs::of(prepared, knows_heap, nests));
     let contexts = Contexts::new(prepared, observed);
     let mut plan = Plan {

@@ -18,7 +18,7 @@ const FEW: i32 = 16;
 
 /// The globals that it needs.
 pub(super) const GLOBALS: [(AddedGlobal, i64); 4] = [
-    (AddedGlobal::Unseen, 0),
+    (AddedGlobal::Untold, 0),
     (AddedGlobal::Confirmed, 0),
     (AddedGlobal::Since, 0),
     (AddedGlobal::Firsts, 0),
@@ -26,12 +26,12 @@ pub(super) const GLOBALS: [(AddedGlobal, i64); 4] = [
 
 /// The functions that it needs.
 pub(super) fn functions() -> [Box<dyn Inserted>; 4] {
-    [Box::new(Enter), Box::new(UNSEEN), Box::new(SEE), Box::new(CONFIRM)]
+    [Box::new(Enter), Box::new(UNTOLD), Box::new(SEE), Box::new(CONFIRM)]
 }
 
-/// The functions whose entries may go unseen: the host knows them only from a table, and what they are passed and return is of
+/// The functions whose entries may go untold: the host knows them only from a table, and what they are passed and return is of
 /// no interest inside another entry. None where the module calls no import that could enter it.
-pub(super) fn functions_unseen(prepared: &Prepared<'_>) -> BTreeSet<u32> {
+pub(super) fn functions_untold(prepared: &Prepared<'_>) -> BTreeSet<u32> {
     let module = &prepared.module;
     if module.imported_functions() == 0 {
         return BTreeSet::new();
@@ -44,12 +44,12 @@ pub(super) fn functions_unseen(prepared: &Prepared<'_>) -> BTreeSet<u32> {
 }
 
 /// Says that the host knows of the entry under way.
-pub(super) fn is_seen(space: &IndexSpace, code: &mut InstructionSink<'_>) {
-    code.i32_const(0).global_set(space.global(AddedGlobal::Unseen));
+pub(super) fn is_told(space: &IndexSpace, code: &mut InstructionSink<'_>) {
+    code.i32_const(0).global_set(space.global(AddedGlobal::Untold));
 }
 
 /// What a stub keeps while the module waits for the host.
-const KEPT: [AddedGlobal; 2] = [AddedGlobal::Unseen, AddedGlobal::Since];
+const KEPT: [AddedGlobal; 2] = [AddedGlobal::Untold, AddedGlobal::Since];
 
 /// Locals of a stub that hold it.
 pub(super) const LOCALS: u32 = KEPT.len() as u32;
@@ -69,9 +69,9 @@ pub(super) fn restore(space: &IndexSpace, first: u32, code: &mut InstructionSink
     }
 }
 
-/// Enters a function that may go unseen: as [`Hook::Entered`], without the instance.
+/// Enters a function that may go untold: as [`Hook::Entered`], without the instance.
 ///
-/// Unseen is what enters where another entry waits for an import, at a level that the host has confirmed. An exception that
+/// Untold is what enters where another entry waits for an import, at a level that the host has confirmed. An exception that
 /// left the module makes the level wrong. So the host has to look at the stack now and then: at the first entries of an
 /// import's call, after each level that it confirms, and then whenever their number, or that of the entries of one call of
 /// an import, is a power of two.
@@ -89,12 +89,12 @@ pub(super) fn restore(space: &IndexSpace, first: u32, code: &mut InstructionSink
 ///     end
 ///     (i32.and (local.get $nth) (i32.sub (local.get $nth) (i32.const 1)))
 ///     if
-///       (global.set $unseen (i32.add (local.get $function) (i32.const 1)))
+///       (global.set $untold (i32.add (local.get $function) (i32.const 1)))
 ///       (return (i32.xor (local.get $level) (i32.const -1)))
 ///     end
 ///     $running ^= -1
 ///   end
-///   (global.set $unseen (i32.const 0))
+///   (global.set $untold (i32.const 0))
 ///   (call $entered ...)  local.tee $nth
 ///   (global.set $deepest (i32.xor (local.get $nth) (i32.shr_s (local.get $nth) (i32.const 31)))))
 /// ```
@@ -121,7 +121,7 @@ impl Inserted for Enter {
         const RUNNING: u32 = 2;
         let params = Hook::Entered.ty(features).0.len() as u32 - 1;
         let nth = params;
-        let [unseen, confirmed, since, firsts] = GLOBALS.map(|(global, _)| space.global(global));
+        let [untold, confirmed, since, firsts] = GLOBALS.map(|(global, _)| space.global(global));
         let mut function = Function::new([(1, ValType::I32)]);
         let mut code = function.instructions();
         code.local_get(LEVEL).local_get(RUNNING).i32_eq();
@@ -134,10 +134,10 @@ impl Inserted for Enter {
         code.select().local_set(nth).end();
         code.local_get(nth).local_get(nth).i32_const(1).i32_sub().i32_and();
         code.if_(BlockType::Empty);
-        code.local_get(FUNCTION).i32_const(1).i32_add().global_set(unseen);
+        code.local_get(FUNCTION).i32_const(1).i32_add().global_set(untold);
         code.local_get(LEVEL).i32_const(-1).i32_xor().return_().end();
         code.local_get(RUNNING).i32_const(-1).i32_xor().local_set(RUNNING).end();
-        is_seen(space, &mut code);
+        is_told(space, &mut code);
         for param in 0..params {
             code.local_get(param);
         }
@@ -163,14 +163,14 @@ struct Exported {
     code: fn(&IndexSpace, &mut InstructionSink<'_>),
 }
 
-/// `(func (export "linmem.unseen") (result $function_and_1 i32))`: 0 if the host knows of the entry under way.
-const UNSEEN: Exported = Exported {
-    name: "unseen entry",
-    export: hooks::UNSEEN_EXPORT,
+/// `(func (export "linmem.untold") (result $function_and_1 i32))`: 0 if the host knows of the entry under way.
+const UNTOLD: Exported = Exported {
+    name: "untold entry",
+    export: hooks::UNTOLD_EXPORT,
     params: &[],
     results: &[ValType::I32],
     code: |space, code| {
-        code.global_get(space.global(AddedGlobal::Unseen));
+        code.global_get(space.global(AddedGlobal::Untold));
     },
 };
 
@@ -183,7 +183,7 @@ const SEE: Exported = Exported {
     results: &[ValType::I32],
     code: |space, code| {
         let level = space.global(AddedGlobal::Level);
-        is_seen(space, code);
+        is_told(space, code);
         code.global_get(level).global_set(space.global(AddedGlobal::Deepest)).global_get(level);
     },
 };

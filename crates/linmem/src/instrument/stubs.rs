@@ -57,7 +57,7 @@ pub(super) trait Content: Copy {
 struct HostCall {
     /// Where accesses are checked, whether all blocks of the heap are known.
     checks: Option<bool>,
-    /// Whether entries may go unseen.
+    /// Whether entries may go untold.
     nests: bool,
 }
 

@@ -56,7 +56,7 @@ export class Entries {
   #withEvents = 0;
 
   // Says whether the entry under way has not been told; undefined as long as all are.
-  #unseen;
+  #untold;
 
   /** The entry under way. */
   current = NONE;
@@ -132,7 +132,7 @@ export class Entries {
 
   /** Takes in the entry under way, if the module has not told of it. */
   see() {
-    const index = this.#unseen === undefined ? 0 : this.#unseen();
+    const index = this.#untold === undefined ? 0 : this.#untold();
     if (index === 0) return;
     this.#calls.add(this.#instance.number, index - 1);
     // What leads to it may have been known before.
@@ -146,7 +146,7 @@ export class Entries {
     const confirm = this.#instance.exports?.[EXPORTS.confirm];
     if (confirm === undefined || this.#inside < MANY || this.#withEvents > this.#inside / 4) return;
     confirm(this.#confirmed);
-    this.#unseen = this.#instance.exports[EXPORTS.unseen];
+    this.#untold = this.#instance.exports[EXPORTS.untold];
   }
 
   /**

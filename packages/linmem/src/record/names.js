@@ -10,7 +10,7 @@ export const HOOKS = ["allocated", "freed", "reallocating", "reallocated", "grow
 export const ROLES = ["malloc", "calloc", "realloc", "reallocarray", "free", "aligned_alloc", "posix_memalign", "rust_alloc", "rust_dealloc", "rust_realloc", "cabi_realloc", "wbindgen_realloc", "sized_free", "global_alloc", "global_dealloc", "global_realloc", "method_malloc", "method_free", "method_realloc", "nothrow_new", "fixed_memalign"];
 
 /** The names of exports that instrumentation adds; the last two are followed by an index. */
-export const EXPORTS = { memory: "linmem.memory", size: "linmem.memory.size", instance: "linmem.instance", running: "linmem.running", unseen: "linmem.unseen", see: "linmem.see", confirm: "linmem.confirm", functions: "linmem.functions", tell: "linmem.tell", accessible: "linmem.accessible", global: "linmem.global.", table: "linmem.table." };
+export const EXPORTS = { memory: "linmem.memory", size: "linmem.memory.size", instance: "linmem.instance", running: "linmem.running", untold: "linmem.untold", see: "linmem.see", confirm: "linmem.confirm", functions: "linmem.functions", tell: "linmem.tell", accessible: "linmem.accessible", global: "linmem.global.", table: "linmem.table." };
 
 /** The version of the map that `linmem instrument --map` writes. */
 export const MAP_VERSION = 2;

@@ -595,9 +595,9 @@ fn an_import_that_is_called_in_both_ways_has_two_stubs() {
     );
 }
 
-/// A function that no export names may be entered unseen inside another entry, and what a stub waits for keeps what is not seen.
+/// A function that no export names may go untold inside another entry, and what a stub waits for keeps what is not told.
 #[test]
-fn entries_of_functions_in_tables_may_go_unseen() {
+fn entries_of_functions_in_tables_may_go_untold() {
     let text = instrumented(
         r#"(module
              (import "env" "invoke" (func $invoke (param i32)))
@@ -615,8 +615,8 @@ fn entries_of_functions_in_tables_may_go_unseen() {
     let stub = function(&text, r#"$"import: invoke""#);
     // The level twice, the depth, the deepest level; what counts entries begins anew, and two are put back.
     assert_eq!(stub.matches("global.set").count(), 7, "{stub}");
-    for export in ["linmem.unseen", "linmem.see", "linmem.confirm"] {
+    for export in ["linmem.untold", "linmem.see", "linmem.confirm"] {
         assert!(text.contains(&format!(r#"(export "{export}""#)), "{export}");
     }
-    assert!(!instrumented(SMALL, &Mode::default()).contains("linmem.unseen"));
+    assert!(!instrumented(SMALL, &Mode::default()).contains("linmem.untold"));
 }
