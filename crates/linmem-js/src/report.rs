@@ -44,10 +44,12 @@ pub fn options_for(remedy: Remedy) -> Option<&'static str> {
     }
 }
 
-/// Begins to read recordings, of which none is known yet. Reports have so many hot sites of each kind.
+/// Begins to read recordings, of which none is known yet. Reports have so many hot sites of each kind; garbage was collected at
+/// the end, or not.
 #[unsafe(no_mangle)]
-pub extern "C" fn begin(hot_sites: usize) -> *mut Reading {
-    let recordings = Recordings::new(AnalysisOptions::new(hot_sites), Recording::open as Open);
+pub extern "C" fn begin(hot_sites: usize, collected: bool) -> *mut Reading {
+    let options = AnalysisOptions::new(hot_sites).collected(collected);
+    let recordings = Recordings::new(options, Recording::open as Open);
     Box::into_raw(Box::new(Reading(recordings)))
 }
 

@@ -54,7 +54,7 @@ test("it heeds what is said of the allocator", () => {
 
 function reported(names, hotSites = 3) {
   const files = new Files();
-  const reading = library.reading(files, hotSites);
+  const reading = library.reading(files, { hotSites });
   names.forEach((name) => reading.add(name));
   try {
     return reading.finish();
@@ -71,13 +71,13 @@ test("it reports on recordings as the program does", () => {
   assert.equal(report.text, readFileSync(text, "utf8"));
   assert.equal(report.json, readFileSync(json, "utf8"));
   const { text: _, json: __, ...verdict } = report;
-  assert.deepEqual(verdict, { watched: true, truncated: false, errors: true, notes: [] });
+  assert.deepEqual(verdict, { nothingWatched: null, errors: true, notes: [], unwatched: [] });
   assert.equal(reported([trace, trace]).text, report.text, "a recording is read once");
 });
 
 test("no recordings are a report on nothing", () => {
-  const { watched, errors } = reported([]);
-  assert.deepEqual([watched, errors], [false, false]);
+  const { nothingWatched, errors } = reported([]);
+  assert.deepEqual([nothingWatched, errors], ["no-instance", false]);
 });
 
 test("it says what is wrong with what it gets", () => {
@@ -91,10 +91,10 @@ test("a host that fails is not a failure of the library", () => {
   const open = () => {
     throw new TypeError("thrown by the host");
   };
-  const reading = library.reading({ open, read: () => 0 }, 3);
+  const reading = library.reading({ open, read: () => 0 }, { hotSites: 3 });
   reading.add("a");
   assert.throws(() => reading.takeIn(), new TypeError("thrown by the host"));
-  const tooMuch = library.reading({ open: () => 0, read: (_, bytes) => bytes.length + 1 }, 3);
+  const tooMuch = library.reading({ open: () => 0, read: (_, bytes) => bytes.length + 1 }, { hotSites: 3 });
   tooMuch.add("a");
   assert.throws(() => tooMuch.takeIn(), /a: the host read more than there is room for/);
 });

@@ -1,6 +1,6 @@
 //! Recordings that tests write by hand.
 
-use super::Analysis;
+use super::{Analysis, AnalysisOptions};
 use crate::prepared::Prepared;
 use crate::trace::{
     ContextId, Entry, Event, Frame, HostStackId, LiveFrames, Record, Sharing, UNKNOWN_SIZE, Writer,
@@ -140,14 +140,23 @@ impl Recording {
         self.0.event(&Event::Freed { pointer, size, align: 0, context });
     }
 
-    pub(super) fn finish(mut self) -> Analysis {
+    pub(super) fn finish(self) -> Analysis {
+        self.finish_with(AnalysisOptions::default())
+    }
+
+    /// The same, analysed with these options.
+    pub(super) fn finish_with(mut self, options: AnalysisOptions) -> Analysis {
         self.0.record(&Record::Exit { code: 0 });
-        self.stop()
+        self.stop_with(options)
     }
 
     /// Ends the recording where it is.
     pub(super) fn stop(self) -> Analysis {
-        let mut analysis = Analysis::default();
+        self.stop_with(AnalysisOptions::default())
+    }
+
+    fn stop_with(self, options: AnalysisOptions) -> Analysis {
+        let mut analysis = Analysis::new(options);
         analysis.push(&self.0.finish().unwrap()).unwrap();
         analysis.finish()
     }

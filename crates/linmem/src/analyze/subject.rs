@@ -223,11 +223,16 @@ impl<'s, 'm> Memory<'s, 'm> {
         self.subject.instance(self.first_user()).export_name(function)
     }
 
-    /// How many objects the program left to finalizers, by its own line, and a context with that line.
+    /// How many objects the program left to finalizers, by its own line, and a context with that line. Once garbage was collected,
+    /// those count whose finalizers have not run.
     pub fn left_to_finalizers(self) -> BTreeMap<Option<String>, (u64, ContextId)> {
         let mut left: BTreeMap<Option<String>, (u64, ContextId)> = BTreeMap::new();
         let objects = self.objects_at_finalizers().map(Objects::left);
-        let all = self.heap().left_to_finalizers().chain(objects.into_iter().flatten());
+        let blocks = match self.subject.options.collected {
+            true => self.heap().kept_from_finalizers(),
+            false => self.heap().left_to_finalizers().collect(),
+        };
+        let all = blocks.into_iter().chain(objects.into_iter().flatten());
         for (context, objects) in all {
             let line = user_line(&self.stack(context)).map(str::to_owned);
             left.entry(line).or_insert((0, context)).0 += objects;

@@ -35,7 +35,7 @@ function reported(library, trace, hotSites) {
     at += part.length;
     return part.length;
   };
-  const reading = library.reading({ open: () => 0, read }, hotSites);
+  const reading = library.reading({ open: () => 0, read }, { hotSites });
   reading.add(NAME);
   return reading.finish();
 }

@@ -10,11 +10,12 @@ export class FollowingHere {
   #timer;
   #failed;
 
-  constructor(directory, hotSites) {
-    this.#try(() => (this.#reading = new ReadingFiles(directory, hotSites)));
+  /** `analysis` is as in library.js. */
+  constructor(directory, analysis) {
+    this.#try(() => (this.#reading = new ReadingFiles(directory, analysis)));
     // Unless the program has ended by then.
     this.#timer = setTimeout(() => {
-      warmUp(hotSites);
+      warmUp(analysis);
       this.#goOn();
     });
   }

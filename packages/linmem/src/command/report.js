@@ -25,7 +25,7 @@ export function run(words) {
   if (recordings.length === 0) throw new CommandError(`${path} has no recordings (*.trace)`);
 
   const files = new Files();
-  const reading = theLibrary().reading(files, output.hotSites);
+  const reading = theLibrary().reading(files, { hotSites: output.hotSites });
   recordings.forEach((recording) => reading.add(recording));
   const report = reported(() => reading.finish(output));
   files.close();

@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { fetchedMap } from "../driver/fetched-maps.js";
 import { Following } from "../driver/following.js";
 import { PageRecordings } from "../driver/page-recordings.js";
+import { escaped } from "../driver/lines.js";
 import { directoryForTraces } from "../driver/recordings.js";
+import { exitCodeOf, textOf } from "../driver/report-text.js";
 import { SourceMaps } from "../driver/source-maps.js";
 import { sourceWith } from "../driver/source.js";
 import { Targets } from "../driver/targets.js";
@@ -51,7 +53,7 @@ export async function run(words) {
   const scratch = mkdtempSync(join(tmpdir(), "linmem-"));
   try {
     const traces = directoryForTraces(values.traces, scratch);
-    const following = new Following(traces, output.hotSites);
+    const following = new Following(traces, { hotSites: output.hotSites });
     await watched(findChromium(), join(scratch, "profile"), traces, options);
     const report = await following.finish(output.color);
     output.write({ ...report, text: textOf(report, "page") });

@@ -67,7 +67,7 @@ export async function run(words) {
     // It may fail to start while nothing waits for it yet.
     running.catch(() => {});
     const { FollowingHere } = await import("./following-here.js");
-    const following = new FollowingHere(traces, output.hotSites);
+    const following = new FollowingHere(traces, { hotSites: output.hotSites, collected: parsed.values.collect });
     const code = await running.finally(() => following.stop());
     const report = following.finish(output.color);
     output.write({ ...report, text: textOf(report, "program") });

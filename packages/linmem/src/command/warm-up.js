@@ -9,10 +9,10 @@ import { theLibrary } from "../node/packaged-library.js";
 export const SAMPLE = fileURLToPath(new URL("../../dist/sample.trace", import.meta.url));
 
 /** Makes a report that nobody gets to see. */
-export function warmUp(hotSites) {
+export function warmUp(analysis) {
   const files = new Files();
   try {
-    const reading = theLibrary().reading(files, hotSites);
+    const reading = theLibrary().reading(files, analysis);
     reading.add(SAMPLE);
     while (reading.takeIn());
     reading.finish();

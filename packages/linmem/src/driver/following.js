@@ -13,8 +13,9 @@ export class Following {
   #asked = new Int32Array(new SharedArrayBuffer(8));
   #report;
 
-  constructor(directory, hotSites) {
-    const worker = new Worker(new URL("../../src/driver/following.js", import.meta.url), { workerData: { directory, hotSites, asked: this.#asked }, execArgv: [], env: {} });
+  /** `analysis` is as in library.js. */
+  constructor(directory, analysis) {
+    const worker = new Worker(new URL("../../src/driver/following.js", import.meta.url), { workerData: { directory, analysis, asked: this.#asked }, execArgv: [], env: {} });
     this.#report = new Promise((resolve, reject) => {
       worker.on("message", ({ report, failed }) => (failed === undefined ? resolve(report) : reject(new CommandError(failed))));
       worker.on("error", reject);
@@ -31,8 +32,8 @@ export class Following {
   }
 }
 
-function follow({ directory, hotSites, asked }) {
-  const reading = new ReadingFiles(directory, hotSites);
+function follow({ directory, analysis, asked }) {
+  const reading = new ReadingFiles(directory, analysis);
   while (Atomics.load(asked, 0) !== FINISH) {
     reading.takeIn();
     Atomics.wait(asked, 0, GO_ON, reading.pause);

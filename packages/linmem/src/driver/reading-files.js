@@ -15,9 +15,10 @@ export class ReadingFiles {
   /** How long to wait before there may be more, in milliseconds. */
   pause = SOONEST;
 
-  constructor(directory, hotSites) {
+  /** `analysis` is as in library.js. */
+  constructor(directory, analysis) {
     this.#directory = directory;
-    this.#reading = theLibrary().reading(this.#files, hotSites);
+    this.#reading = theLibrary().reading(this.#files, analysis);
   }
 
   /** Takes in what there is by now, or a part of it. */

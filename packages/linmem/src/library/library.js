@@ -48,11 +48,11 @@ export class Library {
 
   /**
    * Reads recordings: their `open(name)` gives a recording at its first byte a number, and `read(number, bytes)` fills
-   * bytes with its next ones and returns how many there were. Both may throw. Reports list so many hot sites of each
-   * kind.
+   * bytes with its next ones and returns how many there were. Both may throw. `analysis` is `{ hotSites, collected }`: reports
+   * list so many hot sites of each kind, and garbage was collected at the end, or not.
    */
-  reading(recordings, hotSites) {
-    return new Reading(new Instance(this.#module, recordings), hotSites);
+  reading(recordings, analysis) {
+    return new Reading(new Instance(this.#module, recordings), analysis);
   }
 
   // One that has trapped is of no more use.
@@ -70,9 +70,9 @@ class Reading {
   #instance;
   #reading;
 
-  constructor(instance, hotSites) {
+  constructor(instance, analysis) {
     this.#instance = instance;
-    this.#reading = instance.begin(hotSites);
+    this.#reading = instance.begin(analysis);
   }
 
   /** Adds a recording, unless it was added before. */
@@ -117,8 +117,8 @@ class Instance {
     return bytesIn(this.#exports.memory).length;
   }
 
-  begin(hotSites) {
-    return this.#exports.begin(hotSites);
+  begin({ hotSites, collected = false }) {
+    return this.#exports.begin(hotSites, Number(collected));
   }
 
   /** Calls a function that returns an outcome. What it is passed are numbers, texts and bytes; returns a list of bytes. */

@@ -105,7 +105,7 @@ export class BrowserWatch {
 
   /** The report so far, see library.js. */
   async report() {
-    return new Following(await this.recorded(), this.#options.top).finish(false);
+    return new Following(await this.recorded(), { hotSites: this.#options.top }).finish(false);
   }
 }
 

@@ -50,7 +50,7 @@ export class PageLife {
 
   /** A trace has begun: it is read while it is written. */
   follow() {
-    this.#following ??= new Following(join(this.#directory, "traces"), this.#hotSites);
+    this.#following ??= new Following(join(this.#directory, "traces"), { hotSites: this.#hotSites });
   }
 
   /** A part is being received; returns what to call when it is. */

@@ -163,13 +163,12 @@ fn finalizer_finding(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Option<Find
         }
         None => Finding::new(Code::WaitsForFinalizer).about(memory.first_user()).message(message),
     };
-    Some(
-        finding
-            .number("objects", objects)
-            .stack("registered", memory.stack(context))
-            .advice(advice)
-            .remedy(Remedy::Collect),
-    )
+    let finding = finding
+        .number("objects", objects)
+        .stack("registered", memory.stack(context))
+        .advice(advice);
+    let is_done = memory.subject.options.collected;
+    Some(if is_done { finding } else { finding.remedy(Remedy::Collect) })
 }
 
 /// One note for all blocks that only other threads may point to.

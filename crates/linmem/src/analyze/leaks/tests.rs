@@ -1,5 +1,6 @@
 //! What is said of blocks in recordings that are written by hand.
 
+use crate::analyze::AnalysisOptions;
 use crate::analyze::recording::Recording;
 use crate::report::{Code, Finding, Report, Severity};
 use crate::trace::{Crossing, Event, HostRecord, HostStackId, LiveFrames, Record, SizeReadBy};
@@ -522,4 +523,26 @@ fn calls_go_on_to_keep_blocks_only_where_each_part_of_them_does() {
     assert!(keep(200, &|call| u64::from((100..110).contains(&call))).is_none(), "a few in between");
     assert!(keep(40, &|call| u64::from(call <= 20)).is_none(), "a cache that is full");
     assert!(keep(7, &|_| 3).is_none(), "few calls");
+}
+
+/// The finalizer of the first one has freed it.
+#[test]
+fn objects_whose_finalizers_ran_do_not_count_once_garbage_was_collected() {
+    let left = |collected: bool, freed: u64| {
+        let mut recording = recording();
+        for number in 0..2 {
+            let (address, stack) = (0x1000 * (1 + number), HostStackId(0));
+            recording.allocate(address, 16, 0);
+            let registered = HostRecord::Registered { memory: 0, address, stack };
+            recording.0.record(&Record::Host(registered));
+        }
+        (0..freed).for_each(|number| recording.free(0x1000 * (1 + number)));
+        recording.snapshot(0);
+        let options = AnalysisOptions::default().collected(collected);
+        let report = recording.finish_with(options).report().unwrap();
+        let left = report.findings.iter().find(|f| f.code == Code::WaitsForFinalizer);
+        left.map(|finding| finding.numbers["objects"])
+    };
+    assert_eq!([0, 1, 2].map(|freed| left(false, freed)), [Some(2); 3]);
+    assert_eq!([0, 1, 2].map(|freed| left(true, freed)), [Some(2), Some(1), None]);
 }

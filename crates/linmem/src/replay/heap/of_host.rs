@@ -141,6 +141,17 @@ impl Heap {
             .filter(|(_, left)| *left > 0)
     }
 
+    /// The same of those that are still live: their finalizers have not run.
+    pub fn kept_from_finalizers(&self) -> BTreeMap<ContextId, u64> {
+        let mut kept = BTreeMap::new();
+        for (address, block) in self.live() {
+            if let Some(context) = self.finalizer(address, &block) {
+                *kept.entry(context).or_default() += 1;
+            }
+        }
+        kept
+    }
+
     /// Where the program left a live block to a finalizer, if it did.
     pub fn finalizer(&self, address: u64, block: &Block) -> Option<ContextId> {
         let (serial, context) = self.finalizers.get(&address)?;
