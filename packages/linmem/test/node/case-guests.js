@@ -37,8 +37,8 @@ const POOL = `(func $lock
 // Calls malloc at the ends of a binary tree of calls.
 function tree(name, depth, size) {
   const levels = Array.from({ length: depth }, (_, level) => {
-    const below = (side) => (level + 1 === depth ? `(call $free (call $malloc (i32.const ${size})))` : `(call $${name}_left${level + 1}) (call $${name}_right${level + 1})`);
-    return ["left", "right"].map((side) => `(func $${name}_${side}${level} ${below(side)})`).join("\n");
+    const below = () => (level + 1 === depth ? `(call $free (call $malloc (i32.const ${size})))` : `(call $${name}_left${level + 1}) (call $${name}_right${level + 1})`);
+    return ["left", "right"].map((side) => `(func $${name}_${side}${level} ${below()})`).join("\n");
   });
   return `${levels.join("\n")} (func (export "${name}") (call $${name}_left0) (call $${name}_right0))`;
 }

@@ -1,7 +1,7 @@
 // Threads share a memory, and with it a heap.
 import { readFileSync } from "node:fs";
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
-import { load, start } from "./guest.mjs";
+import { start } from "./guest.mjs";
 
 const WORKERS = 3;
 const BLOCKS = 200;
