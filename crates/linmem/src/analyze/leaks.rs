@@ -22,6 +22,7 @@ mod layouts;
 mod mark;
 mod middles;
 mod once;
+mod parts;
 mod roots;
 #[cfg(test)]
 mod tests;
@@ -92,7 +93,8 @@ impl Kind {
                 !matches!(crossing, Crossed::Returned(_))
             }
             Kind::HostHeld(Holder::MayHave) => true,
-            Kind::FinalizerHeld
+            Kind::HostHeld(Holder::HasPart { .. })
+            | Kind::FinalizerHeld
             | Kind::ThreadHeld
             | Kind::FrameHeld
             | Kind::Reachable
@@ -104,7 +106,9 @@ impl Kind {
     /// The kind of what only a block of this kind leads to.
     fn of_what_it_leads_to(self) -> Kind {
         match self {
-            Kind::HostHeld(Holder::Has(crossing)) => Kind::HostHeld(Holder::LedTo(crossing)),
+            Kind::HostHeld(Holder::Has(crossing) | Holder::HasPart { part: crossing, .. }) => {
+                Kind::HostHeld(Holder::LedTo(crossing))
+            }
             kind => kind,
         }
     }
@@ -115,6 +119,8 @@ impl Kind {
 enum Holder {
     /// The address crossed.
     Has(Crossed),
+    /// The address crossed, and that of an object which the block, or most of those like it, seem to be a part of.
+    HasPart { part: Crossed, whole: Crossed },
     /// The address of a block crossed that leads there.
     LedTo(Crossed),
     /// Addresses may cross unseen.
@@ -141,6 +147,8 @@ struct Group {
     emptied: u64,
     /// To how many of them words lead that are perhaps left over from earlier blocks.
     left_over: u64,
+    /// How many of them are parts of objects.
+    parts: u64,
     example: u64,
     /// Allocations up to the first of them, and up to the last.
     first: u64,
@@ -164,6 +172,7 @@ impl Leaks {
                 seen.indirect += group.indirect;
                 seen.emptied += group.emptied;
                 seen.left_over += group.left_over;
+                seen.parts += group.parts;
             }
         }
     }
@@ -267,6 +276,7 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
         group.looked_at += u64::from(memory.is_looked_at(block.context));
         group.emptied += u64::from(is_emptied);
         group.left_over += u64::from(mark.has_left_over[index]);
+        group.parts += u64::from(mark.is_part[index]);
         if group.held.blocks == 1 {
             group.first = block.serial;
         }
@@ -304,6 +314,7 @@ fn marked<'s>(memory: Memory<'s, '_>, blocks: Blocks<'s>, can_judge: bool) -> Ma
     let left: Vec<usize> = left.collect();
     if let (Some(snapshot), true) = (snapshot, can_judge) {
         mark.run(&Roots::of(memory, snapshot, blocks, word_bytes), &left);
+        parts::tell(memory, &mut mark);
     }
     mark
 }

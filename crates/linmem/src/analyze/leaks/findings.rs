@@ -195,20 +195,28 @@ fn host_findings(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Vec<Finding> {
     let mut has: Vec<_> =
         of_holder.iter().rev().filter(|(holder, _)| !matches!(holder, Holder::LedTo(_))).collect();
     // Within a severity, what weighs most comes first. What hangs on blocks does not count: where the host has several that
-    // lead to it, it is by chance on which it hangs.
-    has.sort_by_key(|(_, groups)| {
-        std::cmp::Reverse(sum_of(groups.iter().map(|(_, group)| *group)).bytes)
+    // lead to it, it is by chance on which it hangs. The parts of objects come after these.
+    has.sort_by_key(|(holder, groups)| {
+        let bytes = sum_of(groups.iter().map(|(_, group)| *group)).bytes;
+        (matches!(holder, Holder::HasPart { .. }), std::cmp::Reverse(bytes))
     });
     has.into_iter()
         .filter_map(|(&holder, groups)| {
             let led_to = match holder {
                 Holder::Has(crossing) => of_holder.get(&Holder::LedTo(crossing)),
+                Holder::HasPart { part, .. } if !of_holder.contains_key(&Holder::Has(part)) => {
+                    of_holder.get(&Holder::LedTo(part))
+                }
                 _ => None,
             };
             host_finding(memory, holder, groups, led_to.map_or(&[], Vec::as_slice))
         })
         .collect()
 }
+
+/// Advice on blocks that seem to be parts of objects.
+const OF_PARTS: &str = "Give back those objects first, with what the library has for that (`delete`, `destroy`, \
+                        `close`): who frees them may free their parts, and these would be freed twice";
 
 /// Further places that a finding about several shows.
 pub(super) const MORE_PLACES: usize = 2;
@@ -221,13 +229,13 @@ fn host_finding(
 ) -> Option<Finding> {
     let what = how_held(memory, holder);
     let what = format!("{what}{}", by_line(memory, groups));
-    let what = format!("{what}{}", left_over(groups));
+    let what = format!("{what}{}{}", left_over(groups), parts(memory, holder, groups));
     let mut finding = finding_of_all(Code::LeakHostHeld, memory, groups, &what)?;
     for ((_, context), group) in by_weight(groups).into_iter().skip(1).take(MORE_PLACES) {
         let label = format!("{}: {}", allocated(group), blocks_text(group.held));
         finding = finding.stack(label, memory.stack(*context));
     }
-    if let Holder::Has(crossing) = holder {
+    if let Holder::Has(crossing) | Holder::HasPart { part: crossing, .. } = holder {
         if let Crossed::Returned(function) = crossing {
             let returned = memory.heap().returned(function);
             finding = finding.number("returned", returned.blocks).number("freed", returned.freed);
@@ -238,8 +246,13 @@ fn host_finding(
         }
         finding = indirect_numbers(finding, led_to);
     }
-    let advice = "When you are done with each, pass its pointer to the module's free, or to what the library has for \
-                  that (`delete`, `destroy`, `close`)";
+    let advice = match holder {
+        Holder::HasPart { .. } => OF_PARTS,
+        _ => {
+            "When you are done with each, pass its pointer to the module's free, or to what the library has for that \
+             (`delete`, `destroy`, `close`)"
+        }
+    };
     Some(finding.advice(match memory.sees_a_part() {
         true => format!("{advice}; unless the module frees it where linmem does not see it."),
         false => format!("{advice}."),
@@ -257,6 +270,27 @@ fn left_over(groups: &Groups<'_>) -> String {
     format!(
         "; only words that are perhaps left over lead to {of_them}, on the stack or behind what a block was asked for"
     )
+}
+
+/// How many of the blocks are parts of objects, and of which.
+fn parts(memory: Memory<'_, '_>, holder: Holder, groups: &Groups<'_>) -> String {
+    let Holder::HasPart { whole, .. } = holder else { return String::new() };
+    let all = sum_of(groups.iter().map(|(_, group)| *group)).blocks;
+    let each = match groups.iter().map(|(_, group)| group.parts).sum() {
+        parts if parts == all && all == 1 => "it is".to_owned(),
+        parts if parts == all => "each is".to_owned(),
+        1 => "1 of them is".to_owned(),
+        parts => format!("{} of them are each", count(parts)),
+    };
+    let whence = match whole {
+        Crossed::Returned(function) => {
+            format!("the host got from `{}`", memory.export_name(function))
+        }
+        Crossed::Passed => "the host passed to exports".to_owned(),
+        Crossed::HandedOut => "imported functions got".to_owned(),
+        Crossed::Inside => "the host has pointers into".to_owned(),
+    };
+    format!("; {each} pointed to by an object that {whence}")
 }
 
 /// The user's own lines that allocated blocks, those with most of them first, with how many where there are
@@ -282,6 +316,7 @@ fn how_held(memory: Memory<'_, '_>, holder: Holder) -> String {
                 count(returned.freed),
             );
         }
+        Holder::HasPart { part, .. } => return how_held(memory, Holder::Has(part)),
         Holder::Has(Crossed::Passed) => {
             "never given back: nothing in the module points there, but the host passed such pointers \
              to exports"

@@ -12,7 +12,8 @@ use crate::trace::ContextId;
 
 /// A mark over the live blocks, and what came of it.
 pub struct Mark<'a> {
-    blocks: Blocks<'a>,
+    /// The live blocks.
+    pub blocks: Blocks<'a>,
     snapshot: Option<&'a Snapshot>,
     word_bytes: u64,
     /// By block.
@@ -21,6 +22,8 @@ pub struct Mark<'a> {
     pub indirect: Vec<Held>,
     /// For each block that the host holds, whether words lead there that are perhaps left over.
     pub has_left_over: Vec<bool>,
+    /// For each block that the host holds, whether it is a part of an object that the host holds.
+    pub is_part: Vec<bool>,
     /// Offsets at which so many blocks are pointed to that their owners do.
     recurring: BTreeSet<u64>,
     seen: Vec<bool>,
@@ -105,6 +108,7 @@ impl<'a> Mark<'a> {
             kinds: vec![Kind::Reachable; blocks.live.len()],
             indirect: vec![Held::default(); blocks.live.len()],
             has_left_over: vec![false; blocks.live.len()],
+            is_part: vec![false; blocks.live.len()],
             recurring: BTreeSet::new(),
             seen: vec![false; blocks.live.len()],
         }
@@ -149,6 +153,7 @@ impl<'a> Mark<'a> {
         // That the host has a block's address is better evidence than a pointer into its middle, and than a word that
         // is perhaps left over.
         self.spread_from_host();
+        self.share_with_host(left);
         self.spread_from_left_over(roots);
         let interior = roots.all().filter_map(|word| blocks.pointed_into(word));
         let reached = self.seen_blocks().filter(|&block| self.kinds[block] == Kind::Reachable);
@@ -234,6 +239,30 @@ impl<'a> Mark<'a> {
             let next = blocks.iter().flat_map(|&block| self.pointers(block, true, Words::AskedFor));
             self.spread(next.collect(), Kind::HostHeld(Holder::LedTo(crossing)), Words::AskedFor);
         }
+    }
+
+    /// Gives what both the blocks that the host holds and those that are left to finalizers lead to to the host: it stays
+    /// when the finalizers have run.
+    fn share_with_host(&mut self, left: &[usize]) {
+        let left: BTreeSet<usize> = left.iter().copied().collect();
+        let held =
+            (0..self.kinds.len()).filter(|&block| matches!(self.kinds[block], Kind::HostHeld(_)));
+        let mut pending: Vec<usize> = held.collect();
+        while let Some(block) = pending.pop() {
+            let kind = self.kinds[block].of_what_it_leads_to();
+            let next: Vec<usize> = self.owned_by(block).collect();
+            for block in next {
+                if self.kinds[block] == Kind::FinalizerHeld && !left.contains(&block) {
+                    self.kinds[block] = kind;
+                    pending.push(block);
+                }
+            }
+        }
+    }
+
+    /// The blocks that a block points to as owners do.
+    pub fn owned_by(&self, block: usize) -> impl Iterator<Item = usize> + use<'a, '_> {
+        self.pointers(block, false, Words::AskedFor)
     }
 
     fn mark_held(&mut self, blocks: &[usize], crossing: Crossed) {
