@@ -123,6 +123,8 @@ fn start(args: &Args, recorder: &Path, traces: &Path) -> Result<Child> {
     process
         .env("NODE_OPTIONS", format!("{} {options}", preload(recorder)?).trim_end())
         .env("LINMEM_TRACE_DIR", traces)
+        // Recordings that are kept hold all that they need.
+        .env("LINMEM_MODULES_BESIDE", if args.traces.is_none() { "1" } else { "" })
         .env("LINMEM_INSTRUMENT_OPTIONS", serde_json::to_string(&instrument)?)
         .env("LINMEM_PROGRAM", std::env::current_exe()?);
     if checking.is_some_and(|checking| checking.stop_at_first) {

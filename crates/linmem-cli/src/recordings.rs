@@ -1,6 +1,6 @@
 //! The recordings in a directory, which are read while they are written.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use linmem::{AnalysisOptions, Error, ErrorKind, Report};
+use sha2::{Digest, Sha256};
 
 use crate::files;
 
@@ -25,7 +26,8 @@ pub struct Recordings<'a> {
 impl<'a> Recordings<'a> {
     /// The recordings that will be made in this directory.
     pub fn new(directory: &'a Path, options: AnalysisOptions) -> Recordings<'a> {
-        Recordings { directory, recordings: linmem::Recordings::new(options, open) }
+        let recordings = linmem::Recordings::new(options, open as fn(&str) -> linmem::Result<File>);
+        Recordings { directory, recordings: recordings.modules_beside(module_beside) }
     }
 
     /// Reads what is recorded, until the command that records has ended.
@@ -63,9 +65,23 @@ fn open(path: &str) -> linmem::Result<File> {
     File::open(path).map_err(failed)
 }
 
+/// The module with a SHA-256 beside a recording, which the recorder has linked there.
+fn module_beside(recording: &str, digest: &[u8; 32]) -> linmem::Result<Vec<u8>> {
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let path = Path::new(recording).with_file_name(format!("{hex}.wasm"));
+    let failed = |reason: String| {
+        Error::new(ErrorKind::Io, format!("cannot read {}: {reason}", path.display()))
+    };
+    let bytes = fs::read(&path).map_err(|error| failed(error.to_string()))?;
+    if Sha256::digest(&bytes)[..] != digest[..] {
+        return Err(failed("its contents are not those that its name says".to_owned()));
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, OpenOptions};
+    use std::fs::OpenOptions;
     use std::io::Write;
     use std::process::Command;
 
@@ -111,6 +127,36 @@ mod tests {
         // Ended before a thread wrote anything to its file.
         assert!(!truncated(&[whole.clone(), Vec::new()]));
         assert!(!truncated(&[whole, BEGINNING[..5].to_vec()]));
+    }
+
+    #[test]
+    fn a_module_beside_a_recording_is_what_its_name_says() {
+        let directory = tempfile::tempdir().unwrap();
+        let digest: [u8; 32] = Sha256::digest(b"module").into();
+        let recording = directory.path().join("1.trace").display().to_string();
+        let read = || module_beside(&recording, &digest).map_err(|error| error.to_string());
+        assert!(read().unwrap_err().contains("cannot read"), "it is not there");
+        let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = directory.path().join(format!("{name}.wasm"));
+        fs::write(&path, "module").unwrap();
+        assert_eq!(read().unwrap(), b"module");
+        fs::write(&path, "another").unwrap();
+        assert!(read().unwrap_err().contains("not those that its name says"));
+    }
+
+    #[test]
+    fn a_module_beside_a_recording_is_what_its_name_says() {
+        let directory = tempfile::tempdir().unwrap();
+        let digest: [u8; 32] = Sha256::digest(b"module").into();
+        let recording = directory.path().join("1.trace").display().to_string();
+        let read = || module_beside(&recording, &digest).map_err(|error| error.to_string());
+        assert!(read().unwrap_err().contains("cannot read"), "it is not there");
+        let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = directory.path().join(format!("{name}.wasm"));
+        fs::write(&path, "module").unwrap();
+        assert_eq!(read().unwrap(), b"module");
+        fs::write(&path, "another").unwrap();
+        assert!(read().unwrap_err().contains("not those that its name says"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Once;
 
 #[link(wasm_import_module = "linmem")]
 unsafe extern "C" {
-    /// Opens the recording of this name at its first byte, and numbers it. The host throws where it cannot.
+    /// Opens the recording of this name, or the module, at its first byte, and numbers it. The host throws where it cannot.
     fn open(name: *const u8, length: usize) -> u32;
 
     /// The next bytes of a recording: how many there are, at most so many. The host throws where it cannot read.
@@ -23,6 +23,16 @@ impl Recording {
     pub fn open(name: &str) -> linmem::Result<Recording> {
         Ok(Recording(unsafe { open(name.as_ptr(), name.len()) }))
     }
+}
+
+/// The module with a SHA-256 beside a recording. The host checks that it has it.
+pub fn module_beside(recording: &str, digest: &[u8; 32]) -> linmem::Result<Vec<u8>> {
+    let directory = recording.rfind(['/', '\\']).map_or("", |at| &recording[..=at]);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut file = Recording::open(&format!("{directory}{hex}.wasm"))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 impl Read for Recording {

@@ -5,7 +5,7 @@ use linmem::report::{NothingWatched, Remedy};
 use linmem::{AnalysisOptions, Recordings, Report};
 use serde::{Deserialize, Serialize};
 
-use crate::host::Recording;
+use crate::host::{Recording, module_beside};
 use crate::outcome::Outcome;
 use crate::{bytes, json};
 
@@ -49,7 +49,8 @@ pub fn options_for(remedy: Remedy) -> Option<&'static str> {
 #[unsafe(no_mangle)]
 pub extern "C" fn begin(hot_sites: usize, collected: bool) -> *mut Reading {
     let options = AnalysisOptions::new(hot_sites).collected(collected);
-    let recordings = Recordings::new(options, Recording::open as Open);
+    let recordings =
+        Recordings::new(options, Recording::open as Open).modules_beside(module_beside);
     Box::into_raw(Box::new(Reading(recordings)))
 }
 

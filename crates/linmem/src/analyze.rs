@@ -66,7 +66,7 @@ use crate::report::{
     Code, EndReport, Family, Finding, InstanceReport, MemoryReport, Profile, Report, Severity,
     Totals,
 };
-use crate::trace::{MAGIC, Reader, Sharing, Trace};
+use crate::trace::{MAGIC, ModulesBeside, Reader, Sharing, Trace};
 
 pub use merged::MergedAnalysis;
 use modules::Modules;
@@ -147,6 +147,12 @@ impl Analysis {
     /// Before the first byte.
     pub fn new(options: AnalysisOptions) -> Analysis {
         Analysis { options, ..Analysis::default() }
+    }
+
+    /// The same, where it is known how to read modules beside the trace.
+    pub(crate) fn with_modules(options: AnalysisOptions, modules: ModulesBeside) -> Analysis {
+        let reader = Reader::default().with_modules(modules);
+        Analysis { options, reader, ..Analysis::default() }
     }
 
     /// Takes in the next bytes of the trace.

@@ -21,8 +21,8 @@ use crate::allocator::Allocator;
 use crate::error::{Error, ErrorKind, Result};
 use crate::module::{Access, code_ends};
 use crate::trace::{
-    AccessedBy, BadAccess, ContextId, Crossing, Event, Frame, HostRecord, HostStackId, NotReturned,
-    Record, SizeReadBy,
+    AccessedBy, BadAccess, ContextId, Crossing, ELSEWHERE, Event, Frame, HostRecord, HostStackId,
+    NotReturned, Record, SizeReadBy,
 };
 
 use calls_that_grew::CalledFunction;
@@ -190,6 +190,7 @@ impl Replay {
             // A recording that is read by itself has no other order than its own.
             Record::Sequence { .. } | Record::ModuleNumber { .. } => {}
             Record::ModuleOfProcess { .. } => self.needs_others = true,
+            Record::ModuleBeside { .. } => return Err(damaged(ELSEWHERE)),
             Record::Exit { code } => self.end = Some(End::Exit(code)),
             Record::Trap { message, frames } => self.end = Some(End::Trap { message, frames }),
         }

@@ -6,12 +6,14 @@
 
 mod buffer;
 pub(crate) mod merge;
+mod modules_beside;
 mod reader;
 mod records;
 pub(crate) mod tags;
 mod writer;
 
 pub use buffer::Buffer;
+pub(crate) use modules_beside::{ELSEWHERE, ModulesBeside};
 pub use reader::Reader;
 pub use records::{
     AccessedBy, Alive, BadAccess, ContextId, Crossing, Entry, Event, Frame, HostRecord,

@@ -5,6 +5,7 @@
 //   LINMEM_INSTRUMENT_OPTIONS  options for `linmem instrument`, as a list in JSON: ["--malloc", "xa"]
 //   LINMEM_TRACE_DIR           where each process and each worker thread writes its own
 //                              <pid>-<thread>.trace; else linmem-<pid>.trace in the current directory
+//   LINMEM_MODULES_BESIDE      if it is 1, large modules are linked to the directory of the trace instead of written to it
 //   LINMEM_COLLECT             if it is set, garbage is collected and finalizers run before the program ends
 //   LINMEM_STOP_AT_FIRST       if it is set, the program ends at the first access that is not right
 //   LINMEM_CACHE_DIR           where instrumented modules are kept; else in the user's cache directory

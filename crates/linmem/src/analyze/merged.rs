@@ -7,8 +7,8 @@ use super::{AnalysisOptions, on_recorded, report};
 use crate::error::Result;
 use crate::replay::{End, Replay};
 use crate::report::Report;
-use crate::trace::Record;
 use crate::trace::merge::{Merge, Merged};
+use crate::trace::{ModulesBeside, Record};
 
 /// An analysis of the recordings of one process, whose threads share memories: recordings in, one report
 /// out. They may still be going on.
@@ -41,7 +41,12 @@ impl<R: Read> MergedAnalysis<R> {
 
     /// Adds a recording from its first byte on. Where it has no more bytes, it may have some later.
     pub fn add(&mut self, recording: R) {
-        self.merge.add(recording);
+        self.add_with(recording, ModulesBeside::default());
+    }
+
+    /// The same, where it is known how to read modules beside it.
+    pub(crate) fn add_with(&mut self, recording: R, modules: ModulesBeside) {
+        self.merge.add(recording, modules);
         self.recordings += 1;
     }
 

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::sync::Arc;
 
 use super::{Analysis, AnalysisOptions, MergedAnalysis};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::report::Report;
+use crate::trace::{ELSEWHERE, ModulesBeside};
 
 /// Recordings that are read at the same time; the others wait until one of these is over.
 const MOST_OPEN: usize = 64;
@@ -43,7 +45,11 @@ pub struct Recordings<R, F> {
     /// The analyses of the processes whose threads share memories, by the processes' names.
     processes: BTreeMap<String, MergedAnalysis<R>>,
     chunk: Vec<u8>,
+    /// Reads the module with a SHA-256 beside the recording of a name.
+    modules: Arc<ReadBeside>,
 }
+
+type ReadBeside = dyn Fn(&str, &[u8; 32]) -> Result<Vec<u8>> + Send + Sync;
 
 /// The report of a recording.
 struct ThreadReport {
@@ -70,7 +76,23 @@ impl<R: Read, F: FnMut(&str) -> Result<R>> Recordings<R, F> {
             reports: BTreeMap::new(),
             processes: BTreeMap::new(),
             chunk: vec![0; CHUNK_BYTES],
+            modules: Arc::new(|_, _| Err(Error::new(ErrorKind::InvalidTrace, ELSEWHERE))),
         }
+    }
+
+    /// Says how to read modules that stand beside recordings: `read` gives the module with a SHA-256 beside the recording of
+    /// a name, and has checked it.
+    #[must_use]
+    pub fn modules_beside(
+        self,
+        read: impl Fn(&str, &[u8; 32]) -> Result<Vec<u8>> + Send + Sync + 'static,
+    ) -> Recordings<R, F> {
+        Recordings { modules: Arc::new(read), ..self }
+    }
+
+    fn beside(&self, name: &str) -> ModulesBeside {
+        let (name, modules) = (name.to_owned(), Arc::clone(&self.modules));
+        ModulesBeside::new(move |digest| modules(&name, digest))
     }
 
     /// Adds a recording, unless it was added before.
@@ -138,7 +160,7 @@ impl<R: Read, F: FnMut(&str) -> Result<R>> Recordings<R, F> {
         while self.reading.len() < MOST_OPEN {
             let Some(name) = self.waiting.pop_first() else { break };
             let reader = (self.open)(&name)?;
-            let analysis = Analysis::new(self.options.clone());
+            let analysis = Analysis::with_modules(self.options.clone(), self.beside(&name));
             self.reading.insert(name, Recording { reader, analysis });
         }
         Ok(())
@@ -151,8 +173,8 @@ impl<R: Read, F: FnMut(&str) -> Result<R>> Recordings<R, F> {
         let Some(process) = process.map(str::to_owned) else { return Ok(()) };
         self.reading.remove(name);
         let new = || MergedAnalysis::new(self.options.clone());
-        let from_the_start = (self.open)(name)?;
-        self.processes.entry(process).or_insert_with(new).add(from_the_start);
+        let (from_the_start, modules) = ((self.open)(name)?, self.beside(name));
+        self.processes.entry(process).or_insert_with(new).add_with(from_the_start, modules);
         Ok(())
     }
 
@@ -210,6 +232,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::trace::{Record, Sharing, Writer};
 
     const BEGINNING: &[u8] = b"linmem\0\x01";
     const NOTE: &[u8] = b"\x26\x02hi";
@@ -227,6 +250,40 @@ mod tests {
             let count = (&bytes.borrow()[*at..]).read(buffer)?;
             *at += count;
             Ok(count)
+        }
+    }
+
+    /// Alone, and with another thread that shares a memory.
+    #[test]
+    fn modules_beside_recordings_are_read_where_it_is_known_how() {
+        const DIGEST: [u8; 32] = [7; 32];
+        let allocator = r#"{"functions":[],"unseen":[],"notes":[],"candidates":[]}"#;
+        let recording = |sharing| {
+            let mut writer = Writer::new(Vec::new());
+            writer.record(&Record::Thread { process: "p".to_owned(), thread: 0 });
+            let (name, allocator) = ("a.wasm".to_owned(), allocator.to_owned());
+            writer.record(&Record::ModuleBeside { name, digest: DIGEST.to_vec(), allocator });
+            let (initial_pages, max_pages, page_bytes) = (2, Some(2), 65_536);
+            writer.record(&Record::Memory { initial_pages, max_pages, page_bytes, sharing });
+            writer.record(&Record::Instance { module: 0, memory: 0 });
+            writer.record(&Record::Exit { code: 0 });
+            writer.finish().unwrap()
+        };
+        for sharing in [Sharing::Private, Sharing::Shared(0)] {
+            let bytes = recording(sharing);
+            let open = move |_: &str| Ok(io::Cursor::new(bytes.clone()));
+            let mut unknown = Recordings::new(AnalysisOptions::default(), open.clone());
+            unknown.add("d/0.trace");
+            let error = unknown.finish().unwrap_err().to_string();
+            assert!(error.contains(ELSEWHERE), "{error}");
+            let read = |recording: &str, digest: &[u8; 32]| {
+                assert_eq!((recording, digest), ("d/0.trace", &DIGEST));
+                Ok(wat::parse_str("(module (memory 2 2))").unwrap())
+            };
+            let mut known = Recordings::new(AnalysisOptions::default(), open).modules_beside(read);
+            known.add("d/0.trace");
+            let report = known.finish().unwrap().unwrap();
+            assert_eq!(report.instances.len(), 1);
         }
     }
 

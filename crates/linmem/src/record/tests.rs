@@ -246,6 +246,7 @@ fn written(record: &Record) -> Option<Value> {
         other @ (Record::Host(_)
         | Record::Trap { .. }
         | Record::ModuleOfProcess { .. }
+        | Record::ModuleBeside { .. }
         | Record::Thread { .. }
         | Record::Sequence { .. }) => panic!("not of a hook: {other:?}"),
     })

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::{
-    ContextId, Crossing, Entry, Event, Frame, HostRecord, HostStackId, MAGIC, NotReturned, Reader,
-    Record, Sharing,
+    ContextId, Crossing, ELSEWHERE, Entry, Event, Frame, HostRecord, HostStackId, MAGIC,
+    ModulesBeside, NotReturned, Reader, Record, Sharing,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -83,8 +83,8 @@ impl<R: Read> Merge<R> {
     }
 
     /// Adds a recording and returns its number. Where `source` has no more bytes, it may have some later.
-    pub fn add(&mut self, source: R) -> usize {
-        self.inputs.push(Input::new(source));
+    pub fn add(&mut self, source: R, modules: ModulesBeside) -> usize {
+        self.inputs.push(Input::new(source, modules));
         self.inputs.len() - 1
     }
 
@@ -300,9 +300,9 @@ struct Input<R> {
 }
 
 impl<R: Read> Input<R> {
-    fn new(source: R) -> Input<R> {
+    fn new(source: R, modules: ModulesBeside) -> Input<R> {
         Input {
-            records: Records::Header { source: Some(source), bytes: Vec::new() },
+            records: Records::Header { source: Some(source), bytes: Vec::new(), modules },
             numbers: Numbers::default(),
             next_number: 0,
             waits_with: None,
@@ -328,14 +328,14 @@ impl<R: Read> Input<R> {
 /// The records of a source that may have more later. The reader wants the whole header at once.
 #[derive(Debug)]
 enum Records<R> {
-    Header { source: Option<R>, bytes: Vec<u8> },
+    Header { source: Option<R>, bytes: Vec<u8>, modules: ModulesBeside },
     Behind(Reader<Chain<Cursor<Vec<u8>>, R>>),
     Stopped,
 }
 
 impl<R: Read> Records<R> {
     fn next(&mut self, ended: bool) -> Result<Option<Record>> {
-        if let Records::Header { source, bytes } = self {
+        if let Records::Header { source, bytes, modules } = self {
             if let Some(source) = source {
                 source.take((MAGIC.len() - bytes.len()) as u64).read_to_end(bytes)?;
             }
@@ -345,8 +345,12 @@ impl<R: Read> Records<R> {
                 return if is_empty || !ended { Ok(None) } else { Err(damaged("no header")) };
             }
             let (source, bytes) = (source.take(), mem::take(bytes));
+            let modules = mem::take(modules);
             *self = match source {
-                Some(source) => Records::Behind(Reader::new(Cursor::new(bytes).chain(source))),
+                Some(source) => {
+                    let reader = Reader::new(Cursor::new(bytes).chain(source));
+                    Records::Behind(reader.with_modules(modules))
+                }
                 None => Records::Stopped,
             };
         }
@@ -531,6 +535,7 @@ impl Output {
             }
             Record::Event(event) => self.event(local, event)?,
             Record::Host(record) => self.host_record(local, record)?,
+            Record::ModuleBeside { .. } => return Err(damaged(ELSEWHERE)),
             Record::ModuleNumber { .. }
             | Record::ModuleOfProcess { .. }
             | Record::Thread { .. }

@@ -4,8 +4,8 @@ use std::io::Read;
 
 use super::{
     AccessedBy, Alive, BadAccess, ContextId, Crossing, Entry, Event, Frame, HostRecord,
-    HostStackId, LiveFrames, MAGIC, NotReturned, Record, Refused, Sharing, SizeReadBy,
-    UNKNOWN_SIZE, tags,
+    HostStackId, LiveFrames, MAGIC, ModulesBeside, NotReturned, Record, Refused, Sharing,
+    SizeReadBy, UNKNOWN_SIZE, tags,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -29,6 +29,7 @@ pub struct Reader<R> {
     started: bool,
     truncated: bool,
     failed: bool,
+    modules: ModulesBeside,
 }
 
 impl<R: Read> Reader<R> {
@@ -43,7 +44,13 @@ impl<R: Read> Reader<R> {
             started: false,
             truncated: false,
             failed: false,
+            modules: ModulesBeside::default(),
         }
+    }
+
+    /// Reads modules that stand beside the trace.
+    pub(crate) fn with_modules(self, modules: ModulesBeside) -> Reader<R> {
+        Reader { modules, ..self }
     }
 
     /// Where the bytes come from.
@@ -88,7 +95,7 @@ impl<R: Read> Reader<R> {
                 Ok(record) => {
                     self.start += cursor.at;
                     self.last_pointer = cursor.last_pointer;
-                    return Ok(Some(record));
+                    return self.modules.resolved(record).map(Some);
                 }
                 Err(Stop::Malformed(reason)) => return Err(self.malformed(cursor.at, &reason)),
                 Err(Stop::MoreNeeded) => {
@@ -176,6 +183,11 @@ impl Cursor<'_> {
             tags::MODULE => Record::Module {
                 name: self.text()?,
                 bytes: self.byte_string()?,
+                allocator: self.text()?,
+            },
+            tags::MODULE_BESIDE => Record::ModuleBeside {
+                name: self.text()?,
+                digest: self.byte_string()?,
                 allocator: self.text()?,
             },
             tags::MODULE_NUMBER => Record::ModuleNumber { number: self.number()? },
@@ -541,6 +553,11 @@ mod tests {
         vec![
             Record::Thread { process: "4711".to_owned(), thread: 2 },
             Record::Module { name: "a".to_owned(), bytes: vec![0, 1], allocator: String::new() },
+            Record::ModuleBeside {
+                name: "b".to_owned(),
+                digest: vec![0xab; 32],
+                allocator: "{}".to_owned(),
+            },
             Record::ModuleNumber { number: 31 },
             Record::ModuleOfProcess { number: u64::MAX },
             memory(None, Sharing::Private),

@@ -17,6 +17,16 @@ pub enum Record {
         /// Which functions were hooked and why: JSON, see `docs/trace-format.md`.
         allocator: String,
     },
+    /// As [`Record::Module`], of a module in a file beside the recording. Readers that know how to read such files give a
+    /// [`Record::Module`] instead.
+    ModuleBeside {
+        /// What the user calls it: a file name.
+        name: String,
+        /// The SHA-256 of the original file, 32 bytes.
+        digest: Vec<u8>,
+        /// As for [`Record::Module`].
+        allocator: String,
+    },
     /// The last [`Record::Module`] is the one with this number among those of the process: recordings of its other threads
     /// may call it so.
     ModuleNumber {

@@ -63,6 +63,7 @@ tags! {
     KEPT = 0x32,
     MODULE_NUMBER = 0x33,
     MODULE_OF_PROCESS = 0x34,
+    MODULE_BESIDE = 0x35,
 }
 
 #[cfg(test)]

@@ -51,6 +51,12 @@ impl<W: Write> Writer<W> {
                 self.bytes(bytes);
                 self.bytes(allocator.as_bytes());
             }
+            Record::ModuleBeside { name, digest, allocator } => {
+                self.tag(tags::MODULE_BESIDE);
+                self.bytes(name.as_bytes());
+                self.bytes(digest);
+                self.bytes(allocator.as_bytes());
+            }
             Record::ModuleNumber { number } => {
                 self.tag(tags::MODULE_NUMBER);
                 self.number(*number);

@@ -83,6 +83,7 @@ function environment(values, traces) {
     ...env,
     NODE_OPTIONS: `${LOADS_RECORDER} ${env.NODE_OPTIONS ?? ""}`.trim(),
     LINMEM_TRACE_DIR: traces,
+    LINMEM_MODULES_BESIDE: values.traces === undefined ? "1" : "",
     LINMEM_INSTRUMENT_OPTIONS: JSON.stringify([...allocatorOptions(values), ...checkOptions(values)]),
     ...(values.collect && { LINMEM_COLLECT: "1" }),
     ...(values.check && values["stop-at-first"] && { LINMEM_STOP_AT_FIRST: "1" }),

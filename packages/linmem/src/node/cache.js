@@ -1,6 +1,6 @@
 // Instrumented modules on disk, for the next run, for worker threads and for child processes: one file for each
-// content. A file is written under a name of its own and then renamed, and what is read of it is checked. The original module
-// stands last: it is rarely wanted, and only of a module that another thread has sent.
+// content, and beside it the original, which is linked to recordings and read of a module that another thread has sent. A file is
+// written under a name of its own and then renamed, and what is read of it is checked.
 
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
@@ -10,7 +10,7 @@ import { cacheRoot } from "./cache-root.js";
 import { bytesWithRoom } from "../record/sections.js";
 
 // A program may replace them.
-const { accessSync, closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, utimesSync, writeSync } = fs;
+const { accessSync, closeSync, constants, fstatSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync, statSync, utimesSync, writeSync } = fs;
 
 // All files together; the ones that were used longest ago go first.
 const MAX_BYTES = 512 * 1024 * 1024;
@@ -19,16 +19,17 @@ const MAX_BYTES = 512 * 1024 * 1024;
 const MARK_SECONDS = 3600;
 
 // Then come the digests of the instrumented module and of its map, that of the engine which has found the module valid, and the
-// lengths of these two and of the original, whose digest is its key.
-const MAGIC = "linmem module 3\n";
+// lengths of these two.
+const MAGIC = "linmem module 4\n";
 const DIGEST_BYTES = 32;
 const ENGINE = 2;
 const LENGTHS = MAGIC.length + 3 * DIGEST_BYTES;
-const HEADER_BYTES = LENGTHS + 3 * 4;
+const HEADER_BYTES = LENGTHS + 2 * 4;
 const EXTENSION = ".module";
+const OF_ORIGINAL = ".wasm";
 
 // What is kept beside: compiled code, see code-cache.js.
-const KINDS = [EXTENSION, ".code"];
+const KINDS = [EXTENSION, OF_ORIGINAL, ".code"];
 
 const KEY = /^[0-9a-f]{64}$/;
 
@@ -66,7 +67,21 @@ export class Cache {
 
   /** The content itself; undefined if it is not whole. */
   original(key) {
-    return this.#read(key, (file) => file.part(2, { digest: key }));
+    const path = this.#path(key, OF_ORIGINAL);
+    if (path !== undefined) mark(path);
+    return path && originalAt(path, key);
+  }
+
+  /** Gives the content this further name; false where that cannot be done. Whether it is whole is not looked at. */
+  link(key, name) {
+    const path = this.#path(key, OF_ORIGINAL);
+    try {
+      linkSync(path, name);
+      mark(path);
+      return true;
+    } catch (error) {
+      return error.code === "EEXIST";
+    }
   }
 
   #read(key, partsOf) {
@@ -89,33 +104,41 @@ export class Cache {
   put(key, { original, wasm, map, isValid }) {
     const path = this.#path(key);
     if (path === undefined) return;
-    // Others may do the same at the same time.
-    const own = `${path}.${process.pid}-${threadId}`;
-    try {
-      write(own, isValid ? THIS_ENGINE : "", [wasm, Buffer.from(map), original]);
-      renameSync(own, path);
-      this.#evict(path);
-    } catch {
-      rmSync(own, { force: true });
-    }
+    const ofOriginal = this.#path(key, OF_ORIGINAL);
+    const isKept = written(ofOriginal, [original]) && written(path, [header(isValid ? THIS_ENGINE : "", wasm, map), wasm, Buffer.from(map)]);
+    if (isKept) this.#evict([path, ofOriginal]);
   }
 
   // A key comes from a module, too: it must not lead anywhere else.
-  #path(key) {
+  #path(key, extension = EXTENSION) {
     const directory = KEY.test(key) ? this.#directory() : undefined;
-    return directory === undefined ? undefined : join(directory, key + EXTENSION);
+    return directory === undefined ? undefined : join(directory, key + extension);
   }
 
   // Of all that any version of linmem keeps. Another process may do the same.
   #evict(newest) {
-    const root = join(newest, "..", "..");
-    const files = readdirSync(root).flatMap((folder) => filesIn(join(root, folder)));
-    files.sort((one, other) => other.used - one.used);
-    let bytes = 0;
-    for (const file of files) {
-      bytes += file.bytes;
-      if (bytes > this.#limit && file.path !== newest) rmSync(file.path, { force: true });
+    try {
+      const root = join(newest[0], "..", "..");
+      const files = readdirSync(root).flatMap((folder) => filesIn(join(root, folder)));
+      files.sort((one, other) => other.used - one.used);
+      let bytes = 0;
+      for (const file of files) {
+        bytes += file.bytes;
+        if (bytes > this.#limit && !newest.includes(file.path)) rmSync(file.path, { force: true });
+      }
+    } catch {
+      // Somebody else does the same.
     }
+  }
+}
+
+/** The content in a file; undefined if it is not whole. */
+export function originalAt(path, key) {
+  try {
+    const original = readFileSync(path);
+    return sha256(original) === key ? original : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -152,15 +175,32 @@ function mark(path) {
   }
 }
 
-function write(path, engine, parts) {
+function header(engine, wasm, map) {
   const header = Buffer.alloc(HEADER_BYTES);
   header.write(MAGIC, "latin1");
-  const [wasm, map] = parts;
   header.write(sha256(wasm) + sha256(map) + engine, MAGIC.length, "hex");
-  parts.forEach((part, index) => header.writeUInt32LE(part.length, LENGTHS + 4 * index));
+  [wasm.length, Buffer.byteLength(map)].forEach((length, index) => header.writeUInt32LE(length, LENGTHS + 4 * index));
+  return header;
+}
+
+// Whether it could be written.
+function written(path, parts) {
+  // Others may do the same at the same time.
+  const own = `${path}.${process.pid}-${threadId}`;
+  try {
+    write(own, parts);
+    renameSync(own, path);
+    return true;
+  } catch {
+    rmSync(own, { force: true });
+    return false;
+  }
+}
+
+function write(path, parts) {
   const descriptor = openSync(path, "w");
   try {
-    for (const part of [header, ...parts]) for (let at = 0; at < part.length; ) at += writeSync(descriptor, part, at);
+    for (const part of parts) for (let at = 0; at < part.length; ) at += writeSync(descriptor, part, at);
   } finally {
     closeSync(descriptor);
   }
@@ -176,7 +216,7 @@ class Entry {
     this.#descriptor = openSync(path, "r");
     try {
       this.#header = this.#bytesAt(0, HEADER_BYTES);
-      this.#lengths = [0, 1, 2].map((index) => this.#header.readUInt32LE(LENGTHS + 4 * index));
+      this.#lengths = [0, 1].map((index) => this.#header.readUInt32LE(LENGTHS + 4 * index));
       const bytes = this.#lengths.reduce((sum, length) => sum + length, HEADER_BYTES);
       if (this.#header.toString("latin1", 0, MAGIC.length) !== MAGIC || fstatSync(this.#descriptor).size !== bytes) throw new Error("damaged");
     } catch (error) {
@@ -189,12 +229,12 @@ class Entry {
     closeSync(this.#descriptor);
   }
 
-  /** One of its parts, which has this digest. */
-  part(index, { digest = this.digest(index), hasRoom = false } = {}) {
+  /** One of its parts. */
+  part(index, { hasRoom = false } = {}) {
     const before = this.#lengths.slice(0, index).reduce((sum, length) => sum + length, HEADER_BYTES);
     const length = this.#lengths[index];
     const part = this.#bytesAt(before, length, hasRoom ? bytesWithRoom(length) : undefined);
-    if (sha256(part) !== digest) throw new Error("damaged");
+    if (sha256(part) !== this.digest(index)) throw new Error("damaged");
     return part;
   }
 

@@ -2,11 +2,15 @@
 // this one. Each content is instrumented once; a cache keeps the results.
 
 import { setEngineOptions } from "./engine-options.js";
-import { Cache, sha256 } from "./cache.js";
+import { Cache, originalAt, sha256 } from "./cache.js";
 import { libraryVersion, theLibrary } from "./packaged-library.js";
+import { pathBeside } from "./trace-file.js";
 import { instrumentBy, isProgram, programVersion } from "./program.js";
 import { validate } from "../record/engine.js";
 import { mayHaveMemory } from "../record/sections.js";
+
+// Smaller modules are written as they are.
+const WORTH_A_LINK = 1 << 20;
 
 // A module with two memories, which an engine takes or refuses: checks need a second one.
 const TWO_MEMORIES = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 5, 2, 0, 0, 0, 0);
@@ -23,12 +27,8 @@ export const instrument = {
     if (maker.unavailable !== undefined) throw new Error(maker.unavailable);
     // A program may make very many of these, one for each function that it hands to a module.
     if (!mayHaveMemory(original)) throw new Error("the module has no memory, so nothing is recorded");
-    const kept = cache.get(key);
-    if (kept !== undefined) return parsed(kept);
-    const { wasm, map } = maker.make(original);
-    const isValid = validate(wasm);
-    cache.put(key, { original, wasm, map, isValid });
-    return parsed({ wasm, map, isValid });
+    const { map, ...made } = cache.get(key) ?? newlyMade(key, original);
+    return { ...made, map: JSON.parse(map), ...besideTrace(key, original.length) };
   },
 
   find(key) {
@@ -37,7 +37,20 @@ export const instrument = {
   },
 };
 
-const parsed = ({ map, ...made }) => ({ ...made, map: JSON.parse(map) });
+function newlyMade(key, original) {
+  const { wasm, map } = maker.make(original);
+  const isValid = validate(wasm);
+  cache.put(key, { original, wasm, map, isValid });
+  return { wasm, map, isValid };
+}
+
+// Has the original stand beside the trace, so that it need not be written there: where linmem reads the trace at once, and
+// forgets it.
+function besideTrace(key, bytes) {
+  if (process.env.LINMEM_MODULES_BESIDE !== "1" || bytes < WORTH_A_LINK) return {};
+  const path = pathBeside(`${key}.wasm`);
+  return cache.link(key, path) ? { beside: () => originalAt(path, key) } : {};
+}
 
 /**
  * What instruments: `{ version, make }`, or why nothing does. `options` say which functions allocate, where a module

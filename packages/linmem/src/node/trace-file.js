@@ -28,6 +28,12 @@ class TraceFile {
 
 let own;
 
+/** The path of a file beside the traces. */
+export function pathBeside(name) {
+  mkdirSync(directory, { recursive: true });
+  return resolve(directory, name);
+}
+
 /** The file of this thread: `{ file, attempt }`. A process number can come twice, where several systems share a directory. */
 export const ownFile = () => (own ??= made());
 

@@ -70,14 +70,15 @@ export function isDetached(buffer) {
 }
 
 /**
- * A copy of a module's bytes, which come as a buffer or a view; undefined where the engine takes no such
+ * A module's bytes, which come as a buffer or a view; undefined where the engine takes no such
  * value. Not every engine takes every kind of buffer: it is asked about the rare ones first.
  */
-export function copyOfBytes(source) {
+export function bytesOf(source) {
   try {
     if (!isOneOf(lengthOf, source) && typedArrayName(source) !== "Uint8Array") validate(source);
-    if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength).slice();
-    return new Uint8Array(source).slice();
+    const bytes = ArrayBuffer.isView(source) ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength) : new Uint8Array(source);
+    // Other threads may write to shared ones at any time.
+    return isOneOf(lengthOf, bytes.buffer) ? bytes : bytes.slice();
   } catch {
     return undefined;
   }

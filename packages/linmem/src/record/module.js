@@ -30,6 +30,7 @@ export class Module {
   // By place: how many more calls of the function are looked at when they begin.
   #looks;
   #tellsSize;
+  #sections = new Map();
 
   /** How many entries there were with each first context. */
   entriesOfContext = [];
@@ -57,11 +58,13 @@ export class Module {
   url = undefined;
 
   /**
-   * `map` is what instrumentation says about the module whose bytes `original()` gives. `key` names its content, and
+   * `map` is what instrumentation says about the module whose bytes `original()` gives, and which may stand beside the recording. `key` names its content, and
    * `fallbackName` is for one without a name. `announced(module)` writes it into the trace, and returns its number there.
    */
-  constructor({ key, original, map, fallbackName, announced }) {
+  constructor({ key, original, isBeside = false, map, fallbackName, announced }) {
     this.key = key;
+    /** Whether it stands beside the recording. */
+    this.isBeside = isBeside;
     this.#announced = announced;
     this.#original = original;
     this.#fallbackName = fallbackName;
@@ -109,7 +112,8 @@ export class Module {
    * its own thread.
    */
   sections(name) {
-    return compile(withOnlySections(this.bytes, name));
+    if (!this.#sections.has(name)) this.#sections.set(name, compile(withOnlySections(this.bytes, name)));
+    return this.#sections.get(name);
   }
 
   /** The indices of the exported functions of the original, by name. */

@@ -3,13 +3,14 @@
 // trace a note. The port:
 //
 //   instrument.key(bytes)         names a content
-//   instrument.make(key, bytes)   { wasm, map, isValid } for a module of this content; throws where it cannot be instrumented.
-//                                 `isValid` says whether the engine takes it, undefined where it has not been asked
+//   instrument.make(key, bytes)   { wasm, map, isValid, beside } for a module of this content; throws where it cannot be
+//                                 instrumented. `isValid` says whether the engine takes it, undefined where it has not been
+//                                 asked. Where the bytes stand beside the recording, `beside()` gives them
 //   instrument.find(key, module)  { original, map } of the compiled `module`, which some thread has made; undefined where
 //                                 that is gone. `original()` gives the bytes, unless these are gone
 //   instrument.unavailable        why nothing can be instrumented at all; else undefined
 
-import { copyOfBytes, customSections, validate } from "./engine.js";
+import { bytesOf, customSections, validate } from "./engine.js";
 import { Module } from "./module.js";
 import { MAP_VERSION } from "./names.js";
 import { withCustomSection } from "./sections.js";
@@ -40,8 +41,7 @@ export class Modules {
 
   /** The watched module for these bytes, a buffer or a view; undefined when it is not watched. */
   ofBytes(source) {
-    // The program may change its bytes while they are compiled.
-    const original = copyOfBytes(source);
+    const original = bytesOf(source);
     if (original === undefined) return undefined; // The engine knows what to say.
     const key = this.#instrument.key(original);
     // One that came from another thread, compiled, has no code here.
@@ -52,9 +52,9 @@ export class Modules {
 
   #made(key, original, known) {
     try {
-      const { wasm, map, isValid = validate(wasm) } = this.#instrument.make(key, original);
+      const { wasm, map, isValid = validate(wasm), beside } = this.#instrument.make(key, original);
       if (!isValid) throw new Error("the engine refuses the instrumented module");
-      const module = known ?? this.#watched(key, () => original, map);
+      const module = known ?? this.#watched(key, beside ?? ownCopy(original), map, beside !== undefined);
       module.wasm = withCustomSection(wasm, ORIGIN_SECTION, `${key} ${this.#seal}`);
       return module;
     } catch (error) {
@@ -101,20 +101,28 @@ export class Modules {
     }
   }
 
-  #watched(key, original, map) {
+  #watched(key, original, map, isBeside = false) {
     if (map.version !== MAP_VERSION) throw new Error(`a map of version ${map.version} cannot be read`);
-    return new Module({ key, original, map, fallbackName: nameOf(key), announced: (module) => this.#announced(module) });
+    return new Module({ key, original, isBeside, map, fallbackName: nameOf(key), announced: (module) => this.#announced(module) });
   }
 
   #announced(module) {
     const known = this.#threads.moduleWith(module.key);
     if (known !== undefined) this.#records.moduleOfProcess(known);
     else {
-      this.#records.module(module.name, module.bytes, JSON.stringify(module.map.allocator));
+      const allocator = JSON.stringify(module.map.allocator);
+      if (module.isBeside) this.#records.moduleBeside(module.name, module.key, allocator);
+      else this.#records.module(module.name, module.bytes, allocator);
       this.#threads.handOn(module.key);
     }
     return this.#count++;
   }
+}
+
+// The program may change its bytes while they are compiled.
+function ownCopy(bytes) {
+  const copy = bytes.slice();
+  return () => copy;
 }
 
 const nameOf = (key) => `wasm-${key.slice(0, 8)}.wasm`;

@@ -71,6 +71,7 @@ export const TAGS = {
   KEPT: 0x32,
   MODULE_NUMBER: 0x33,
   MODULE_OF_PROCESS: 0x34,
+  MODULE_BESIDE: 0x35,
 };
 
 /** What accesses memory, from the first on that is not an instruction. */

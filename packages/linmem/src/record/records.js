@@ -170,6 +170,16 @@ export class Records extends TraceWriter {
     this.keep();
   }
 
+  /** The same of a module that stands beside the recording. `key` is its SHA-256, in hexadecimal digits. */
+  moduleBeside(name, key, allocator) {
+    this.begin(TAGS.MODULE_BESIDE);
+    this.text(name);
+    this.bytes(Uint8Array.from(key.match(/../g), (digits) => parseInt(digits, 16)));
+    this.text(allocator);
+    this.commit();
+    this.keep();
+  }
+
   /** The number that the last module has in the process. */
   moduleNumber(number) {
     this.#numbers(TAGS.MODULE_NUMBER, number);

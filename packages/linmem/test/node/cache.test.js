@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, ut
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Cache, sha256 } from "../../src/node/cache.js";
+import { Cache, originalAt, sha256 } from "../../src/node/cache.js";
 
 const directory = mkdtempSync(join(tmpdir(), "linmem-cache-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -15,7 +15,9 @@ const newRoot = () => join(directory, `root${roots++}`);
 
 const entry = (text, bytes = 10) => ({ original: Buffer.from(text), wasm: Buffer.alloc(bytes, text), map: `{"of":"${text}"}`, isValid: true });
 const instrumented = (text, bytes) => (({ original, wasm, ...made }) => ({ wasm: new Uint8Array(wasm), ...made }))(entry(text, bytes));
-const files = (root) => readdirSync(root).flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)));
+const allFiles = (root) => readdirSync(root).flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)));
+// Without the originals.
+const files = (root) => allFiles(root).filter((path) => !path.endsWith(".wasm"));
 
 test("what is put in comes out, for the same maker only", () => {
   const root = newRoot();
@@ -76,6 +78,22 @@ test("the original comes out if it is what the key says", () => {
   assert.equal(cache.original(other), undefined, "a forged one");
 });
 
+test("the original has a further name as long as that is wanted", () => {
+  const root = newRoot();
+  const cache = new Cache("one", { root, limit: 1000 });
+  const [key, other] = ["a", "b"].map(sha256);
+  const beside = join(directory, `${key}.wasm`);
+  assert.equal(cache.link(key, beside), false, "nothing is kept");
+  cache.put(key, entry("a"));
+  assert.ok(cache.link(key, beside));
+  assert.ok(cache.link(key, beside), "again");
+  cache.put(other, entry("b", 5000));
+  assert.equal(cache.original(key), undefined, "evicted");
+  assert.deepEqual(originalAt(beside, key), Buffer.from("a"));
+  assert.equal(originalAt(beside, other), undefined, "another one");
+  assert.equal(cache.link("../x", join(directory, "x")), false);
+});
+
 test("a key that is none leads nowhere", () => {
   const root = newRoot();
   const cache = new Cache("one", { root });
@@ -127,5 +145,5 @@ test("where it cannot be written, recordings' directory has it", (context) => {
   const cache = new Cache("one", { root: blocked });
   cache.put(sha256("a"), entry("a"));
   assert.deepEqual(cache.get(sha256("a")), instrumented("a"));
-  assert.deepEqual(readdirSync(join(traces, "modules")).length, 1);
+  assert.deepEqual(files(traces).length, 1);
 });

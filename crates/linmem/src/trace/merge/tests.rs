@@ -69,7 +69,7 @@ fn merged(recordings: &[Vec<Record>]) -> Vec<Merged> {
     let bytes: Vec<_> = recordings.iter().map(|records| recording(records)).collect();
     let mut merge = Merge::new();
     for bytes in &bytes {
-        let number = merge.add(&bytes[..]);
+        let number = merge.add(&bytes[..], ModulesBeside::default());
         merge.end(number);
     }
     merge.close();
@@ -177,7 +177,7 @@ fn a_hole_is_told_once_at_the_end() {
     let bytes = [recording(&thread(&[0, 4, 5])), recording(&thread(&[1, 6, 9]))];
     let mut merge = Merge::new();
     for bytes in &bytes {
-        merge.add(&bytes[..]);
+        merge.add(&bytes[..], ModulesBeside::default());
     }
     assert_eq!(addresses(&drain(&mut merge)), [0, 1]);
     merge.end(0);
@@ -207,10 +207,10 @@ fn a_recording_that_waits_is_not_read_further() {
     let bytes = [recording(&thread(&late)), recording(&thread(&[0]))];
     let read = Rc::new(Cell::new(0));
     let mut merge = Merge::new();
-    merge.add(Counting(&bytes[0], Rc::clone(&read)));
+    merge.add(Counting(&bytes[0], Rc::clone(&read)), ModulesBeside::default());
     drain(&mut merge);
     assert!(bytes[0].len() > 1_000_000 && read.get() <= 128 * 1024, "{}", read.get());
-    merge.add(Counting(&bytes[1], Rc::default()));
+    merge.add(Counting(&bytes[1], Rc::default()), ModulesBeside::default());
     assert_eq!(addresses(&drain(&mut merge)).len(), 200_000);
 }
 
@@ -227,8 +227,8 @@ fn nothing_comes_between_the_parts_of_a_snapshot() {
     let source = Growing::default();
     source.push(first);
     let mut merge = Merge::new();
-    merge.add(source.clone());
-    merge.add(Growing::of(&bytes));
+    merge.add(source.clone(), ModulesBeside::default());
+    merge.add(Growing::of(&bytes), ModulesBeside::default());
     let before = drain(&mut merge);
     assert_eq!(records(&before).last(), Some(&part));
     source.push(rest);
@@ -240,7 +240,7 @@ fn recordings_may_be_empty_or_cut() {
     let bytes = recording(&thread(&[0, 1]));
     let mut merge = Merge::new();
     for bytes in [&bytes[..0], &bytes[..3], &bytes[..bytes.len() - 4]] {
-        let number = merge.add(bytes);
+        let number = merge.add(bytes, ModulesBeside::default());
         merge.end(number);
     }
     merge.close();
@@ -258,7 +258,7 @@ fn damage_is_told_and_the_others_go_on() {
         let bytes = [first, second, &third].map(|numbers| recording(&thread(numbers)));
         let mut merge = Merge::new();
         for bytes in &bytes {
-            let number = merge.add(&bytes[..]);
+            let number = merge.add(&bytes[..], ModulesBeside::default());
             merge.end(number);
         }
         merge.close();
@@ -324,7 +324,7 @@ proptest! {
         let bytes: Vec<_> = recordings.iter().map(|records| recording(records)).collect();
         let sources: Vec<_> = bytes.iter().map(|_| Growing::default()).collect();
         let mut merge = Merge::new();
-        sources.iter().for_each(|source| { merge.add(source.clone()); });
+        sources.iter().for_each(|source| { merge.add(source.clone(), ModulesBeside::default()); });
         let mut given = [0; 5];
         let mut out = Vec::new();
         for (thread, length) in pieces {
@@ -395,8 +395,8 @@ fn a_module_that_another_recording_has_is_the_same() {
 fn a_recording_waits_for_its_module() {
     let first = Growing::default();
     let mut merge = Merge::new();
-    merge.add(Growing::of(&recording(&thread_without_module(3, &[1]))));
-    merge.add(first.clone());
+    merge.add(Growing::of(&recording(&thread_without_module(3, &[1]))), ModulesBeside::default());
+    merge.add(first.clone(), ModulesBeside::default());
     assert_eq!(addresses(&drain(&mut merge)), NO_ADDRESS);
     first.push(&recording(&thread_with_module(3, &[0])));
     assert_eq!(addresses(&drain(&mut merge)), [0, 1]);
@@ -410,7 +410,7 @@ fn a_module_that_no_recording_has_is_told_and_the_others_go_on() {
     let bytes = bytes.map(|records| recording(&records));
     let mut merge = Merge::new();
     for bytes in &bytes {
-        let number = merge.add(&bytes[..]);
+        let number = merge.add(&bytes[..], ModulesBeside::default());
         merge.end(number);
     }
     merge.close();
@@ -427,6 +427,9 @@ fn a_module_that_no_recording_has_is_told_and_the_others_go_on() {
     assert_eq!(addresses(&out), [0]);
     // A number without a module.
     let mut merge = Merge::new();
-    merge.add(Growing::of(&recording(&[Record::ModuleNumber { number: 0 }])));
+    merge.add(
+        Growing::of(&recording(&[Record::ModuleNumber { number: 0 }])),
+        ModulesBeside::default(),
+    );
     assert!(merge.next_merged().is_err());
 }
