@@ -110,9 +110,8 @@ export class Modules {
     const known = this.#threads.moduleWith(module.key);
     if (known !== undefined) this.#records.moduleOfProcess(known);
     else {
-      const allocator = JSON.stringify(module.map.allocator);
-      if (module.isBeside) this.#records.moduleBeside(module.name, module.key, allocator);
-      else this.#records.module(module.name, module.bytes, allocator);
+      const file = module.isBeside ? bytesOfKey(module.key) : module.bytes;
+      this.#records.module(module.name, file, JSON.stringify(module.map.allocator), module.isBeside);
       this.#threads.handOn(module.key);
     }
     return this.#count++;
@@ -124,5 +123,7 @@ function ownCopy(bytes) {
   const copy = bytes.slice();
   return () => copy;
 }
+
+const bytesOfKey = (key) => Uint8Array.from(key.match(/../g), (digits) => parseInt(digits, 16));
 
 const nameOf = (key) => `wasm-${key.slice(0, 8)}.wasm`;

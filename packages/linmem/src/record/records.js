@@ -161,20 +161,11 @@ export class Records extends TraceWriter {
     this.commit();
   }
 
-  module(name, file, allocator) {
-    this.begin(TAGS.MODULE);
+  /** With `isBeside`, `file` is only the SHA-256 of the file, which stands beside the recording. */
+  module(name, file, allocator, isBeside) {
+    this.begin(isBeside ? TAGS.MODULE_BESIDE : TAGS.MODULE);
     this.text(name);
     this.bytes(file);
-    this.text(allocator);
-    this.commit();
-    this.keep();
-  }
-
-  /** The same of a module that stands beside the recording. `key` is its SHA-256, in hexadecimal digits. */
-  moduleBeside(name, key, allocator) {
-    this.begin(TAGS.MODULE_BESIDE);
-    this.text(name);
-    this.bytes(Uint8Array.from(key.match(/../g), (digits) => parseInt(digits, 16)));
     this.text(allocator);
     this.commit();
     this.keep();
