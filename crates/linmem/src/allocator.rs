@@ -157,6 +157,9 @@ pub(crate) struct Allocator {
     /// freed there unseen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strangers: Vec<u32>,
+    /// Functions that free or reallocate, where none was found that allocates what they are given: they are not hooked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lonely: Vec<u32>,
     /// Where the allocator keeps what it remembers, at fixed addresses: the words that it reads and writes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub state: Vec<u64>,

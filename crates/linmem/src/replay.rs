@@ -126,7 +126,12 @@ impl Replay {
             }
             Record::Entered(entry) => {
                 let caller = self.contexts.caller(&entry)?;
-                self.instance()?.entered(entry.level, caller);
+                let memory = self.instance()?.memory;
+                let totals = self.memories[memory].heap.totals();
+                let allocations = totals.allocations.saturating_add(totals.reallocations);
+                let instance = self.instance()?;
+                instance.entered(entry.level, caller);
+                instance.entered_after(entry.function, allocations);
             }
             Record::Resumed { level } => self.instance()?.resumed(level),
             Record::NotReturned(call) => self.did_not_return(&call)?,

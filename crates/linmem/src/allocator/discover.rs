@@ -39,6 +39,7 @@ impl Allocator {
             aligning: Vec::new(),
             set_up: Vec::new(),
             put_before: 0,
+            lonely: Vec::new(),
         };
         for (role, wanted) in hints {
             search.take_hint(*role, wanted)?;
@@ -48,7 +49,7 @@ impl Allocator {
         search.take_generic_exports(graph);
         search.leave_lonely();
         search.take_operators(graph);
-        let Search { found, notes, resizing, aligning, set_up, put_before, .. } = search;
+        let Search { found, notes, resizing, aligning, set_up, put_before, lonely, .. } = search;
         let mut functions: Vec<_> = found
             .into_iter()
             .map(|(function, (role, evidence))| AllocatorFunction { function, role, evidence })
@@ -73,6 +74,7 @@ impl Allocator {
             resizing,
             aligning,
             strangers: Vec::new(),
+            lonely,
             state: Vec::new(),
             set_up,
             put_before,
@@ -118,6 +120,7 @@ struct Search<'m, 'a> {
     aligning: Vec<u32>,
     set_up: Vec<u32>,
     put_before: u64,
+    lonely: Vec<u32>,
 }
 
 impl Search<'_, '_> {
@@ -301,6 +304,7 @@ impl Search<'_, '_> {
         for (function, (role, evidence)) in &found {
             if *evidence != Evidence::Flag && !has_allocating(role.layer()) {
                 self.found.remove(function);
+                self.lonely.push(*function);
                 self.notes.insert(format!(
                     "function {function} {} ({evidence}), but no function was found that allocates \
                      what it is given: not hooked",

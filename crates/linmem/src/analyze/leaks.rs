@@ -133,6 +133,8 @@ pub(crate) struct Leaks {
     /// Why they could not be judged, if so.
     not_judged: Option<String>,
     groups: BTreeMap<(Kind, ContextId), Group>,
+    /// How many of the blocks that each exported function returned something in the module points to.
+    pointed_to: BTreeMap<u32, u64>,
 }
 
 /// Blocks of one kind from one context.
@@ -149,6 +151,8 @@ struct Group {
     left_over: u64,
     /// How many of them are parts of objects.
     parts: u64,
+    /// How many of their bytes only blocks lead to that crossed in one way.
+    led_to_alone: u64,
     example: u64,
     /// Allocations up to the first of them, and up to the last.
     first: u64,
@@ -173,6 +177,7 @@ impl Leaks {
                 seen.emptied += group.emptied;
                 seen.left_over += group.left_over;
                 seen.parts += group.parts;
+                seen.led_to_alone += group.led_to_alone;
             }
         }
     }
@@ -269,6 +274,9 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
             Kind::Definite if is_emptied => Kind::Emptied,
             kind => kind,
         };
+        if let (Kind::Reachable, Some(Crossed::Returned(function))) = (kind, block.crossed) {
+            *leaks.pointed_to.entry(function).or_default() += 1;
+        }
         let place = memory.place(block.context);
         let group = leaks.groups.entry((kind, place)).or_default();
         group.held += Held { blocks: 1, bytes: block.size };
@@ -277,6 +285,7 @@ pub(super) fn judge(memory: Memory<'_, '_>) -> Leaks {
         group.emptied += u64::from(is_emptied);
         group.left_over += u64::from(mark.has_left_over[index]);
         group.parts += u64::from(mark.is_part[index]);
+        group.led_to_alone += if mark.is_led_to_alone[index] { block.size } else { 0 };
         if group.held.blocks == 1 {
             group.first = block.serial;
         }
@@ -314,7 +323,7 @@ fn marked<'s>(memory: Memory<'s, '_>, blocks: Blocks<'s>, can_judge: bool) -> Ma
     let left: Vec<usize> = left.collect();
     if let (Some(snapshot), true) = (snapshot, can_judge) {
         mark.run(&Roots::of(memory, snapshot, blocks, word_bytes), &left);
-        parts::tell(memory, &mut mark);
+        parts::tell(&mut mark);
     }
     mark
 }

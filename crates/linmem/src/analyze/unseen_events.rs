@@ -51,6 +51,7 @@ impl Reason {
 pub(super) fn reason(memory: Memory<'_, '_>) -> Option<Reason> {
     let of_allocator = || {
         strangers(memory)
+            .or_else(|| lonely(memory))
             .or_else(|| parts_of_blocks(memory))
             .or_else(|| part_given_back(memory))
             .or_else(|| impossible_history(memory))
@@ -104,6 +105,22 @@ fn strangers(memory: Memory<'_, '_>) -> Option<String> {
         names.join(", "),
         if strangers.len() == 1 { "writes" } else { "write" },
     ))
+}
+
+/// Whether blocks are seen to be allocated and none to be freed, and there is a function that frees: linmem cannot tell which.
+fn lonely(memory: Memory<'_, '_>) -> Option<String> {
+    if memory.heap().totals().allocations == 0 {
+        return None;
+    }
+    memory.modules().into_iter().find_map(|facts| {
+        let Allocator { functions, lonely, .. } = &facts.recorded.allocator;
+        let sees_no_free = !functions.iter().any(|hooked| hooked.role.effect() == Effect::Frees);
+        let name = facts.prepared.function_name(*lonely.first().filter(|_| sees_no_free)?);
+        Some(format!(
+            "no function that frees is hooked, and `{name}` frees blocks of an allocator that was not found, so that not all \
+             allocations and frees are seen"
+        ))
+    })
 }
 
 /// Whether a function has allocated that gives out parts of blocks: a part that is freed is not the block that was seen.
@@ -195,7 +212,30 @@ fn strangers_that_may_have_run(memory: Memory<'_, '_>, facts: &ModuleFacts<'_, '
 mod tests {
     use crate::analyze::recording::Recording;
     use crate::report::Code;
-    use crate::trace::{Frame, Record};
+    use crate::trace::{Crossing, Event, Frame, Record};
+
+    /// The callee frees what it is given, by a function of which the compiler left only the export for the host.
+    #[test]
+    fn leaks_are_not_judged_where_only_functions_that_allocate_are_hooked() {
+        let codes = |free: &str| {
+            let text = format!(
+                r#"(module (memory 2)
+                    (func (export "malloc") (param i32) (result i32) unreachable) {free})"#
+            );
+            let mut recording = Recording::of(&[("a.wasm", &text)], &["malloc"]);
+            recording.instance(0);
+            recording.allocate(0x1000, 3, 0);
+            let crossing = Crossing::Returned(0);
+            recording.0.event(&Event::Crossed { pointer: 0x1000, crossing });
+            recording.snapshot(0);
+            let report = recording.finish().report().unwrap();
+            report.findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
+        };
+        let of_rust = r#"(func (export "__wbindgen_free") (param i32 i32))"#;
+        assert_eq!(codes(of_rust), [Code::AllocationsUnseen, Code::NotJudged]);
+        assert_eq!(codes(r#"(func (export "free") (param i32))"#), [Code::LeakHostHeld]);
+        assert_eq!(codes(""), [Code::LeakHostHeld], "nothing in it frees");
+    }
 
     /// Function 0 is `malloc`, 3 has a `memalign` in it, and 4 calls it.
     const WITH_MEMALIGN: &str = r#"(module (memory 2)

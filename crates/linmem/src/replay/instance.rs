@@ -41,6 +41,8 @@ pub struct RecordedInstance {
     pub not_returned: NotReturnedCalls,
     /// Whether functions were taken out of tables or put in, whose calls are not seen.
     pub functions_taken: bool,
+    /// By function that was entered: the allocations before its second entry, once there was one.
+    entered_again: FxHashMap<u32, Option<u64>>,
     /// The entries that are under way, with their levels and callers, the outermost first. Nothing
     /// happened so far in those between, so nobody told of them.
     entries: Vec<(u64, CallerId)>,
@@ -73,6 +75,7 @@ impl RecordedInstance {
             calls_in_all: 0,
             not_returned: NotReturnedCalls::default(),
             functions_taken: false,
+            entered_again: FxHashMap::default(),
             entries: Vec::new(),
         }
     }
@@ -102,6 +105,19 @@ impl RecordedInstance {
     pub(super) fn entered(&mut self, level: u64, caller: CallerId) {
         self.entries.truncate(self.outside_of(level));
         self.entries.push((level, caller));
+    }
+
+    /// A function is entered, after so many allocations.
+    pub(super) fn entered_after(&mut self, function: u32, allocations: u64) {
+        let again = self.entered_again.entry(function);
+        again.and_modify(|again| *again = again.or(Some(allocations))).or_insert(None);
+    }
+
+    /// Whether the allocation with this number belongs to the first entry of a function, or comes before it.
+    pub fn is_of_first_entry(&self, function: u32, serial: u64) -> bool {
+        self.entered_again
+            .get(&function)
+            .is_none_or(|again| again.is_none_or(|again| serial <= again))
     }
 
     /// The entry of this level goes on.

@@ -1,6 +1,6 @@
 //! What the judged blocks amount to: leaks in, findings out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::replay::heap::{Crossed, Held};
 use crate::report::{Code, Finding, Remedy};
@@ -60,7 +60,7 @@ fn of_memory(memory: Memory<'_, '_>) -> Vec<Finding> {
     findings.extend(emptied::finding(memory, &emptied));
     findings.extend(host_findings(memory, &held));
     findings.extend(finalizer_finding(memory, &left));
-    findings.extend(once::kept_finding(memory, &kept_once));
+    findings.extend(once::kept_finding(memory, &kept_once, led_to_by_none(&held)));
     findings.extend(middles::doubtful_finding(memory, &doubtful, &at_rest));
     findings.extend(middles::at_rest_finding(memory, &at_rest));
     findings.extend(thread_finding(memory, &by_threads));
@@ -194,24 +194,50 @@ fn host_findings(memory: Memory<'_, '_>, groups: &Groups<'_>) -> Vec<Finding> {
     }
     let mut has: Vec<_> =
         of_holder.iter().rev().filter(|(holder, _)| !matches!(holder, Holder::LedTo(_))).collect();
-    // Within a severity, what weighs most comes first. What hangs on blocks does not count: where the host has several that
-    // lead to it, it is by chance on which it hangs. The parts of objects come after these.
+    let led_to = |holder: &Holder| {
+        let led_to = match *holder {
+            Holder::Has(crossing) => of_holder.get(&Holder::LedTo(crossing)),
+            Holder::HasPart { part, .. } if !of_holder.contains_key(&Holder::Has(part)) => {
+                of_holder.get(&Holder::LedTo(part))
+            }
+            _ => None,
+        };
+        led_to.map_or(&[][..], Vec::as_slice)
+    };
+    // Within a severity, what weighs most comes first. What hangs on blocks counts where nothing else leads there: else it is by
+    // chance on which it hangs. The parts of objects come after these.
     has.sort_by_key(|(holder, groups)| {
-        let bytes = sum_of(groups.iter().map(|(_, group)| *group)).bytes;
-        (matches!(holder, Holder::HasPart { .. }), std::cmp::Reverse(bytes))
+        let own = sum_of(groups.iter().map(|(_, group)| *group)).bytes;
+        let alone: u64 = led_to(holder).iter().map(|(_, group)| group.led_to_alone).sum();
+        let is_part = matches!(holder, Holder::HasPart { .. });
+        (is_part, std::cmp::Reverse(own.saturating_add(alone)))
     });
     has.into_iter()
-        .filter_map(|(&holder, groups)| {
-            let led_to = match holder {
-                Holder::Has(crossing) => of_holder.get(&Holder::LedTo(crossing)),
-                Holder::HasPart { part, .. } if !of_holder.contains_key(&Holder::Has(part)) => {
-                    of_holder.get(&Holder::LedTo(part))
-                }
-                _ => None,
-            };
-            host_finding(memory, holder, groups, led_to.map_or(&[], Vec::as_slice))
-        })
+        .filter_map(|(holder, groups)| host_finding(memory, *holder, groups, led_to(holder)))
         .collect()
+}
+
+/// What only some blocks lead to, as the end of a sentence about these.
+pub(super) fn more_hang_on_these(led_to: Held) -> String {
+    format!("; {} more hang on these", blocks_text(led_to))
+}
+
+/// What hangs on blocks of which there is no finding: it hangs on those that a library keeps once.
+fn led_to_by_none(groups: &Groups<'_>) -> Held {
+    let told: BTreeSet<Crossed> = groups
+        .iter()
+        .filter_map(|((kind, _), _)| match kind {
+            Kind::HostHeld(Holder::Has(crossing) | Holder::HasPart { part: crossing, .. }) => {
+                Some(*crossing)
+            }
+            _ => None,
+        })
+        .collect();
+    let is_told = |kind: Kind| match kind {
+        Kind::HostHeld(Holder::LedTo(crossing)) => told.contains(&crossing),
+        _ => true,
+    };
+    sum_of(groups.iter().filter(|((kind, _), _)| !is_told(*kind)).map(|(_, group)| *group))
 }
 
 /// Advice on blocks that seem to be parts of objects.
@@ -242,7 +268,7 @@ fn host_finding(
         }
         let led_to = sum_of(led_to.iter().map(|(_, group)| *group));
         if led_to.blocks > 0 {
-            finding.message += &format!("; {} more hang on these", blocks_text(led_to));
+            finding.message += &more_hang_on_these(led_to);
         }
         finding = indirect_numbers(finding, led_to);
     }
@@ -309,10 +335,14 @@ fn how_held(memory: Memory<'_, '_>, holder: Holder) -> String {
     let words = match holder {
         Holder::Has(Crossed::Returned(function)) => {
             let returned = memory.heap().returned(function);
+            let (blocks, name) =
+                (number_of(returned.blocks, "block"), memory.export_name(function));
+            let pointed_to = match memory.leaks().pointed_to.get(&function) {
+                Some(blocks) => format!("; to {} more the module still points", count(*blocks)),
+                None => String::new(),
+            };
             return format!(
-                "never given back: the host got {} from `{}` and freed {}",
-                number_of(returned.blocks, "block"),
-                memory.export_name(function),
+                "never given back: the host got {blocks} from `{name}` and freed {}{pointed_to}",
                 count(returned.freed),
             );
         }

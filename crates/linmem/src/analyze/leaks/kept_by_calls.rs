@@ -13,7 +13,7 @@ use super::super::exports::{self, Callers, FEWEST_TO_JUDGE, PARTS};
 use super::super::lines::user_line;
 use super::super::subject::Memory;
 use super::findings::{Groups, blocks_text};
-use super::{Kind, sum_of};
+use super::{Kind, once, sum_of};
 
 /// It is at least this part of the whole run.
 const SHORTEST_SPAN: u64 = 8;
@@ -58,7 +58,7 @@ pub(super) fn findings(memory: Memory<'_, '_>, reachable: &Groups<'_>) -> Vec<Fi
     left.retain(|calls, left| {
         left.held.blocks >= FEWEST_TO_JUDGE
             && times(memory, calls) >= FEWEST_TO_JUDGE
-            && goes_on(memory, left)
+            && goes_on(memory, calls, left)
     });
     if left.is_empty() {
         return Vec::new();
@@ -86,19 +86,24 @@ fn times(memory: Memory<'_, '_>, (module, function, line): &Calls) -> u64 {
 }
 
 /// Whether each part of the run from the first of these blocks on left some, and other blocks were allocated meanwhile. What
-/// one of many calls allocated at once does not go on, nor does a cache that is full.
-fn goes_on(memory: Memory<'_, '_>, left: &Left) -> bool {
-    let blocks = left.held.blocks;
+/// one of many calls allocated at once does not go on, nor does a cache that is full. The first call may leave much that is
+/// there once.
+fn goes_on(memory: Memory<'_, '_>, (module, function, _): &Calls, left: &Left) -> bool {
+    let is_of_first = |serial: u64| once::is_of_first_call(memory, (*module, *function), serial);
+    let serials: Vec<u64> =
+        left.serials.iter().copied().filter(|serial| !is_of_first(*serial)).collect();
+    let blocks = serials.len() as u64;
     let totals = memory.heap().totals();
     let in_all = totals.allocations.saturating_add(totals.reallocations);
-    let first = left.serials.iter().copied().min().unwrap_or_default();
+    let Some(first) = serials.iter().copied().min() else { return false };
     let span = in_all.saturating_sub(first).saturating_add(1);
     let mut parts = [0; PARTS as usize];
-    for serial in &left.serials {
+    for serial in &serials {
         let part = u128::from(serial - first) * u128::from(PARTS) / u128::from(span);
         parts[(part as usize).min(parts.len() - 1)] += 1;
     }
-    span >= in_all / SHORTEST_SPAN
+    blocks >= FEWEST_TO_JUDGE
+        && span >= in_all / SHORTEST_SPAN
         && blocks <= span / 4 * 3
         && parts.iter().all(|part| *part >= blocks / (2 * PARTS))
 }

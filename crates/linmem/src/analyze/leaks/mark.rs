@@ -22,6 +22,8 @@ pub struct Mark<'a> {
     pub indirect: Vec<Held>,
     /// For each block that the host holds, whether words lead there that are perhaps left over.
     pub has_left_over: Vec<bool>,
+    /// For each block to which what the host holds leads, whether all that leads there crossed in the same way.
+    pub is_led_to_alone: Vec<bool>,
     /// For each block that the host holds, whether it is a part of an object that the host holds.
     pub is_part: Vec<bool>,
     /// Offsets at which so many blocks are pointed to that their owners do.
@@ -108,6 +110,7 @@ impl<'a> Mark<'a> {
             kinds: vec![Kind::Reachable; blocks.live.len()],
             indirect: vec![Held::default(); blocks.live.len()],
             has_left_over: vec![false; blocks.live.len()],
+            is_led_to_alone: vec![false; blocks.live.len()],
             is_part: vec![false; blocks.live.len()],
             recurring: BTreeSet::new(),
             seen: vec![false; blocks.live.len()],
@@ -126,6 +129,7 @@ impl<'a> Mark<'a> {
             }
             self.accept_siblings();
         }
+        self.tell_led_to_alone();
     }
 
     /// Where many blocks with the same call stack hang on blocks that the host or a finalizer holds, their owners may
@@ -154,21 +158,23 @@ impl<'a> Mark<'a> {
         // is perhaps left over.
         self.spread_from_host();
         self.share_with_host(left);
-        self.spread_from_left_over(roots);
+        let on_stack = roots.on_stack.iter().filter_map(|&word| self.owned_at(word)).collect();
+        self.spread_from_left_over(on_stack, |kind| kind == Kind::Reachable);
         let interior = roots.all().filter_map(|word| blocks.pointed_into(word));
         let reached = self.seen_blocks().filter(|&block| self.kinds[block] == Kind::Reachable);
         let through_blocks = reached.flat_map(|block| self.pointers(block, true, Words::All));
         let possible = interior.chain(through_blocks).collect();
         self.spread(possible, Kind::Possible, Words::All);
+        // In blocks that the program allocates only to fill them, such words are most likely somebody else's.
+        self.spread_from_left_over(Vec::new(), |kind| kind != Kind::Reachable);
         self.judge_lost();
     }
 
-    /// Marks what only words lead to that are perhaps left over, and tells to which of the blocks that the host holds
-    /// they lead.
-    fn spread_from_left_over(&mut self, roots: &Roots) {
-        let on_stack = roots.on_stack.iter().filter_map(|&word| self.owned_at(word));
-        let mut starts = BTreeMap::from([(Kind::Reachable, on_stack.collect::<Vec<_>>())]);
-        for block in self.seen_blocks() {
+    /// Marks what only words lead to that are perhaps left over, here or in blocks of some kinds, and tells to which of the blocks
+    /// that the host holds they lead.
+    fn spread_from_left_over(&mut self, starts: Vec<usize>, of: impl Fn(Kind) -> bool) {
+        let mut starts = BTreeMap::from([(Kind::Reachable, starts)]);
+        for block in self.seen_blocks().filter(|&block| of(self.kinds[block])) {
             let kind = self.kinds[block].of_what_it_leads_to();
             let pointers = self.pointers(block, kind != Kind::Reachable, Words::LeftOver);
             starts.entry(kind).or_default().extend(pointers);
@@ -238,6 +244,31 @@ impl<'a> Mark<'a> {
             self.mark_held(&blocks, crossing);
             let next = blocks.iter().flat_map(|&block| self.pointers(block, true, Words::AskedFor));
             self.spread(next.collect(), Kind::HostHeld(Holder::LedTo(crossing)), Words::AskedFor);
+        }
+    }
+
+    /// Tells what only blocks that crossed in one way lead to: what is marked from there, whichever comes first.
+    fn tell_led_to_alone(&mut self) {
+        let mut held: BTreeMap<Crossed, Vec<usize>> = BTreeMap::new();
+        for (block, kind) in self.kinds.iter().enumerate() {
+            if let Kind::HostHeld(Holder::Has(crossing)) = kind {
+                held.entry(*crossing).or_default().push(block);
+            }
+        }
+        let mut seen = vec![false; self.kinds.len()];
+        // The other way round than `spread_from_host`.
+        for (crossing, mut pending) in held {
+            while let Some(block) = pending.pop() {
+                let next: Vec<usize> = self.pointers(block, true, Words::AskedFor).collect();
+                for block in next {
+                    if let Kind::HostHeld(Holder::LedTo(first)) = self.kinds[block]
+                        && !std::mem::replace(&mut seen[block], true)
+                    {
+                        self.is_led_to_alone[block] = first == crossing;
+                        pending.push(block);
+                    }
+                }
+            }
         }
     }
 
@@ -357,7 +388,8 @@ impl<'a> Mark<'a> {
         let end = address.saturating_add(extent).min(next);
         let left_over = match asked_for == extent {
             true => end,
-            false => address.saturating_add(asked_for).next_multiple_of(word_bytes).min(end),
+            // The owner of a block has no pointer in a word that it asked for in part only.
+            false => address.saturating_add(asked_for / word_bytes * word_bytes).min(end),
         };
         let (start, end) = match words {
             Words::AskedFor => (address, left_over),

@@ -2,6 +2,7 @@
 //! its start; and what constructors of static objects leave to the host, as embind's do, in any module. Whether one more
 //! call leaves one more block cannot be told from one call.
 
+use crate::replay::heap::Held;
 use crate::report::{Code, Finding, Severity};
 use crate::trace::ContextId;
 
@@ -9,7 +10,8 @@ use super::super::exports;
 use super::super::lines::{begins_in_library, user_line};
 use super::super::subject::Memory;
 use super::findings::{
-    GroupOf, Groups, finding_of_all, indirect_numbers, indirect_of, them, with_others,
+    GroupOf, Groups, finding_of_all, indirect_numbers, indirect_of, more_hang_on_these, them,
+    with_others,
 };
 use super::{Holder, Kind, sum_of};
 
@@ -35,7 +37,8 @@ pub(super) fn partition<'g>(
 }
 
 /// Whether a library allocated the blocks once, as far as one can tell: one block from its own code, or some that it
-/// allocated at the beginning and no more since. Of what it may have lost, only a few blocks of the beginning count.
+/// allocated at the beginning and no more since. Of what it may have lost, only a few blocks of the beginning count, or of the
+/// first call.
 fn is_once(memory: Memory<'_, '_>, group: &GroupOf<'_>) -> bool {
     let ((kind, context), group) = *group;
     let may_be_lost = match kind {
@@ -55,9 +58,23 @@ fn is_once(memory: Memory<'_, '_>, group: &GroupOf<'_>) -> bool {
     let (is_one, is_early) = (group.held.blocks == 1, group.last <= beginning);
     let calls = calls(memory, *context);
     let blocks = group.held.blocks;
+    let is_first = |serial| {
+        let entered = exports::entered(memory, *context);
+        entered.is_some_and(|entered| is_of_first_call(memory, entered, serial))
+    };
     let are_few = is_early && (is_one || blocks <= calls / CALLS_FOR_EACH)
-        || calls == 1 && blocks < FEWEST_OF_LOOP && group.first <= beginning;
+        || blocks < FEWEST_OF_LOOP && is_first(group.last);
     begins_in_library(&stack) && if may_be_lost { are_few } else { is_one || is_early }
+}
+
+/// Whether the host had not entered a function again when it made this allocation.
+pub(super) fn is_of_first_call(
+    memory: Memory<'_, '_>,
+    (module, function): (usize, u32),
+    serial: u64,
+) -> bool {
+    let mut users = memory.users().map(|user| user.recorded());
+    users.all(|user| user.module != module || user.is_of_first_entry(function, serial))
 }
 
 /// A library that loses less than one block in so many calls, and none later, loses it at its first use.
@@ -88,17 +105,28 @@ fn is_of_constructors(memory: Memory<'_, '_>, context: ContextId) -> bool {
 }
 
 /// One note for those that something may point to.
-pub(super) fn kept_finding(memory: Memory<'_, '_>, kept: &Groups<'_>) -> Option<Finding> {
+///
+/// `led_to` is what only they lead to.
+pub(super) fn kept_finding(
+    memory: Memory<'_, '_>,
+    kept: &Groups<'_>,
+    led_to: Held,
+) -> Option<Finding> {
     let what =
         "kept once: a library allocated them at its start or at its first use, and no more since";
-    Some(finding_of_all(Code::KeptOnce, memory, kept, what)?.advice(ADVICE))
+    let mut finding = finding_of_all(Code::KeptOnce, memory, kept, what)?;
+    if led_to.blocks > 0 {
+        finding.message += &more_hang_on_these(led_to);
+        finding = indirect_numbers(finding, led_to);
+    }
+    Some(finding.advice(ADVICE))
 }
 
 /// One note for those that nothing points to, with what hangs on them.
 pub(super) fn lost_finding(memory: Memory<'_, '_>, lost: &Groups<'_>) -> Option<Finding> {
     let held = sum_of(lost.iter().map(|(_, group)| *group));
     let what = format!(
-        "lost at a library's start: nothing points to {} any more{}",
+        "lost at a library's start or in a first call: nothing points to {} any more{}",
         them(held),
         with_others(held, indirect_of(lost))
     );

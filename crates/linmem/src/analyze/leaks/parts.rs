@@ -1,27 +1,38 @@
 //! Which of the blocks that exports returned are parts of an object that the host holds, too.
 //!
-//! A getter returns the address of an object's buffer: the host has both, and is to give back the object alone. That a
-//! block points to another does not show that it owns it: a database points to its newest statement, a list to its
-//! items, an iterator to its map. So no block of the same call stack points to a part, and of the objects that do, one alone
-//! was there before it or was made by the same line; and that has no other part like it.
+//! A getter returns the address of an object's buffer, or an object keeps the text that it was made of: the host has both, and
+//! is to give back the object first. That a block leads to another does not show that it owns it: a database leads to its
+//! newest statement, a list to its items. So no block of the same call stack leads to a part, and of the objects one alone,
+//! which leads to no other part like it. Of two that lead to each other, the older one has the other.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::mark::{Live, Mark};
+use super::mark::Mark;
 use super::{Holder, Kind};
-use crate::analyze::subject::Memory;
-use crate::replay::contexts::CallerStack;
-use crate::replay::heap::Crossed;
+use crate::replay::heap::{Block, Crossed};
 use crate::trace::ContextId;
 
+/// How many blocks that the host holds are looked at, how many to which each of them leads, and how large these are at most: an
+/// object's own.
+const MOST_HELD: usize = 8192;
+const MOST_BELOW: usize = 32;
+const LARGEST_BELOW: u64 = 1024;
+
 /// Marks them.
-pub fn tell(memory: Memory<'_, '_>, mark: &mut Mark<'_>) {
+pub fn tell(mark: &mut Mark<'_>) {
+    let held: Vec<usize> =
+        (0..mark.kinds.len()).filter(|&block| crossed(mark, block).is_some()).collect();
+    if held.len() > MOST_HELD {
+        return;
+    }
+    let leads_to: BTreeMap<usize, BTreeSet<usize>> =
+        held.into_iter().map(|whole| (whole, held_below(mark, whole))).collect();
     let mut wholes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for whole in (0..mark.kinds.len()).filter(|&block| crossed(mark, block).is_some()) {
-        for part in mark.owned_by(whole).filter(|&part| part != whole) {
+    for (&whole, below) in &leads_to {
+        for &part in below {
             if matches!(crossed(mark, part), Some(Crossed::Returned(_))) {
                 wholes.entry(part).or_default().push(whole);
             }
@@ -29,12 +40,14 @@ pub fn tell(memory: Memory<'_, '_>, mark: &mut Mark<'_>) {
     }
     let mut parts: BTreeMap<(usize, ContextId), Vec<usize>> = BTreeMap::new();
     for (part, mut wholes) in wholes {
-        wholes.dedup();
-        let context = live(mark, part).block.context;
-        if wholes.iter().any(|&whole| live(mark, whole).block.context == context) {
+        let context = block_of(mark, part).context;
+        if wholes.iter().any(|&whole| block_of(mark, whole).context == context) {
             continue; // neighbours in a list
         }
-        wholes.retain(|&whole| may_own(memory, mark, whole, part));
+        wholes.retain(|&whole| {
+            let is_older = block_of(mark, whole).serial < block_of(mark, part).serial;
+            is_older || !leads_to[&part].contains(&whole)
+        });
         if let &[whole] = &wholes[..] {
             parts.entry((whole, context)).or_default().push(part);
         }
@@ -49,8 +62,8 @@ pub fn tell(memory: Memory<'_, '_>, mark: &mut Mark<'_>) {
         }
     }
     for ((context, part), by_whole) in of_place {
-        let like = |&block: &usize| {
-            live(mark, block).block.context == context && crossed(mark, block) == Some(part)
+        let like = |&index: &usize| {
+            block_of(mark, index).context == context && crossed(mark, index) == Some(part)
         };
         let like: Vec<usize> = (0..mark.kinds.len()).filter(like).collect();
         for (whole, parts) in by_whole {
@@ -65,18 +78,25 @@ pub fn tell(memory: Memory<'_, '_>, mark: &mut Mark<'_>) {
     }
 }
 
-/// Whether a block that points to another may own it.
-fn may_own(memory: Memory<'_, '_>, mark: &Mark<'_>, whole: usize, part: usize) -> bool {
-    let contexts = &memory.subject.replay.contexts;
-    let [whole_live, part_live] = [whole, part].map(|block| live(mark, block).block);
-    let caller = |context| (contexts.entry(context), contexts.caller_stack(context));
-    let is_of_the_same_line = || {
-        let (caller_of_whole, caller_of_part) =
-            (caller(whole_live.context), caller(part_live.context));
-        matches!(caller_of_whole.1, CallerStack::Taken(_)) && caller_of_whole == caller_of_part
-    };
-    let points_back = || mark.owned_by(part).any(|block| block == whole);
-    whole_live.serial < part_live.serial || (is_of_the_same_line() && !points_back())
+/// The blocks that the host holds to which this one leads, past others that it does not hold.
+fn held_below(mark: &Mark<'_>, whole: usize) -> BTreeSet<usize> {
+    let (mut below, mut seen) = (BTreeSet::new(), BTreeSet::from([whole]));
+    let mut pending = vec![whole];
+    while let Some(from) = pending.pop() {
+        for to in mark.owned_by(from) {
+            if seen.len() > MOST_BELOW || !seen.insert(to) {
+                continue;
+            }
+            if crossed(mark, to).is_some() {
+                below.insert(to);
+            } else if matches!(mark.kinds[to], Kind::HostHeld(Holder::LedTo(_)))
+                && mark.blocks.live[to].extent <= LARGEST_BELOW
+            {
+                pending.push(to);
+            }
+        }
+    }
+    below
 }
 
 /// How the host got the address of a block, if it holds it.
@@ -87,6 +107,6 @@ fn crossed(mark: &Mark<'_>, block: usize) -> Option<Crossed> {
     }
 }
 
-fn live(mark: &Mark<'_>, block: usize) -> Live {
-    mark.blocks.live[block]
+fn block_of(mark: &Mark<'_>, index: usize) -> Block {
+    mark.blocks.live[index].block
 }

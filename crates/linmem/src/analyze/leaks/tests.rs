@@ -141,7 +141,7 @@ fn what_a_library_lost_once_at_its_start_is_a_note_that_owns_what_hangs_on_it() 
     library_then_work(&mut recording, &[(0x1000, 0), (0x2000, 1)]);
     recording.snapshot_with(0, &[], &[(0x1000, 0x2000)]);
     let report = report(recording);
-    let message = "16 bytes in 1 block lost at a library's start: nothing points to it any more, and 16 bytes in 1 \
+    let message = "16 bytes in 1 block lost at a library's start or in a first call: nothing points to it any more, and 16 bytes in 1 \
                    block with it";
     let note = (Code::LeakDefinite, Severity::Note, message, [Some(1), Some(1)]);
     assert_eq!(told(&report), [note]);
@@ -188,17 +188,47 @@ fn several_places_where_a_library_lost_one_block_are_one_note() {
     let mut recording = recording();
     library_then_work(&mut recording, &[(0x1000, 0), (0x2000, 1)]);
     recording.snapshot(0);
-    let message = "32 bytes in 2 blocks lost at a library's start: nothing points to them any more; the most, 16 \
+    let message = "32 bytes in 2 blocks lost at a library's start or in a first call: nothing points to them any more; the most, 16 \
                    bytes in 1 block, come from here";
     let note = (Code::LeakDefinite, Severity::Note, message, [Some(2), Some(0)]);
     assert_eq!(told(&report(recording)), [note]);
+}
+
+/// However late that call comes, and whatever the others allocate, it is one call, and those after it lost nothing.
+#[test]
+fn what_a_library_lost_in_its_first_call_only_is_a_note() {
+    let lost = |losing: u64| {
+        let mut recording = recording();
+        recording.enter(0, Some(0));
+        (0..20).for_each(|_| {
+            recording.allocate(0x9000, 8, 2);
+            recording.free(0x9000);
+        });
+        for call in 0..4 {
+            recording.call(1, 1);
+            recording.enter(1, LIBRARY);
+            if call == losing {
+                recording.allocate(0x1000, 16, 0);
+                recording.allocate(0x2000, 16, 1);
+            }
+            recording.allocate(0x9000, 8, 2);
+            recording.free(0x9000);
+        }
+        recording.snapshot(0);
+        let report = report(recording);
+        told(&report).into_iter().map(|(code, severity, ..)| (code, severity)).collect::<Vec<_>>()
+    };
+    assert_eq!(lost(0), [(Code::LeakDefinite, Severity::Note)]);
+    assert_eq!(lost(1), [(Code::LeakDefinite, Severity::Error); 2]);
 }
 
 /// It is one for each use, or it came late: the library loses more with more work.
 #[test]
 fn what_a_library_loses_again_or_later_is_an_error() {
     let again = |recording: &mut Recording| {
-        library_then_work(recording, &[(0x1000, 0), (0x2000, 0)]);
+        library_then_work(recording, &[(0x1000, 0)]);
+        recording.enter(0, LIBRARY);
+        recording.allocate(0x2000, 16, 0);
     };
     let later = |recording: &mut Recording| {
         library_then_work(recording, &[]);
@@ -523,6 +553,104 @@ fn calls_go_on_to_keep_blocks_only_where_each_part_of_them_does() {
     assert!(keep(200, &|call| u64::from((100..110).contains(&call))).is_none(), "a few in between");
     assert!(keep(40, &|call| u64::from(call <= 20)).is_none(), "a cache that is full");
     assert!(keep(7, &|_| 3).is_none(), "few calls");
+}
+
+/// The first call sets up a lot that is there once.
+#[test]
+fn what_the_first_call_left_does_not_hide_that_calls_go_on_to_keep_blocks() {
+    let each = |call: u64| if call == 1 { 60 } else { 1 };
+    let told = calls_that_keep(40, each);
+    assert!(told.iter().any(|(code, _)| *code == Code::KeptByCalls), "{told:?}");
+    let only_first = |call: u64| if call == 1 { 60 } else { 0 };
+    let told = calls_that_keep(40, only_first);
+    assert!(told.iter().all(|(code, _)| *code != Code::KeptByCalls), "{told:?}");
+}
+
+/// The host got five blocks, and gave back one.
+#[test]
+fn what_the_module_still_points_to_is_told_of_what_the_host_got() {
+    let mut recording = recording();
+    for pointer in (1..=5).map(|number| 0x1000 * number) {
+        recording.enter(0, Some(0));
+        recording.allocate(pointer, 16, 0);
+        recording.0.event(&Event::Crossed { pointer, crossing: Crossing::Returned(0) });
+    }
+    recording.free(0x1000);
+    recording.snapshot_with(0, &[0x2000], &[]);
+    let report = report(recording);
+    let held = report.findings.iter().find(|finding| finding.code == Code::LeakHostHeld).unwrap();
+    let expected = "48 bytes in 3 blocks never given back: the host got 5 blocks from `func[0]` and freed 1; to 1 more \
+                    the module still points (allocated at app.mjs:5)";
+    assert_eq!(held.message, expected);
+}
+
+/// Objects with much that is their own come before texts, and what both an engine and its threads lead to counts for none.
+#[test]
+fn what_hangs_on_blocks_counts_for_their_order_where_nothing_else_leads_there() {
+    let order = |words: &[(u64, u32)]| {
+        let mut recording = recording();
+        recording.enter(0, Some(0));
+        for (pointer, size, by) in [(0x1000, 16, 0), (0x2000, 32, 1)] {
+            recording.allocate(pointer, size, by);
+            let crossing = Crossing::Returned(by);
+            recording.0.event(&Event::Crossed { pointer, crossing });
+        }
+        recording.allocate(0x3000, 500, 2);
+        recording.snapshot_with(0, &[], words);
+        let report = report(recording);
+        report.findings.iter().map(|finding| finding.numbers["bytes"]).collect::<Vec<_>>()
+    };
+    assert_eq!(order(&[(0x1000, 0x3000)]), [16, 32]);
+    assert_eq!(order(&[(0x2000, 0x3000)]), [32, 16]);
+    assert_eq!(order(&[(0x1000, 0x3000), (0x2000, 0x3000)]), [32, 16]);
+}
+
+/// One block from each of several calls hangs on what a library keeps once.
+#[test]
+fn what_hangs_on_what_is_kept_once_is_told_with_it() {
+    let mut recording = recording();
+    library_then_work(&mut recording, &[(0x1000, 0), (0x2000, 1)]);
+    recording.0.event(&Event::Crossed { pointer: 0x1000, crossing: Crossing::HandedOut });
+    recording.snapshot_with(0, &[], &[(0x1000, 0x2000)]);
+    let report = report(recording);
+    let [(Code::KeptOnce, _, message, [Some(1), Some(1)])] = told(&report)[..] else {
+        panic!("{report}")
+    };
+    assert!(message.ends_with("; 16 bytes in 1 block more hang on these"), "{message}");
+}
+
+/// A library's text of five bytes was put where a pointer had been, behind which nothing was asked for.
+#[test]
+fn what_a_text_was_put_over_leads_nowhere_where_better_is_known() {
+    let report = |is_pointed_into: bool| {
+        let text = r#"(module (memory 2)
+            (func (export "malloc") (param i32) (result i32) unreachable)
+            (func (export "free") (param i32)))"#;
+        let mut recording = Recording::of_known_code(text, "dlmalloc", &["parse"]);
+        recording.instance(0);
+        recording.allocate(0x1000, 5, 0);
+        recording.0.event(&Event::Crossed { pointer: 0x1000, crossing: Crossing::HandedOut });
+        recording.allocate(0x2000, 160, 0);
+        let headers = [(0xffc, 0x10 | 3), (0x1ffc, (160 + 8) | 3)];
+        let words = [headers[0], (0x1008, 0x2000), headers[1]];
+        let into = is_pointed_into.then_some(0x2010);
+        recording.snapshot_with(0, &into.into_iter().collect::<Vec<_>>(), &words);
+        let report = report(recording);
+        told(&report)
+            .into_iter()
+            .map(|(code, _, message, _)| (code, message.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let codes = |told: &[(Code, String)]| told.iter().map(|(code, _)| *code).collect::<Vec<_>>();
+    let told_of = report(false);
+    assert_eq!(codes(&told_of), [Code::LeakHostHeld]);
+    assert!(
+        told_of[0].1.contains("more hang on these"),
+        "the only trace of who has it: {told_of:?}"
+    );
+    let told_of = report(true);
+    assert!(codes(&told_of).contains(&Code::LeakPossible), "{told_of:?}");
+    assert!(!told_of[0].1.contains("more hang on these"), "{told_of:?}");
 }
 
 /// The finalizer of the first one has freed it.

@@ -8,12 +8,15 @@ const MODULE: &str = r#"(module (memory 2)
     (func (export "malloc") (param i32) (result i32) unreachable)
     (func (export "free") (param i32))
     (func (export "create") (result i32) unreachable)
-    (func (export "buffer_of") (param i32) (result i32) unreachable))"#;
+    (func (export "buffer_of") (param i32) (result i32) unreachable)
+    (func (export "face_of") (param i32) (result i32) unreachable))"#;
 const CREATE: u32 = 2;
 const BUFFER_OF: u32 = 3;
+const FACE_OF: u32 = 4;
 /// Their call stacks.
 const IN_CREATE: u32 = 0;
 const IN_BUFFER_OF: u32 = 1;
+const IN_FACE: u32 = 2;
 
 /// The program's own memory, with objects of 32 bytes and buffers of 64, each of which an export returned.
 struct Program {
@@ -23,7 +26,8 @@ struct Program {
 
 impl Program {
     fn new() -> Program {
-        let mut recording = Recording::of(&[("a.wasm", MODULE)], &["create", "buffer_of"]);
+        let mut recording =
+            Recording::of(&[("a.wasm", MODULE)], &["create", "buffer_of", "face_of"]);
         recording.host_stacks(&["app.mjs:5", "app.mjs:9"]);
         recording.instance(0);
         Program { recording, words: Vec::new() }
@@ -83,7 +87,7 @@ fn a_buffer_that_an_object_of_its_own_points_to_is_a_part_of_it() {
 }
 
 #[test]
-fn buffers_are_no_parts_where_the_object_came_later_or_has_several() {
+fn buffers_are_no_parts_where_an_object_has_several_or_several_have_one() {
     let alone = [
         "192 bytes in 3 blocks never given back: the host got 3 blocks from `buffer_of` and freed 0 (allocated at \
          app.mjs:9)",
@@ -92,14 +96,6 @@ fn buffers_are_no_parts_where_the_object_came_later_or_has_several() {
         let of_buffers = program.told().into_iter().filter(|text| text.contains("`buffer_of` and"));
         of_buffers.collect::<Vec<_>>()
     };
-    // An iterator points to its map.
-    let mut program = Program::new();
-    for number in 0..3 {
-        let buffer = program.buffer(number);
-        let object = program.object(number);
-        program.point(object, buffer);
-    }
-    assert_eq!(buffers(program), alone);
     // A list points to its items.
     let mut program = Program::new();
     let object = program.object(0);
@@ -122,6 +118,43 @@ fn buffers_are_no_parts_where_the_object_came_later_or_has_several() {
     let buffers_of_objects = [0, 1, 2].map(|number| program.buffer(number));
     objects.into_iter().for_each(|object| program.point(object, buffers_of_objects[0]));
     assert_eq!(buffers(program), alone);
+}
+
+/// A face keeps the blob that it was made of, past a block of its own, and the blob its bytes.
+#[test]
+fn what_an_object_was_made_of_is_a_part_of_it() {
+    let mut program = Program::new();
+    for number in 0..3 {
+        let bytes = program.buffer(number);
+        let blob = program.object(number);
+        program.point(blob, bytes);
+        let own = 0x4000 + number * 0x100;
+        program.recording.allocate(own, 16, IN_FACE);
+        let face = program.block(0x5000 + number * 0x100, 24, FACE_OF, IN_FACE, 1);
+        program.point(face, own);
+        program.point(own, blob);
+    }
+    let told = program.told();
+    let starts = ["72 bytes in 3 blocks", "192 bytes in 3 blocks", "96 bytes in 3 blocks"];
+    let ends = ["48 bytes in 3 blocks more hang on these", "from `create`", "from `face_of`"];
+    assert_eq!(told.len(), 3, "{told:?}");
+    for ((told, start), end) in told.iter().zip(starts).zip(ends) {
+        assert!(told.starts_with(start) && told.ends_with(end), "{told}");
+    }
+}
+
+/// A statement leads to its database, and the database to its only statement.
+#[test]
+fn of_two_that_lead_to_each_other_the_older_one_has_the_other() {
+    let mut program = Program::new();
+    for number in 0..3 {
+        let database = program.object(number);
+        let statement = program.buffer(number);
+        program.point(database, statement);
+        program.point(statement, database);
+    }
+    let told = program.told();
+    assert!(told[0].starts_with("96 bytes") && told[1].ends_with("from `create`"), "{told:?}");
 }
 
 #[test]
