@@ -2,7 +2,7 @@
 
 use linmem::Mode;
 use linmem::report::{Code, Finding, Severity};
-use linmem_wasmtime::{Exit, Run, Val};
+use linmem_wasmtime::{Exit, Run, Session, Val};
 
 use crate::support::{assemble, observe};
 
@@ -105,6 +105,80 @@ fn what_the_allocator_lets_an_import_write_is_right() {
         let written = errors(&report.findings);
         let written = written.iter().filter(|(code, _)| *code == Code::BlockOverwritten);
         assert_eq!(written.count(), told, "{larger}: {report}");
+    }
+}
+
+/// `aligned_alloc` takes only sizes that are multiples of the alignment, as C wants it. `write` stores a byte.
+const ALIGNED: &str = r#"(module
+    (memory (export "memory") 2)
+    (global $end (mut i32) (i32.const 4160))
+    (global (export "__heap_base") i32 (i32.const 4096))
+    (func $aligned_alloc (export "aligned_alloc") (param $alignment i32) (param $size i32) (result i32)
+        (if (i32.rem_u (local.get $size) (local.get $alignment)) (then (return (i32.const 0))))
+        (global.get $end)
+        (global.set $end (i32.add (global.get $end) (i32.and (i32.add (local.get $size) (i32.const 127)) (i32.const -64)))))
+    (func $free (export "free") (param i32))
+    (func (export "write") (param i32) (i32.store8 (local.get 0) (i32.const 1))))"#;
+
+/// The program gets what it gets without checks, and each block has its redzone.
+#[test]
+fn sizes_for_aligned_alloc_stay_multiples_of_the_alignment() {
+    let wasm = assemble(ALIGNED);
+    let allocate = |session: &mut Session<'_>, alignment: i32, size: i32| {
+        let results =
+            session.call("aligned_alloc", &[Val::I32(alignment), Val::I32(size)]).unwrap();
+        let Val::I32(block) = results[0] else { panic!("{results:?}") };
+        block
+    };
+    let requests =
+        [(64, 64), (64, 0), (64, 48), (24, 48), (1, 5), (4096, 8192), (1 << 25, 0), (64, 128)];
+    let blocks = |mode: Mode| {
+        let mut session = Run::new(&wasm).unwrap().mode(mode).start().unwrap();
+        requests.map(|(alignment, size)| allocate(&mut session, alignment, size) != 0)
+    };
+    assert_eq!(blocks(Mode::check(None)), blocks(Mode::default()));
+    assert_eq!(blocks(Mode::default()), requests.map(|request| request != (64, 48)));
+    for (past, expected) in [(63, None), (64, Some(Code::HeapOverflow))] {
+        let mut session = checked(&wasm).start().unwrap();
+        let block = allocate(&mut session, 64, 64);
+        session.call("write", &[Val::I32(block + past)]).unwrap();
+        let report = session.report().unwrap();
+        let codes: Vec<Code> = errors(&report.findings).into_iter().map(|(code, _)| code).collect();
+        assert_eq!(codes, Vec::from_iter(expected), "{past}: {report}");
+    }
+    // The quarantine keeps what it has.
+    let mut session = checked(&wasm).start().unwrap();
+    let block = allocate(&mut session, 64, 64);
+    session.call("free", &[Val::I32(block)]).unwrap();
+    allocate(&mut session, 64, 64);
+    session.call("write", &[Val::I32(block)]).unwrap();
+    let report = session.report().unwrap();
+    let codes: Vec<Code> = errors(&report.findings).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, [Code::UseAfterFree], "{report}");
+}
+
+/// `malloc` has one block of as many bytes as `limit` says, and writes of its own behind what it was asked for.
+const LIMITED: &str = r#"(module
+    (memory (export "memory") 2)
+    (global $limit (mut i32) (i32.const 1024))
+    (global (export "__heap_base") i32 (i32.const 4096))
+    (func (export "limit") (param i32) (global.set $limit (local.get 0)))
+    (func $malloc (export "malloc") (param $size i32) (result i32)
+        (if (i32.gt_u (local.get $size) (global.get $limit)) (then (return (i32.const 0))))
+        (i64.store (i32.add (i32.const 4116) (local.get $size)) (i64.const 0x1122334455667788))
+        (i32.const 4112))
+    (func $free (export "free") (param i32))
+    (func (export "look") (param i32)))"#;
+
+/// Also a block of no bytes, for which a redzone is all that is asked for.
+#[test]
+fn what_has_no_room_for_a_redzone_is_allocated_without_one() {
+    let wasm = assemble(LIMITED);
+    for size in [0, 8] {
+        let mut session = checked(&wasm).start().unwrap();
+        session.call("limit", &[Val::I32(8)]).unwrap();
+        let results = session.call("malloc", &[Val::I32(size)]).unwrap();
+        assert!(matches!(results[..], [Val::I32(4112)]), "{size}: {results:?}");
     }
 }
 

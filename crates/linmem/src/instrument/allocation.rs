@@ -20,6 +20,9 @@ const WORD: MemArg = MemArg { offset: 0, align: 0, memory_index: 0 };
 /// `ENOMEM` of WASI, musl for wasm and Emscripten.
 const ENOMEM: i32 = 48;
 
+/// Larger alignments than this are not worth the memory: such a block may have to do without a redzone.
+const LARGEST_ALIGNMENT: u64 = 1 << 24;
+
 /// The function that stands in for an allocator function. For `malloc`:
 ///
 /// ```wat
@@ -260,12 +263,16 @@ impl Writer<'_> {
         self.arguments + 3
     }
 
-    /// Pushes whether the value on the stack says that there is no block. `realloc(p, 0)` may return none, and be right.
+    /// Pushes whether the value on the stack says that there is no block. `realloc(p, 0)` may return none, and be right. What
+    /// allocates is asked for more than 0 bytes in any case.
     fn push_whether_it_failed(&self, code: &mut InstructionSink<'_>) {
         if self.role.stores_result() {
             code.i32_const(0).i32_ne();
         } else {
             self.features.eqz(code);
+        }
+        if self.role.effect() == Effect::Allocates {
+            return;
         }
         code.local_get(self.asked_for);
         self.features.nez(code);
@@ -301,11 +308,44 @@ impl Writer<'_> {
         }
         code.if_(BlockType::Empty);
         self.features.push_address(redzone.into(), code);
-        code.local_tee(self.redzone_local()).local_get(self.asked_for);
+        code.local_set(self.redzone_local()).local_get(self.asked_for);
+        self.push_room(redzone, code);
         self.features.add(code);
         code.local_set(self.arguments);
         self.features.push_address(1, code);
         code.local_set(self.arguments + 1).end();
+    }
+
+    /// Pushes how much more to ask for. C wants the size for `aligned_alloc` to be a multiple of the alignment, and allocators refuse
+    /// others. So what is added is one: the sum is a multiple if the size was.
+    fn push_room(&self, redzone: u32, code: &mut InstructionSink<'_>) {
+        if self.role != Role::AlignedAlloc {
+            self.features.push_address(redzone.into(), code);
+            return;
+        }
+        let less_one = |code: &mut InstructionSink<'_>| {
+            self.features.push_address(1, code);
+            self.features.sub(code);
+        };
+        self.push(Param::Align, code);
+        less_one(code);
+        self.features.extend(code);
+        code.i64_const(LARGEST_ALIGNMENT as i64).i64_lt_u();
+        code.if_(BlockType::Result(self.features.address));
+        self.push(Param::Align, code);
+        self.features.push_address(redzone.into(), code);
+        self.features.add(code);
+        less_one(code);
+        self.push(Param::Align, code);
+        match self.features.is_64() {
+            true => code.i64_div_u(),
+            false => code.i32_div_u(),
+        };
+        self.push(Param::Align, code);
+        self.features.mul(code);
+        code.else_();
+        self.features.push_address(redzone.into(), code);
+        code.end();
     }
 
     /// The size and the count are what the caller says.
