@@ -182,6 +182,26 @@ fn what_has_no_room_for_a_redzone_is_allocated_without_one() {
     }
 }
 
+/// The shadow still has the redzone of the block that was there before. What changes behind the new one is the allocator's.
+#[test]
+fn behind_a_block_without_a_redzone_nothing_is_overwritten() {
+    let wasm = assemble(LIMITED);
+    for (limit, told) in [(8, 0), (1024, 1)] {
+        let mut session = checked(&wasm).start().unwrap();
+        session.call("malloc", &[Val::I32(8)]).unwrap();
+        session.call("free", &[Val::I32(4112)]).unwrap();
+        session.call("limit", &[Val::I32(limit)]).unwrap();
+        session.call("malloc", &[Val::I32(8)]).unwrap();
+        session.call("look", &[Val::I32(4112)]).unwrap();
+        session.memory()[4124..4132].fill(b'x');
+        session.call("free", &[Val::I32(4112)]).unwrap();
+        let report = session.report().unwrap();
+        let written = errors(&report.findings);
+        let written = written.iter().filter(|(code, _)| *code == Code::BlockOverwritten);
+        assert_eq!(written.count(), told, "{limit}: {report}");
+    }
+}
+
 #[test]
 fn a_program_can_be_stopped_at_its_first_error() {
     let wasm = assemble(

@@ -155,6 +155,12 @@ impl Inserted for Give {
         to_shadow(features, &mut code);
         code.i32_const(State::Redzone as i32).local_get(REDZONE).memory_fill(shadow);
         canaries::write(features, [END, REDZONE], &mut code);
+        // Where an earlier block had its redzone, this one has none: what is there now is the allocator's.
+        code.local_get(REDZONE);
+        features.eqz(&mut code);
+        code.local_get(END).call(space.helper(Helper::IsRedzone)).i32_and();
+        code.if_(BlockType::Empty).local_get(END).i32_const(State::Unallocated as i32);
+        code.i32_store8(at(space, AddedMemory::Shadow, 0)).end();
         code.end();
         function.into_raw_body()
     }
