@@ -21,8 +21,9 @@ use std::collections::BTreeSet;
 
 use wasmparser::{Operator, ValType};
 
-use super::code::{Code, Functions};
+use super::code::{self, Code, Functions};
 use super::discover::calls_of_each;
+use super::values::{Origin, Values};
 use super::{KnownByCode, Role};
 use crate::module::{Body, CallGraph, Module};
 
@@ -204,11 +205,12 @@ impl Shapes<'_, '_> {
             });
         Some(match aligned {
             Some(role) if frees == 0 && (code.leaves_room() || code.asks_for_room(malloc)) => {
-                Around::Is(match role {
-                    Role::AlignedAlloc if code.aligns_to_parameter(1) => Role::RustAlloc,
-                    Role::AlignedAlloc if stores => Role::FixedMemalign,
-                    role => role,
-                })
+                match (role, self.order(function, malloc)) {
+                    (Role::AlignedAlloc, Some(Role::RustAlloc)) => Around::Is(Role::RustAlloc),
+                    (Role::AlignedAlloc, _) if stores => Around::Is(Role::FixedMemalign),
+                    (Role::AlignedAlloc, None) => Around::Aligns,
+                    (role, _) => Around::Is(role),
+                }
             }
             // `realloc(NULL, size)` is `malloc(size)`.
             _ if frees > 0
@@ -235,6 +237,54 @@ impl Shapes<'_, '_> {
             _ if frees > 0 || self.calls_free(function, malloc) => Around::Resizes,
             _ => Around::Aligns,
         })
+    }
+
+    /// Which of two parameters is the alignment, and which the size, in a function with `memalign` in it: C++'s library has one that
+    /// takes the size first. It is told by what the code does with each; `None` where it does not say so, or says both.
+    fn order(&self, function: u32, malloc: u32) -> Option<Role> {
+        let values = Values::of(self.functions.code(function), 2);
+        let getters = self.getters(function, malloc);
+        let comparers = self.comparers(function);
+        let is_size = |parameter: u32| {
+            let origin = Origin::Parameter(parameter);
+            values.is_added_to(origin, &PADDING) || values.passes(origin, &getters)
+        };
+        let is_alignment = |parameter: u32| {
+            let origin = Origin::Parameter(parameter);
+            values.compares_either_way(origin, &ALIGNMENT)
+                || values.is_subtracted_from(origin, &TOO_LARGE)
+                || values.is_power_of_two(origin)
+                || values.passes(origin, &comparers)
+        };
+        let size_first = is_size(0) || is_alignment(1);
+        let alignment_first = is_alignment(0) || is_size(1);
+        match (alignment_first, size_first) {
+            (true, false) => Some(Role::AlignedAlloc),
+            (false, true) => Some(Role::RustAlloc),
+            _ => None,
+        }
+    }
+
+    /// `malloc`, and what a function calls that is like it and calls it: `operator new`.
+    fn getters(&self, function: u32, malloc: u32) -> BTreeSet<u32> {
+        let callees = self.functions.callees(function);
+        let like_it = callees.filter(|&callee| {
+            self.functions.has_type_of(Role::Malloc, callee)
+                && self.functions.calls(callee, malloc) > 0
+        });
+        like_it.chain([malloc]).collect()
+    }
+
+    /// What a function calls that only compares its parameter with the alignment of all blocks.
+    fn comparers(&self, function: u32) -> BTreeSet<u32> {
+        use Operator::{End, LocalGet};
+        let compares = |callee: &u32| match &self.functions.code(*callee).0[..] {
+            [LocalGet { local_index: 0 }, constant, comparison, End] => {
+                code::compares(constant, comparison, &ALIGNMENT)
+            }
+            _ => false,
+        };
+        self.functions.callees(function).filter(compares).collect()
     }
 
     /// Whether a function calls one that frees, under whatever name: a user's flag may name one that only calls it.
@@ -279,6 +329,12 @@ const SMALL: [i32; 4] = [244, 245, 236, 237];
 /// From -64 on, compared with `>=` or `>`. With blocks aligned to 16 too. Some versions in Rust keep room for
 /// what the system allocates at once: from -65,587 on.
 const TOO_LARGE: [i32; 4] = [-64, -65, -65_587, -65_588];
+
+/// What is added to a request before it is rounded up.
+const PADDING: [i32; 2] = [11, 19];
+
+/// Up to the alignment that all blocks have, compared with `<=` or `<`.
+const ALIGNMENT: [i32; 4] = [8, 9, 16, 17];
 
 impl Code<'_> {
     /// `+ 11 & -8`, or `+ 19 & -16`; or, in Rust that was made small, `(size < 11 ? 16 : size + 4) + 7 & -8`.
@@ -377,26 +433,6 @@ impl Code<'_> {
             _ => false,
         };
         self.without_copies().windows(4).filter(aligns).count()
-    }
-
-    /// Whether this parameter is the alignment, as it is compared with the one that all blocks have, before anything else is:
-    /// C++'s library has a function with `memalign` in it that takes the size first.
-    fn aligns_to_parameter(&self, parameter: u32) -> bool {
-        use Operator::{I32Const, I32GeU, I32GtU, I32LeU, I32LtU, LocalGet};
-        let compared = |three: &[Operator<'_>]| match three {
-            [
-                LocalGet { local_index },
-                I32Const { value: 8 | 9 | 16 | 17 },
-                I32LeU | I32LtU | I32GtU | I32GeU,
-            ]
-            | [
-                I32Const { value: 8 | 9 | 16 | 17 },
-                LocalGet { local_index },
-                I32LeU | I32LtU | I32GtU | I32GeU,
-            ] => Some(*local_index),
-            _ => None,
-        };
-        self.0.windows(3).find_map(compared) == Some(parameter)
     }
 
     /// Whether it stores a local where this parameter says, or a local and 8: `memalign` does so with no parameter,

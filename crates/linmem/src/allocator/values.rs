@@ -158,6 +158,48 @@ impl<'a> Values<'a> {
         })
     }
 
+    /// Whether one of these constants is compared with a value, or the value with it.
+    pub fn compares_either_way(&self, origin: Origin, constants: &[i32]) -> bool {
+        self.compares(origin, constants)
+            || self.between(origin, |before, after| compares(before, after, constants))
+    }
+
+    /// Whether a value is subtracted from one of these constants.
+    pub fn is_subtracted_from(&self, origin: Origin, constants: &[i32]) -> bool {
+        use Operator::{I32Const, I32Sub};
+        self.between(origin, |before, after| {
+            matches!((before, after), (I32Const { value }, I32Sub) if constants.contains(value))
+        })
+    }
+
+    /// Whether this is so of what stands before a use of a value, and what follows it.
+    fn between(&self, origin: Origin, is: impl Fn(&Operator<'a>, &Operator<'a>) -> bool) -> bool {
+        let around = self.operators.windows(3).zip(&self.origins[1..]);
+        around.into_iter().any(|(three, from)| *from == Some(origin) && is(&three[0], &three[2]))
+    }
+
+    /// Whether a value is treated as a power of two: `x & (value - 1)`, `x % value`, or its bits are counted.
+    pub fn is_power_of_two(&self, origin: Origin) -> bool {
+        use Operator::{I32And, I32Popcnt, I32RemU, LocalGet, LocalTee};
+        self.uses(origin).any(|next| {
+            let masks = match next {
+                [_, _, LocalTee { .. }, rest @ ..] | [_, _, rest @ ..] => {
+                    matches!(rest, [I32And, ..] | [LocalGet { .. }, I32And, ..])
+                }
+                _ => false,
+            };
+            matches!(next, [I32Popcnt | I32RemU, ..]) || masks && distance_back(next) == Some(1)
+        })
+    }
+
+    /// Whether one of these constants is added to a value.
+    pub fn is_added_to(&self, origin: Origin, constants: &[i32]) -> bool {
+        use Operator::{I32Add, I32Const};
+        self.uses(origin).any(
+            |next| matches!(next, [I32Const { value }, I32Add, ..] if constants.contains(value)),
+        )
+    }
+
     /// Whether so many bytes are subtracted from a value.
     pub fn goes_back(&self, origin: Origin, bytes: i32) -> bool {
         self.uses(origin).any(|next| distance_back(next) == Some(bytes))

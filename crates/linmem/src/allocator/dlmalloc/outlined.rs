@@ -55,10 +55,10 @@ pub(super) fn search(shapes: &Shapes<'_, '_>) -> Option<KnownByCode> {
                 None => found.resizing.push(function),
             },
             (false, _) if disposes => match role(Role::AlignedAlloc) {
-                Some(_) if functions.code(function).aligns_to_parameter(1) => {
-                    found.functions.push((function, Role::RustAlloc));
-                }
-                Some(aligned_alloc) => found.functions.push(aligned_alloc),
+                Some(_) => match shapes.order(function, malloc) {
+                    Some(role) => found.functions.push((function, role)),
+                    None => found.aligning.push(function),
+                },
                 None => found.aligning.push(function),
             },
             _ => {}

@@ -126,21 +126,68 @@ fn memalign_may_have_lost_its_alignment() {
     assert_eq!(roles("8", "(call $other (local.get $chunk))"), [whole[0], whole[2]]);
 }
 
-/// `memalign(alignment, size)`, and libc++'s function that takes the two in the other order.
+/// `memalign(alignment, size)`, and libc++'s function that takes the two in the other order. `new` is `operator new`, and `is_over`
+/// what tells libc++ whether an alignment is larger than that of all blocks; `first` is what the function begins with.
+fn with_memalign(first: &str) -> Vec<Role> {
+    let found = allocator(&format!(
+        r#"(func $new (param i32) (result i32)
+             (call $m (select (local.get 0) (i32.const 1) (local.get 0))))
+           (func $is_over (param i32) (result i32) (i32.gt_u (local.get 0) (i32.const 8)))
+           (func $other (param i32) (result i32) (i32.gt_u (local.get 0) (i32.const 7)))
+           (func (export "new") (param i32) (result i32) (call $new (local.get 0)))
+           (func (export "aligned") (param i32 i32) (result i32) (local $size i32) (local $alignment i32)
+             {first}
+             (if (i32.ge_u (local.get $size) (i32.sub (i32.const -64) (local.get $alignment)))
+               (then (return (i32.const 0))))
+             (call $m (i32.add (i32.add
+               (i32.and (i32.add (local.get $size) (i32.const 11)) (i32.const -8))
+               (local.get $alignment)) (i32.const 12))))"#
+    ));
+    let of_aligned = |f: &&crate::allocator::AllocatorFunction| f.function == 8;
+    let roles = found.functions.iter().filter(of_aligned).map(|f| f.role).collect::<Vec<_>>();
+    assert_eq!(found.aligning, if roles.is_empty() { vec![8] } else { vec![] });
+    roles
+}
+
 #[test]
-fn which_parameter_is_the_alignment_is_known_by_what_is_compared() {
+fn which_parameter_is_the_alignment_is_known_by_what_becomes_of_each() {
     for (alignment, size, role) in [(0, 1, Role::AlignedAlloc), (1, 0, Role::RustAlloc)] {
-        let found = allocator(&format!(
-            r#"(func (export "aligned") (param i32 i32) (result i32)
-                 (if (i32.le_u (local.get {alignment}) (i32.const 8)) (then (return (call $m (local.get {size})))))
-                 (if (i32.ge_u (local.get {size}) (i32.sub (i32.const -64) (local.get {alignment})))
-                   (then (return (i32.const 0))))
-                 (call $m (i32.add (i32.add
-                   (i32.and (i32.add (local.get {size}) (i32.const 11)) (i32.const -8))
-                   (local.get {alignment})) (i32.const 12))))"#
-        ));
-        let roles: Vec<Role> = found.functions.iter().map(|f| f.role).collect();
-        assert!(roles.contains(&role), "{roles:?}");
+        let of = |code: &str| {
+            let code = code.replace('A', &format!("(local.get {alignment})"));
+            with_memalign(&code.replace('S', &format!("(local.get {size})")))
+        };
+        for code in [
+            "(if (i32.le_u A (i32.const 8)) (then (return (i32.const 4))))",
+            "(if (i32.gt_u (i32.const 17) A) (then (return (i32.const 4))))",
+            "(if (call $is_over A) (then (return (i32.const 0))))",
+            "(if (i32.eqz A) (then (return (call $new S))))",
+            "(if (i32.eqz A) (then (return (call $m S))))",
+            "(if (i32.rem_u S A) (then (return (i32.const 0))))",
+            "(if (i32.and (i32.sub A (i32.const 1)) A) (then (return (i32.const 0))))",
+            "(if (i32.and S (i32.add A (i32.const -1))) (then (return (i32.const 0))))",
+            "(if (i32.gt_u (i32.popcnt A) (i32.const 1)) (then (return (i32.const 0))))",
+            "(drop (i32.sub (i32.const -64) A))",
+            "(drop (i32.and (i32.add S (i32.const 19)) (i32.const -16)))",
+        ] {
+            assert_eq!(of(code), [role], "{code}");
+        }
+        // What is in a local later may be something else.
+        for code in [
+            "",
+            "(if (call $other A) (then (return (i32.const 0))))",
+            "(drop (i32.le_u A (i32.const 4)))",
+            "(drop (i32.le_u A (i32.const 8))) (drop (i32.le_u S (i32.const 8)))",
+            "(drop (call $m A)) (drop (call $m S))",
+        ] {
+            assert_eq!(of(code), [], "{code}");
+        }
+        let swapped = format!(
+            "(local.set 2 (local.get {size})) (local.set 3 (local.get {alignment}))
+             (local.set {size} (local.get 3)) (local.set {alignment} (local.get 2))
+             (drop (i32.le_u (local.get {size}) (i32.const 8)))
+             (drop (call $m (local.get {alignment})))"
+        );
+        assert_eq!(with_memalign(&swapped), [role]);
     }
 }
 
@@ -370,7 +417,7 @@ fn rusts_allocator_compiled_for_size_is_known_by_its_calls() {
         let aligned = format!(
             r#"(func (export "aligned") (param i32 i32) (result i32)
                  (if (i32.ge_u (local.get {compared}) (i32.const 9)) (then (call $d (local.get 0) (local.get 1))))
-                 (call $m (local.get 0)))"#
+                 (call $m (i32.add (local.get 0) (local.get 1))))"#
         );
         let found = compiled_for_size(HEAD, -65_536, &aligned);
         let expected = [&whole[..2], &[(6, role)], &whole[2..]].concat();
