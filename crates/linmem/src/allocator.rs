@@ -187,6 +187,11 @@ pub(crate) struct Unseen {
 /// Which functions the user says allocate: `(role, name or index)`.
 pub type Hints = Vec<(Role, String)>;
 
+/// Whether a module grows memory 0, asks for its size, or has the host do so.
+pub(crate) fn asks_for_memory(module: &Module<'_>) -> bool {
+    code::Functions(module).askers().next().is_some()
+}
+
 impl Allocator {
     /// The functions to hook.
     pub(crate) fn hooked(&self) -> BTreeSet<u32> {

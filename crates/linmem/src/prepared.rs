@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::allocator::{Allocator, Hints, constructors};
+use crate::allocator::{self, Allocator, Hints, constructors};
 use crate::error::Result;
 use crate::inspect::{self, Inspection};
 use crate::instrument::{self, Instrumented, Mode};
@@ -111,6 +111,11 @@ impl<'a> Prepared<'a> {
             || module.stack_pointer().is_some()
             || module.first_data_address() == Some(GLOBAL_BASE);
         if is_laid_out { module.low_memory_bytes() } else { 0 }
+    }
+
+    /// Whether the module may hand out memory by itself: it has an allocator, or asks for the memory's size or for more.
+    pub(crate) fn gets_memory(&self) -> bool {
+        !self.allocator.functions.is_empty() || allocator::asks_for_memory(&self.module)
     }
 
     /// For each function, whether it is hooked or called by such functions alone; what sets up the allocator before the

@@ -3,6 +3,7 @@
 use linmem::Mode;
 use linmem::report::{Code, Finding, Severity};
 use linmem_wasmtime::{Exit, Run, Session, Val};
+use wasmtime::{Caller, Engine, Extern, ExternType, Linker, Module, Store};
 
 use crate::support::{assemble, observe};
 
@@ -200,6 +201,121 @@ fn behind_a_block_without_a_redzone_nothing_is_overwritten() {
         let written = written.iter().filter(|(code, _)| *code == Code::BlockOverwritten);
         assert_eq!(written.count(), told, "{limit}: {report}");
     }
+}
+
+/// What `read` is given; a static pointer that is NULL; and whatever else the module has. Its memory is the host's to lay out.
+fn without_a_heap(rest: &str) -> String {
+    format!(
+        r#"(module
+             (memory (export "memory") 2)
+             (global $__stack_pointer (mut i32) (i32.const 65536))
+             (data (i32.const 2048) "\00\00\00\00")
+             (func (export "read") (param i32 i64 i32 f64 i32 i32) (result i32)
+               (i32.load offset=12 (local.get 5)))
+             (func (export "read_static") (param i32) (result i32)
+               (i32.load offset=12 (i32.load (i32.const 2048))))
+             (func (export "none") (drop (i32.load offset=12 (i32.load (i32.const 2048)))))
+             {rest})"#
+    )
+}
+
+fn near_null(report: &linmem::report::Report) -> usize {
+    let errors = errors(&report.findings);
+    errors.iter().filter(|(code, _)| *code == Code::NullAccess).count()
+}
+
+/// As argon2id does, whose last argument is a buffer at 0.
+#[test]
+fn the_host_may_have_a_buffer_at_address_0_where_all_pointers_come_from_it() {
+    let calls = |wasm: &[u8], calls: &[(&str, &[Val])]| {
+        let mut session = checked(wasm).start().unwrap();
+        for (export, arguments) in calls {
+            session.call(export, arguments).unwrap();
+        }
+        near_null(&session.report().unwrap())
+    };
+    let passing = |first: i32, last: i32| {
+        let number = Val::F64(0);
+        [Val::I32(first), Val::I64(7), Val::I32(3), number, Val::I32(9), Val::I32(last)]
+    };
+    let (zero, other) = (passing(4096, 0), passing(0, 16));
+    let small = passing(4096, 16);
+    let alone = assemble(&without_a_heap(""));
+    assert_eq!(calls(&alone, &[("read", &zero), ("read", &other)]), 0);
+    // Neither the half of an i64 nor a float is an address.
+    assert_eq!(calls(&alone, &[("read", &small)]), 1);
+    assert_eq!(calls(&alone, &[("read_static", &[Val::I32(0)])]), 0, "it may be the buffer");
+    assert_eq!(calls(&alone, &[("read_static", &[Val::I32(4096)])]), 1);
+    assert_eq!(calls(&alone, &[("read", &zero), ("none", &[])]), 1, "in a call of its own");
+    // Where the module gets memory by itself, 0 is what an allocation gives that failed.
+    for rest in [
+        r#"(func $malloc (export "malloc") (param i32) (result i32) (i32.const 0))"#,
+        r#"(func (export "more") (result i32) (memory.grow (i32.const 1)))"#,
+    ] {
+        assert_eq!(calls(&assemble(&without_a_heap(rest)), &[("read", &zero)]), 1, "{rest}");
+    }
+}
+
+/// How many bad accesses a checked module tells of in each of these calls, which may trap. `env.enter` calls `read_static` with
+/// another number, and `trap`.
+fn told_in_each(wasm: &[u8], calls: &[(&str, i32)]) -> Vec<u32> {
+    let prepared = linmem::Prepared::new(wasm, &Vec::new(), None).unwrap();
+    let engine = Engine::default();
+    let checked = prepared.instrument(&Mode::check(None)).unwrap().wasm;
+    let module = Module::new(&engine, checked).unwrap();
+    let mut linker: Linker<u32> = Linker::new(&engine);
+    let enter = |mut caller: Caller<'_, u32>| {
+        for (export, argument) in [("read_static", 4096), ("trap", 4096)] {
+            let function = caller.get_export(export).and_then(Extern::into_func).unwrap();
+            let mut results = [wasmtime::Val::I32(0)];
+            let results = &mut results[..usize::from(export == "read_static")];
+            let _ = function.call(&mut caller, &[wasmtime::Val::I32(argument)], results);
+        }
+    };
+    linker.func_wrap("env", "enter", enter).unwrap();
+    for import in module.imports().filter(|import| import.module() != "env") {
+        let ExternType::Func(ty) = import.ty() else { panic!("{import:?}") };
+        let hook = import.name().to_owned();
+        let call = move |mut caller: Caller<'_, u32>, args: &[_], results: &mut [_]| {
+            match &*hook {
+                "bad_access" => *caller.data_mut() += 1,
+                // The level is right.
+                "entered" => results[0] = args[1],
+                _ => {}
+            }
+            Ok(())
+        };
+        linker.func_new(import.module(), import.name(), ty, call).unwrap();
+    }
+    let mut store = Store::new(&engine, 0);
+    let instance = linker.instantiate(&mut store, &module).unwrap();
+    let told = calls.iter().map(|(export, argument)| {
+        let function = instance.get_func(&mut store, export).unwrap();
+        let mut results = vec![wasmtime::Val::I32(0); function.ty(&store).results().len()];
+        let _ = function.call(&mut store, &[wasmtime::Val::I32(*argument)], &mut results);
+        std::mem::take(store.data_mut())
+    });
+    told.collect()
+}
+
+/// What the host calls meanwhile may use the buffer as well, and a trap leaves nothing behind.
+#[test]
+fn a_buffer_at_address_0_is_there_in_that_call_and_those_inside_it() {
+    let rest = r#"
+        (func (export "outer") (param i32)
+          (call $enter) (drop (i32.load offset=12 (i32.load (i32.const 2048)))))
+        (func (export "trap") (param i32) unreachable)"#;
+    let import = r#"(module (import "env" "enter" (func $enter))"#;
+    let text = without_a_heap(rest).replacen("(module", import, 1);
+    let calls = [
+        ("outer", 0),
+        ("outer", 4096),
+        ("read_static", 0),
+        ("read_static", 4096),
+        ("trap", 0),
+        ("read_static", 4096),
+    ];
+    assert_eq!(told_in_each(&assemble(&text), &calls), [0, 2, 0, 1, 0, 1]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::index_space::{AddedGlobal, Helper, IndexSpace};
 use super::inserted::{Inserted, Reached, Signature};
 use super::nested;
 use super::offset_map::Origin;
-use super::shadow;
+use super::shadow::{self, LowInCall};
 use crate::module::Module;
 use crate::prepared::Prepared;
 
@@ -52,6 +52,8 @@ struct Entry<'m> {
     checks: Option<bool>,
     /// Where entries may go untold, whether this one may.
     may_be_untold: Option<bool>,
+    /// Where accesses near NULL are checked, and all pointers come from the host: how many bytes are near NULL.
+    low_bytes: Option<u64>,
 }
 
 /// The entries of a module, given which functions can reach an allocator function or `memory.grow`. An
@@ -65,11 +67,20 @@ pub(super) fn of<'m>(
     let module = &prepared.module;
     // The same for all, and looked for by its name.
     let stack_pointer = stack_pointer(module);
+    let low_bytes = checks.and_then(|_| shadow::low_bytes_of_host(prepared));
     let functions = hooks::functions_to_enter(module).into_iter();
     functions.map(move |function| -> Box<dyn Inserted + 'm> {
         let observed = observed[function as usize];
         let may_be_untold = untold.as_ref().map(|untold| untold.contains(&function));
-        Box::new(Entry { module, function, observed, stack_pointer, checks, may_be_untold })
+        Box::new(Entry {
+            module,
+            function,
+            observed,
+            stack_pointer,
+            checks,
+            may_be_untold,
+            low_bytes,
+        })
     })
 }
 
@@ -102,6 +113,9 @@ impl Inserted for Entry<'_> {
         let kept = if results.len() > 0 { numbers(ty.results()) } else { None };
         let locals = [(2, ValType::I32)].into_iter();
         let locals = locals.chain(kept.iter().flatten().map(|result| (1, *result)));
+        let before = first_result + kept.iter().flatten().count() as u32;
+        let low = self.low_bytes.map(|bytes| LowInCall { bytes, before, now: before + 1 });
+        let locals = locals.chain(low.iter().map(|_| (2, ValType::I32)));
         let mut body = Function::new(locals.collect::<Vec<_>>());
         let mut code = body.instructions();
         if self.checks.is_some() {
@@ -117,8 +131,14 @@ impl Inserted for Entry<'_> {
         if self.observed {
             contexts::reset(space, self.function, &mut code);
         }
+        if let Some(low) = &low {
+            low.begin(features, space, whole_addresses(features, ty), level, &mut code);
+        }
         boundary::push_params(ty, &mut code);
         code.call(space.target(self.function));
+        if let Some(low) = &low {
+            low.end(features, space, &mut code);
+        }
         // Results that are not kept stay on the stack meanwhile.
         code.local_get(level).global_set(space.global(AddedGlobal::Running));
         if let Some(kept) = kept {
@@ -218,6 +238,14 @@ impl Entry<'_> {
             space.call_hook(Hook::Returned, code);
         }
     }
+}
+
+/// The parameters that are addresses, or could be. Half of a larger number that is 0 says nothing.
+fn whole_addresses(features: &Features, ty: &FuncType) -> impl Iterator<Item = u32> {
+    let params = ty.params().iter().zip(0..);
+    params
+        .filter(|(param, _)| boundary::number_type(**param) == Some(features.address))
+        .map(|(_, local)| local)
 }
 
 /// Begins what is only done where the host wants to know what an entry passes and returns.

@@ -214,6 +214,83 @@ impl SetUp<'_> {
     }
 }
 
+/// How many bytes are near NULL in a module that has all its pointers from the host, which may have put something there. `None` where
+/// there are none, or the module gets memory by itself.
+pub(super) fn low_bytes_of_host(prepared: &Prepared<'_>) -> Option<u64> {
+    // A smaller page may be all the memory there is.
+    let has_room = prepared.module.memories[0].page_bytes == PAGE_BYTES;
+    let low = prepared.null_bytes();
+    (low > 0 && has_room && !prepared.gets_memory()).then_some(low)
+}
+
+/// Memory near NULL in a call of the host, where all pointers come from it. If it passes address 0, it has a buffer there, in this call
+/// and in those inside it.
+pub(super) struct LowInCall {
+    /// How many bytes are near NULL.
+    pub(super) bytes: u64,
+    /// Locals with what the shadow had before, and has in the call.
+    pub(super) before: u32,
+    pub(super) now: u32,
+}
+
+impl LowInCall {
+    /// Begins the call, given the locals with what the host passes, and with the call's level.
+    pub(super) fn begin(
+        &self,
+        features: &Features,
+        space: &IndexSpace,
+        passed: impl Iterator<Item = u32>,
+        level: u32,
+        code: &mut InstructionSink<'_>,
+    ) {
+        const ACCESSIBLE: i32 = 0;
+        push_first(features, space, code);
+        code.local_set(self.before);
+        code.i32_const(ACCESSIBLE).i32_const(State::Low as i32);
+        code.local_get(level).i32_const(0).i32_ne();
+        code.local_get(self.before).i32_eqz().i32_and();
+        for local in passed {
+            code.local_get(local);
+            features.eqz(code);
+            code.i32_or();
+        }
+        code.select().local_set(self.now);
+        self.change_to(self.now, features, space, code);
+    }
+
+    /// Ends it.
+    pub(super) fn end(
+        &self,
+        features: &Features,
+        space: &IndexSpace,
+        code: &mut InstructionSink<'_>,
+    ) {
+        self.change_to(self.before, features, space, code);
+    }
+
+    /// Mostly it stays as it is.
+    fn change_to(
+        &self,
+        state: u32,
+        features: &Features,
+        space: &IndexSpace,
+        code: &mut InstructionSink<'_>,
+    ) {
+        push_first(features, space, code);
+        code.local_get(state).i32_ne().if_(BlockType::Empty);
+        features.push_address(SHIFT, code);
+        code.local_get(state);
+        features.push_address(self.bytes, code);
+        code.memory_fill(space.memory(AddedMemory::Shadow)).end();
+    }
+}
+
+/// Pushes what the byte at address 0 is.
+fn push_first(features: &Features, space: &IndexSpace, code: &mut InstructionSink<'_>) {
+    features.push_address(0, code);
+    code.i32_load8_u(at(space, AddedMemory::Shadow, 0));
+}
+
 /// Makes the shadow as large as the memory, which others may have grown. What is new may be accessed.
 struct Resize;
 
