@@ -35,15 +35,25 @@ export class Finalizers {
     });
   }
 
-  // The address that a function frees is in its scope, which cannot be read: it is the object's own, as a rule.
   #registered(object, held, token) {
-    const addresses = [...addressesIn(typeof held === "function" ? object : held, DEEPEST)];
-    let blocks = this.#blocksAt(addresses);
+    let { addresses, blocks } = typeof held === "function" ? this.#ownOf(object) : this.#in(held, DEEPEST);
     if (blocks.length === 0 && token === object) blocks = this.#objectAt(addresses[0]);
     if (blocks.length === 0) return;
     const stack = this.#contexts.ofHost();
     for (const { ledger, address } of blocks) this.#records.registered(ledger.number, address, stack);
     if (typeof token === "object" && token !== null) this.#ofToken.set(token, [...(this.#ofToken.get(token) ?? []), ...blocks]);
+  }
+
+  // The address that a function frees is in its scope, which cannot be read: it is the object's own, as a rule. What lies deeper
+  // belongs to others that it refers to.
+  #ownOf(object) {
+    const own = this.#in(object, 1);
+    return own.blocks.length > 0 ? own : this.#in(object, DEEPEST);
+  }
+
+  #in(value, depth) {
+    const addresses = [...addressesIn(value, depth)];
+    return { addresses, blocks: this.#blocksAt(addresses) };
   }
 
   #blocksAt(addresses) {

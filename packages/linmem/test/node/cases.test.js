@@ -672,6 +672,7 @@ program("calls", {
   "finalized, by an address": waits(40),
   "finalized, by an object": waits(40),
   "finalized, by a function": waits(40),
+  "finalized, by a function, of objects in a row": waits(40),
 
   "finalized, by a name"(report) {
     assert.deepEqual(problems(report), ["leak-host-held"]);

@@ -166,11 +166,11 @@ const ways = {
 // Objects whose blocks are left to finalizers, as wasm-bindgen and embind do.
 let registry;
 
-function finalized(heldOf, { freesFirst = 0 } = {}) {
+function finalized(heldOf, { freesFirst = 0, objectOf = (at) => ({ at }) } = {}) {
   const { free, malloc } = start("calls", fail);
   registry = new FinalizationRegistry((held) => (typeof held === "function" ? held() : free(held.$$?.ptr ?? held)));
   const objects = count(40, () => {
-    const object = { at: malloc(50) };
+    const object = objectOf(malloc(50));
     registry.register(object, heldOf(object.at, free), object); // registers
     return object;
   });
@@ -185,6 +185,11 @@ Object.assign(ways, {
   "finalized, by an address": () => finalized((at) => at),
   "finalized, by an object": () => finalized((at) => ({ $$: { ptr: at } })),
   "finalized, by a function": () => finalized((at, free) => () => free(at)),
+  "finalized, by a function, of objects in a row"() {
+    let last;
+    finalized((at, free) => () => free(at), { objectOf: (at) => (last = { before: last, at }) });
+  },
+
   "finalized, by a name": () => finalized(() => "a name"),
   "finalized, some freed": () => finalized((at) => at, { freesFirst: 15 }),
 
