@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Files } from "../src/driver/recordings.js";
+import { Files } from "../src/driver/files.js";
 import { Library } from "../src/library/library.js";
 import { PROGRAM } from "./node/support.js";
 

@@ -1,7 +1,8 @@
 // `linmem report`: render a recorded run again.
 
 import { statSync } from "node:fs";
-import { Files, recordingsIn } from "../driver/recordings.js";
+import { Files } from "../driver/files.js";
+import { recordingsIn } from "../driver/recordings.js";
 import { theLibrary } from "../node/packaged-library.js";
 import { OUTPUT, OUTPUT_HELP, read } from "./arguments.js";
 import { CommandError, about } from "./command-error.js";

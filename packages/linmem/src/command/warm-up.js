@@ -3,7 +3,7 @@
 // recording that was made before (scripts/build.js).
 
 import { fileURLToPath } from "node:url";
-import { Files } from "../driver/recordings.js";
+import { Files } from "../driver/files.js";
 import { theLibrary } from "../node/packaged-library.js";
 
 export const SAMPLE = fileURLToPath(new URL("../../dist/sample.trace", import.meta.url));

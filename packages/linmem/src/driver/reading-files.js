@@ -1,7 +1,8 @@
 // Reads the recordings in a directory while they are written.
 
 import { theLibrary } from "../node/packaged-library.js";
-import { Files, recordingsIn } from "./recordings.js";
+import { Files } from "./files.js";
+import { recordingsIn } from "./recordings.js";
 
 // How soon to look again after there was something new, and at the latest, in milliseconds.
 const SOONEST = 2;
