@@ -21,15 +21,42 @@ const MOST_HELD: usize = 8192;
 const MOST_BELOW: usize = 32;
 const LARGEST_BELOW: u64 = 1024;
 
+/// Where blocks were allocated, and how the host got them.
+type Place = (ContextId, Crossed);
+
 /// Marks them.
 pub fn tell(mark: &mut Mark<'_>) {
-    let held: Vec<usize> =
-        (0..mark.kinds.len()).filter(|&block| crossed(mark, block).is_some()).collect();
+    let all = 0..mark.kinds.len();
+    let held: Vec<usize> = all.filter(|&block| crossed(mark, block).is_some()).collect();
     if held.len() > MOST_HELD {
         return;
     }
+    let mut of_place: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
+    for &block in &held {
+        of_place.entry(place(mark, block)).or_default().push(block);
+    }
+    let mut parts: BTreeMap<(Place, Crossed), Vec<usize>> = BTreeMap::new();
+    for (part, whole) in only_parts(mark, &held) {
+        let (_, of_whole) = place(mark, whole);
+        parts.entry((place(mark, part), of_whole)).or_default().push(part);
+    }
+    for ((place, whole), parts) in parts {
+        // One word that is left over somewhere must not tear apart what is alike.
+        let alike = &of_place[&place];
+        if parts.len() * 2 > alike.len() {
+            let (_, part) = place;
+            for &block in alike {
+                mark.kinds[block] = Kind::HostHeld(Holder::HasPart { part, whole });
+            }
+            parts.into_iter().for_each(|block| mark.is_part[block] = true);
+        }
+    }
+}
+
+/// The blocks that seem to be parts, each with the object that has no other part like it.
+fn only_parts(mark: &Mark<'_>, held: &[usize]) -> Vec<(usize, usize)> {
     let leads_to: BTreeMap<usize, BTreeSet<usize>> =
-        held.into_iter().map(|whole| (whole, held_below(mark, whole))).collect();
+        held.iter().map(|&whole| (whole, held_below(mark, whole))).collect();
     let mut wholes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (&whole, below) in &leads_to {
         for &part in below {
@@ -40,42 +67,22 @@ pub fn tell(mark: &mut Mark<'_>) {
     }
     let mut parts: BTreeMap<(usize, ContextId), Vec<usize>> = BTreeMap::new();
     for (part, mut wholes) in wholes {
-        let context = block_of(mark, part).context;
+        let Block { context, serial, .. } = block_of(mark, part);
         if wholes.iter().any(|&whole| block_of(mark, whole).context == context) {
             continue; // neighbours in a list
         }
         wholes.retain(|&whole| {
-            let is_older = block_of(mark, whole).serial < block_of(mark, part).serial;
-            is_older || !leads_to[&part].contains(&whole)
+            block_of(mark, whole).serial < serial || !leads_to[&part].contains(&whole)
         });
         if let &[whole] = &wholes[..] {
             parts.entry((whole, context)).or_default().push(part);
         }
     }
-    let mut of_place: BTreeMap<(ContextId, Crossed), BTreeMap<Crossed, Vec<usize>>> =
-        BTreeMap::new();
-    for ((whole, context), parts) in parts {
-        if let (&[part], Some(of_whole)) = (&parts[..], crossed(mark, whole))
-            && let Some(of_part) = crossed(mark, part)
-        {
-            of_place.entry((context, of_part)).or_default().entry(of_whole).or_default().push(part);
-        }
-    }
-    for ((context, part), by_whole) in of_place {
-        let like = |&index: &usize| {
-            block_of(mark, index).context == context && crossed(mark, index) == Some(part)
-        };
-        let like: Vec<usize> = (0..mark.kinds.len()).filter(like).collect();
-        for (whole, parts) in by_whole {
-            // One word that is left over somewhere must not tear apart what is alike.
-            if parts.len() * 2 > like.len() {
-                like.iter().for_each(|&block| {
-                    mark.kinds[block] = Kind::HostHeld(Holder::HasPart { part, whole });
-                });
-                parts.into_iter().for_each(|block| mark.is_part[block] = true);
-            }
-        }
-    }
+    let only = parts.into_iter().filter_map(|((whole, _), parts)| match parts[..] {
+        [part] => Some((part, whole)),
+        _ => None,
+    });
+    only.collect()
 }
 
 /// The blocks that the host holds to which this one leads, past others that it does not hold.
@@ -105,6 +112,11 @@ fn crossed(mark: &Mark<'_>, block: usize) -> Option<Crossed> {
         Kind::HostHeld(Holder::Has(crossed)) => Some(crossed),
         _ => None,
     }
+}
+
+/// The same, and where it was allocated.
+fn place(mark: &Mark<'_>, block: usize) -> Place {
+    (block_of(mark, block).context, crossed(mark, block).unwrap_or(Crossed::Inside))
 }
 
 fn block_of(mark: &Mark<'_>, index: usize) -> Block {
