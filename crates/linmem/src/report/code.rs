@@ -70,7 +70,7 @@ codes! {
     EventsMissing "events-missing" Warning Cover
         "Not all events of the memory were recorded."
     AllocationsUnseen "allocations-unseen" Note Cover
-        "Code that is not the allocator's allocates or frees, too."
+        "Code that is not the allocator's allocates or frees, too; or a function frees blocks of an allocator that was not found."
 
     AccessesUnchecked "accesses-unchecked" Note Cover
         "Accesses of the heap were not checked, because blocks may be allocated and freed unseen."
@@ -145,7 +145,7 @@ codes! {
         "Nothing in the memory points to the blocks, but a call that never returned may."
     StillReachable "still-reachable" Note Left "Blocks are still pointed to at the end."
     KeptByCalls "kept-by-calls" Note Left
-        "Calls from one line go on to keep blocks, to which the module still points."
+        "Calls of one function go on to keep blocks, to which the module still points."
     OlderBlocks "older-blocks" Note Left
         "Blocks were freed that the module has in its data, from before the run."
     ObjectsLeft "objects-left" Note Left

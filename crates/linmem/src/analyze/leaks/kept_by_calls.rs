@@ -1,4 +1,4 @@
-//! Blocks that calls from one line go on to keep, though the module still points to them: a list of handles, of which
+//! Blocks that calls of one function, from one line where that is known, go on to keep, though the module still points to them: a list of handles, of which
 //! nobody has closed one, looks like this.
 
 use std::cmp::Reverse;
@@ -21,8 +21,8 @@ const SHORTEST_SPAN: u64 = 8;
 /// Lines of which there is a note.
 const MOST_LINES: usize = 3;
 
-/// A function of a module that the host called, and the user's own line that did so.
-type Calls = (usize, u32, String);
+/// A function of a module that the host called, and the user's own line that did so: none where promises leave none.
+type Calls = (usize, u32, Option<String>);
 
 /// What is left of the blocks that some calls allocated.
 #[derive(Default)]
@@ -65,6 +65,14 @@ pub(super) fn findings(memory: Memory<'_, '_>, reachable: &Groups<'_>) -> Vec<Fi
     }
     let came_to_rest = exports::at_rest(memory);
     left.retain(|(module, function, _), _| !came_to_rest.contains(&(*module, *function)));
+    let lines: BTreeSet<(usize, u32)> = left
+        .keys()
+        .filter(|(_, _, line)| line.is_some())
+        .map(|(module, function, _)| (*module, *function))
+        .collect();
+    left.retain(|(module, function, line), _| {
+        line.is_some() || !lines.contains(&(*module, *function))
+    });
     let mut left: Vec<(&Calls, Left)> = left.into_iter().collect();
     left.sort_by_key(|(_, left)| Reverse(left.held.bytes));
     left.into_iter()
@@ -73,16 +81,19 @@ pub(super) fn findings(memory: Memory<'_, '_>, reachable: &Groups<'_>) -> Vec<Fi
         .collect()
 }
 
-/// Whose calls allocated at a place, if a line of the user's own made them.
+/// Whose calls allocated at a place.
 fn calls(memory: Memory<'_, '_>, place: ContextId) -> Option<Calls> {
     let (module, function) = exports::entered(memory, place)?;
     let stack = memory.subject.outside(place);
-    Some((module, function, user_line(&stack)?.to_owned()))
+    Some((module, function, user_line(&stack).map(str::to_owned)))
 }
 
 /// How many calls there were, of those that were looked at.
 fn times(memory: Memory<'_, '_>, (module, function, line): &Calls) -> u64 {
-    Callers::of(memory, *module, &[*function]).of_line(line)
+    match line {
+        Some(line) => Callers::of(memory, *module, &[*function]).of_line(line),
+        None => exports::calls(memory, (*module, *function)),
+    }
 }
 
 /// Whether each part of the run from the first of these blocks on left some, and other blocks were allocated meanwhile. What
@@ -116,8 +127,9 @@ fn finding(
     let (place, _) = left.of_place.iter().max_by_key(|(_, held)| held.bytes)?;
     let user = memory.users().find(|user| user.recorded().module == *module)?;
     let name = user.export_name(*function);
+    let line = line.as_ref().map_or(String::new(), |line| format!(" at {line}"));
     let message = format!(
-        "calls of `{name}` at {line} keep more and more: {} that they allocated are still pointed to at the end",
+        "calls of `{name}`{line} keep more and more: {} that they allocated are still pointed to at the end",
         blocks_text(left.held),
     );
     let finding = Finding::new(Code::KeptByCalls)

@@ -514,12 +514,17 @@ fn places_that_weigh_the_same_are_all_shown() {
 
 /// Calls from one line, of which so many keep so many blocks each, at which others point.
 fn calls_that_keep(calls: u64, kept: impl Fn(u64) -> u64) -> Vec<(Code, String)> {
+    calls_from_that_keep(0, calls, kept)
+}
+
+/// The same, from this stack of the host.
+fn calls_from_that_keep(stack: u32, calls: u64, kept: impl Fn(u64) -> u64) -> Vec<(Code, String)> {
     let mut recording = recording();
     let mut words = Vec::new();
     for call in 1..=calls {
         recording.call(1, 1);
-        recording.called_from(1, 0, 1);
-        recording.enter(1, Some(0));
+        recording.called_from(1, stack, 1);
+        recording.enter(1, Some(stack));
         recording.allocate(0x800, 4, 1);
         recording.free(0x800);
         for block in 0..kept(call) {
@@ -553,6 +558,19 @@ fn calls_go_on_to_keep_blocks_only_where_each_part_of_them_does() {
     assert!(keep(200, &|call| u64::from((100..110).contains(&call))).is_none(), "a few in between");
     assert!(keep(40, &|call| u64::from(call <= 20)).is_none(), "a cache that is full");
     assert!(keep(7, &|_| 3).is_none(), "few calls");
+}
+
+/// Promises leave no line of the user's own on the stack.
+#[test]
+fn calls_that_go_on_to_keep_blocks_are_told_without_a_line_too() {
+    let told = calls_from_that_keep(2, 40, |_| 1);
+    let kept = told.iter().find(|(code, _)| *code == Code::KeptByCalls).expect("a note");
+    assert!(
+        kept.1.starts_with("calls of `func[1]` keep more and more: 400 bytes in 40 blocks"),
+        "{kept:?}"
+    );
+    let told = calls_from_that_keep(2, 40, |call| u64::from(call < 9));
+    assert!(told.iter().all(|(code, _)| *code != Code::KeptByCalls), "{told:?}");
 }
 
 /// The first call sets up a lot that is there once.
