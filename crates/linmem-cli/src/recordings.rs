@@ -74,7 +74,9 @@ fn module_beside(recording: &str, digest: &[u8; 32]) -> linmem::Result<Vec<u8>> 
     };
     let bytes = fs::read(&path).map_err(|error| failed(error.to_string()))?;
     if Sha256::digest(&bytes)[..] != digest[..] {
-        return Err(failed("its contents are not those that its name says".to_owned()));
+        let reason = "its contents are not those that its name says; linmem's cache of modules is \
+                      damaged, delete it";
+        return Err(failed(reason.to_owned()));
     }
     Ok(bytes)
 }

@@ -20,7 +20,7 @@ export class Files {
 
   #openModule(path, digest) {
     const contents = about(path, () => readFileSync(path), "cannot read ");
-    if (createHash("sha256").update(contents).digest("hex") !== digest) throw new CommandError(`cannot read ${path}: its contents are not those that its name says`);
+    if (createHash("sha256").update(contents).digest("hex") !== digest) throw new CommandError(`cannot read ${path}: its contents are not those that its name says; linmem's cache of modules is damaged, delete it`);
     return this.#open.push({ contents, at: 0 }) - 1;
   }
 

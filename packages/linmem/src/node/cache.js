@@ -72,10 +72,11 @@ export class Cache {
     return path && originalAt(path, key);
   }
 
-  /** Gives the content this further name; false where that cannot be done. Whether it is whole is not looked at. */
-  link(key, name) {
+  /** Gives the content, of so many bytes, this further name; false where that cannot be done. Who reads it checks it. */
+  link(key, bytes, name) {
     const path = this.#path(key, OF_ORIGINAL);
     try {
+      if (statSync(path).size !== bytes) return false;
       linkSync(path, name);
       mark(path);
       return true;

@@ -49,7 +49,7 @@ function newlyMade(key, original) {
 function besideTrace(key, bytes) {
   if (process.env.LINMEM_MODULES_BESIDE !== "1" || bytes < WORTH_A_LINK) return {};
   const path = pathBeside(`${key}.wasm`);
-  return cache.link(key, path) ? { beside: () => originalAt(path, key) } : {};
+  return cache.link(key, bytes, path) ? { beside: () => originalAt(path, key) } : {};
 }
 
 /**

@@ -83,15 +83,16 @@ test("the original has a further name as long as that is wanted", () => {
   const cache = new Cache("one", { root, limit: 1000 });
   const [key, other] = ["a", "b"].map(sha256);
   const beside = join(directory, `${key}.wasm`);
-  assert.equal(cache.link(key, beside), false, "nothing is kept");
+  assert.equal(cache.link(key, 1, beside), false, "nothing is kept");
   cache.put(key, entry("a"));
-  assert.ok(cache.link(key, beside));
-  assert.ok(cache.link(key, beside), "again");
+  assert.ok(cache.link(key, 1, beside));
+  assert.ok(cache.link(key, 1, beside), "again");
+  assert.equal(cache.link(key, 2, join(directory, "cut")), false, "it is cut");
   cache.put(other, entry("b", 5000));
   assert.equal(cache.original(key), undefined, "evicted");
   assert.deepEqual(originalAt(beside, key), Buffer.from("a"));
   assert.equal(originalAt(beside, other), undefined, "another one");
-  assert.equal(cache.link("../x", join(directory, "x")), false);
+  assert.equal(cache.link("../x", 1, join(directory, "x")), false);
 });
 
 test("a key that is none leads nowhere", () => {
