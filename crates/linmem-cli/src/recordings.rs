@@ -147,21 +147,6 @@ mod tests {
     }
 
     #[test]
-    fn a_module_beside_a_recording_is_what_its_name_says() {
-        let directory = tempfile::tempdir().unwrap();
-        let digest: [u8; 32] = Sha256::digest(b"module").into();
-        let recording = directory.path().join("1.trace").display().to_string();
-        let read = || module_beside(&recording, &digest).map_err(|error| error.to_string());
-        assert!(read().unwrap_err().contains("cannot read"), "it is not there");
-        let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = directory.path().join(format!("{name}.wasm"));
-        fs::write(&path, "module").unwrap();
-        assert_eq!(read().unwrap(), b"module");
-        fs::write(&path, "another").unwrap();
-        assert!(read().unwrap_err().contains("not those that its name says"));
-    }
-
-    #[test]
     fn no_recordings_are_no_report() {
         let directory = tempfile::tempdir().unwrap();
         let recordings = Recordings::new(directory.path(), AnalysisOptions::default());

@@ -8,8 +8,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::mark::Mark;
 use super::{Holder, Kind};
 use crate::replay::heap::{Block, Crossed};
@@ -21,8 +19,9 @@ const MOST_HELD: usize = 8192;
 const MOST_BELOW: usize = 32;
 const LARGEST_BELOW: u64 = 1024;
 
-/// Where blocks were allocated, and how the host got them.
-type Place = (ContextId, Crossed);
+/// Two blocks: lists of pairs are sorted and cut, since a map for each step would be most of what this adds to the library as
+/// WebAssembly.
+type Pair = (usize, usize);
 
 /// Marks them.
 pub fn tell(mark: &mut Mark<'_>) {
@@ -31,71 +30,73 @@ pub fn tell(mark: &mut Mark<'_>) {
     if held.len() > MOST_HELD {
         return;
     }
-    let mut of_place: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
-    for &block in &held {
-        of_place.entry(place(mark, block)).or_default().push(block);
-    }
-    let mut parts: BTreeMap<(Place, Crossed), Vec<usize>> = BTreeMap::new();
-    for (part, whole) in only_parts(mark, &held) {
-        let (_, of_whole) = place(mark, whole);
-        parts.entry((place(mark, part), of_whole)).or_default().push(part);
-    }
-    for ((place, whole), parts) in parts {
+    let mut parts = only_parts(mark, &held);
+    let kind = |mark: &Mark<'_>, (part, whole): Pair| (place(mark, part), crossed(mark, whole));
+    parts.sort_unstable_by_key(|&pair| kind(mark, pair));
+    let mut told = Vec::new();
+    for parts in parts.chunk_by(|&one, &next| kind(mark, one) == kind(mark, next)) {
+        let (place_of_parts, of_whole) = kind(mark, parts[0]);
+        let alike = held.iter().copied().filter(|&block| place(mark, block) == place_of_parts);
+        let alike: Vec<usize> = alike.collect();
         // One word that is left over somewhere must not tear apart what is alike.
-        let alike = &of_place[&place];
-        if parts.len() * 2 > alike.len() {
-            let (_, part) = place;
-            for &block in alike {
-                mark.kinds[block] = Kind::HostHeld(Holder::HasPart { part, whole });
-            }
-            parts.into_iter().for_each(|block| mark.is_part[block] = true);
+        if parts.len() * 2 > alike.len()
+            && let ((_, Some(part)), Some(whole)) = (place_of_parts, of_whole)
+        {
+            told.push((parts.to_vec(), alike, Kind::HostHeld(Holder::HasPart { part, whole })));
         }
+    }
+    for (parts, alike, kind) in told {
+        parts.into_iter().for_each(|(part, _)| mark.is_part[part] = true);
+        alike.into_iter().for_each(|block| mark.kinds[block] = kind);
     }
 }
 
 /// The blocks that seem to be parts, each with the object that has no other part like it.
-fn only_parts(mark: &Mark<'_>, held: &[usize]) -> Vec<(usize, usize)> {
-    let leads_to: BTreeMap<usize, BTreeSet<usize>> =
-        held.iter().map(|&whole| (whole, held_below(mark, whole))).collect();
-    let mut wholes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (&whole, below) in &leads_to {
-        for &part in below {
-            if matches!(crossed(mark, part), Some(Crossed::Returned(_))) {
-                wholes.entry(part).or_default().push(whole);
-            }
-        }
-    }
-    let mut parts: BTreeMap<(usize, ContextId), Vec<usize>> = BTreeMap::new();
-    for (part, mut wholes) in wholes {
-        let Block { context, serial, .. } = block_of(mark, part);
-        if wholes.iter().any(|&whole| block_of(mark, whole).context == context) {
+fn only_parts(mark: &Mark<'_>, held: &[usize]) -> Vec<Pair> {
+    let leads_to: Vec<Pair> = held
+        .iter()
+        .flat_map(|&from| held_below(mark, from).into_iter().map(move |to| (from, to)))
+        .collect();
+    let returned = |block: usize| matches!(crossed(mark, block), Some(Crossed::Returned(_)));
+    let led_to = leads_to.iter().filter(|(_, part)| returned(*part));
+    let mut led_to: Vec<Pair> = led_to.map(|&(whole, part)| (part, whole)).collect();
+    led_to.sort_unstable();
+    let mut parts: Vec<Pair> = Vec::new();
+    for of_part in led_to.chunk_by(|one, next| one.0 == next.0) {
+        let Block { context, serial, .. } = block_of(mark, of_part[0].0);
+        if of_part.iter().any(|&(_, whole)| block_of(mark, whole).context == context) {
             continue; // neighbours in a list
         }
-        wholes.retain(|&whole| {
-            block_of(mark, whole).serial < serial || !leads_to[&part].contains(&whole)
+        let mut wholes = of_part.iter().filter(|&&(part, whole)| {
+            block_of(mark, whole).serial < serial || leads_to.binary_search(&(part, whole)).is_err()
         });
-        if let &[whole] = &wholes[..] {
-            parts.entry((whole, context)).or_default().push(part);
+        if let (Some(&(part, whole)), None) = (wholes.next(), wholes.next()) {
+            parts.push((whole, part));
         }
     }
-    let only = parts.into_iter().filter_map(|((whole, _), parts)| match parts[..] {
-        [part] => Some((part, whole)),
-        _ => None,
+    parts.sort_unstable();
+    let of_whole = parts.chunk_by(|one, next| one.0 == next.0);
+    let only = of_whole.flat_map(|parts| {
+        let context = |pair: &Pair| block_of(mark, pair.1).context;
+        let is_only = move |pair: &&Pair| {
+            parts.iter().filter(|other| context(other) == context(pair)).count() == 1
+        };
+        parts.iter().filter(is_only).map(|&(whole, part)| (part, whole))
     });
     only.collect()
 }
 
-/// The blocks that the host holds to which this one leads, past others that it does not hold.
-fn held_below(mark: &Mark<'_>, whole: usize) -> BTreeSet<usize> {
-    let (mut below, mut seen) = (BTreeSet::new(), BTreeSet::from([whole]));
-    let mut pending = vec![whole];
+/// The blocks that the host holds to which this one leads, past others that it does not hold, in order.
+fn held_below(mark: &Mark<'_>, whole: usize) -> Vec<usize> {
+    let (mut below, mut seen, mut pending) = (Vec::new(), vec![whole], vec![whole]);
     while let Some(from) = pending.pop() {
         for to in mark.owned_by(from) {
-            if seen.len() > MOST_BELOW || !seen.insert(to) {
+            if seen.len() > MOST_BELOW || seen.contains(&to) {
                 continue;
             }
+            seen.push(to);
             if crossed(mark, to).is_some() {
-                below.insert(to);
+                below.push(to);
             } else if matches!(mark.kinds[to], Kind::HostHeld(Holder::LedTo(_)))
                 && mark.blocks.live[to].extent <= LARGEST_BELOW
             {
@@ -103,6 +104,7 @@ fn held_below(mark: &Mark<'_>, whole: usize) -> BTreeSet<usize> {
             }
         }
     }
+    below.sort_unstable();
     below
 }
 
@@ -115,8 +117,8 @@ fn crossed(mark: &Mark<'_>, block: usize) -> Option<Crossed> {
 }
 
 /// The same, and where it was allocated.
-fn place(mark: &Mark<'_>, block: usize) -> Place {
-    (block_of(mark, block).context, crossed(mark, block).unwrap_or(Crossed::Inside))
+fn place(mark: &Mark<'_>, block: usize) -> (ContextId, Option<Crossed>) {
+    (block_of(mark, block).context, crossed(mark, block))
 }
 
 fn block_of(mark: &Mark<'_>, index: usize) -> Block {
