@@ -1,4 +1,4 @@
-// Makes what is in dist beside the library, of src: the recorder for pages as one classic script and as one module, and the
+// Makes what is in dist beside the library, of src: the recorder for pages as one classic script, and the
 // command and the recorder for Node as one CommonJS file each, which Node starts much sooner than their many ES modules, and
 // what starts the recorder. Each file of dist lies as deep as those of src that it is made of, so that relative URLs lead to the
 // same files.
@@ -19,13 +19,6 @@ await build({
   entryPoints: [path("../src/browser/script.js")],
   outfile: path("../dist/browser.js"),
   format: "iife",
-});
-
-await build({
-  ...common,
-  entryPoints: [path("../src/browser/auto.js")],
-  outfile: path("../dist/browser/auto.js"),
-  format: "esm",
 });
 
 const ofNode = {

@@ -20,7 +20,12 @@ function resolved(from, to) {
   return relative(root, path).split(sep).join("/");
 }
 
-const imports = new Map([...sources].map(([name, source]) => [name, [...source.matchAll(IMPORT)].map((match) => resolved(name, match[1] ?? match[2] ?? match[3]))]));
+// What is built.
+const BUILT = { "browser/auto.js": ["../dist/browser.js"] };
+
+const importsIn = (name, source) => [...source.matchAll(IMPORT)].map((match) => resolved(name, match[1] ?? match[2] ?? match[3]));
+
+const imports = new Map([...sources].map(([name, source]) => [name, importsIn(name, source).filter((target) => !BUILT[name]?.includes(target))]));
 
 // What the user has installed.
 const PEERS = { "playwright.js": ["@playwright/test"], "vite/test-setup.js": ["vitest"] };

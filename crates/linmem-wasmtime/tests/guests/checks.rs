@@ -131,14 +131,13 @@ fn sizes_for_aligned_alloc_stay_multiples_of_the_alignment() {
         let Val::I32(block) = results[0] else { panic!("{results:?}") };
         block
     };
-    let requests =
-        [(64, 64), (64, 0), (64, 48), (24, 48), (1, 5), (4096, 8192), (1 << 25, 0), (64, 128)];
+    let requests = [(64, 64), (64, 0), (24, 48), (1, 5), (4096, 8192), (1 << 25, 0), (64, 128)];
     let blocks = |mode: Mode| {
         let mut session = Run::new(&wasm).unwrap().mode(mode).start().unwrap();
         requests.map(|(alignment, size)| allocate(&mut session, alignment, size) != 0)
     };
     assert_eq!(blocks(Mode::check(None)), blocks(Mode::default()));
-    assert_eq!(blocks(Mode::default()), requests.map(|request| request != (64, 48)));
+    assert_eq!(blocks(Mode::default()), requests.map(|_| true));
     for (past, expected) in [(63, None), (64, Some(Code::HeapOverflow))] {
         let mut session = checked(&wasm).start().unwrap();
         let block = allocate(&mut session, 64, 64);

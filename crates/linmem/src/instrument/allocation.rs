@@ -20,7 +20,7 @@ const WORD: MemArg = MemArg { offset: 0, align: 0, memory_index: 0 };
 /// `ENOMEM` of WASI, musl for wasm and Emscripten.
 const ENOMEM: i32 = 48;
 
-/// Larger alignments than this are not worth the memory: such a block may have to do without a redzone.
+/// What is asked for is not rounded up to larger alignments than this: such a block may have to do without a redzone.
 const LARGEST_ALIGNMENT: u64 = 1 << 24;
 
 /// The function that stands in for an allocator function. For `malloc`:
@@ -216,7 +216,16 @@ impl Writer<'_> {
         self.call_function(code);
         code.local_tee(self.result);
         self.push_whether_it_failed(code);
-        code.if_(BlockType::Empty).call(self.space.helper(Helper::ReleaseAll));
+        code.if_(BlockType::Empty);
+        if self.role == Role::AlignedAlloc {
+            self.round_up(code);
+            self.push_arguments(code);
+            self.call_function(code);
+            code.local_tee(self.result);
+            self.push_whether_it_failed(code);
+            code.if_(BlockType::Empty);
+        }
+        code.call(self.space.helper(Helper::ReleaseAll));
         self.push_arguments(code);
         self.call_function(code);
         code.local_tee(self.result);
@@ -226,6 +235,9 @@ impl Writer<'_> {
         self.push_arguments(code);
         self.call_function(code);
         code.local_set(self.result).end().end();
+        if self.role == Role::AlignedAlloc {
+            code.end();
+        }
         if self.moves {
             code.end();
         }
@@ -308,21 +320,16 @@ impl Writer<'_> {
         }
         code.if_(BlockType::Empty);
         self.features.push_address(redzone.into(), code);
-        code.local_set(self.redzone_local()).local_get(self.asked_for);
-        self.push_room(redzone, code);
+        code.local_tee(self.redzone_local()).local_get(self.asked_for);
         self.features.add(code);
         code.local_set(self.arguments);
         self.features.push_address(1, code);
         code.local_set(self.arguments + 1).end();
     }
 
-    /// Pushes how much more to ask for. C wants the size for `aligned_alloc` to be a multiple of the alignment, and allocators refuse
-    /// others. So what is added is one: the sum is a multiple if the size was.
-    fn push_room(&self, redzone: u32, code: &mut InstructionSink<'_>) {
-        if self.role != Role::AlignedAlloc {
-            self.features.push_address(redzone.into(), code);
-            return;
-        }
+    /// Rounds what to ask for up to a multiple of the alignment: C wants that for `aligned_alloc`, and some allocators refuse others.
+    /// It is not done at once, because Rust's allocator checks that a block is not much larger than what is freed.
+    fn round_up(&self, code: &mut InstructionSink<'_>) {
         let less_one = |code: &mut InstructionSink<'_>| {
             self.features.push_address(1, code);
             self.features.sub(code);
@@ -331,9 +338,9 @@ impl Writer<'_> {
         less_one(code);
         self.features.extend(code);
         code.i64_const(LARGEST_ALIGNMENT as i64).i64_lt_u();
-        code.if_(BlockType::Result(self.features.address));
+        code.if_(BlockType::Empty);
+        code.local_get(self.arguments);
         self.push(Param::Align, code);
-        self.features.push_address(redzone.into(), code);
         self.features.add(code);
         less_one(code);
         self.push(Param::Align, code);
@@ -343,9 +350,7 @@ impl Writer<'_> {
         };
         self.push(Param::Align, code);
         self.features.mul(code);
-        code.else_();
-        self.features.push_address(redzone.into(), code);
-        code.end();
+        code.local_set(self.arguments).end();
     }
 
     /// The size and the count are what the caller says.

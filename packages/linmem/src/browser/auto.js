@@ -1,8 +1,5 @@
-// What dist/browser/auto.js is made of: `import "linmem/browser/auto"`, as the first import of an app, and everything after
-// it is watched, in this page or worker.
+// `import "linmem/browser/auto"`, as the first import of an app: everything after it is watched, in this page or worker. It is
+// the classic script, which finds its settings where the first of these has put them.
 
-import { keepRecording } from "./kept.js";
-
-const library = { url: new URL("../../dist/linmem.wasm", import.meta.url).href };
-
-keepRecording({ own: import.meta.url, library });
+import "./auto-settings.js";
+import "../../dist/browser.js";

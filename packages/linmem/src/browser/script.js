@@ -1,5 +1,5 @@
 // What dist/browser.js is made of: one classic script. A driver has it run in each page and worker, with settings around
-// it; in a page's own `<script>` there are none.
+// it; auto.js, an ES module, puts some elsewhere before; in a page's own `<script>` there are none.
 
 import { recordThrough } from "./binding.js";
 import { newId, recordFor } from "./driven.js";
@@ -7,7 +7,7 @@ import { keepRecording } from "./kept.js";
 import { Posts } from "./posts.js";
 
 /* global LINMEM_SETTINGS */
-if (typeof LINMEM_SETTINGS === "undefined") keepRecording(ofScript());
+if (typeof LINMEM_SETTINGS === "undefined") keepRecording(globalThis[Symbol.for("linmem.page")] ?? ofScript());
 else if (LINMEM_SETTINGS.binding !== undefined) recordThrough(LINMEM_SETTINGS);
 else recordTo(LINMEM_SETTINGS);
 

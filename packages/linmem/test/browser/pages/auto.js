@@ -1,5 +1,5 @@
 // The page records itself, and shows its report.
-import "/linmem/dist/browser/auto.js";
+import "/linmem/src/browser/auto.js";
 import { recording } from "/linmem/src/browser.js";
 
 globalThis.ended = (async () => {
