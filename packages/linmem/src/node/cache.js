@@ -72,7 +72,7 @@ export class Cache {
     return path && originalAt(path, key);
   }
 
-  /** Gives the content, of so many bytes, this further name; false where that cannot be done. Who reads it checks it. */
+  /** Gives the content, of so many bytes, this further name; false where that cannot be done. It is checked when it is read. */
   link(key, bytes, name) {
     const path = this.#path(key, OF_ORIGINAL);
     try {
