@@ -2,8 +2,9 @@
 //!
 //! A getter returns the address of an object's buffer, or an object keeps the text that it was made of: the host has both, and
 //! is to give back the object first. That a block leads to another does not show that it owns it: a database leads to its
-//! newest statement, a list to its items. So no block of the same call stack leads to a part, and of the objects one alone,
-//! which leads to no other part like it. Of two that lead to each other, the older one has the other.
+//! newest statement, a list to its items. So no block of the same call stack leads to a part, nor do two objects that are alike,
+//! and the object leads to no other part like it. Of two that lead to each other, and of several that lead to a part, the oldest
+//! one has it.
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,9 @@ use crate::trace::ContextId;
 const MOST_HELD: usize = 8192;
 const MOST_BELOW: usize = 32;
 const LARGEST_BELOW: u64 = 1024;
+
+/// How many lead to a part at most.
+const MOST_WHOLES: usize = 8;
 
 /// Two blocks: lists of pairs are sorted and cut, since a map for each step would be most of what this adds to the library as
 /// WebAssembly.
@@ -64,13 +68,20 @@ fn only_parts(mark: &Mark<'_>, held: &[usize]) -> Vec<Pair> {
     let mut parts: Vec<Pair> = Vec::new();
     for of_part in led_to.chunk_by(|one, next| one.0 == next.0) {
         let Block { context, serial, .. } = block_of(mark, of_part[0].0);
-        if of_part.iter().any(|&(_, whole)| block_of(mark, whole).context == context) {
-            continue; // neighbours in a list
+        let is_neighbour = |&(_, whole): &Pair| block_of(mark, whole).context == context;
+        if of_part.len() > MOST_WHOLES || of_part.iter().any(is_neighbour) {
+            continue; // what many share, or a list
         }
-        let mut wholes = of_part.iter().filter(|&&(part, whole)| {
+        let may_have_it = |&&(part, whole): &&Pair| {
             block_of(mark, whole).serial < serial || leads_to.binary_search(&(part, whole)).is_err()
-        });
-        if let (Some(&(part, whole)), None) = (wholes.next(), wholes.next()) {
+        };
+        let wholes: Vec<Pair> = of_part.iter().filter(may_have_it).copied().collect();
+        let context_of = |&(_, whole): &Pair| block_of(mark, whole).context;
+        let has_double = |one: &Pair| {
+            wholes.iter().filter(|other| context_of(other) == context_of(one)).count() > 1
+        };
+        let oldest = wholes.iter().min_by_key(|&&(_, whole)| block_of(mark, whole).serial);
+        if let (Some(&(part, whole)), false) = (oldest, wholes.iter().any(has_double)) {
             parts.push((whole, part));
         }
     }

@@ -143,6 +143,25 @@ fn what_an_object_was_made_of_is_a_part_of_it() {
     }
 }
 
+/// What the object hands out later leads there, too.
+#[test]
+fn of_several_that_lead_to_a_part_the_oldest_has_it() {
+    let mut program = Program::new();
+    for number in 0..3 {
+        let buffer = program.buffer(number);
+        let object = program.object(number);
+        let element = program.block(0x5000 + number * 0x100, 8, FACE_OF, IN_FACE, 1);
+        program.words.push((element, u32::try_from(buffer).unwrap()));
+        program.point(object, buffer);
+    }
+    let told = program.told();
+    let end = "; each is pointed to by an object that the host got from `create`";
+    assert!(
+        told.iter().any(|text| text.starts_with("192 bytes") && text.ends_with(end)),
+        "{told:?}"
+    );
+}
+
 /// A statement leads to its database, and the database to its only statement.
 #[test]
 fn of_two_that_lead_to_each_other_the_older_one_has_the_other() {
