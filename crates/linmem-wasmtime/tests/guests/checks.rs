@@ -138,6 +138,11 @@ fn sizes_for_aligned_alloc_stay_multiples_of_the_alignment() {
     };
     assert_eq!(blocks(Mode::check(None)), blocks(Mode::default()));
     assert_eq!(blocks(Mode::default()), requests.map(|_| true));
+    // What is refused for its size does not become small.
+    let mut session = checked(&wasm).start().unwrap();
+    for size in [-1, i32::MAX] {
+        assert_eq!(allocate(&mut session, 64, size), 0, "{size}");
+    }
     for (past, expected) in [(63, None), (64, Some(Code::HeapOverflow))] {
         let mut session = checked(&wasm).start().unwrap();
         let block = allocate(&mut session, 64, 64);

@@ -334,10 +334,13 @@ impl Writer<'_> {
             self.features.push_address(1, code);
             self.features.sub(code);
         };
+        // Sizes so large that they have no redzone could become small.
+        code.local_get(self.redzone_local());
+        self.features.nez(code);
         self.push(Param::Align, code);
         less_one(code);
         self.features.extend(code);
-        code.i64_const(LARGEST_ALIGNMENT as i64).i64_lt_u();
+        code.i64_const(LARGEST_ALIGNMENT as i64).i64_lt_u().i32_and();
         code.if_(BlockType::Empty);
         code.local_get(self.arguments);
         self.push(Param::Align, code);
