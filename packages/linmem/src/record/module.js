@@ -58,8 +58,8 @@ export class Module {
   url = undefined;
 
   /**
-   * `map` is what instrumentation says about the module whose bytes `original()` gives, and which may stand beside the recording. `key` names its content, and
-   * `fallbackName` is for one without a name. `announced(module)` writes it into the trace, and returns its number there.
+   * `map` is what instrumentation says about the module whose bytes `original()` gives; they may stand beside the recording.
+   * `key` names its content, and `fallbackName` is for one without a name. `announced(module)` writes it into the trace, and returns its number there.
    */
   constructor({ key, original, isBeside = false, map, fallbackName, announced }) {
     this.key = key;

@@ -1,5 +1,5 @@
-//! Blocks that calls of one function, from one line where that is known, go on to keep, though the module still points to them: a list of handles, of which
-//! nobody has closed one, looks like this.
+//! Blocks that calls of one function, from one line where that is known, go on to keep, though the module still points to
+//! them: a list of handles, of which nobody has closed one, looks like this.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
